@@ -1,0 +1,104 @@
+// What an agent tells of itself (a row) and what the mesh looks like at one moment (a snapshot). These are the
+// documents of /api/v1/pairs and /api/v1/mesh: the page, the command line and diagnosis read nothing else.
+// A change of meaning raises `schemaVersion`; a new optional field does not.
+import type { StampClock } from "./outcome.ts";
+import type { IpFamily, Network, Node, Protocol } from "./peer.ts";
+import type { WindowSummary } from "./window.ts";
+
+export const SCHEMA_VERSION = 1;
+
+/** One slot's window, with the labels that name it. */
+export interface PairWindow {
+  readonly destination: Node;
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly family: IpFamily;
+  readonly address: string;
+  readonly window: WindowSummary;
+  /**
+   * One element a second, oldest first, 60 of them; present in /api/v1/pairs?detail=seconds only.
+   * `null` where nothing was completed in that second.
+   */
+  readonly seconds?: readonly (SecondSummary | null)[];
+}
+
+export interface SecondSummary {
+  readonly probes: number;
+  readonly failures: number;
+  readonly rttMeanNs: number | undefined;
+  readonly rttMaxNs: number | undefined;
+}
+
+/** Path MTU of one pair (bytes of IP packet). */
+export interface PathMtu {
+  readonly destination: Node;
+  readonly network: Network;
+  readonly family: IpFamily;
+  readonly passesBytes: number;
+  /** What the kernel believes minus what passes: above 0 is a black hole. */
+  readonly shortfallBytes: number;
+}
+
+/** UDP test packets that arrived from one source: with the source's own count it gives the direction of loss. */
+export interface UdpReceived {
+  readonly source: Node;
+  readonly network: Network;
+  readonly family: IpFamily;
+  /** Since this agent started. */
+  readonly received: number;
+  /** The source's incarnation that these were counted for, as hex. */
+  readonly incarnation: string;
+  /** Highest probe number seen from that incarnation, and which of the 64 below it arrived, as hex; bit 0 is the highest. */
+  readonly highest: number;
+  readonly bitmap: string;
+}
+
+/** How far a row can be trusted: the agent's own honesty about its measuring. */
+export interface AgentHealth {
+  readonly engine: "kernel" | "userspace";
+  readonly stamps: Readonly<Partial<Record<Protocol, StampClock>>>;
+  /** Protocols that could not be opened, with the reason and the cure. */
+  readonly unavailable: readonly { readonly network: Network; readonly protocol: Protocol; readonly reason: string }[];
+  /** Within the trailing 60 s. */
+  readonly tickLagMaxMs: number;
+  readonly probesSkipped: number;
+  readonly localErrors: number;
+  readonly socketDrops: number;
+  readonly clockSteps: number;
+  /** Seconds since discovery last heard from its source. */
+  readonly discoveryAgeSeconds: number;
+}
+
+/** /api/v1/pairs: one agent's windows. */
+export interface Row {
+  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly source: Node;
+  readonly version: string;
+  /** Random per process, hex: a restart shows. */
+  readonly incarnation: string;
+  readonly startedAt: string;
+  /** RFC 3339, the agent's own clock. */
+  readonly at: string;
+  readonly health: AgentHealth;
+  readonly pairs: readonly PairWindow[];
+  readonly pathMtu: readonly PathMtu[];
+  readonly udpReceived: readonly UdpReceived[];
+}
+
+/** A row that did not come, named: it is never guessed. */
+export interface MissingRow {
+  readonly node: Node;
+  readonly reason: string;
+}
+
+/** /api/v1/mesh: all rows of the mesh at one moment. */
+export interface Snapshot {
+  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly at: string;
+  /** The agent that asked. */
+  readonly by: Node;
+  /** Every node of the mesh, in the order of display: by zone, then by name with numbers counted. */
+  readonly nodes: readonly Node[];
+  readonly rows: readonly Row[];
+  readonly missing: readonly MissingRow[];
+}

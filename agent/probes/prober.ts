@@ -1,0 +1,41 @@
+// What a protocol is to the schedule: something that opens slots, sends what is due, drains what came, and
+// expires what is overdue; all synchronously, in batches, with no promise per probe (design §2.2).
+import type { AnomalyKind, LossDirection, Outcome } from "../model/outcome.ts";
+import type { Protocol } from "../model/peer.ts";
+import type { Slot } from "../model/slot.ts";
+
+/** Where outcomes go. Implemented by results/. Every method is cheap and never throws. */
+export interface OutcomeSink {
+  /** A probe is complete. Called exactly once for each probe that was really sent, unless its slot was closed first. */
+  record(slot: Slot, outcome: Outcome): void;
+  anomaly(slot: Slot, kind: AnomalyKind): void;
+  /** Not a probe at all: our own machine could not send (ENOBUFS, EMFILE …). */
+  localError(slot: Slot, errno: string): void;
+  /** TCP: SYNs that the kernel had to send again. Called before `record` of the same probe. */
+  retransmits(slot: Slot, count: number): void;
+  /** UDP: a probe that has already been recorded as failed is now known to have died this way. */
+  lost(slot: Slot, direction: LossDirection): void;
+  /** The probe could not be sent because the one before is still outstanding, or the schedule fell behind. */
+  skipped(slot: Slot): void;
+}
+
+/** Nanoseconds of `Clock.monotonicNs`. */
+export type MonotonicNs = number;
+
+export interface Prober extends Disposable {
+  readonly protocol: Protocol;
+  /** A slot may be probed from now on. */
+  open(slot: Slot): void;
+  /** A slot is gone (or has a new address): what is outstanding on it is forgotten, neither answered nor lost. */
+  close(slot: Slot): void;
+  /** Probe these slots now; each has none outstanding, or is reported as skipped. */
+  send(due: readonly Slot[]): void;
+  /** Take all that has arrived, error queue first, until both are dry; record outcomes. */
+  drain(): void;
+  /** After a drain: what has been outstanding longer than the timeout has failed. */
+  expire(): void;
+  /** Probes outstanding: while above 0, the tick must go on. */
+  readonly outstanding: number;
+  /** Datagrams the kernel dropped at our own sockets since the start (SO_MEMINFO). */
+  socketDrops(): number;
+}
