@@ -1,0 +1,78 @@
+// A non-blocking TCP handshake, watched through TCP_INFO and closed by a reset.
+import * as C from "./constants.ts";
+import type { SocketAddress, TcpHandshake, TcpProgress } from "./kernel.ts";
+import * as libc from "./libc.ts";
+import { LinuxPacketBatch } from "./packet-batch.ts";
+import { bindTo, getInt, setInt } from "./packet-socket.ts";
+import { socketAddress, socketAddressLength } from "./socket-address.ts";
+
+// struct tcp_info (uapi/linux/tcp.h): state 0, last_ack_recv 56 (ms), rtt 68 (µs), total_retrans 100.
+const TCP_INFO_BYTES = 104;
+const info = new Uint8Array(TCP_INFO_BYTES);
+const infoView = new DataView(info.buffer);
+const length = new Uint32Array(1);
+/** struct linger { on, seconds }: close with a reset. */
+const LINGER_RESET = new Int32Array([1, 0]);
+const EINPROGRESS = "EINPROGRESS";
+
+export function beginHandshake(to: SocketAddress, errors: LinuxPacketBatch, from?: string): TcpHandshake | { errno: string } {
+  const ipv6 = to[0] === C.AF_INET6;
+  const fd = libc.socket(ipv6 ? C.AF_INET6 : C.AF_INET, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, C.IPPROTO_TCP);
+  if (fd < 0) return { errno: libc.errnoName(libc.lastErrno()) };
+  const refuse = () => {
+    const errno = libc.errnoName(libc.lastErrno());
+    libc.close(fd);
+    return { errno };
+  };
+  if (libc.setsockopt(fd, C.SOL_SOCKET, C.SO_LINGER, LINGER_RESET, 8) < 0) return refuse();
+  // The error queue tells the ICMP code, which the errno alone does not.
+  if (ipv6) setInt(fd, C.IPPROTO_IPV6, C.IPV6_RECVERR, 1, "IPV6_RECVERR");
+  else setInt(fd, C.IPPROTO_IP, C.IP_RECVERR, 1, "IP_RECVERR");
+  if (from !== undefined) bindTo(fd, socketAddress(from, 0), from);
+  if (libc.connect(fd, to, socketAddressLength(to)) < 0 && libc.errnoName(libc.lastErrno()) !== EINPROGRESS) return refuse();
+  return new LinuxTcpHandshake(fd, errors);
+}
+
+class LinuxTcpHandshake implements TcpHandshake {
+  readonly #fd: number;
+  readonly #errors: LinuxPacketBatch;
+  #closed = false;
+
+  constructor(fd: number, errors: LinuxPacketBatch) {
+    this.#fd = fd;
+    this.#errors = errors;
+  }
+
+  poll(): TcpProgress {
+    length[0] = TCP_INFO_BYTES;
+    libc.check(libc.getsockopt(this.#fd, C.IPPROTO_TCP, C.TCP_INFO, info, length), "getsockopt", "TCP_INFO");
+    const retransmits = infoView.getUint32(100, true);
+    switch (info[0]) {
+      case C.TCP_SYN_SENT:
+      case C.TCP_SYN_RECV:
+        return { state: "connecting", retransmits };
+      case C.TCP_ESTABLISHED:
+        return { state: "established", retransmits, rttNs: infoView.getUint32(68, true) * 1000, answeredAgoMs: infoView.getUint32(56, true) };
+      default:
+        return this.#ended(retransmits);
+    }
+  }
+
+  #ended(retransmits: number): TcpProgress {
+    const pending = getInt(this.#fd, C.SOL_SOCKET, C.SO_ERROR);
+    // The peer may have closed first: established, answered, then closed without an error.
+    if (pending === 0) return { state: "established", retransmits, rttNs: infoView.getUint32(68, true) * 1000, answeredAgoMs: infoView.getUint32(56, true) };
+    const errno = libc.errnoName(pending);
+    this.#errors.armForReceive(1, false);
+    const queued = libc.recvmmsg(this.#fd, this.#errors.headers, 1, C.MSG_DONTWAIT | C.MSG_ERRQUEUE, 0);
+    if (queued !== 1 || this.#errors.origin(0) !== "icmp") return { state: "closed", retransmits, errno };
+    const { type, code } = this.#errors.icmp(0);
+    return { state: "closed", retransmits, errno, icmp: { type, code } };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    libc.close(this.#fd);
+  }
+}
