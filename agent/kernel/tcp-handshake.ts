@@ -2,7 +2,7 @@
 import * as C from "./constants.ts";
 import type { SocketAddress, TcpHandshake, TcpProgress } from "./kernel.ts";
 import * as libc from "./libc.ts";
-import { LinuxPacketBatch } from "./packet-batch.ts";
+import type { LinuxPacketBatch } from "./packet-batch.ts";
 import { bindTo, getInt, setInt } from "./packet-socket.ts";
 import { socketAddress, socketAddressLength } from "./socket-address.ts";
 

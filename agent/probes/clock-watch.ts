@@ -1,0 +1,54 @@
+// Notices that the wall clock stepped. Packet stamps are CLOCK_REALTIME: a delay between two of them is true only
+// if the clock did not step in between.
+import type { Clock } from "../model/clock.ts";
+
+/** NTP slews at up to 500 ppm; twice that between two looks is no step. */
+const SLEW_PER_NS = 1e-3;
+/** Two clocks cannot be read at once: what an interrupt between the readings may cost. */
+const READING_ERROR_NS = 1e6;
+
+export class ClockWatch {
+  readonly #clock: Clock;
+  #offsetNs: number;
+  #lookedAtNs: number;
+  #steps = 0;
+  /** Monotonic time of the look before the one that found the newest step: anything sent before it is in doubt. */
+  #doubtUntilNs = -Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lookedAtNs = clock.monotonicNs();
+    this.#offsetNs = clock.realtimeNs() - this.#lookedAtNs;
+  }
+
+  /** Steps seen since the start. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Look at both clocks. Call before stamps are judged. Returns monotonic now. */
+  look(): number {
+    const before = this.#clock.monotonicNs();
+    const real = this.#clock.realtimeNs();
+    const now = this.#clock.monotonicNs();
+    const offset = real - (before + now) / 2;
+    const allowed = READING_ERROR_NS + (now - before) + SLEW_PER_NS * (now - this.#lookedAtNs);
+    if (Math.abs(offset - this.#offsetNs) > allowed) {
+      this.#steps++;
+      this.#doubtUntilNs = now;
+    }
+    this.#offsetNs = offset;
+    this.#lookedAtNs = now;
+    return now;
+  }
+
+  /** Whether stamps of a probe sent at this monotonic time can be subtracted from stamps seen up to the last look. */
+  trusts(sentNs: number): boolean {
+    return sentNs > this.#doubtUntilNs;
+  }
+
+  /** Real time of a monotonic time, as of the last look. */
+  toRealtimeNs(monotonicNs: number): number {
+    return monotonicNs + this.#offsetNs;
+  }
+}
