@@ -1,0 +1,62 @@
+// An OutcomeSink that keeps every call, in order, for tests to look at.
+import type { AnomalyKind, LossDirection, Outcome } from "../../agent/model/outcome.ts";
+import type { Slot } from "../../agent/model/slot.ts";
+import type { OutcomeSink } from "../../agent/probes/prober.ts";
+
+export type SinkEvent =
+  | { readonly kind: "record"; readonly slot: Slot; readonly outcome: Outcome }
+  | { readonly kind: "anomaly"; readonly slot: Slot; readonly anomaly: AnomalyKind }
+  | { readonly kind: "localError"; readonly slot: Slot; readonly errno: string }
+  | { readonly kind: "retransmits"; readonly slot: Slot; readonly count: number }
+  | { readonly kind: "lost"; readonly slot: Slot; readonly direction: LossDirection }
+  | { readonly kind: "skipped"; readonly slot: Slot };
+
+export class RecordingSink implements OutcomeSink {
+  readonly events: SinkEvent[] = [];
+
+  record(slot: Slot, outcome: Outcome): void {
+    this.events.push({ kind: "record", slot, outcome });
+  }
+  anomaly(slot: Slot, anomaly: AnomalyKind): void {
+    this.events.push({ kind: "anomaly", slot, anomaly });
+  }
+  localError(slot: Slot, errno: string): void {
+    this.events.push({ kind: "localError", slot, errno });
+  }
+  retransmits(slot: Slot, count: number): void {
+    this.events.push({ kind: "retransmits", slot, count });
+  }
+  lost(slot: Slot, direction: LossDirection): void {
+    this.events.push({ kind: "lost", slot, direction });
+  }
+  skipped(slot: Slot): void {
+    this.events.push({ kind: "skipped", slot });
+  }
+
+  /** Outcomes in order, of one slot or of all. */
+  outcomes(slot?: Slot): readonly Outcome[] {
+    return this.#of("record", slot).map((e) => e.outcome);
+  }
+  anomalies(slot?: Slot): readonly AnomalyKind[] {
+    return this.#of("anomaly", slot).map((e) => e.anomaly);
+  }
+  localErrors(slot?: Slot): readonly string[] {
+    return this.#of("localError", slot).map((e) => e.errno);
+  }
+  directions(slot?: Slot): readonly LossDirection[] {
+    return this.#of("lost", slot).map((e) => e.direction);
+  }
+  retransmitCounts(slot?: Slot): readonly number[] {
+    return this.#of("retransmits", slot).map((e) => e.count);
+  }
+  skips(slot?: Slot): number {
+    return this.#of("skipped", slot).length;
+  }
+  clear(): void {
+    this.events.length = 0;
+  }
+
+  #of<K extends SinkEvent["kind"]>(kind: K, slot: Slot | undefined): Extract<SinkEvent, { kind: K }>[] {
+    return this.events.filter((e): e is Extract<SinkEvent, { kind: K }> => e.kind === kind && (slot === undefined || e.slot === slot));
+  }
+}
