@@ -1,0 +1,105 @@
+// Makes a fresh clone able to run: npm packages, Node 24, and the Debian tools that the asked purpose needs.
+// Plain JavaScript for whatever Node the machine has (20 or newer), with no dependency. Quick when all is there.
+//
+//   node scripts/setup.mjs [--for start|test|bench]
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const purpose = process.argv[process.argv.indexOf("--for") + 1];
+const purposes = { start: ["start"], test: ["start", "test"], bench: ["start", "test", "bench"] }[process.argv.includes("--for") ? purpose : "start"];
+if (!purposes) {
+  console.error(`setup: --for takes start, test or bench, not '${purpose}'`);
+  process.exit(2);
+}
+
+/** Command → Debian package, and what it is for. */
+const TOOLS = {
+  start: { ip: "iproute2", nft: "nftables" },
+  test: {
+    tcpdump: "tcpdump",
+    ping: "iputils-ping",
+    fping: "fping",
+    conntrack: "conntrack",
+    openssl: "openssl",
+    prometheus: "prometheus",
+    promtool: "prometheus",
+    alertmanager: "prometheus-alertmanager",
+    amtool: "prometheus-alertmanager",
+    chromium: "chromium",
+  },
+  bench: { "prometheus-smokeping-prober": "prometheus-smokeping-prober", strace: "strace" },
+};
+
+installPackages();
+buildRawSocket();
+installTools();
+
+function installPackages() {
+  const lock = readFileSync(`${root}package-lock.json`);
+  const stamp = `${root}node_modules/.internode-lock`;
+  const wanted = createHash("sha256").update(lock).digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  say("installing npm packages (Node 24 among them)");
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
+  const { status } = spawnSync(npm[0], [...npm.slice(1), "ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) fail("npm ci failed; the lines above say why");
+  if (!existsSync(`${root}node_modules/.bin/node`)) fail(`no Node 24 came with the packages for ${process.platform} ${process.arch}; install Node 24 or newer and run 'node agent/main.ts'`);
+  writeFileSync(stamp, wanted);
+}
+
+/** The one dependency that must compile (net-ping's, for the userspace engine's ICMP). Without it everything else works. */
+function buildRawSocket() {
+  const folder = `${root}node_modules/raw-socket`;
+  if (!existsSync(folder) || existsSync(`${folder}/build/Release/raw.node`) || existsSync(`${folder}/.internode-unbuilt`)) return;
+  const headers = `${root}node_modules/node-linux-${process.arch}`;
+  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
+  const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}`, npm_config_nodedir: headers };
+  const { status } = spawnSync(npm[0], [...npm.slice(1), "rebuild", "raw-socket", "--ignore-scripts=false", "--loglevel=silent"], { cwd: root, env, stdio: "ignore" });
+  if (status === 0 && existsSync(`${folder}/build/Release/raw.node`)) return;
+  say("raw-socket does not compile here (it wants make, g++ and python3): the userspace engine will have no ICMP, all else works");
+  writeFileSync(`${folder}/.internode-unbuilt`, "");
+}
+
+function installTools() {
+  const missing = purposes.flatMap((p) => Object.entries(TOOLS[p])).filter(([command]) => !onPath(command));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(([, name]) => name))];
+  const line = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
+    say(`not here: ${missing.map(([command]) => command).join(", ")}. What needs them is skipped and says so. On Debian, as root: ${line}`);
+    return;
+  }
+  say(`installing ${packages.join(", ")}`);
+  const apt = (...args) => spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }).status;
+  // We want the programs, not their services started (invoke-rc.d asks this file, policy-rc.d(8)).
+  const policy = "/usr/sbin/policy-rc.d";
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    const install = () => apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
+    if (apt("update", "-qq") !== 0 || install() !== 0) say(`'${line}' failed; what needs these is skipped and says so`);
+  } finally {
+    if (ours) rmSync(policy);
+  }
+}
+
+function onPath(command) {
+  try {
+    execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore", env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function say(text) {
+  console.error(`setup: ${text}`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}

@@ -1,0 +1,45 @@
+// Types, lint, then the tests, project by project; closes with one line that counts them.
+//
+//   node scripts/test.mjs [--long] [--serial]
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const projects = process.argv.includes("--serial") ? ["serial"] : process.argv.includes("--long") ? ["long"] : ["unit", "integration"];
+const results = mkdtempSync(join(tmpdir(), "internode-test-"));
+const count = { passed: 0, failed: 0, skipped: 0 };
+const started = Date.now();
+
+process.on("exit", () => rmSync(results, { recursive: true, force: true }));
+if (projects.includes("unit")) {
+  step("types", "tsc");
+  step("lint", "oxlint", "--type-aware");
+}
+for (const project of projects) {
+  const file = join(results, `${project}.json`);
+  const { status } = run("vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`);
+  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, "utf8"));
+  count.passed += numPassedTests;
+  count.failed += numFailedTests;
+  count.skipped += numPendingTests;
+  // A file that does not even load fails no test of its own.
+  if (status !== 0 && numFailedTests === 0) count.failed++;
+}
+console.log(`\n${projects.join(" and ")} tests took ${Math.round((Date.now() - started) / 1000)} s`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);
+
+function step(name, ...command) {
+  if (run(...command).status === 0) return;
+  console.error(`\n${name}: failed`);
+  process.exit(1);
+}
+
+function run(command, ...args) {
+  // The machine's own Node may be older: vitest and the rest run on the one from the packages.
+  const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}:/usr/sbin:/sbin` };
+  return spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env });
+}
