@@ -44,7 +44,7 @@ export class ClockWatch {
 
   /** Whether stamps of a probe sent at this monotonic time can be subtracted from stamps seen up to the last look. */
   trusts(sentNs: number): boolean {
-    return sentNs > this.#doubtUntilNs;
+    return sentNs >= this.#doubtUntilNs;
   }
 
   /** Real time of a monotonic time, as of the last look. */
