@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs, styleText } from "node:util";
+import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { EXIT, UsageError, type Command } from "./command.ts";
+import { brokenPairs, renderMatrix, SHOW, viewName, viewsOf, type Cell, type Health, type Show, type View } from "./matrix-table.ts";
+import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
+
+export const command: Command = {
+  summary: "Show loss and round-trip time between every pair of nodes",
+  help: `
+Usage: internode matrix [options]
+
+One table for each network and protocol: rows are sources, columns destinations, cells the trailing minute.
+  210µs       mean round-trip time, nothing lost
+  12% 210µs   12% of the probes lost, mean of the rest
+  FAIL        every probe lost          refused   the port is closed, the path works
+  ?           nothing measured yet      ·         the node itself
+A lost ICMP or TCP probe says nothing of direction: loss on one way of a link shows in both cells of the pair.
+
+  --url URL            agent to ask (default ${DEFAULT_URL})
+  --network NAME       only pod or node
+  --protocol NAME      only icmp, tcp or udp
+  --family NAME        only ipv4 or ipv6
+  --show WHAT          both, loss, mean, max or jitter (default both)
+  --watch [SECONDS]    again and again, every 2 s unless told, until Ctrl-C
+  -o, --output FORMAT  table or json (the mesh document, schemaVersion 1)
+
+Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 bad usage.`,
+  async run(args, signal) {
+    const options = parse(args);
+    for (;;) {
+      let snapshot: Snapshot;
+      try {
+        snapshot = await fetchSnapshot(options.url, signal);
+      } catch (err) {
+        if (signal.aborted) return EXIT.fine;
+        if (!(err instanceof AgentUnreachable)) throw err;
+        console.error(`internode matrix: ${err.message}`);
+        return EXIT.broken;
+      }
+      if (options.output === "json") console.log(JSON.stringify(snapshot, null, options.watchMs === undefined ? 2 : 0));
+      else console.log(`${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`);
+      if (options.watchMs === undefined) return brokenPairs(snapshot).length > 0 ? EXIT.broken : EXIT.fine;
+      try {
+        await sleep(options.watchMs, undefined, { signal });
+      } catch {
+        return EXIT.fine;
+      }
+    }
+  },
+};
+
+interface Options {
+  readonly url: string;
+  readonly filter: Partial<View>;
+  readonly show: Show;
+  readonly watchMs: number | undefined;
+  readonly output: "table" | "json";
+}
+
+function parse(args: readonly string[]): Options {
+  // `--watch` alone means every 2 s; parseArgs knows no optional values.
+  const withDefault = args.flatMap((arg, i) => (arg === "--watch" && !/^\d/.test(args[i + 1] ?? "") ? ["--watch", "2"] : [arg]));
+  const { values } = parseOrExplain(withDefault);
+  const oneOf = <T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined => {
+    if (value === undefined || (allowed as readonly string[]).includes(value)) return value as T | undefined;
+    throw new UsageError(`--${name} takes ${allowed.join(", ")}, not '${value}'`);
+  };
+  if (!URL.canParse(values.url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${values.url}'`);
+  const watch = values.watch === undefined ? undefined : Number(values.watch);
+  if (watch !== undefined && !(watch >= 1)) throw new UsageError(`--watch takes seconds, 1 or more, not '${values.watch}'`);
+  const filter = { network: oneOf("network", values.network, NETWORKS), protocol: oneOf("protocol", values.protocol, PROTOCOLS), family: oneOf("family", values.family, IP_FAMILIES) };
+  return {
+    url: values.url,
+    filter: Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined)),
+    show: oneOf("show", values.show, SHOW) ?? "both",
+    watchMs: watch === undefined ? undefined : watch * 1000,
+    output: oneOf("output", values.output, ["table", "json"]) ?? "table",
+  };
+}
+
+function parseOrExplain(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        url: { type: "string", default: DEFAULT_URL },
+        network: { type: "string" },
+        protocol: { type: "string" },
+        family: { type: "string" },
+        show: { type: "string" },
+        watch: { type: "string" },
+        output: { type: "string", short: "o" },
+      },
+    });
+  } catch (err) {
+    throw new UsageError((err as Error).message, { cause: err });
+  }
+}
+
+function report(snapshot: Snapshot, { filter, show }: Options): string {
+  const views = viewsOf(snapshot).filter((v) => Object.entries(filter).every(([key, value]) => v[key as keyof View] === value));
+  const asked = Object.values(filter).join(", ");
+  const tables = views.map((view) => `${styleText("bold", viewName(view))}\n${renderMatrix(snapshot, { view, show, paint })}`);
+  if (views.length === 0) tables.push(asked === "" ? "no agent has measured anything yet" : `nothing is measured for ${asked}`);
+  const broken = brokenPairs(snapshot);
+  const verdict = broken.length === 0 ? "nothing broken" : `broken:\n${broken.slice(0, 20).map((line) => `  ${line}`).join("\n")}${broken.length > 20 ? `\n  and ${broken.length - 20} more` : ""}`;
+  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} agents answered, trailing 60 s at ${snapshot.at}`;
+  return `${tables.join("\n\n")}\n\n${verdict}\n${when}`;
+}
+
+const COLOURS: Readonly<Record<Health, Parameters<typeof styleText>[0]>> = {
+  self: "dim",
+  fine: "green",
+  lossy: "yellow",
+  failing: ["red", "bold"],
+  refused: "cyan",
+  "no data": "dim",
+};
+
+function paint(cell: Cell, padded: string): string {
+  return styleText(COLOURS[cell.health], padded);
+}

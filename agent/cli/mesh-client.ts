@@ -1,0 +1,37 @@
+// How commands reach an agent's API: through a local port (the demo's, or a kubectl port-forward).
+import { request } from "undici";
+import { SCHEMA_VERSION, type Snapshot } from "../model/snapshot.ts";
+
+export const DEFAULT_URL = "http://127.0.0.1:8843";
+
+/** The agent could not be asked; the message says what was tried and what would help. */
+export class AgentUnreachable extends Error {}
+
+/** One snapshot of the mesh. Rejects with AgentUnreachable. */
+export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<Snapshot> {
+  const body = await fetchJson(new URL("/api/v1/mesh", url), signal);
+  const version = (body as Partial<Snapshot> | null)?.schemaVersion;
+  // The document comes from an agent of ours; its rows were validated there.
+  if (version === SCHEMA_VERSION) return body as Snapshot;
+  throw new AgentUnreachable(`${url} speaks version ${String(version)} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`);
+}
+
+async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await request(url, { signal, headersTimeout: 10_000, bodyTimeout: 10_000 });
+    status = response.statusCode;
+    text = await response.body.text();
+  } catch (err) {
+    if (signal.aborted) throw err;
+    const { message, code } = err as Error & { code?: string };
+    throw new AgentUnreachable(`no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`);
+  }
+  if (status !== 200) throw new AgentUnreachable(`${url.href} answered ${status}: ${text.slice(0, 300).trim()}`);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new AgentUnreachable(`${url.href} answered something that is no JSON; is this an internode agent?`);
+  }
+}
