@@ -13,7 +13,14 @@ const milliseconds = (min: number, max: number) => z.int().min(min).max(max);
 const port = z.int().min(1).max(65_535);
 const flag = z.boolean();
 const path = z.string().min(1);
-const ip = z.union([z.ipv4(), z.ipv6()]);
+export const ip = z.union([z.ipv4(), z.ipv6()]);
+/** Names become labels, slot keys and parts of URLs: letters, digits, '-', '_' and '.' as in Kubernetes' own names. */
+export const nodeName = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/);
+/** `""` is no zone. A label value of Kubernetes. */
+export const zoneName = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/).max(253);
 const dnsName = z.string().min(1).max(253);
 
 const timing = (intervalMs: number, timeoutMs: number) => ({
@@ -27,8 +34,8 @@ const networks = (...on: (typeof NETWORKS)[number][]) =>
 
 export const configSchema = z.strictObject({
   node: z.strictObject({
-    name: z.string().min(1).max(253).describe("Name of the node this agent runs on (downward API `spec.nodeName`)."),
-    zone: z.string().max(253).default("").describe("Zone of this node for static discovery; with Kubernetes it comes from the EndpointSlices."),
+    name: nodeName.describe("Name of the node this agent runs on (downward API `spec.nodeName`)."),
+    zone: zoneName.default("").describe("Zone of this node for static discovery; with Kubernetes it comes from the EndpointSlices."),
     podAddresses: z.array(ip).default([]).describe("This agent's pod addresses (downward API `status.podIPs`), primary first."),
     nodeAddresses: z.array(ip).default([]).describe("This node's InternalIPs (downward API `status.hostIPs`), primary first."),
   }),
@@ -42,7 +49,8 @@ export const configSchema = z.strictObject({
       }),
       z.strictObject({
         kind: z.literal("static"),
-        file: path.describe("JSON file that lists the peers; read again when it changes."),
+        file: path.describe("JSON file that lists the nodes (docs/static-mesh.md); read again when it changes."),
+        allowLoopback: flag.default(false).describe("Probe peers at loopback addresses too: for agents of one machine's lab only."),
       }),
     ])
     .describe("Where the peers come from."),

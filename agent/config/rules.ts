@@ -1,0 +1,80 @@
+// What each option allows by itself but not together with another.
+import type { Config } from "./schema.ts";
+
+export interface Contradiction {
+  /** The options it is about; the first is the one to name. */
+  readonly options: readonly [string, ...string[]];
+  readonly problem: string;
+  readonly cure: string;
+}
+
+/** `isSet` tells what somebody asked for from what is only a default. */
+export function contradictions(config: Config, isSet: (path: string) => boolean): Contradiction[] {
+  return [...timeouts(config), ...ports(config), ...sampling(config), ...lists(config), ...wholes(config, isSet)];
+}
+
+function* timeouts(config: Config): Generator<Contradiction> {
+  for (const protocol of ["icmp", "tcp", "udp", "dns"] as const) {
+    const { timeoutMs, intervalMs } = config[protocol];
+    if (timeoutMs < intervalMs) continue;
+    yield {
+      options: [`${protocol}.timeoutMs`, `${protocol}.intervalMs`],
+      problem: `is ${timeoutMs}, not less than ${protocol}.intervalMs, which is ${intervalMs}: a second probe would start before the first has ended`,
+      cure: `Set ${protocol}.timeoutMs to at most ${intervalMs - 1}, or raise ${protocol}.intervalMs.`,
+    };
+  }
+}
+
+function* ports(config: Config): Generator<Contradiction> {
+  const names = ["metrics", "probe", "http"] as const;
+  for (const [i, a] of names.entries()) {
+    for (const b of names.slice(i + 1)) {
+      if (config.ports[a] !== config.ports[b]) continue;
+      yield { options: [`ports.${b}`, `ports.${a}`], problem: `is ${config.ports[b]}, the same as ports.${a}`, cure: "Give each its own port." };
+    }
+  }
+}
+
+function* sampling({ peers }: Config): Generator<Contradiction> {
+  if (peers.sampleSize < peers.fullMeshLimit) return;
+  yield {
+    options: ["peers.sampleSize", "peers.fullMeshLimit"],
+    problem: `is ${peers.sampleSize}, not less than peers.fullMeshLimit, which is ${peers.fullMeshLimit}: above the limit a node would probe as many as below it`,
+    cure: "Lower peers.sampleSize or raise peers.fullMeshLimit.",
+  };
+}
+
+function* lists(config: Config): Generator<Contradiction> {
+  const all: readonly (readonly [string, readonly string[]])[] = [
+    ["icmp.networks", config.icmp.networks],
+    ["tcp.networks", config.tcp.networks],
+    ["udp.networks", config.udp.networks],
+    ["families", config.families === "primary" ? [] : config.families],
+    ["dns.names", config.dns.names],
+    ["dns.servers", config.dns.servers.map((server) => `${server.label} ${server.address}`)],
+    ["listen", config.listen],
+    ["node.podAddresses", config.node.podAddresses],
+    ["node.nodeAddresses", config.node.nodeAddresses],
+  ];
+  for (const [path, values] of all) {
+    const twice = values.find((value, i) => values.indexOf(value) !== i);
+    if (twice !== undefined) yield { options: [path], problem: `names "${twice}" twice`, cure: "Name it once." };
+  }
+}
+
+function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
+  const { icmp, tcp, udp, dns, actions, engine, pathMtu } = config;
+  if ([icmp, tcp, udp].every(({ networks }) => networks.length === 0)) {
+    yield { options: ["icmp.networks", "tcp.networks", "udp.networks"], problem: "is empty like tcp.networks and udp.networks: no peer would be measured", cure: "Name a network for at least one protocol." };
+  }
+  if (dns.enabled && dns.names.length === 0) {
+    yield { options: ["dns.names", "dns.enabled"], problem: "is empty although dns.enabled is true", cure: "Name at least one name, or set dns.enabled to false." };
+  }
+  if (actions.enabled && actions.tokenFile === undefined) {
+    yield { options: ["actions.tokenFile", "actions.enabled"], problem: "is needed because actions.enabled is true: calls that cost traffic are never open to everyone", cure: "Name the file of a mounted Secret, or set actions.enabled to false." };
+  }
+  // By default path MTU is simply not there with this engine; only who asked for it must be told.
+  if (engine === "userspace" && pathMtu.enabled && isSet("pathMtu.enabled")) {
+    yield { options: ["pathMtu.enabled", "engine"], problem: "is true, but the userspace engine cannot forbid fragmentation", cure: 'Set engine to "kernel", or leave pathMtu.enabled out.' };
+  }
+}
