@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { icmpRoundTrips, readPcap } from "../support/pcap.ts";
+import { vethPair } from "../support/veth.ts";
+
+const WORKER = new URL("../bench/rtt.worker.ts", import.meta.url).pathname;
+
+test("what tcpdump saw on the wire is what is reported, probe by probe", async () => {
+  using pair = vethPair();
+  const folder = mkdtempSync(join(tmpdir(), "internode-capture-"));
+  try {
+    const file = join(folder, "icmp.pcap");
+    const tcpdump = pair.start(pair.near, "tcpdump", "-i", "veth0", "-n", "--time-stamp-precision=nano", "-w", file, "icmp");
+    await once(tcpdump.stderr!, "data");
+    await sleep(300);
+    const reported = JSON.parse(pair.run(pair.near, process.execPath, WORKER, pair.farIp, "200", "5")) as (number | null)[];
+    await sleep(300);
+    tcpdump.kill("SIGINT");
+    await once(tcpdump, "exit");
+    const truth = [...icmpRoundTrips(readPcap(file)).values()];
+    expect(reported).toHaveLength(200);
+    expect(reported.every((ns) => ns !== null)).toBe(true);
+    expect(truth).toHaveLength(200);
+    const errorsNs = truth.map((ns, i) => Math.abs(reported[i]! - ns)).sort((a, b) => a - b);
+    // The capture's own cost lies between its stamp and ours: microseconds. Half a millisecond would be another packet.
+    expect(errorsNs[100]).toBeLessThan(100_000);
+    expect(errorsNs[190]).toBeLessThan(500_000);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

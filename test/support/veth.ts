@@ -1,0 +1,71 @@
+// Two network namespaces with a cable between them: the smallest network on which a kernel does everything for
+// real. Disposing removes both.
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+
+export interface VethPair extends Disposable {
+  /** Names of the two namespaces. */
+  readonly near: string;
+  readonly far: string;
+  readonly nearIp: string;
+  readonly farIp: string;
+  readonly nearIp6: string;
+  readonly farIp6: string;
+  /** Run a command in a namespace to its end; throws with its output when it fails. */
+  run(namespace: string, ...command: readonly string[]): string;
+  /** Apply an nftables script in a namespace. */
+  nft(namespace: string, script: string): void;
+  /** Start a command in a namespace; killed when the pair is disposed. */
+  start(namespace: string, ...command: readonly string[]): ChildProcess;
+}
+
+/** Needs root. `addresses` puts further addresses (10.99.1.1 upwards, 250 a third byte) on the far side. */
+export function vethPair(options: { readonly addresses?: number } = {}): VethPair {
+  const id = randomBytes(3).toString("hex");
+  const near = `inveth-${id}-a`;
+  const far = `inveth-${id}-b`;
+  const children: ChildProcess[] = [];
+  const sh = (...command: readonly string[]) => execute(command);
+  const inside = (namespace: string, ...command: readonly string[]) => sh("ip", "netns", "exec", namespace, ...command);
+  const dispose = () => {
+    for (const child of children) child.kill("SIGKILL");
+    for (const namespace of [near, far]) spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
+  };
+  try {
+    for (const namespace of [near, far]) sh("ip", "netns", "add", namespace);
+    sh("ip", "link", "add", "veth0", "netns", near, "type", "veth", "peer", "name", "veth0", "netns", far);
+    for (const [namespace, n] of [[near, 1], [far, 2]] as const) {
+      inside(namespace, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.veth0.accept_dad=0");
+      inside(namespace, "ip", "addr", "add", `10.99.0.${n}/16`, "dev", "veth0");
+      inside(namespace, "ip", "addr", "add", `fd99::${n}/64`, "dev", "veth0", "nodad");
+      inside(namespace, "ip", "link", "set", "veth0", "up");
+      inside(namespace, "ip", "link", "set", "lo", "up");
+    }
+    const extra = farAddresses(options.addresses ?? 0).map((ip) => `addr add ${ip}/16 dev veth0`);
+    if (extra.length > 0) execute(["ip", "netns", "exec", far, "ip", "-batch", "-"], extra.join("\n"));
+  } catch (err) {
+    dispose();
+    throw err;
+  }
+  return {
+    near, far, nearIp: "10.99.0.1", farIp: "10.99.0.2", nearIp6: "fd99::1", farIp6: "fd99::2",
+    run: inside,
+    nft: (namespace, script) => void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script),
+    start(namespace, ...command) {
+      const child = spawn("ip", ["netns", "exec", namespace, ...command], { stdio: ["ignore", "pipe", "pipe"] });
+      children.push(child);
+      return child;
+    },
+    [Symbol.dispose]: dispose,
+  };
+}
+
+/** The further addresses of the far side. */
+export const farAddresses = (n: number): string[] => Array.from({ length: n }, (_, i) => `10.99.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`);
+
+function execute(command: readonly string[], input?: string): string {
+  const [file, ...args] = command;
+  const { status, stdout, stderr, error } = spawnSync(file!, args, { encoding: "utf8", ...(input === undefined ? {} : { input }), env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` } });
+  if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
+  return stdout;
+}
