@@ -20,17 +20,17 @@ function ours(pair: VethPair): Reported {
   return (JSON.parse(printed) as (number | null)[]).map((ns) => ns ?? undefined);
 }
 
-const fping = (pair: VethPair): Reported => [
-  // It prints its round trips to stderr, "-" for a lost one.
-  ...pair.run(pair.near, "sh", "-c", `fping -q -C ${COUNT} -p ${PERIOD_MS} -b 56 ${pair.farIp} 2>&1`).split(" : ")[1]!.trim().split(" "),
-].map((ms) => (ms === "-" ? undefined : Number(ms) * 1e6));
+// fping prints its round trips to stderr, "-" for a lost one.
+const fping = (pair: VethPair): Reported =>
+  pair.run(pair.near, "sh", "-c", `fping -q -C ${COUNT} -p ${PERIOD_MS} -b 56 ${pair.farIp} 2>&1`).split(" : ")[1]!.trim().split(" ")
+    .map((ms) => (ms === "-" ? undefined : Number(ms) * 1e6));
 const ping = (pair: VethPair): Reported => [...pair.run(pair.near, "ping", "-c", String(COUNT), "-i", String(PERIOD_MS / 1000), pair.farIp).matchAll(/time=([\d.]+) ms/g)].map((m) => Number(m[1]) * 1e6);
 
 /** Run it with a capture beside it; errors by how far each report is from what the capture saw. */
 async function judged(pair: VethPair, measure: (pair: VethPair) => Reported): Promise<{ errors: number[]; reported: Reported }> {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   const file = join(folder, "rtt.pcap");
-  const tcpdump = pair.start(pair.near, "tcpdump", "-i", "veth0", "-n", "-s", "128", "-B", "8192", "--time-stamp-precision=nano", "-w", file, "icmp");
+  const tcpdump = pair.start(pair.near, "tcpdump", "-i", "veth0", "-n", "-s", "128", "-B", "8192", "--immediate-mode", "-U", "--time-stamp-precision=nano", "-w", file, "icmp");
   try {
     await once(tcpdump.stderr!, "data");
     await sleep(300);
