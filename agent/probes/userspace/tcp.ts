@@ -1,0 +1,145 @@
+// TCP without FFI: node:net, timed by this process's own clock. The kernel's SYN retries cannot be counted from here,
+// only known to have happened: it sends the first after one second.
+import { connect, type Socket } from "node:net";
+import type { Clock } from "../../model/clock.ts";
+import { FAILED, type Outcome } from "../../model/outcome.ts";
+import type { Slot } from "../../model/slot.ts";
+import { errnoEvent, type ConntrackState } from "../kernel-events.ts";
+import type { MonotonicNs, OutcomeSink, Prober } from "../prober.ts";
+import type { TcpSettings } from "../tcp.ts";
+import { Inbox, answeredBy, type Arrival } from "./inbox.ts";
+
+export interface UserspaceTcpOptions {
+  readonly clock: Clock;
+  readonly sink: OutcomeSink;
+  readonly settings: TcpSettings;
+  readonly conntrack: () => ConntrackState;
+}
+
+const NS_PER_MS = 1e6;
+/** TCP_TIMEOUT_INIT (include/net/tcp.h), RFC 6298 §2.1. */
+const FIRST_RETRY_NS = 1e9;
+
+interface Attempt {
+  readonly slot: Slot;
+  readonly socket: Socket;
+  beganNs: MonotonicNs;
+}
+
+export function userspaceTcpProber(options: UserspaceTcpOptions): Prober {
+  return new UserspaceTcpProber(options);
+}
+
+class UserspaceTcpProber implements Prober {
+  readonly protocol = "tcp";
+  readonly #clock: Clock;
+  readonly #sink: OutcomeSink;
+  readonly #settings: TcpSettings;
+  readonly #conntrack: () => ConntrackState;
+  readonly #timeoutNs: number;
+  readonly #inbox: Inbox;
+  readonly #open = new Set<number>();
+  /** By slot index, oldest first. */
+  readonly #attempts = new Map<number, Attempt>();
+
+  constructor({ clock, sink, settings, conntrack }: UserspaceTcpOptions) {
+    this.#clock = clock;
+    this.#sink = sink;
+    this.#settings = settings;
+    this.#conntrack = conntrack;
+    this.#timeoutNs = settings.timeoutMs * NS_PER_MS;
+    this.#inbox = new Inbox(clock);
+  }
+
+  get outstanding(): number {
+    return this.#attempts.size;
+  }
+
+  open(slot: Slot): void {
+    this.#open.add(slot.index);
+  }
+
+  close(slot: Slot): void {
+    this.#open.delete(slot.index);
+    const attempt = this.#attempts.get(slot.index);
+    if (attempt) this.#end(attempt);
+  }
+
+  send(due: readonly Slot[]): void {
+    for (const slot of due) {
+      if (!this.#open.has(slot.index)) continue;
+      if (this.#attempts.has(slot.index)) this.#sink.skipped(slot);
+      else this.#begin(slot);
+    }
+  }
+
+  drain(): void {
+    this.#inbox.deliver();
+  }
+
+  expire(): void {
+    for (const attempt of this.#attempts.values()) {
+      if (this.#inbox.completeNs - attempt.beganNs <= this.#timeoutNs) return;
+      this.#complete(attempt, this.#inbox.completeNs, FAILED.timeout);
+    }
+  }
+
+  socketDrops(): number {
+    return 0;
+  }
+
+  [Symbol.dispose](): void {
+    for (const attempt of this.#attempts.values()) this.#end(attempt);
+    this.#open.clear();
+  }
+
+  #begin(slot: Slot): void {
+    const socket = connect({ host: slot.address, port: this.#settings.port });
+    const attempt: Attempt = { slot, socket, beganNs: this.#clock.monotonicNs() };
+    this.#attempts.set(slot.index, attempt);
+    // net.connect() begins in a later turn; this is told right before the system call.
+    socket.once("connectionAttempt", () => (attempt.beganNs = this.#clock.monotonicNs()));
+    socket.once("connect", () => {
+      this.#inbox.add((arrival) => this.#answered(attempt, arrival));
+      socket.resetAndDestroy();
+    });
+    socket.on("error", (err: NodeJS.ErrnoException) => this.#inbox.add((arrival) => this.#broken(attempt, arrival, err.code ?? err.message)));
+  }
+
+  #answered(attempt: Attempt, arrival: Arrival): void {
+    if (!this.#isCurrent(attempt)) return;
+    const outcome = answeredBy(arrival, { sentNs: attempt.beganNs, timeoutNs: this.#timeoutNs });
+    if (outcome === "late") {
+      this.#sink.anomaly(attempt.slot, "late");
+      this.#complete(attempt, arrival.notBeforeNs, FAILED.timeout);
+    } else {
+      const retried = arrival.atNs - attempt.beganNs >= FIRST_RETRY_NS;
+      this.#complete(attempt, arrival.notBeforeNs, retried ? { kind: "answered", rttNs: undefined, clock: "user" } : outcome);
+    }
+  }
+
+  #broken(attempt: Attempt, arrival: Arrival, errno: string): void {
+    if (!this.#isCurrent(attempt)) return;
+    const verdict = errnoEvent(errno, this.#conntrack);
+    if (verdict.kind === "outcome") return this.#complete(attempt, arrival.notBeforeNs, verdict.outcome);
+    this.#end(attempt);
+    this.#sink.localError(attempt.slot, errno);
+  }
+
+  /** `stillOpenNs`: a moment at which there was surely no answer yet. */
+  #complete(attempt: Attempt, stillOpenNs: MonotonicNs, outcome: Outcome): void {
+    this.#end(attempt);
+    if (stillOpenNs - attempt.beganNs >= FIRST_RETRY_NS) this.#sink.retransmits(attempt.slot, 1);
+    this.#sink.record(attempt.slot, outcome);
+  }
+
+  /** False when the slot was closed, or the attempt judged, between the event and the drain. */
+  #isCurrent(attempt: Attempt): boolean {
+    return this.#attempts.get(attempt.slot.index) === attempt;
+  }
+
+  #end({ slot, socket }: Attempt): void {
+    this.#attempts.delete(slot.index);
+    socket.destroy();
+  }
+}
