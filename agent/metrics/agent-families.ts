@@ -1,0 +1,216 @@
+// The families that speak of the agent as a whole, some dozens of lines, kept by prom-client, together with those
+// of prom-client's metrics of the Node.js process that a linter of metric names accepts.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../model/clock.ts";
+import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
+import type { Results } from "../results/results.ts";
+import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+
+/** What the mesh looks like from here. */
+export interface MeshCounts {
+  /** Nodes known, itself included. */
+  readonly size: number;
+  readonly serving: number;
+  readonly notServing: number;
+  readonly unprobed: number;
+}
+
+export interface SocketDrops {
+  readonly network: Network;
+  readonly protocol: Protocol;
+  /** Since the agent started. */
+  readonly drops: number;
+}
+
+export interface AgentFamiliesOptions {
+  readonly nodeName: string;
+  readonly config: Pick<Config, "icmp" | "tcp" | "udp" | "engine">;
+  readonly build: { readonly version: string; readonly nodejsVersion: string };
+  readonly clock: Clock;
+  readonly results: Pick<Results, "counts">;
+  readonly mesh: () => MeshCounts;
+  readonly socketDrops: () => Iterable<SocketDrops>;
+  /** Metrics of the Node.js process too. */
+  readonly runtime: boolean;
+}
+
+export interface DnsRecorder {
+  answered(seconds: number): void;
+  /** `reason` becomes a label: a word of a small fixed set, never a message. */
+  failed(reason: string): void;
+}
+
+export class AgentFamilies {
+  readonly #options: AgentFamiliesOptions;
+  readonly #registry = new Registry();
+  readonly #tickLag: Histogram.Internal<string>;
+  readonly #discoveryLastSync: Gauge;
+  readonly #discoveryErrors: Counter;
+  readonly #protocolAvailable: Gauge;
+  readonly #clockSteps: Counter;
+  readonly #dnsLookups: Counter;
+  readonly #dnsFailures: Counter;
+  readonly #dnsLookup: Histogram;
+  readonly #dnsFailureReasons: Counter;
+
+  constructor(options: AgentFamiliesOptions) {
+    this.#options = options;
+    const source_node = options.nodeName;
+
+    const tickLag = this.#histogram("tickLag");
+    tickLag.zero({ source_node });
+    this.#tickLag = tickLag.labels({ source_node });
+    this.#discoveryErrors = this.#counter("discoveryErrors");
+    this.#discoveryErrors.inc({ source_node }, 0);
+    this.#clockSteps = this.#counter("clockSteps");
+    this.#clockSteps.inc({ source_node }, 0);
+    this.#discoveryLastSync = this.#gauge("discoveryLastSync");
+    this.discoverySynced();
+    this.#protocolAvailable = this.#gauge("protocolAvailable");
+    this.#dnsLookups = this.#counter("dnsLookups");
+    this.#dnsFailures = this.#counter("dnsFailures");
+    this.#dnsLookup = this.#histogram("dnsLookup");
+    this.#dnsFailureReasons = this.#counter("dnsFailureReasons");
+
+    this.#constants();
+    this.#readFromResults();
+    this.#readFromProviders();
+    if (options.runtime) this.#runtime();
+  }
+
+  tickLag(seconds: number): void {
+    this.#tickLag.observe(seconds);
+  }
+
+  clockStep(): void {
+    this.#clockSteps.inc({ source_node: this.#options.nodeName });
+  }
+
+  discoverySynced(): void {
+    const { clock, nodeName } = this.#options;
+    this.#discoveryLastSync.set({ source_node: nodeName }, clock.baseSeconds + clock.realtimeNs() / 1e9);
+  }
+
+  discoveryFailed(): void {
+    this.#discoveryErrors.inc({ source_node: this.#options.nodeName });
+  }
+
+  protocolAvailable({ network, protocol, available }: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void {
+    this.#protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
+  }
+
+  dns({ server, name }: { readonly server: string; readonly name: string }): DnsRecorder {
+    const labels = { source_node: this.#options.nodeName, server, name };
+    this.#dnsLookups.inc(labels, 0);
+    this.#dnsFailures.inc(labels, 0);
+    this.#dnsLookup.zero(labels);
+    return {
+      answered: (seconds) => {
+        this.#dnsLookups.inc(labels);
+        this.#dnsLookup.observe(labels, seconds);
+      },
+      failed: (reason) => {
+        this.#dnsLookups.inc(labels);
+        this.#dnsFailures.inc(labels);
+        this.#dnsFailureReasons.inc({ ...labels, reason });
+      },
+    };
+  }
+
+  /** Text of one family of the catalogue. */
+  text(key: MetricKey): Promise<string> {
+    return this.#registry.getSingleMetricAsString(CATALOGUE[key].name);
+  }
+
+  /** Texts of the families that are not in the catalogue: those of the Node.js process. */
+  async *runtimeTexts(): AsyncGenerator<string, void, void> {
+    const catalogued = new Set<string>(Object.values(CATALOGUE).map((metric) => metric.name));
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (!catalogued.has(name)) yield this.#registry.getSingleMetricAsString(name);
+    }
+  }
+
+  #constants(): void {
+    const { config, build, nodeName: source_node } = this.#options;
+    const interval = this.#gauge("probeInterval");
+    const timeout = this.#gauge("probeTimeout");
+    for (const protocol of PROTOCOLS) {
+      const { networks, intervalMs, timeoutMs } = config[protocol];
+      if (networks.length === 0) continue;
+      interval.set({ source_node, protocol }, intervalMs / 1e3);
+      timeout.set({ source_node, protocol }, timeoutMs / 1e3);
+    }
+    this.#gauge("buildInfo").set({ version: build.version, nodejs_version: build.nodejsVersion, engine: config.engine, source_node }, 1);
+  }
+
+  /** Counters that results already keeps: prom-client only repeats them when it is asked. */
+  #readFromResults(): void {
+    const { config, results, nodeName: source_node } = this.#options;
+    this.#counter("timestamps", (counter) => {
+      for (const { protocol, clock, count } of results.counts().stamps) {
+        if (config[protocol].networks.length > 0) counter.inc({ source_node, protocol, clock }, count);
+      }
+    });
+    this.#counter("skipped", (counter) => {
+      for (const { network, protocol, count } of results.counts().skipped) {
+        if (config[protocol].networks.includes(network)) counter.inc({ source_node, network, protocol }, count);
+      }
+    });
+    this.#counter("localErrors", (counter) => {
+      for (const { network, protocol, errno, count } of results.counts().localErrors) counter.inc({ source_node, network, protocol, errno }, count);
+    });
+  }
+
+  #readFromProviders(): void {
+    const { mesh, socketDrops, nodeName: source_node } = this.#options;
+    this.#gauge("peers", (gauge) => {
+      const { serving, notServing, unprobed } = mesh();
+      gauge.set({ source_node, state: "serving" }, serving);
+      gauge.set({ source_node, state: "not_serving" }, notServing);
+      gauge.set({ source_node, state: "unprobed" }, unprobed);
+    });
+    this.#gauge("meshSize", (gauge) => gauge.set({ source_node }, mesh().size));
+    this.#counter("socketDrops", (counter) => {
+      for (const { network, protocol, drops } of socketDrops()) counter.inc({ source_node, network, protocol }, drops);
+    });
+  }
+
+  /** prom-client names three gauges `…_total`, which promtool refuses: those are left out. */
+  #runtime(): void {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of ["nodejs_active_handles_total", "nodejs_active_requests_total", "nodejs_active_resources_total"]) this.#registry.removeSingleMetric(name);
+  }
+
+  #counter(key: MetricKey, collect?: (counter: Counter) => void): Counter {
+    return new Counter({
+      ...this.#common(key),
+      ...(collect && {
+        collect() {
+          this.reset();
+          collect(this);
+        },
+      }),
+    });
+  }
+
+  #gauge(key: MetricKey, collect?: (gauge: Gauge) => void): Gauge {
+    return new Gauge({
+      ...this.#common(key),
+      ...(collect && {
+        collect() {
+          collect(this);
+        },
+      }),
+    });
+  }
+
+  #histogram(key: "tickLag" | "dnsLookup"): Histogram {
+    return new Histogram({ ...this.#common(key), buckets: [...CATALOGUE[key].buckets] });
+  }
+
+  #common(key: MetricKey): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+    const { name, help, labels }: Metric = CATALOGUE[key];
+    return { name, help, labelNames: [...labels], registers: [this.#registry] };
+  }
+}

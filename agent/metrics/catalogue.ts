@@ -1,0 +1,336 @@
+// The one catalogue of every metric the agent exports. Names and labels are a public interface: the exposition, the
+// docs page and the checks of dashboards and rules all derive from this file.
+import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from "../model/outcome.ts";
+import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { RTT_BOUNDS_NS } from "../results/histogram.ts";
+
+export interface Metric {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram" | "summary";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** What one step of the value means; for a 0/1 gauge `flag`. */
+  readonly unit: "seconds" | "bytes" | "probes" | "packets" | "events" | "nodes" | "lookups" | "flag" | "timestamp";
+  /** Only with `metrics.pairDetail: full`. */
+  readonly detail?: "full";
+  /** `at start`: at 0 (or its value) from the moment it can be measured. `when first seen`: absent until it happens once. */
+  readonly created: "at start" | "when first seen";
+  /** Of a metric created at start: label values whose series come only when first seen. */
+  readonly createdLater?: readonly string[];
+  /** Protocols that have this metric; absent means all of them, or that protocols do not matter. */
+  readonly protocols?: readonly (typeof PROTOCOLS)[number][];
+  /** Upper bounds of a histogram, without +Inf, in its unit. */
+  readonly buckets?: readonly number[];
+}
+
+/** Values that a label may take where they are known beforehand; of all others only the meaning is. */
+export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
+  network: NETWORKS,
+  protocol: PROTOCOLS,
+  ip_family: IP_FAMILIES,
+  direction: LOSS_DIRECTIONS,
+  kind: ANOMALY_KINDS,
+  server: ["cluster", "nodelocal", "pod"],
+  state: ["serving", "not_serving", "unprobed"],
+  clock: ["kernel", "user"] satisfies readonly StampClock[],
+  engine: ["kernel", "userspace"],
+};
+
+const PATH = ["source_node", "destination_node", "source_zone", "destination_zone", "network"] as const;
+/** Labels of every pair metric. */
+export const PAIR_LABELS = [...PATH, "protocol", "ip_family"] as const;
+const PATH_LABELS = [...PATH, "ip_family"] as const;
+const ZONE_LABELS = ["source_zone", "destination_zone", "network", "protocol", "ip_family"] as const;
+const DNS_LABELS = ["source_node", "server", "name"] as const;
+
+const RTT_BUCKETS = RTT_BOUNDS_NS.map((ns) => ns / 1e9);
+const DNS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const TICK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+
+export const CATALOGUE = {
+  probes: {
+    name: "internode_probes_total",
+    type: "counter",
+    unit: "probes",
+    labels: PAIR_LABELS,
+    created: "at start",
+    help: "Probes completed: answered, refused or failed.",
+  },
+  failures: {
+    name: "internode_probe_failures_total",
+    type: "counter",
+    unit: "probes",
+    labels: PAIR_LABELS,
+    created: "at start",
+    help: "Probes completed without an answer or a refusal. Counted together with internode_probes_total.",
+  },
+  failureReasons: {
+    name: "internode_probe_failure_reasons_total",
+    type: "counter",
+    unit: "probes",
+    labels: [...PAIR_LABELS, "reason"],
+    created: "when first seen",
+    help: `Failed probes by reason: ${FAILURE_REASONS.join(", ")}. What a firewall drops silently is a timeout.`,
+  },
+  refusals: {
+    name: "internode_probe_refusals_total",
+    type: "counter",
+    unit: "probes",
+    labels: PAIR_LABELS,
+    created: "when first seen",
+    help: "Probes refused (RST or port unreachable): the path is proven, nothing listens. Never loss.",
+  },
+  rtt: {
+    name: "internode_rtt_seconds",
+    type: "summary",
+    unit: "seconds",
+    labels: PAIR_LABELS,
+    created: "at start",
+    help: "Round-trip delay (RFC 2681) of answered probes. A failed probe is never in it, nor a handshake whose SYN was sent again.",
+  },
+  rttMax: {
+    name: "internode_rtt_max_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: PAIR_LABELS,
+    created: "when first seen",
+    help: "Largest round-trip delay of the trailing 60 seconds. Absent without an answer; a scrape does not reset it.",
+  },
+  rttMin: {
+    name: "internode_rtt_min_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: PAIR_LABELS,
+    detail: "full",
+    created: "when first seen",
+    help: "Smallest round-trip delay of the trailing 60 seconds. Absent without an answer; a scrape does not reset it.",
+  },
+  jitter: {
+    name: "internode_jitter_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: PAIR_LABELS,
+    detail: "full",
+    created: "when first seen",
+    help: "Mean difference between the delays of adjacent answered probes over the trailing 60 seconds (round-trip analogue of RFC 5481).",
+  },
+  pairRtt: {
+    name: "internode_pair_rtt_seconds",
+    type: "histogram",
+    unit: "seconds",
+    labels: PAIR_LABELS,
+    detail: "full",
+    created: "at start",
+    buckets: RTT_BUCKETS,
+    help: "Round-trip delay of answered probes, as a histogram of its own for every pair.",
+  },
+  directionalLost: {
+    name: "internode_directional_lost_total",
+    type: "counter",
+    unit: "probes",
+    labels: [...PAIR_LABELS, "direction"],
+    protocols: ["udp"],
+    created: "at start",
+    createdLater: ["unknown"],
+    help: "Failed UDP probes by the way they died: forward (on the way there), reverse (on the way back), unknown.",
+  },
+  udpReceived: {
+    name: "internode_udp_received_total",
+    type: "counter",
+    unit: "packets",
+    labels: PAIR_LABELS,
+    protocols: ["udp"],
+    created: "at start",
+    help: "UDP test packets that arrived, exported by the destination node.",
+  },
+  synRetransmits: {
+    name: "internode_tcp_syn_retransmits_total",
+    type: "counter",
+    unit: "packets",
+    labels: PAIR_LABELS,
+    protocols: ["tcp"],
+    created: "at start",
+    help: "SYNs that the kernel had to send again. A loss ratio of TCP adds them to the failures and to the probes.",
+  },
+  anomalies: {
+    name: "internode_probe_anomalies_total",
+    type: "counter",
+    unit: "packets",
+    labels: [...PAIR_LABELS, "kind"],
+    created: "when first seen",
+    help: "Replies that were late, duplicate or corrupt. Counted apart from probes.",
+  },
+  pathMtu: {
+    name: "internode_path_mtu_bytes",
+    type: "gauge",
+    unit: "bytes",
+    labels: PATH_LABELS,
+    created: "when first seen",
+    help: "Largest IP packet that passes unfragmented.",
+  },
+  pathMtuShortfall: {
+    name: "internode_path_mtu_shortfall_bytes",
+    type: "gauge",
+    unit: "bytes",
+    labels: PATH_LABELS,
+    created: "when first seen",
+    help: "Path MTU as the kernel believes it, minus what passes. Above 0 larger packets vanish silently.",
+  },
+  zoneRtt: {
+    name: "internode_zone_rtt_seconds",
+    type: "histogram",
+    unit: "seconds",
+    labels: ZONE_LABELS,
+    created: "at start",
+    buckets: RTT_BUCKETS,
+    help: "Round-trip delay of answered probes between two zones, as seen from this node.",
+  },
+  dnsLookups: {
+    name: "internode_dns_lookups_total",
+    type: "counter",
+    unit: "lookups",
+    labels: DNS_LABELS,
+    created: "at start",
+    help: "DNS lookups completed. A and AAAA are asked in parallel and count as one.",
+  },
+  dnsFailures: {
+    name: "internode_dns_failures_total",
+    type: "counter",
+    unit: "lookups",
+    labels: DNS_LABELS,
+    created: "at start",
+    help: "DNS lookups that failed. Counted together with internode_dns_lookups_total.",
+  },
+  dnsLookup: {
+    name: "internode_dns_lookup_seconds",
+    type: "histogram",
+    unit: "seconds",
+    labels: DNS_LABELS,
+    created: "at start",
+    buckets: DNS_BUCKETS,
+    help: "Time until both answers of a DNS lookup had come. A failed lookup is never in it.",
+  },
+  dnsFailureReasons: {
+    name: "internode_dns_failure_reasons_total",
+    type: "counter",
+    unit: "lookups",
+    labels: [...DNS_LABELS, "reason"],
+    created: "when first seen",
+    help: "Failed DNS lookups by reason.",
+  },
+  peers: {
+    name: "internode_peers",
+    type: "gauge",
+    unit: "nodes",
+    labels: ["source_node", "state"],
+    created: "at start",
+    help: "Peers by state: serving and not_serving are probed, unprobed are left out of the sample.",
+  },
+  meshSize: {
+    name: "internode_mesh_size",
+    type: "gauge",
+    unit: "nodes",
+    labels: ["source_node"],
+    created: "at start",
+    help: "Nodes this agent knows, itself included.",
+  },
+  probeInterval: {
+    name: "internode_probe_interval_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: ["source_node", "protocol"],
+    created: "at start",
+    help: "Time between two probes of a pair.",
+  },
+  probeTimeout: {
+    name: "internode_probe_timeout_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: ["source_node", "protocol"],
+    created: "at start",
+    help: "A probe unanswered for this long has failed (the threshold that RFC 6673 wants reported).",
+  },
+  discoveryLastSync: {
+    name: "internode_discovery_last_sync_timestamp_seconds",
+    type: "gauge",
+    unit: "timestamp",
+    labels: ["source_node"],
+    created: "at start",
+    help: "Unix time at which discovery last heard from its source; the agent's start until then.",
+  },
+  discoveryErrors: {
+    name: "internode_discovery_errors_total",
+    type: "counter",
+    unit: "events",
+    labels: ["source_node"],
+    created: "at start",
+    help: "Times that discovery could not reach its source or make sense of it. Known peers are kept.",
+  },
+  protocolAvailable: {
+    name: "internode_protocol_available",
+    type: "gauge",
+    unit: "flag",
+    labels: ["source_node", "network", "protocol"],
+    created: "at start",
+    help: "1 when this agent could open what the protocol needs, 0 when not.",
+  },
+  timestamps: {
+    name: "internode_timestamps_total",
+    type: "counter",
+    unit: "probes",
+    labels: ["source_node", "protocol", "clock"],
+    created: "at start",
+    help: "Measured delays by the clock that stamped them: kernel, or user where the kernel gave no stamp.",
+  },
+  tickLag: {
+    name: "internode_tick_lag_seconds",
+    type: "histogram",
+    unit: "seconds",
+    labels: ["source_node"],
+    created: "at start",
+    buckets: TICK_BUCKETS,
+    help: "How late the tick ran that sends and collects probes. Kernel stamps keep it out of the delays.",
+  },
+  skipped: {
+    name: "internode_probes_skipped_total",
+    type: "counter",
+    unit: "probes",
+    labels: ["source_node", "network", "protocol"],
+    created: "at start",
+    help: "Probes not sent because the one before was outstanding or the agent fell behind.",
+  },
+  localErrors: {
+    name: "internode_local_errors_total",
+    type: "counter",
+    unit: "events",
+    labels: ["source_node", "network", "protocol", "errno"],
+    created: "when first seen",
+    help: "Sends that this machine itself could not do, by error number. They are not probes.",
+  },
+  socketDrops: {
+    name: "internode_socket_drops_total",
+    type: "counter",
+    unit: "packets",
+    labels: ["source_node", "network", "protocol"],
+    created: "at start",
+    help: "Packets the kernel dropped because a receive buffer of this agent was full.",
+  },
+  clockSteps: {
+    name: "internode_clock_steps_total",
+    type: "counter",
+    unit: "events",
+    labels: ["source_node"],
+    created: "at start",
+    help: "Steps of the wall clock that the agent noticed. Probes in flight then carry no delay.",
+  },
+  buildInfo: {
+    name: "internode_build_info",
+    type: "gauge",
+    unit: "flag",
+    labels: ["version", "nodejs_version", "engine", "source_node"],
+    created: "at start",
+    help: "1, with what this agent is.",
+  },
+} as const satisfies Readonly<Record<string, Metric>>;
+
+export type MetricKey = keyof typeof CATALOGUE;

@@ -1,0 +1,137 @@
+// /metrics: one response in catalogue order, in slices between which the event loop runs. Everything it says of
+// pairs is copied before the first slice, so the counters of a slot agree with each other throughout.
+import { setImmediate } from "node:timers/promises";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Network, Node, Protocol } from "../model/peer.ts";
+import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
+import type { Slot } from "../model/slot.ts";
+import { VERSION } from "../model/version.ts";
+import type { Results } from "../results/results.ts";
+import { AgentFamilies, type DnsRecorder, type MeshCounts, type SocketDrops } from "./agent-families.ts";
+import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
+import { header } from "./text-format.ts";
+
+export type { DnsRecorder, MeshCounts, SocketDrops } from "./agent-families.ts";
+
+export interface MetricsOptions {
+  readonly results: Results;
+  readonly clock: Clock;
+  readonly config: Pick<Config, "icmp" | "tcp" | "udp" | "engine" | "metrics">;
+  /** This node. Its name must not change; its zone may become known later. */
+  readonly self: () => Node;
+  readonly mesh: () => MeshCounts;
+  /** Path MTU of the peers of now. */
+  readonly pathMtu: () => Iterable<PathMtu>;
+  /** What arrived from the sources of now, those at 0 included. */
+  readonly udpReceived: () => Iterable<UdpReceived>;
+  /** One element for each network and protocol that has a socket, those at 0 included. */
+  readonly socketDrops: () => Iterable<SocketDrops>;
+  /** Default: what runs. */
+  readonly build?: { readonly version: string; readonly nodejsVersion: string };
+  /** Metrics of the Node.js process too (default); once a process. */
+  readonly runtime?: boolean;
+}
+
+export interface Metrics {
+  /** How late a tick ran. */
+  tickLag(seconds: number): void;
+  clockStep(): void;
+  discoverySynced(): void;
+  discoveryFailed(): void;
+  protocolAvailable(state: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void;
+  /** Where the lookups of one name at one server are counted; its series exist at 0 from this call. */
+  dns(target: { readonly server: string; readonly name: string }): DnsRecorder;
+  /** The whole response, slice by slice. Several may run at the same time. */
+  scrape(): AsyncGenerator<string, void, void>;
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  return new CataloguedMetrics(options);
+}
+
+/** Characters after which a slice ends: well under a millisecond of rendering. */
+const SLICE_CHARS = 64 * 1024;
+
+class CataloguedMetrics implements Metrics {
+  readonly #options: MetricsOptions;
+  readonly #agent: AgentFamilies;
+  readonly #keys: readonly MetricKey[];
+  /** Labels of a slot as text, for as long as somebody has the slot. */
+  readonly #labels = new WeakMap<Slot, string>();
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#agent = new AgentFamilies({
+      ...options,
+      nodeName: options.self().name,
+      build: options.build ?? { version: VERSION, nodejsVersion: process.version },
+      runtime: options.runtime ?? true,
+    });
+    const full = options.config.metrics.pairDetail === "full";
+    this.#keys = (Object.keys(CATALOGUE) as MetricKey[]).filter((key) => full || (CATALOGUE[key] as Metric).detail !== "full");
+  }
+
+  tickLag(seconds: number): void {
+    this.#agent.tickLag(seconds);
+  }
+
+  clockStep(): void {
+    this.#agent.clockStep();
+  }
+
+  discoverySynced(): void {
+    this.#agent.discoverySynced();
+  }
+
+  discoveryFailed(): void {
+    this.#agent.discoveryFailed();
+  }
+
+  protocolAvailable(state: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void {
+    this.#agent.protocolAvailable(state);
+  }
+
+  dns(target: { readonly server: string; readonly name: string }): DnsRecorder {
+    return this.#agent.dns(target);
+  }
+
+  async *scrape(): AsyncGenerator<string, void, void> {
+    const state = this.#capture();
+    await setImmediate();
+    let text = "";
+    for (const key of this.#keys) {
+      const family = pairFamily(key, state);
+      text += family ? header(CATALOGUE[key]) : `${await this.#agent.text(key)}\n`;
+      for (const lines of family ? familyLines(family) : []) {
+        text += lines;
+        if (text.length < SLICE_CHARS) continue;
+        yield text;
+        text = "";
+        await setImmediate();
+      }
+    }
+    for await (const family of this.#agent.runtimeTexts()) text += `${family}\n`;
+    yield text;
+  }
+
+  #capture(): PairState {
+    const { results, self, pathMtu, udpReceived } = this.#options;
+    const capture = results.capture();
+    return { capture, labels: capture.slots.map((slot) => this.#labelsOf(slot)), self: self(), pathMtu: [...pathMtu()], udpReceived: [...udpReceived()] };
+  }
+
+  #labelsOf(slot: Slot): string {
+    let labels = this.#labels.get(slot);
+    if (labels === undefined) {
+      labels = slotLabels(slot);
+      this.#labels.set(slot, labels);
+    }
+    return labels;
+  }
+}
+
+function* familyLines(family: Family): Generator<string, void, void> {
+  for (let row = 0; row < family.rows; row++) yield family.lines(row);
+}

@@ -1,0 +1,121 @@
+// The families that have a series per pair or zone pair, tens of thousands of lines, rendered from one capture of the
+// results. Each family is a function from a row to its lines, so that the exposition can stop between any two rows.
+import type { Node } from "../model/peer.ts";
+import { ANOMALY_KINDS, FAILURE_REASONS } from "../model/outcome.ts";
+import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
+import type { Slot } from "../model/slot.ts";
+import type { Counter } from "../results/counters.ts";
+import type { Capture, ZoneRtt } from "../results/results.ts";
+import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+import { histogramLines, openLabels, seconds } from "./text-format.ts";
+
+/** Everything one response says of pairs, taken at one moment. */
+export interface PairState {
+  readonly capture: Capture;
+  /** Rendered labels of `capture.slots`, in the same order. */
+  readonly labels: readonly string[];
+  readonly self: Node;
+  readonly pathMtu: readonly PathMtu[];
+  readonly udpReceived: readonly UdpReceived[];
+}
+
+/** One family: how many rows it has and what a row says, possibly nothing. */
+export interface Family {
+  readonly rows: number;
+  lines(row: number): string;
+}
+
+export function slotLabels({ pair: { source, destination }, network, protocol, family }: Slot): string {
+  return openLabels(CATALOGUE.probes.labels, [source.name, destination.name, source.zone, destination.zone, network, protocol, family]);
+}
+
+const bounds = (metric: { readonly buckets: readonly number[] }): readonly string[] => metric.buckets.map(String);
+const PAIR_BOUNDS = bounds(CATALOGUE.pairRtt);
+const ZONE_BOUNDS = bounds(CATALOGUE.zoneRtt);
+
+/** One of the families below, or undefined for a metric of the agent as a whole. */
+export function pairFamily(key: MetricKey, state: PairState): Family | undefined {
+  const { capture, labels } = state;
+  const { counters, delays } = capture;
+  const metric: Metric = CATALOGUE[key];
+  const { name } = metric;
+
+  const perSlot = (lines: (row: number) => string): Family => ({
+    rows: capture.slots.length,
+    lines: (row) => (metric.protocols?.includes(capture.slots[row]!.protocol) === false ? "" : lines(row)),
+  });
+  const total = (counter: Counter) => perSlot((row) => `${name}${labels[row]!}} ${counters.get(row, counter)}\n`);
+  const whenSeen = (row: number, counter: Counter, label = ""): string => {
+    const count = counters.get(row, counter);
+    return count === 0 ? "" : `${name}${labels[row]!}${label}} ${count}\n`;
+  };
+  const delay = (ns: Float64Array) => perSlot((row) => (Number.isNaN(ns[row]!) ? "" : `${name}${labels[row]!}} ${seconds(ns[row]!)}\n`));
+  const pathMtu = (bytes: (entry: PathMtu) => number): Family => ({
+    rows: state.pathMtu.length,
+    lines: (row) => `${name}${pathLabels(state.self, state.pathMtu[row]!)}} ${bytes(state.pathMtu[row]!)}\n`,
+  });
+
+  switch (key) {
+    case "probes":
+    case "failures":
+      return total(key);
+    case "synRetransmits":
+      return total("retransmits");
+    case "refusals":
+      return perSlot((row) => whenSeen(row, "refusals"));
+    case "failureReasons":
+      return perSlot((row) => FAILURE_REASONS.map((reason) => whenSeen(row, reason, `,reason="${reason}"`)).join(""));
+    case "anomalies":
+      return perSlot((row) => ANOMALY_KINDS.map((kind) => whenSeen(row, kind, `,kind="${kind}"`)).join(""));
+    case "directionalLost":
+      return perSlot((row) => {
+        const known = (["forward", "reverse"] as const).map((d) => `${name}${labels[row]!},direction="${d}"} ${counters.get(row, d)}\n`);
+        return known.join("") + whenSeen(row, "unknown", ',direction="unknown"');
+      });
+    case "rtt":
+      return perSlot((row) => `${name}_sum${labels[row]!}} ${seconds(counters.rttSumNs(row))}\n${name}_count${labels[row]!}} ${counters.get(row, "rttCount")}\n`);
+    case "rttMax":
+      return delay(delays.maxNs);
+    case "rttMin":
+      return delay(delays.minNs);
+    case "jitter":
+      return delay(delays.jitterNs);
+    case "pairRtt":
+      return perSlot((row) => {
+        const { cumulative, sumNs } = capture.histograms[row]!;
+        return histogramLines({ name, labels: labels[row]!, bounds: PAIR_BOUNDS, cumulative, sum: seconds(sumNs) });
+      });
+    case "zoneRtt":
+      return {
+        rows: capture.zones.length,
+        lines: (row) => {
+          const { cumulative, sumNs } = capture.zones[row]!;
+          return histogramLines({ name, labels: zoneLabels(capture.zones[row]!), bounds: ZONE_BOUNDS, cumulative, sum: seconds(sumNs) });
+        },
+      };
+    case "udpReceived":
+      return {
+        rows: state.udpReceived.length,
+        lines: (row) => `${name}${receivedLabels(state.self, state.udpReceived[row]!)}} ${state.udpReceived[row]!.received}\n`,
+      };
+    case "pathMtu":
+      return pathMtu((entry) => entry.passesBytes);
+    case "pathMtuShortfall":
+      return pathMtu((entry) => entry.shortfallBytes);
+    default:
+      return undefined;
+  }
+}
+
+function zoneLabels({ sourceZone, destinationZone, network, protocol, family }: ZoneRtt): string {
+  return openLabels(CATALOGUE.zoneRtt.labels, [sourceZone, destinationZone, network, protocol, family]);
+}
+
+/** What arrived here: this node is the destination. */
+function receivedLabels(self: Node, { source, network, family }: UdpReceived): string {
+  return openLabels(CATALOGUE.udpReceived.labels, [source.name, self.name, source.zone, self.zone, network, "udp", family]);
+}
+
+function pathLabels(self: Node, { destination, network, family }: PathMtu): string {
+  return openLabels(CATALOGUE.pathMtu.labels, [self.name, destination.name, self.zone, destination.zone, network, family]);
+}

@@ -1,0 +1,158 @@
+// Port 9843: /metrics and nothing else. Prometheus may be several and slow; neither may cost the agent more than a
+// bounded number of connections, responses under way and seconds.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createGzip } from "node:zlib";
+import type { Metrics } from "./metrics.ts";
+import { CONTENT_TYPE } from "./text-format.ts";
+
+export interface MetricsServerOptions {
+  readonly metrics: Pick<Metrics, "scrape">;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+  /** Addresses to bind to; empty: all. */
+  readonly listen: readonly string[];
+  /** A response that broke off, for the log. */
+  readonly failed?: (error: Error) => void;
+}
+
+export interface MetricsServer extends AsyncDisposable {
+  /** Where it listens, in the order of `listen`. */
+  readonly addresses: readonly { readonly address: string; readonly port: number }[];
+}
+
+const MAX_CONNECTIONS = 64;
+const MAX_SCRAPES = 4;
+const SCRAPE_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 90_000; // longer than the longest scrape interval in use, so that connections are kept
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_HEADER_BYTES = 8 * 1024;
+
+/** Listens on every address, or throws and listens on none. */
+export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
+  const scrapes = { underWay: 0 };
+  const servers: Server[] = [];
+  const addresses: { address: string; port: number }[] = [];
+  try {
+    for (const address of options.listen.length > 0 ? options.listen : [undefined]) {
+      const server = serverFor(options, scrapes);
+      servers.push(server);
+      addresses.push(await bind({ server, address, port: options.port }));
+    }
+  } catch (error) {
+    await close(servers);
+    throw error;
+  }
+  return {
+    addresses,
+    async [Symbol.asyncDispose]() {
+      await close(servers);
+    },
+  };
+}
+
+function serverFor({ metrics, failed }: MetricsServerOptions, scrapes: { underWay: number }): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      connectionsCheckingInterval: 5_000,
+    },
+    (request, response) => {
+      const refusal = refuse(request, scrapes.underWay);
+      if (refusal) {
+        const text = `${refusal.text}\n`;
+        response.writeHead(refusal.status, { ...refusal.headers, "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(text) }).end(text);
+        return;
+      }
+      if (request.method === "HEAD") {
+        response.writeHead(200, { "content-type": CONTENT_TYPE }).end();
+        return;
+      }
+      scrapes.underWay += 1;
+      void respond({ metrics, request, response })
+        .catch((error: unknown) => {
+          response.destroy(); // the length is unknown to the reader: only a cut tells it that the rest is missing
+          if (!request.destroyed || !isAbort(error)) failed?.(error instanceof Error ? error : new Error(String(error)));
+        })
+        .finally(() => (scrapes.underWay -= 1));
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function refuse(request: IncomingMessage, underWay: number): Refusal | undefined {
+  const path = (request.url ?? "").split("?", 1)[0];
+  if (path !== "/metrics") return { status: 404, text: "Only /metrics is here." };
+  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, text: "Only GET and HEAD.", headers: { allow: "GET, HEAD" } };
+  if (underWay >= MAX_SCRAPES && request.method === "GET") {
+    return { status: 503, text: `${MAX_SCRAPES} scrapes are under way already; try again.`, headers: { "retry-after": "1" } };
+  }
+  return undefined;
+}
+
+async function respond({ metrics, request, response }: { readonly metrics: Pick<Metrics, "scrape">; readonly request: IncomingMessage; readonly response: ServerResponse }): Promise<void> {
+  const signal = AbortSignal.timeout(SCRAPE_TIMEOUT_MS);
+  const slices = Readable.from(metrics.scrape(), { objectMode: true, highWaterMark: 1 });
+  if (acceptsGzip(request)) {
+    response.writeHead(200, { "content-type": CONTENT_TYPE, "content-encoding": "gzip", vary: "accept-encoding" });
+    await pipeline(slices, createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });
+  } else {
+    response.writeHead(200, { "content-type": CONTENT_TYPE, vary: "accept-encoding" });
+    await pipeline(slices, response, { signal });
+  }
+}
+
+/** RFC 9110 §12.5.3, as far as gzip goes. */
+function acceptsGzip(request: IncomingMessage): boolean {
+  const codings = (request.headers["accept-encoding"] ?? "").toLowerCase().split(",");
+  return codings.some((coding) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/.test(coding));
+}
+
+/** The scraper went away before it had everything: its business, not a fault here. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
+
+function bind({ server, address, port }: { readonly server: Server; readonly address: string | undefined; readonly port: number }): Promise<{ address: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(error, `${address ?? "all addresses"} port ${port}`)));
+    server.listen({ port, ...(address !== undefined && { host: address }) }, () => {
+      const bound = server.address();
+      if (bound === null || typeof bound === "string") reject(new Error(`cannot tell where /metrics listens: ${String(bound)}`));
+      else resolve({ address: bound.address, port: bound.port });
+    });
+  });
+}
+
+function bindError(error: NodeJS.ErrnoException, where: string): Error {
+  const cures: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another process listens there already: stop it (`ss -ltnp` names it) or set `ports.metrics` to a free port",
+    EADDRNOTAVAIL: "this host has no such address: correct `listen`, or leave it empty to listen on all",
+    EACCES: "ports below 1024 need rights this process does not have: set `ports.metrics` to a higher one",
+  };
+  const cure = cures[error.code ?? ""];
+  return new Error(`cannot serve /metrics on ${where}: ${cure ? `${error.code}; ${cure}` : error.message}`, { cause: error });
+}
+
+async function close(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve()); // with an error when it never listened or is closed already: both are done
+          server.closeAllConnections();
+        }),
+    ),
+  );
+}

@@ -1,0 +1,72 @@
+// What a slot has counted since it was opened. One row of unsigned 32-bit numbers a slot, side by side in one
+// array, so that recording a probe touches one or two cache lines. At 10 probes a second a number lasts 13 years.
+import type { AnomalyKind, FailureReason, LossDirection } from "../model/outcome.ts";
+
+export const COUNTERS = [
+  "probes",
+  "failures",
+  "refusals",
+  "rttCount",
+  "retransmits",
+  "timeout",
+  "unreachable",
+  "blocked",
+  "late",
+  "duplicate",
+  "corrupt",
+  "forward",
+  "reverse",
+  "unknown",
+] as const satisfies readonly (FailureReason | AnomalyKind | LossDirection | "probes" | "failures" | "refusals" | "rttCount" | "retransmits")[];
+export type Counter = (typeof COUNTERS)[number];
+
+const STRIDE = 16;
+const COLUMN = Object.fromEntries(COUNTERS.map((name, column) => [name, column])) as Readonly<Record<Counter, number>>;
+
+/** Counters of many rows: of all slots while they count, or of those that one capture copied. */
+export class CounterTable {
+  #counts: Uint32Array;
+  #rttSumNs: Float64Array;
+
+  constructor(rows: number) {
+    this.#counts = new Uint32Array(rows * STRIDE);
+    this.#rttSumNs = new Float64Array(rows);
+  }
+
+  grow(rows: number): void {
+    const counts = new Uint32Array(rows * STRIDE);
+    counts.set(this.#counts);
+    this.#counts = counts;
+    const sums = new Float64Array(rows);
+    sums.set(this.#rttSumNs);
+    this.#rttSumNs = sums;
+  }
+
+  clear(row: number): void {
+    this.#counts.fill(0, row * STRIDE, (row + 1) * STRIDE);
+    this.#rttSumNs[row] = 0;
+  }
+
+  add(row: number, counter: Counter, n = 1): void {
+    this.#counts[row * STRIDE + COLUMN[counter]]! += n;
+  }
+
+  addRtt(row: number, rttNs: number): void {
+    this.#counts[row * STRIDE + COLUMN.rttCount]! += 1;
+    this.#rttSumNs[row]! += rttNs;
+  }
+
+  get(row: number, counter: Counter): number {
+    return this.#counts[row * STRIDE + COLUMN[counter]]!;
+  }
+
+  rttSumNs(row: number): number {
+    return this.#rttSumNs[row]!;
+  }
+
+  /** Take over one row of another table. */
+  copyRow(row: number, from: CounterTable, fromRow: number): void {
+    this.#counts.set(from.#counts.subarray(fromRow * STRIDE, (fromRow + 1) * STRIDE), row * STRIDE);
+    this.#rttSumNs[row] = from.#rttSumNs[fromRow]!;
+  }
+}

@@ -1,0 +1,310 @@
+// Where outcomes become numbers: counters since a slot was opened, its trailing window, histograms per zone pair.
+// /metrics, /api/v1/pairs and diagnosis all read from here, so they cannot disagree.
+import type { Clock } from "../model/clock.ts";
+import type { AnomalyKind, LossDirection, Outcome, StampClock } from "../model/outcome.ts";
+import { NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
+import type { SecondSummary } from "../model/snapshot.ts";
+import type { Slot } from "../model/slot.ts";
+import type { WindowSummary } from "../model/window.ts";
+import type { OutcomeSink } from "../probes/prober.ts";
+import { CounterTable } from "./counters.ts";
+import { RttHistogram } from "./histogram.ts";
+import { Trailing } from "./trailing.ts";
+import { Windows } from "./windows.ts";
+
+export interface ResultsOptions {
+  readonly clock: Clock;
+  /** `full` keeps a histogram for every slot and captures minimum and jitter. */
+  readonly pairDetail: "default" | "full";
+}
+
+/** Delays of one slot over its window; NaN where there is none. */
+export interface WindowDelays {
+  readonly maxNs: Float64Array;
+  readonly minNs: Float64Array;
+  readonly jitterNs: Float64Array;
+}
+
+/** Round trips of all slots of one zone pair, network, protocol and family. */
+export interface ZoneRtt {
+  readonly sourceZone: string;
+  readonly destinationZone: string;
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly family: IpFamily;
+  readonly cumulative: Float64Array;
+  readonly sumNs: number;
+}
+
+/** All slots at one moment, copied: what is recorded later does not show in it. Row i belongs to `slots[i]`. */
+export interface Capture {
+  readonly slots: readonly Slot[];
+  readonly counters: CounterTable;
+  readonly delays: WindowDelays;
+  /** One a slot in full detail, else empty. */
+  readonly histograms: readonly { readonly cumulative: Float64Array; readonly sumNs: number }[];
+  readonly zones: readonly ZoneRtt[];
+}
+
+/** What the agent counts of itself while probing, since it started. */
+export interface AgentCounts {
+  readonly skipped: readonly { readonly network: Network; readonly protocol: Protocol; readonly count: number }[];
+  readonly localErrors: readonly { readonly network: Network; readonly protocol: Protocol; readonly errno: string; readonly count: number }[];
+  /** Answers with a delay, by the clock that stamped them. */
+  readonly stamps: readonly { readonly protocol: Protocol; readonly clock: StampClock; readonly count: number }[];
+}
+
+/** The same over the trailing 60 s, for a row's health. A protocol is `user` as soon as one stamp was. */
+export interface RecentHealth {
+  readonly probesSkipped: number;
+  readonly localErrors: number;
+  readonly stamps: Readonly<Partial<Record<Protocol, StampClock>>>;
+}
+
+export interface Results extends OutcomeSink {
+  /** The slot exists from this moment, with everything at 0. The same object is passed to every later call. */
+  open(slot: Slot): void;
+  /** The slot is gone and all of it with it; its index may be used again. What is still recorded of it is ignored. */
+  close(slot: Slot): void;
+  /** The slots that are open, in the order of their index. */
+  slots(): readonly Slot[];
+  /** The trailing 60 s of an open slot. */
+  window(slot: Slot): WindowSummary;
+  /** The same second by second: 60 elements, oldest first. */
+  seconds(slot: Slot): readonly (SecondSummary | null)[];
+  capture(): Capture;
+  counts(): AgentCounts;
+  recent(): RecentHealth;
+}
+
+export function createResults(options: ResultsOptions): Results {
+  return new TypedArrayResults(options);
+}
+
+interface ZoneRecord {
+  readonly labels: Omit<ZoneRtt, "cumulative" | "sumNs">;
+  readonly histogram: RttHistogram;
+  slots: number;
+}
+
+interface LocalErrors {
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly errno: string;
+  count: number;
+}
+
+const FIRST_ROWS = 64;
+
+class TypedArrayResults implements Results {
+  readonly #clock: Clock;
+  readonly #full: boolean;
+  #rows = FIRST_ROWS;
+  readonly #counters = new CounterTable(FIRST_ROWS);
+  readonly #windows = new Windows(FIRST_ROWS);
+  readonly #open: (Slot | undefined)[] = [];
+  /** Per slot index, like `#open`. */
+  readonly #zoneOf: (ZoneRecord | undefined)[] = [];
+  readonly #histogramOf: (RttHistogram | undefined)[] = [];
+  readonly #zones = new Map<string, ZoneRecord>();
+  readonly #skipped = new Map<string, { readonly network: Network; readonly protocol: Protocol; count: number }>();
+  readonly #localErrors = new Map<string, LocalErrors>();
+  readonly #stamps: Record<Protocol, Record<StampClock, number>> = {
+    icmp: { kernel: 0, user: 0 },
+    tcp: { kernel: 0, user: 0 },
+    udp: { kernel: 0, user: 0 },
+  };
+  readonly #recent: {
+    readonly skipped: Trailing;
+    readonly localErrors: Trailing;
+    readonly stamps: Record<Protocol, Record<StampClock, Trailing>>;
+  };
+
+  constructor({ clock, pairDetail }: ResultsOptions) {
+    this.#clock = clock;
+    this.#full = pairDetail === "full";
+    const stamps = () => ({ kernel: new Trailing(clock), user: new Trailing(clock) });
+    this.#recent = { skipped: new Trailing(clock), localErrors: new Trailing(clock), stamps: { icmp: stamps(), tcp: stamps(), udp: stamps() } };
+  }
+
+  open(slot: Slot): void {
+    const { index } = slot;
+    const before = this.#open[index];
+    if (before !== undefined) throw new Error(`slot ${index} was opened while '${before.pair.destination.name}' still has it: close that slot first`);
+    if (index >= this.#rows) this.#grow(index);
+    this.#counters.clear(index);
+    this.#windows.clear(index, this.#second());
+    this.#open[index] = slot;
+    this.#zoneOf[index] = this.#zoneRecord(slot);
+    if (this.#full) this.#histogramOf[index] = new RttHistogram();
+  }
+
+  close(slot: Slot): void {
+    if (!this.#has(slot)) return;
+    const { index } = slot;
+    const zone = this.#zoneOf[index]!;
+    zone.slots -= 1;
+    if (zone.slots === 0) this.#zones.delete(zoneKey(zone.labels));
+    this.#open[index] = undefined;
+    this.#zoneOf[index] = undefined;
+    this.#histogramOf[index] = undefined;
+  }
+
+  record(slot: Slot, outcome: Outcome): void {
+    if (!this.#has(slot)) return;
+    const { index } = slot;
+    const second = this.#second();
+    this.#counters.add(index, "probes");
+    switch (outcome.kind) {
+      case "answered":
+        this.#windows.answered(index, second, outcome.rttNs);
+        if (outcome.rttNs !== undefined) this.#delay(slot, outcome.rttNs, outcome.clock);
+        return;
+      case "refused":
+        this.#counters.add(index, "refusals");
+        this.#windows.refused(index, second);
+        return;
+      case "failed":
+        this.#counters.add(index, "failures");
+        this.#counters.add(index, outcome.reason);
+        this.#windows.failed(index, second, outcome.reason);
+        return;
+    }
+  }
+
+  anomaly(slot: Slot, kind: AnomalyKind): void {
+    if (this.#has(slot)) this.#counters.add(slot.index, kind);
+  }
+
+  retransmits(slot: Slot, count: number): void {
+    if (count === 0 || !this.#has(slot)) return;
+    this.#counters.add(slot.index, "retransmits", count);
+    this.#windows.retransmitted(slot.index, this.#second(), count);
+  }
+
+  lost(slot: Slot, direction: LossDirection): void {
+    if (!this.#has(slot)) return;
+    this.#counters.add(slot.index, direction);
+    if (direction !== "unknown") this.#windows.lost(slot.index, this.#second(), direction);
+  }
+
+  localError({ network, protocol }: Slot, errno: string): void {
+    const key = `${network}/${protocol}/${errno}`;
+    const known = this.#localErrors.get(key);
+    if (known) known.count += 1;
+    else this.#localErrors.set(key, { network, protocol, errno, count: 1 });
+    this.#recent.localErrors.add(1);
+  }
+
+  skipped({ network, protocol }: Slot): void {
+    const key = `${network}/${protocol}`;
+    const known = this.#skipped.get(key);
+    if (known) known.count += 1;
+    else this.#skipped.set(key, { network, protocol, count: 1 });
+    this.#recent.skipped.add(1);
+  }
+
+  slots(): readonly Slot[] {
+    return this.#open.filter((slot) => slot !== undefined);
+  }
+
+  window(slot: Slot): WindowSummary {
+    this.#mustHave(slot);
+    return this.#windows.summary(slot.index, this.#second());
+  }
+
+  seconds(slot: Slot): readonly (SecondSummary | null)[] {
+    this.#mustHave(slot);
+    return this.#windows.seconds(slot.index, this.#second());
+  }
+
+  capture(): Capture {
+    const second = this.#second();
+    const slots = this.slots();
+    const counters = new CounterTable(slots.length);
+    const nothing = () => new Float64Array(slots.length).fill(Number.NaN);
+    const delays = { maxNs: nothing(), minNs: nothing(), jitterNs: nothing() };
+    for (const [row, { index }] of slots.entries()) {
+      counters.copyRow(row, this.#counters, index);
+      if (this.#full) {
+        const { rttMaxNs, rttMinNs, jitterNs } = this.#windows.summary(index, second);
+        delays.maxNs[row] = rttMaxNs ?? Number.NaN;
+        delays.minNs[row] = rttMinNs ?? Number.NaN;
+        delays.jitterNs[row] = jitterNs ?? Number.NaN;
+      } else {
+        delays.maxNs[row] = this.#windows.maxNs(index, second);
+      }
+    }
+    return {
+      slots,
+      counters,
+      delays,
+      histograms: this.#full ? slots.map(({ index }) => frozen(this.#histogramOf[index]!)) : [],
+      zones: [...this.#zones.values()].map(({ labels, histogram }) => ({ ...labels, ...frozen(histogram) })),
+    };
+  }
+
+  counts(): AgentCounts {
+    const clocks = ["kernel", "user"] as const;
+    return {
+      skipped: NETWORKS.flatMap((network) => PROTOCOLS.map((protocol) => ({ network, protocol, count: this.#skipped.get(`${network}/${protocol}`)?.count ?? 0 }))),
+      localErrors: [...this.#localErrors.values()].map((e) => ({ ...e })),
+      stamps: PROTOCOLS.flatMap((protocol) => clocks.map((clock) => ({ protocol, clock, count: this.#stamps[protocol][clock] }))),
+    };
+  }
+
+  recent(): RecentHealth {
+    const stamps: Partial<Record<Protocol, StampClock>> = {};
+    for (const protocol of PROTOCOLS) {
+      const { kernel, user } = this.#recent.stamps[protocol];
+      if (user.sum() > 0) stamps[protocol] = "user";
+      else if (kernel.sum() > 0) stamps[protocol] = "kernel";
+    }
+    return { probesSkipped: this.#recent.skipped.sum(), localErrors: this.#recent.localErrors.sum(), stamps };
+  }
+
+  #delay({ index, protocol }: Slot, rttNs: number, clock: StampClock): void {
+    this.#counters.addRtt(index, rttNs);
+    this.#zoneOf[index]!.histogram.observe(rttNs);
+    this.#histogramOf[index]?.observe(rttNs);
+    this.#stamps[protocol][clock] += 1;
+    this.#recent.stamps[protocol][clock].add(1);
+  }
+
+  #zoneRecord(slot: Slot): ZoneRecord {
+    const { pair, network, protocol, family } = slot;
+    const labels = { sourceZone: pair.source.zone, destinationZone: pair.destination.zone, network, protocol, family };
+    const key = zoneKey(labels);
+    let record = this.#zones.get(key);
+    if (!record) {
+      record = { labels, histogram: new RttHistogram(), slots: 0 };
+      this.#zones.set(key, record);
+    }
+    record.slots += 1;
+    return record;
+  }
+
+  #grow(index: number): void {
+    while (this.#rows <= index) this.#rows *= 2;
+    this.#counters.grow(this.#rows);
+    this.#windows.grow(this.#rows);
+  }
+
+  #has(slot: Slot): boolean {
+    return this.#open[slot.index] === slot;
+  }
+
+  #mustHave(slot: Slot): void {
+    if (!this.#has(slot)) throw new Error(`slot ${slot.index} to '${slot.pair.destination.name}' is not open: it has no window`);
+  }
+
+  #second(): number {
+    return Math.floor(this.#clock.monotonicNs() / 1e9);
+  }
+}
+
+const frozen = (histogram: RttHistogram) => ({ cumulative: histogram.cumulative(), sumNs: histogram.sumNs });
+
+/** Zone names may hold any character, so JSON is what keeps two keys apart. */
+const zoneKey = ({ sourceZone, destinationZone, network, protocol, family }: ZoneRecord["labels"]): string =>
+  JSON.stringify([sourceZone, destinationZone, network, protocol, family]);
