@@ -2,5 +2,8 @@
 import type { CommandEntry } from "./command.ts";
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
+  demo: { summary: "Bring up a mesh on this one machine and show its page", load: () => import("./demo.ts") },
+  matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
   version: { summary: "Print the version", load: () => import("./version.ts") },
 };

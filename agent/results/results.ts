@@ -66,6 +66,8 @@ export interface Results extends OutcomeSink {
   open(slot: Slot): void;
   /** The slot is gone and all of it with it; its index may be used again. What is still recorded of it is ignored. */
   close(slot: Slot): void;
+  /** The slot has a new address; what was counted stays. */
+  move(from: Slot, to: Slot): void;
   /** The slots that are open, in the order of their index. */
   slots(): readonly Slot[];
   /** The trailing 60 s of an open slot. */
@@ -148,6 +150,11 @@ class TypedArrayResults implements Results {
     this.#open[index] = undefined;
     this.#zoneOf[index] = undefined;
     this.#histogramOf[index] = undefined;
+  }
+
+  move(from: Slot, to: Slot): void {
+    this.#mustHave(from);
+    this.#open[from.index] = to;
   }
 
   record(slot: Slot, outcome: Outcome): void {

@@ -1,0 +1,48 @@
+// The daemon. The only command that reaches agent.ts, and only once its configuration is known to be right.
+import { readFileSync } from "node:fs";
+import { pino } from "pino";
+import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
+import { VERSION } from "../model/version.ts";
+import { EXIT, type Command } from "./command.ts";
+
+export const command: Command = {
+  summary: "Run the probe agent of one node",
+  help: `
+Usage: internode agent [--config FILE] [options]
+
+Probes every peer until SIGTERM, then is not ready, goes on reflecting until its peers have noticed, and exits 0.
+A second signal ends it at once. Logs are JSON lines on stdout.
+
+Every option can be set in the file, the environment or as a flag: docs/configuration.md lists them,
+'internode config' prints what is in effect and where it comes from.`,
+  async run(args, signal) {
+    let loaded: LoadedConfig;
+    try {
+      loaded = loadConfig({ argv: args, env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+    } catch (err) {
+      if (!(err instanceof ConfigError)) throw err;
+      console.error(`internode agent: ${err.message}`);
+      return EXIT.usage;
+    }
+    const { config } = loaded;
+    const log = pino({ level: config.logLevel, base: { node: config.node.name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+    const { startAgent } = await import("../agent.ts");
+    log.info({ version: VERSION, nodejs: process.version, engine: config.engine, discovery: config.discovery.kind, ports: config.ports }, "internode agent starts");
+    let agent;
+    try {
+      agent = await startAgent(config, log);
+    } catch (err) {
+      log.fatal({ err }, `internode agent cannot start: ${err instanceof Error ? err.message : String(err)}`);
+      return EXIT.broken;
+    }
+    await using running = agent;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    log.info({ signal: String(signal.reason), drainMs: config.shutdown.drainMs }, "internode agent stops");
+    const again = new AbortController();
+    const onSignal = () => again.abort();
+    process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+    await running.drain(again.signal);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    return EXIT.fine;
+  },
+};
