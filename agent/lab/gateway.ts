@@ -1,15 +1,15 @@
-// The other side of the doors: a port on the machine's own 127.0.0.1 for each.
-import { connect, createServer, type Server, type Socket } from "node:net";
+// A port on the machine's own 127.0.0.1 that leads to an agent: to its door, or to a loopback address of its own.
+import { connect, createServer, type NetConnectOpts, type Server, type Socket } from "node:net";
 
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Listen on 127.0.0.1 and hand every connection to the socket at `path`. Rejects with the listener's error (EADDRINUSE …). */
-export async function openGateway(port: number, path: string): Promise<Gateway> {
+/** Listen on 127.0.0.1 and hand every connection on. Rejects with the listener's error (EADDRINUSE …). */
+export async function openGateway(port: number, target: NetConnectOpts): Promise<Gateway> {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (outside) => {
-    const inside = connect({ path, allowHalfOpen: true });
+    const inside = connect({ ...target, allowHalfOpen: true });
     for (const [from, to] of [[outside, inside], [inside, outside]] as const) {
       open.add(from);
       from.pipe(to);

@@ -41,8 +41,8 @@ export interface Lab extends AsyncDisposable {
   /** Start a command in a node's pod. It dies with this process, and with the lab. */
   spawn(node: string, command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
   agent(node: string): AgentProcess;
-  /** Path of the socket behind which an agent's port is, whatever namespace one is in. */
-  door(node: string, port: "http" | "metrics"): string;
+  /** How an agent's port is reached from whatever namespace one is in: a socket in the file system. */
+  target(node: string, port: "http" | "metrics"): { readonly path: string };
 }
 
 /** Why there can be no lab of namespaces here, with the cure; undefined when there can. */
@@ -132,8 +132,8 @@ class NamespaceLab implements Lab {
     return this.#agents.get(this.node(node).name)!;
   }
 
-  door(node: string, port: "http" | "metrics"): string {
-    return doorOf(this.directory, this.node(node).name, port);
+  target(node: string, port: "http" | "metrics"): { readonly path: string } {
+    return { path: doorOf(this.directory, this.node(node).name, port) };
   }
 
   async build(): Promise<void> {
@@ -162,7 +162,7 @@ class NamespaceLab implements Lab {
       namespace: node.podNamespace,
       configFile: configFileOf(this.directory, node.name),
       logFile: logFileOf(this.directory, node.name),
-      doors: { [this.door(node.name, "http")]: ports.http, [this.door(node.name, "metrics")]: ports.metrics },
+      doors: { [this.target(node.name, "http").path]: ports.http, [this.target(node.name, "metrics").path]: ports.metrics },
       onUnexpectedEnd: this.#options.onAgentEnd ?? (() => {}),
     });
   }
