@@ -1,0 +1,264 @@
+// The answering end of UDP probes: a stateful STAMP session-reflector (RFC 8762 §4.3). It says when a packet came
+// (the kernel's stamp) and when its answer left, so that the sender can take its residence out, and which of the
+// sender's newest packets arrived, so that the sender knows which way the others died.
+import type { Kernel, PacketBatch, PacketSocket } from "../kernel/kernel.ts";
+import type { Clock } from "../model/clock.ts";
+import type { IpFamily, Node } from "../model/peer.ts";
+import type { UdpReceived } from "../model/snapshot.ts";
+import { arrivalsHex, type Arrivals } from "../wire/arrivals.ts";
+import { id64, StampFormat, type Fault, type Id64, type ReceivedRequest } from "../wire/stamp.ts";
+import { Sources, type Life } from "./sources.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import { TransmitLag } from "./transmit-lag.ts";
+
+export interface UdpReflectorOptions {
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly port: number;
+  /** One socket each; no address binds to all of that family. */
+  readonly listen: readonly { readonly family: IpFamily; readonly address?: string }[];
+  /** This agent's, 16 hex digits. */
+  readonly incarnation: string;
+  /** Largest UDP payload that is answered; larger ones are faults. */
+  readonly maxPacketBytes: number;
+  readonly key?: Uint8Array | undefined;
+  /** Is this the address of a peer? Others are answered within a limit. */
+  readonly knows: (ip: string) => boolean;
+  /** The peer whose name has this hash (`nodeHashHex`). */
+  readonly nodeOf: (hash: string) => Node | undefined;
+}
+
+/** What came, since the start. */
+export interface ReflectorCounts {
+  readonly answered: number;
+  /** Test packets whose number had come before. Answered, but not counted as received again. */
+  readonly duplicates: number;
+  /** Strangers' packets above the limit; not answered. */
+  readonly limited: number;
+  /** Answers the kernel would not send. */
+  readonly unsent: number;
+  /** Not ours, or damaged; not answered. `truncated`: larger than `maxPacketBytes`. */
+  readonly faults: Readonly<Partial<Record<Fault | "truncated", number>>>;
+}
+
+export interface UdpReflector extends Disposable {
+  /** Answer what has arrived, on every socket until it is dry (or a bound is reached). Returns how many packets came. */
+  drain(): number;
+  /** Test packets by source slot, of sources that are peers: for the row and for `internode_udp_received_total`. */
+  received(): readonly UdpReceived[];
+  readonly counts: ReflectorCounts;
+  /** Packets that the kernel dropped at these sockets. */
+  socketDrops(): number;
+}
+
+/** Throws KernelError when the port cannot be opened (EADDRINUSE …). */
+export function udpReflector(options: UdpReflectorOptions): UdpReflector {
+  return new StatefulReflector(options);
+}
+
+const BATCH = 64;
+/** A flood must not hold the event loop: the rest waits in the receive buffer for the next tick. */
+const MAX_BATCHES_A_DRAIN = 32;
+/** Link, IP and UDP headers in front of a looped frame. */
+const FRAME_HEADERS_BYTES = 128;
+const STRANGERS_PER_SECOND = 100;
+const STRANGERS_BURST = 200;
+/** How long an address that was found to be a peer's is taken to be one without asking again. */
+const TRUST_NS = 10e9;
+/** Longer than any pause of a process that still answers something useful; beyond it a clock was set. */
+const MAX_RESIDENCE_NS = 60e9;
+/** NTP slews at up to 500 ppm; twice that is no step. */
+const CLOCK_SLEW = 1e-3;
+/** What an interrupt between the readings of two clocks may cost. */
+const CLOCK_READING_ERROR_NS = 1e6;
+const TTL_UNKNOWN = 255;
+const NOTHING_ARRIVED: Arrivals = { highest: 0, high: 0, low: 0 };
+
+/** Where the packets of a batch came from, as of its reading. */
+interface Queue {
+  readonly socket: PacketSocket;
+  readonly drops: number;
+  readonly stepped: boolean;
+}
+
+class StatefulReflector implements UdpReflector {
+  readonly #clock: Clock;
+  readonly #format: StampFormat;
+  readonly #incarnation: Id64;
+  readonly #knows: (ip: string) => boolean;
+  readonly #sockets: PacketSocket[] = [];
+  readonly #sources: Sources;
+  readonly #strangers: TokenBucket;
+  readonly #incoming: PacketBatch;
+  readonly #outgoing: PacketBatch;
+  readonly #errors: PacketBatch;
+  readonly #lag = new TransmitLag();
+  /** Of the last drain: monotonic time, and real minus monotonic. */
+  #drainedNs: number;
+  #offsetNs: number;
+  #answered = 0;
+  #duplicates = 0;
+  #limited = 0;
+  #unsent = 0;
+  readonly #faults: Partial<Record<Fault | "truncated", number>> = {};
+  #replyBytes = 0;
+  #closed = false;
+
+  constructor(options: UdpReflectorOptions) {
+    const { kernel, clock, maxPacketBytes } = options;
+    this.#clock = clock;
+    this.#drainedNs = clock.monotonicNs();
+    this.#offsetNs = clock.realtimeNs() - this.#drainedNs;
+    this.#format = new StampFormat({ baseSeconds: clock.baseSeconds, key: options.key });
+    this.#incarnation = id64(options.incarnation);
+    this.#knows = options.knows;
+    this.#sources = new Sources(options.nodeOf);
+    this.#strangers = new TokenBucket({ perSecond: STRANGERS_PER_SECOND, burst: STRANGERS_BURST, nowNs: clock.monotonicNs() });
+    this.#incoming = kernel.createBatch(BATCH, maxPacketBytes);
+    this.#outgoing = kernel.createBatch(1, maxPacketBytes);
+    this.#errors = kernel.createBatch(16, maxPacketBytes + FRAME_HEADERS_BYTES);
+    try {
+      for (const { family, address } of options.listen) {
+        this.#sockets.push(kernel.openUdp({ family, port: options.port, ...(address === undefined ? {} : { address }) }));
+      }
+    } catch (err) {
+      this[Symbol.dispose]();
+      throw err;
+    }
+  }
+
+  drain(): number {
+    const stepped = this.#clockStepped();
+    let came = 0;
+    for (const socket of this.#sockets) {
+      const before = this.#answered + this.#unsent;
+      for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
+        const count = socket.receive(this.#incoming);
+        const drops = count > 0 ? socket.drops() : 0;
+        for (let i = 0; i < count; i++) this.#request(i, { socket, drops, stepped });
+        came += count;
+        if (count < BATCH) break;
+      }
+      // Nothing is in the error queue of a socket that sent nothing.
+      if (this.#answered + this.#unsent !== before) this.#drainErrors(socket);
+    }
+    return came;
+  }
+
+  received(): readonly UdpReceived[] {
+    return [...this.#sources.known()].map(({ node, source }) => {
+      const { incarnation, arrivals } = source.lives[0]!;
+      const { network, family, received } = source;
+      return { source: node, network, family, received, incarnation, highest: arrivals.highest, bitmap: arrivalsHex(arrivals) };
+    });
+  }
+
+  get counts(): ReflectorCounts {
+    return { answered: this.#answered, duplicates: this.#duplicates, limited: this.#limited, unsent: this.#unsent, faults: { ...this.#faults } };
+  }
+
+  socketDrops(): number {
+    return this.#sockets.reduce((sum, socket) => sum + socket.drops(), 0);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const socket of this.#sockets) socket[Symbol.dispose]();
+    this.#sockets.length = 0;
+  }
+
+  #request(i: number, from: Queue): void {
+    const bytes = this.#incoming.bytes(i);
+    if (this.#incoming.truncated(i)) return this.#fault("truncated");
+    const decoded = this.#format.decodeRequest(bytes);
+    if (decoded.kind === "fault") return this.#fault(decoded.fault);
+    const request = decoded.value;
+    if (!this.#mayBeAnswered(i, request)) {
+      this.#limited++;
+      return;
+    }
+    if (request.smallReply) return this.#answer(i, from, { bytes, port: request.port, life: undefined });
+    const { life, first } = this.#sources.note(request);
+    if (!first) this.#duplicates++;
+    this.#answer(i, from, { bytes, port: request.port, life });
+  }
+
+  #fault(fault: Fault | "truncated"): void {
+    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
+  }
+
+  /** A peer's address is asked about once in a while, not for every packet. */
+  #mayBeAnswered(i: number, request: ReceivedRequest): boolean {
+    const nowNs = this.#clock.monotonicNs();
+    const source = this.#sources.find(request);
+    const trusted = source?.trusted;
+    if (trusted && trusted.untilNs > nowNs && this.#incoming.isFrom(i, trusted.address)) return true;
+    if (!this.#knows(this.#incoming.from(i).ip)) return this.#strangers.take(nowNs);
+    if (source) {
+      const address = this.#incoming.copyAddress(i);
+      address[2] = 0; // any port
+      address[3] = 0;
+      source.trusted = { address, untilNs: nowNs + TRUST_NS };
+    }
+    return true;
+  }
+
+  /** Real time against monotonic since the last drain: a step makes the residence of what came meanwhile unknown. */
+  #clockStepped(): boolean {
+    const nowNs = this.#clock.monotonicNs();
+    const offsetNs = this.#clock.realtimeNs() - nowNs;
+    const allowedNs = CLOCK_READING_ERROR_NS + CLOCK_SLEW * (nowNs - this.#drainedNs);
+    const stepped = Math.abs(offsetNs - this.#offsetNs) > allowedNs;
+    this.#offsetNs = offsetNs;
+    this.#drainedNs = nowNs;
+    return stepped;
+  }
+
+  #answer(i: number, from: Queue, packet: { readonly bytes: Uint8Array; readonly port: number; readonly life: Life | undefined }): void {
+    const { socket } = from;
+    const { life } = packet;
+    const stampNs = this.#incoming.stampNs(i);
+    const nowNs = this.#clock.realtimeNs();
+    const receivedNs = Number.isNaN(stampNs) ? nowNs : stampNs;
+    const sane = !from.stepped && nowNs >= receivedNs && nowNs - receivedNs < MAX_RESIDENCE_NS;
+    const ttl = this.#incoming.ttl(i);
+    const room = this.#outgoing.room(0);
+    const bytes = this.#format.encodeReply(room, packet.bytes, {
+      sequence: life && packet.port < life.replies.length ? life.replies[packet.port]!++ : 0,
+      receivedNs,
+      residenceClock: sane ? (Number.isNaN(stampNs) ? "user" : "kernel") : "unknown",
+      ttl: ttl < 0 ? TTL_UNKNOWN : ttl,
+      reflector: this.#incarnation,
+      arrivals: life?.arrivals ?? NOTHING_ARRIVED,
+      drops: from.drops,
+    });
+    const reply = room.subarray(0, bytes);
+    this.#outgoing.prepare(0, bytes, this.#incoming.copyAddress(i));
+    this.#replyBytes = bytes;
+    // Another's pending ICMP error may fail this send: then drain the errors and try once more.
+    for (let tries = 0; tries < 2; tries++) {
+      this.#format.sealReply(reply, this.#clock.realtimeNs() + this.#lag.ns);
+      if (socket.send(this.#outgoing, 0, 1) === 1) {
+        this.#answered++;
+        return;
+      }
+      this.#drainErrors(socket);
+    }
+    this.#unsent++;
+  }
+
+  #drainErrors(socket: PacketSocket): void {
+    for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
+      const count = socket.receiveErrors(this.#errors);
+      for (let i = 0; i < count; i++) {
+        if (this.#errors.origin(i) !== "stamp") continue;
+        const frame = this.#errors.bytes(i);
+        const reply = frame.subarray(Math.max(0, frame.length - this.#replyBytes));
+        // Replies of another size than the last one are passed over.
+        if (this.#format.peek(reply)) this.#lag.learn(this.#errors.stampNs(i) - this.#format.transmitNs(reply));
+      }
+      if (count < this.#errors.capacity) return;
+    }
+  }
+}

@@ -1,0 +1,305 @@
+// Our STAMP test packets: the header of RFC 8762, then one TLV of RFC 8972 in the private-use range whose value is
+// our body and its padding, then (with a key) the HMAC TLV. The body carries what finds the probe again, what tells
+// the direction of loss, and a checksum over the whole packet. Pure.
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import type { IpFamily, Network } from "../model/peer.ts";
+import type { Arrivals } from "./arrivals.ts";
+import { ntpDifferenceNs, readNtp, writeNtp } from "./ntp.ts";
+import {
+  AUTHENTICATED, HMAC_BYTES, HMAC_OFFSET, sameHmac, truncatedHmac, UNAUTHENTICATED, writeReflectorHeader, writeSenderHeader, type StampLayout,
+} from "./stamp-header.ts";
+
+const TLV_HEADER_BYTES = 4;
+/** RFC 8972 §4: a sender sets U (unrecognized) and a reflector that understands the TLV clears it. */
+const TLV_UNRECOGNIZED = 0x80;
+/** RFC 8972 §5.1: 252 to 254 are for private use. */
+const TLV_PRIVATE = 252;
+/** RFC 8972 §4.8: over the sequence number and all TLVs in front of it. */
+const TLV_HMAC = 8;
+const HMAC_TLV_BYTES = TLV_HEADER_BYTES + HMAC_BYTES;
+
+const MAGIC = 0x494e5444; // "INTD"
+const VERSION = 1;
+const KIND = { request: 1, reply: 2 } as const;
+type Kind = keyof typeof KIND;
+
+/** The body, by offset from its start. Padding with a pattern follows it. */
+const BODY = {
+  magic: 0, version: 4, kind: 5, flags: 6, port: 7, slot: 8, number: 12, nonce: 16, incarnation: 24, source: 32,
+  reflector: 40, highest: 48, arrivals: 52, drops: 60, checksum: 64, bytes: 68,
+} as const;
+const FLAG = { nodeNetwork: 1, ipv6: 2, smallReply: 4, residenceKernel: 8, residenceUser: 16 } as const;
+
+/** Eight bytes that name an agent's life, or a node's name. */
+export type Id64 = Uint8Array & { readonly __brand: "id64" };
+
+/** From 16 hex digits. */
+export function id64(hex: string): Id64 {
+  if (!/^[0-9a-f]{16}$/i.test(hex)) throw new TypeError(`'${hex}' is not 64 bits as 16 hex digits`);
+  return Uint8Array.from(Buffer.from(hex, "hex")) as Id64;
+}
+
+/** What a node's name is on the wire: the first 64 bits of its SHA-256. */
+export function nodeHash(nodeName: string): Id64 {
+  return Uint8Array.from(createHash("sha256").update(nodeName).digest().subarray(0, 8)) as Id64;
+}
+
+/** The same as hex: what `ReceivedRequest.source` holds. */
+export function nodeHashHex(nodeName: string): string {
+  return Buffer.from(nodeHash(nodeName)).toString("hex");
+}
+
+export interface StampRequest {
+  /** STAMP sequence of this session (slot and source port). */
+  readonly sequence: number;
+  /** Which of the sender's source ports. */
+  readonly port: number;
+  /** The sender's own index of the slot. */
+  readonly slot: number;
+  /** Counts the probes of the slot over all its sessions. */
+  readonly number: number;
+  readonly nonceHigh: number;
+  readonly nonceLow: number;
+  readonly network: Network;
+  readonly family: IpFamily;
+  /** Asks for a reply of the smallest size; such a packet is no probe of its slot and is not counted as one. */
+  readonly smallReply: boolean;
+}
+
+export interface StampReply extends Omit<StampRequest, "network" | "family" | "smallReply"> {
+  /** Hex. */
+  readonly reflector: string;
+  readonly arrivals: Readonly<Arrivals>;
+  readonly drops: number;
+  /** Transmit minus receive time at the reflector, and how it was measured; NaN when its clock stepped in between. */
+  readonly residenceNs: number;
+  readonly residenceClock: "kernel" | "user" | "unknown";
+}
+
+/** Why a packet is none of ours: `checksum` means it is, but for some bits. */
+export type Fault = "short" | "foreign" | "version" | "checksum" | "key";
+export type Decoded<T> = { readonly kind: "ok"; readonly value: T } | { readonly kind: "fault"; readonly fault: Fault };
+
+/** What of a reply the reflector knows; the rest is copied from the request. */
+export interface ReplyFields {
+  readonly sequence: number;
+  readonly receivedNs: number;
+  readonly residenceClock: StampReply["residenceClock"];
+  readonly ttl: number;
+  readonly reflector: Id64;
+  readonly arrivals: Readonly<Arrivals>;
+  readonly drops: number;
+}
+
+export interface ReceivedRequest extends StampRequest {
+  /** Hex. */
+  readonly incarnation: string;
+  /** Hex; see `nodeHash`. */
+  readonly source: string;
+}
+
+export class StampFormat {
+  readonly #layout: StampLayout;
+  readonly #key: Uint8Array | undefined;
+  readonly #baseSeconds: number;
+  readonly #body: number;
+  /** The smallest packet: one without padding. */
+  readonly minBytes: number;
+
+  constructor(options: { readonly baseSeconds: number; readonly key?: Uint8Array | undefined }) {
+    this.#key = options.key;
+    this.#baseSeconds = options.baseSeconds;
+    this.#layout = options.key ? AUTHENTICATED : UNAUTHENTICATED;
+    this.#body = this.#layout.bytes + TLV_HEADER_BYTES;
+    this.minBytes = this.#body + BODY.bytes + (options.key ? HMAC_TLV_BYTES : 0);
+  }
+
+  /** Fills all of `into`. */
+  encodeRequest(into: Uint8Array, request: StampRequest & { readonly sentNs: number; readonly incarnation: Id64; readonly source: Id64 }): void {
+    const view = viewOf(into);
+    const body = this.#body;
+    // RFC 8972 §3: the SSID tells one sender's life from the next; 0 means none.
+    const ssid = ((request.incarnation[6]! << 8) | request.incarnation[7]!) || 1;
+    writeSenderHeader(view, this.#layout, { sequence: request.sequence, ssid, sentNs: request.sentNs, baseSeconds: this.#baseSeconds });
+    this.#writeTlvHeader(into, TLV_UNRECOGNIZED);
+    into.fill(0, body, body + BODY.bytes);
+    view.setUint32(body + BODY.magic, MAGIC);
+    view.setUint8(body + BODY.version, VERSION);
+    view.setUint8(body + BODY.kind, KIND.request);
+    view.setUint8(body + BODY.flags, (request.network === "node" ? FLAG.nodeNetwork : 0) | (request.family === "ipv6" ? FLAG.ipv6 : 0) | (request.smallReply ? FLAG.smallReply : 0));
+    view.setUint8(body + BODY.port, request.port);
+    view.setUint32(body + BODY.slot, request.slot);
+    view.setUint32(body + BODY.number, request.number);
+    view.setUint32(body + BODY.nonce, request.nonceHigh);
+    view.setUint32(body + BODY.nonce + 4, request.nonceLow);
+    into.set(request.incarnation, body + BODY.incarnation);
+    into.set(request.source, body + BODY.source);
+    this.#fillPadding(into);
+    this.#seal(into, TLV_UNRECOGNIZED);
+  }
+
+  decodeRequest(bytes: Uint8Array): Decoded<ReceivedRequest> {
+    const fault = this.#fault(bytes, "request");
+    if (fault) return { kind: "fault", fault };
+    const view = viewOf(bytes);
+    const flags = view.getUint8(this.#body + BODY.flags);
+    return {
+      kind: "ok",
+      value: {
+        ...this.#identity(view),
+        sequence: view.getUint32(this.#layout.sequence),
+        network: flags & FLAG.nodeNetwork ? "node" : "pod",
+        family: flags & FLAG.ipv6 ? "ipv6" : "ipv4",
+        smallReply: (flags & FLAG.smallReply) !== 0,
+        incarnation: hex64(view, this.#body + BODY.incarnation),
+        source: hex64(view, this.#body + BODY.source),
+      },
+    };
+  }
+
+  /**
+   * Writes the reply to a request that was decoded, all but its transmit time, and returns its size: that of the
+   * request, or the smallest where the request asks for it. `sealReply` must follow.
+   */
+  encodeReply(into: Uint8Array, request: Uint8Array, reply: ReplyFields): number {
+    const body = this.#body;
+    const flags = request[body + BODY.flags]!;
+    const bytes = flags & FLAG.smallReply ? this.minBytes : request.length;
+    const out = into.subarray(0, bytes);
+    const view = viewOf(out);
+    writeReflectorHeader(view, this.#layout, { ...reply, baseSeconds: this.#baseSeconds, request: viewOf(request) });
+    out.set(request.subarray(body, body + BODY.reflector), body);
+    this.#writeTlvHeader(out, 0);
+    view.setUint8(body + BODY.kind, KIND.reply);
+    view.setUint8(body + BODY.flags, flags | (reply.residenceClock === "kernel" ? FLAG.residenceKernel : reply.residenceClock === "user" ? FLAG.residenceUser : 0));
+    out.set(reply.reflector, body + BODY.reflector);
+    view.setUint32(body + BODY.highest, reply.arrivals.highest);
+    view.setUint32(body + BODY.arrivals, reply.arrivals.high);
+    view.setUint32(body + BODY.arrivals + 4, reply.arrivals.low);
+    view.setUint32(body + BODY.drops, reply.drops % 2 ** 32);
+    this.#fillPadding(out);
+    return bytes;
+  }
+
+  /** The last thing before the packet leaves: transmit time, checksum, HMACs. */
+  sealReply(reply: Uint8Array, transmitNs: number): void {
+    writeNtp(viewOf(reply), this.#layout.timestamp, { ns: transmitNs, baseSeconds: this.#baseSeconds });
+    this.#seal(reply, 0);
+  }
+
+  decodeReply(bytes: Uint8Array): Decoded<StampReply> {
+    const fault = this.#fault(bytes, "reply");
+    if (fault) return { kind: "fault", fault };
+    const view = viewOf(bytes);
+    const layout = this.#layout;
+    const body = this.#body;
+    const flags = view.getUint8(body + BODY.flags);
+    const residenceClock = flags & FLAG.residenceKernel ? "kernel" : flags & FLAG.residenceUser ? "user" : "unknown";
+    return {
+      kind: "ok",
+      value: {
+        ...this.#identity(view),
+        sequence: view.getUint32(layout.sessionSequence),
+        reflector: hex64(view, body + BODY.reflector),
+        arrivals: { highest: view.getUint32(body + BODY.highest), high: view.getUint32(body + BODY.arrivals), low: view.getUint32(body + BODY.arrivals + 4) },
+        drops: view.getUint32(body + BODY.drops),
+        residenceNs: residenceClock === "unknown" ? Number.NaN : ntpDifferenceNs(view, layout.timestamp, layout.receiveTimestamp),
+        residenceClock,
+      },
+    };
+  }
+
+  /**
+   * The probe that a packet, or the beginning of one, says it belongs to: for looped frames, quotes in ICMP errors
+   * and packets with bit errors. Undefined when too little is there.
+   */
+  peek(bytes: Uint8Array): Pick<StampRequest, "slot" | "port" | "number" | "nonceHigh" | "nonceLow"> | undefined {
+    if (bytes.length < this.#body + BODY.incarnation) return undefined;
+    const view = viewOf(bytes);
+    return view.getUint32(this.#body + BODY.magic) === MAGIC ? this.#identity(view) : undefined;
+  }
+
+  /** When a packet says that it left, in nanoseconds of `Clock.realtimeNs`. */
+  transmitNs(bytes: Uint8Array): number {
+    return readNtp(viewOf(bytes), this.#layout.timestamp, this.#baseSeconds);
+  }
+
+  #identity(view: DataView): Pick<StampRequest, "slot" | "port" | "number" | "nonceHigh" | "nonceLow"> {
+    const body = this.#body;
+    return {
+      port: view.getUint8(body + BODY.port),
+      slot: view.getUint32(body + BODY.slot),
+      number: view.getUint32(body + BODY.number),
+      nonceHigh: view.getUint32(body + BODY.nonce),
+      nonceLow: view.getUint32(body + BODY.nonce + 4),
+    };
+  }
+
+  #fault(bytes: Uint8Array, kind: Kind): Fault | undefined {
+    if (bytes.length < this.minBytes) return "short";
+    const view = viewOf(bytes);
+    const body = this.#body;
+    if (view.getUint32(body + BODY.magic) !== MAGIC) return "foreign";
+    if (view.getUint8(body + BODY.version) !== VERSION) return "version";
+    if (view.getUint32(body + BODY.checksum) !== this.#checksum(bytes)) return "checksum";
+    if (view.getUint8(body + BODY.kind) !== KIND[kind]) return "foreign";
+    return this.#authentic(bytes) ? undefined : "key";
+  }
+
+  #writeTlvHeader(into: Uint8Array, flags: number): void {
+    const at = this.#layout.bytes;
+    const valueBytes = this.#end(into) - this.#body;
+    into[at] = flags;
+    into[at + 1] = TLV_PRIVATE;
+    into[at + 2] = valueBytes >> 8;
+    into[at + 3] = valueBytes & 0xff;
+  }
+
+  /** Where our TLV ends. */
+  #end(bytes: Uint8Array): number {
+    return bytes.length - (this.#key ? HMAC_TLV_BYTES : 0);
+  }
+
+  /** Alternating densities of ones, so that stuck and flipped bits both show. */
+  #fillPadding(into: Uint8Array): void {
+    const end = this.#end(into);
+    for (let i = this.#body + BODY.bytes; i < end; i++) into[i] = (i * 0x9d + 0x5a) & 0xff;
+  }
+
+  /** CRC-32 of everything but itself and the HMACs (which protect themselves). */
+  #checksum(bytes: Uint8Array): number {
+    const at = this.#body + BODY.checksum;
+    const header = this.#key ? HMAC_OFFSET : this.#layout.bytes;
+    const headerSum = crc32(bytes.subarray(0, header));
+    const bodySum = crc32(bytes.subarray(this.#layout.bytes, at), headerSum);
+    return crc32(bytes.subarray(at + 4, this.#end(bytes)), bodySum);
+  }
+
+  #seal(bytes: Uint8Array, tlvFlags: number): void {
+    viewOf(bytes).setUint32(this.#body + BODY.checksum, this.#checksum(bytes));
+    if (!this.#key) return;
+    bytes.set(truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)), HMAC_OFFSET);
+    const tlv = this.#end(bytes);
+    bytes.set([tlvFlags, TLV_HMAC, 0, HMAC_BYTES], tlv);
+    bytes.set(this.#tlvHmac(bytes, this.#key), tlv + TLV_HEADER_BYTES);
+  }
+
+  #authentic(bytes: Uint8Array): boolean {
+    if (!this.#key) return true;
+    const tlv = this.#end(bytes);
+    if (bytes[tlv + 1] !== TLV_HMAC || bytes[tlv + 3] !== HMAC_BYTES) return false;
+    const header = sameHmac(bytes.subarray(HMAC_OFFSET, HMAC_OFFSET + HMAC_BYTES), truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)));
+    return sameHmac(bytes.subarray(tlv + TLV_HEADER_BYTES), this.#tlvHmac(bytes, this.#key)) && header;
+  }
+
+  #tlvHmac(bytes: Uint8Array, key: Uint8Array): Uint8Array {
+    return truncatedHmac(key, bytes.subarray(0, 4), bytes.subarray(this.#layout.bytes, this.#end(bytes)));
+  }
+}
+
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function hex64(view: DataView, at: number): string {
+  return view.getUint32(at).toString(16).padStart(8, "0") + view.getUint32(at + 4).toString(16).padStart(8, "0");
+}
