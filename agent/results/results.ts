@@ -66,7 +66,7 @@ export interface Results extends OutcomeSink {
   open(slot: Slot): void;
   /** The slot is gone and all of it with it; its index may be used again. What is still recorded of it is ignored. */
   close(slot: Slot): void;
-  /** The slot has a new address; what was counted stays. */
+  /** The slot has a new address: what was counted stays, under the same index, and `to` is the slot from now on. */
   move(from: Slot, to: Slot): void;
   /** The slots that are open, in the order of their index. */
   slots(): readonly Slot[];
@@ -154,7 +154,9 @@ class TypedArrayResults implements Results {
 
   move(from: Slot, to: Slot): void {
     this.#mustHave(from);
-    this.#open[from.index] = to;
+    if (to.index !== from.index) throw new Error(`slot ${from.index} cannot move to index ${to.index}: a new address keeps its row`);
+    this.#open[to.index] = to;
+    this.#windows.interrupt(to.index);
   }
 
   record(slot: Slot, outcome: Outcome): void {

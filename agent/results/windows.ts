@@ -59,6 +59,11 @@ export class Windows {
   clear(row: number, second: number): void {
     this.#clearBuckets(row * WINDOW_SECONDS, (row + 1) * WINDOW_SECONDS);
     this.#youngest[row] = second;
+    this.interrupt(row);
+  }
+
+  /** The next probe takes another way than the one before: their delays are not compared. */
+  interrupt(row: number): void {
     this.#previousNs[row] = Number.NaN;
   }
 
@@ -66,7 +71,7 @@ export class Windows {
     const bucket = this.#advance(row, second);
     this.#add(bucket, PROBES, 1);
     if (rttNs === undefined) {
-      this.#previousNs[row] = Number.NaN;
+      this.interrupt(row);
       return;
     }
     const at = bucket * DELAYS;
@@ -87,14 +92,14 @@ export class Windows {
     const bucket = this.#advance(row, second);
     this.#add(bucket, PROBES, 1);
     this.#add(bucket, REFUSALS, 1);
-    this.#previousNs[row] = Number.NaN;
+    this.interrupt(row);
   }
 
   failed(row: number, second: number, reason: FailureReason): void {
     const bucket = this.#advance(row, second);
     this.#add(bucket, PROBES, 1);
     this.#add(bucket, REASON[reason], 1);
-    this.#previousNs[row] = Number.NaN;
+    this.interrupt(row);
   }
 
   retransmitted(row: number, second: number, count: number): void {
