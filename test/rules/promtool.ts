@@ -1,0 +1,107 @@
+// Runs `promtool test rules` on the shipped rules with one scenario, and says which alerts it found instead.
+import { execFile } from "node:child_process";
+import { globSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { CACHE } from "../../scripts/tools/cache.ts";
+import { inputSeries, type History } from "./history.ts";
+import type { Labels } from "./incident.ts";
+
+const run = promisify(execFile);
+export const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
+
+export interface Alert {
+  readonly name: string;
+  readonly severity: "critical" | "warning";
+  readonly labels: Labels;
+}
+
+export interface Scenario {
+  /** One history a cluster; they share one Prometheus. */
+  readonly histories: readonly History[];
+  /** At each moment (seconds) the exact set of firing alerts: one more or one less fails. */
+  readonly firing: Readonly<Record<number, readonly Alert[]>>;
+  /** Other expressions, and what they must give: full label sets with values. */
+  readonly samples?: readonly { readonly atS: number; readonly expr: string; readonly samples: readonly { readonly labels: string; readonly value: number }[] }[];
+  /** Values of constant recording rules, replaced in the text as the chart does. */
+  readonly thresholds?: Readonly<Record<string, number>>;
+  readonly evaluationS?: number;
+}
+
+export interface Promtool {
+  readonly path: string;
+}
+
+/** Debian's 2.42, the oldest that the rules promise to run on. */
+export const PROMTOOL: Promtool = { path: "promtool" };
+/** A current one, if it has been built (`npm run tools prometheus`). */
+export const CURRENT_PROMTOOL: Promtool | undefined = globSync(join(CACHE, "prometheus-v*/bin/promtool"))
+  .sort()
+  .map((path) => ({ path }))
+  .at(-1);
+
+export function critical(name: string, labels: Labels = {}): Alert {
+  return { name, severity: "critical", labels };
+}
+
+export function warning(name: string, labels: Labels = {}): Alert {
+  return { name, severity: "warning", labels };
+}
+
+/** Undefined when promtool agrees, else its complaint. */
+export async function disagreement(promtool: Promtool, scenario: Scenario): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), "internode-rules-"));
+  try {
+    const rules = join(folder, "rules.yaml");
+    await writeFile(rules, withThresholds(await readFile(RULES, "utf8"), scenario.thresholds ?? {}));
+    const test = join(folder, "test.json");
+    await writeFile(test, JSON.stringify(testFile(rules, scenario)));
+    await run(promtool.path, ["test", "rules", test], { maxBuffer: 64 << 20 });
+    return undefined;
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
+    return `${stdout}${stderr}` || String(error);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A rule `record: internode:threshold_<name>` takes another number; an unknown name is an error, not a pass. */
+export function withThresholds(rules: string, thresholds: Readonly<Record<string, number>>): string {
+  return Object.entries(thresholds).reduce((text, [name, value]) => {
+    const constant = new RegExp(`(- record: internode:threshold_${name}\\n\\s+expr: vector)\\([^)]*\\)`);
+    if (!constant.test(text)) throw new Error(`no threshold '${name}' in the rules`);
+    return text.replace(constant, `$1(${value})`);
+  }, rules);
+}
+
+/** promtool reads YAML, of which JSON is a part. */
+function testFile(rules: string, { histories, firing, samples = [], evaluationS = 15 }: Scenario) {
+  return {
+    rule_files: [rules],
+    evaluation_interval: `${evaluationS}s`,
+    tests: [
+      {
+        interval: `${histories[0]!.scrapeS}s`,
+        input_series: histories.flatMap(inputSeries),
+        promql_expr_test: [
+          ...Object.entries(firing).map(([second, alerts]) => ({
+            expr: `sum without (alertstate) (ALERTS{alertstate="firing"})`,
+            eval_time: `${second}s`,
+            exp_samples: alerts.map(({ name, severity, labels }) => ({
+              labels: text({ alertname: `Internode${name}`, severity, ...labels }),
+              value: 1,
+            })),
+          })),
+          ...samples.map(({ atS, expr, samples: expected }) => ({ expr, eval_time: `${atS}s`, exp_samples: expected })),
+        ],
+      },
+    ],
+  };
+}
+
+function text(labels: Labels): string {
+  return `{${Object.entries(labels).map(([label, value]) => `${label}="${value}"`).join(", ")}}`;
+}
