@@ -22,6 +22,8 @@ export interface KnownNode {
   readonly endpointId: string;
   readonly podAddresses: Addresses;
   readonly nodeAddresses: Addresses;
+  /** The source itself tells this node's addresses, so that nobody needs to be asked. */
+  readonly nodeAddressesListed: boolean;
 }
 
 export interface MembershipOptions extends AddressPolicy {
@@ -154,6 +156,7 @@ export class Membership {
       endpointId: endpoint.id,
       podAddresses: pod.addresses,
       nodeAddresses: node.addresses,
+      nodeAddressesListed: Object.keys(endpoint.nodeAddresses).length > 0,
     };
     const unprobed = (reason: string): KnownNode => ({ ...facts, state: "unprobed", reason });
     const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;

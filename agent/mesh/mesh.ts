@@ -1,0 +1,221 @@
+// The mesh as the rest of the agent sees it: who is probed, who is known, how fresh that is. Composes the source,
+// membership, identities and the sample.
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../model/clock.ts";
+import type { Addresses, Node, Peer } from "../model/peer.ts";
+import { createJsonClient } from "./fetch-json.ts";
+import { Identities, type FetchJson, type IdentityState } from "./identity.ts";
+import { createKubernetesSource } from "./kubernetes-source.ts";
+import { Membership, type KnownNode } from "./membership.ts";
+import { sampleMesh, type Sample } from "./sampling.ts";
+import type { MeshSource } from "./source.ts";
+import { createStaticSource } from "./static-source.ts";
+
+export type { KnownNode } from "./membership.ts";
+
+export interface MeshOptions {
+  readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "icmp" | "tcp" | "udp">;
+  readonly clock: Clock;
+  /** Told every failure once, for the log. */
+  readonly failed?: (error: Error) => void;
+  /** In place of what `config.discovery` says: the seam for tests. */
+  readonly source?: MeshSource;
+  readonly fetchJson?: FetchJson;
+}
+
+export interface MeshState {
+  /** When the source was last heard from, of `Clock.monotonicNs`; undefined before the first time. */
+  readonly lastSyncNs: number | undefined;
+  /** Seconds since then, or since the start. */
+  readonly ageSeconds: number;
+  /** Failures of discovery since the start. */
+  readonly errors: number;
+  /** The failure that lasts; undefined when all is well. */
+  readonly failure: Error | undefined;
+  /** Nodes this agent knows, itself included. */
+  readonly size: number;
+  readonly isFullMesh: boolean;
+  /** By how many nodes the most probed node is probed. */
+  readonly largestInDegree: number;
+  readonly identities: IdentityState;
+}
+
+export interface Mesh extends AsyncDisposable {
+  /** Whom this node probes, by name. An unchanged peer is the same object as before. */
+  peers(): readonly Peer[];
+  /** Every node of the mesh by name, this one too once it is listed, probed or not. */
+  known(): readonly KnownNode[];
+  self(): Node;
+  state(): MeshState;
+  /** Called after `peers` or `self` changed, not for what is already there. */
+  onChange(callback: () => void): Disposable;
+}
+
+/** How often time-bound decisions (60 s terminating, 30 s for a zone, identities due) are looked at. */
+const DECIDE_EVERY_MS = 500;
+
+export function startMesh(options: MeshOptions): Mesh {
+  const mesh = new RunningMesh(options);
+  mesh.start();
+  return mesh;
+}
+
+class RunningMesh implements Mesh {
+  readonly #options: MeshOptions;
+  readonly #membership: Membership;
+  readonly #identities: Identities;
+  readonly #client = createJsonClient();
+  readonly #callbacks = new Set<() => void>();
+  readonly #startNs: number;
+  #source: AsyncDisposable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastSyncNs: number | undefined;
+  #errors = 0;
+  #failure: Error | undefined;
+  /** The last list was not believed: hearing from the source does not make what is known current. */
+  #listRefused = false;
+  #sample: Sample = sampleMesh({ nodes: [], fullMeshLimit: 0, sampleSize: 0 });
+  #sampledNodes = "";
+  #self: Node;
+  #peers: readonly Peer[] = [];
+
+  constructor(options: MeshOptions) {
+    const { config, clock } = options;
+    const allowLoopback = config.discovery.kind === "static" && config.discovery.allowLoopback;
+    this.#options = options;
+    this.#startNs = clock.monotonicNs();
+    this.#self = { name: config.node.name, zone: config.node.zone };
+    this.#membership = new Membership({ self: this.#self, ownAddresses: config.node.podAddresses, zonesComeLater: config.discovery.kind === "kubernetes", allowLoopback });
+    this.#identities = new Identities({
+      clock,
+      allowLoopback,
+      port: config.ports.http,
+      fetchJson: options.fetchJson ?? this.#client.fetchJson,
+      ownNodeAddresses: config.node.nodeAddresses,
+      changed: () => this.#decide(),
+    });
+  }
+
+  start(): void {
+    this.#source = (this.#options.source ?? sourceOf(this.#options.config)).start({
+      endpoints: (list) => this.#take(list),
+      synced: () => this.#synced(),
+      failed: (error) => this.#failed(error),
+    });
+    this.#timer = setInterval(() => this.#decide(), DECIDE_EVERY_MS);
+  }
+
+  peers(): readonly Peer[] {
+    return this.#peers;
+  }
+
+  known(): readonly KnownNode[] {
+    const sampled = this.#sample.destinations(this.#self.name);
+    return this.#membership.known().map((known) => {
+      const isLeftOut = (known.state === "serving" || known.state === "not_serving") && !sampled.has(known.node.name);
+      return isLeftOut ? { ...known, state: "unprobed", reason: "it is not in this node's sample" } : known;
+    });
+  }
+
+  self(): Node {
+    return this.#self;
+  }
+
+  state(): MeshState {
+    const nowNs = this.#options.clock.monotonicNs();
+    return {
+      lastSyncNs: this.#lastSyncNs,
+      ageSeconds: (nowNs - (this.#lastSyncNs ?? this.#startNs)) / 1e9,
+      errors: this.#errors,
+      failure: this.#failure,
+      size: this.#nodes().length,
+      isFullMesh: this.#sample.isFullMesh,
+      largestInDegree: this.#sample.largestInDegree(),
+      identities: this.#identities.state(),
+    };
+  }
+
+  onChange(callback: () => void): Disposable {
+    this.#callbacks.add(callback);
+    return { [Symbol.dispose]: () => void this.#callbacks.delete(callback) };
+  }
+
+  #take(list: Parameters<Membership["list"]>[0]): void {
+    const verdict = this.#membership.list(list, this.#options.clock.monotonicNs());
+    this.#listRefused = verdict === "kept-last-known";
+    if (this.#listRefused) {
+      this.#failed(new Error(`discovery lists no agent at all, though this is one: the ${this.#membership.peers().length} last known peers stay. Check that the Service still selects the agents' pods.`));
+      return;
+    }
+    this.#decide();
+  }
+
+  #synced(): void {
+    if (this.#listRefused) return;
+    this.#lastSyncNs = this.#options.clock.monotonicNs();
+    this.#failure = undefined;
+  }
+
+  #failed(error: Error): void {
+    this.#errors += 1;
+    this.#failure = error;
+    this.#options.failed?.(error);
+  }
+
+  #decide(): void {
+    const before = { self: this.#self, peers: this.#peers };
+    this.#membership.decide(this.#options.clock.monotonicNs(), (name) => this.#identities.nodeAddresses(name));
+    const self = this.#membership.self();
+    if (self.zone !== this.#self.zone) this.#self = self;
+    this.#drawSample();
+    const sampled = this.#sample.destinations(self.name);
+    const peers = this.#membership.peers().filter((peer) => sampled.has(peer.node.name));
+    if (peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i])) this.#peers = peers;
+    this.#identities.follow(this.#toAsk());
+    if (before.self === this.#self && before.peers === this.#peers) return;
+    for (const callback of this.#callbacks) callback();
+  }
+
+  #nodes(): Node[] {
+    const nodes = this.#membership.known().map((k) => k.node);
+    return nodes.some((node) => node.name === this.#self.name) ? nodes : [...nodes, this.#self];
+  }
+
+  /** Every agent draws from all nodes that are listed, so that all come to the same sample. */
+  #drawSample(): void {
+    const nodes = this.#nodes();
+    const fingerprint = nodes.map((node) => `${node.name}/${node.zone}`).join(" ");
+    if (fingerprint === this.#sampledNodes) return;
+    this.#sampledNodes = fingerprint;
+    this.#sample = sampleMesh({ nodes, ...this.#options.config.peers });
+  }
+
+  /** Peers whose node address the source does not tell, when anything is probed there. */
+  #toAsk(): { nodeName: string; endpointId: string; podAddresses: Addresses }[] {
+    const { icmp, tcp, udp } = this.#options.config;
+    if (![icmp, tcp, udp].some((protocol) => protocol.networks.includes("node"))) return [];
+    const probed = new Set(this.#peers.map((peer) => peer.node.name));
+    return this.#membership
+      .known()
+      .filter((known) => probed.has(known.node.name) && !known.nodeAddressesListed)
+      .map(({ node, endpointId, podAddresses }) => ({ nodeName: node.name, endpointId, podAddresses }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#callbacks.clear();
+    await this.#source?.[Symbol.asyncDispose]();
+    await this.#identities[Symbol.asyncDispose]();
+    await this.#client[Symbol.asyncDispose]();
+  }
+}
+
+function sourceOf(config: MeshOptions["config"]): MeshSource {
+  const { discovery } = config;
+  switch (discovery.kind) {
+    case "static":
+      return createStaticSource(discovery);
+    case "kubernetes":
+      return createKubernetesSource(discovery);
+  }
+}

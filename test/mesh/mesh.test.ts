@@ -1,0 +1,216 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { configSchema, type ConfigInput } from "../../agent/config/schema.ts";
+import { startMesh, type Mesh, type MeshOptions } from "../../agent/mesh/mesh.ts";
+import type { Endpoint, MeshSource, MeshSourceListener } from "../../agent/mesh/source.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { identityDocument } from "../support/identity-server.ts";
+
+class ScriptedSource implements MeshSource {
+  listener: MeshSourceListener | undefined;
+  disposed = 0;
+  start(listener: MeshSourceListener): AsyncDisposable {
+    this.listener = listener;
+    return { [Symbol.asyncDispose]: () => Promise.resolve(void (this.disposed += 1)) };
+  }
+  list(...endpoints: Endpoint[]): void {
+    this.listener!.endpoints(endpoints);
+    this.listener!.synced();
+  }
+}
+
+const endpoint = (number: number, rest: Partial<Endpoint> = {}): Endpoint => ({ node: { name: `node-${number}`, zone: `zone-${number % 3}` }, id: `uid-${number}`, podAddresses: { ipv4: `10.0.${number >> 8}.${number & 255}` }, nodeAddresses: {}, serving: true, terminating: false, ...rest });
+const endpoints = (count: number): Endpoint[] => Array.from({ length: count }, (_, i) => endpoint(i + 1));
+
+let mesh: Mesh | undefined;
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }));
+afterEach(async () => {
+  await mesh?.[Symbol.asyncDispose]();
+  mesh = undefined;
+  vi.useRealTimers();
+});
+
+function start(changes: Partial<ConfigInput> = {}, options: Partial<MeshOptions> = {}) {
+  const clock = new FakeClock();
+  const source = new ScriptedSource();
+  const failures: string[] = [];
+  const config = configSchema.parse({ node: { name: "node-1" }, discovery: { kind: "kubernetes", namespace: "monitoring", service: "internode" }, ...changes });
+  const asked: string[] = [];
+  const fetchJson = (url: string) => {
+    asked.push(url);
+    return Promise.reject(new Error("nobody answers in this test"));
+  };
+  const started = (mesh = startMesh({ config, clock, source, fetchJson, failed: (error) => failures.push(error.message), ...options }));
+  let changesHeard = 0;
+  started.onChange(() => (changesHeard += 1));
+  return {
+    mesh: started,
+    clock,
+    source,
+    failures,
+    asked,
+    changes: () => changesHeard,
+    names: () => started.peers().map((peer) => peer.node.name),
+    /** Lets time pass as the agent sees it: the clock and the mesh's own ticks. */
+    pass(seconds: number) {
+      for (let ms = 0; ms < seconds * 1_000; ms += 500) {
+        clock.advanceMs(500);
+        vi.advanceTimersByTime(500);
+      }
+    },
+  };
+}
+
+describe("the mesh", () => {
+  test("tells peers, itself and every change once", () => {
+    const m = start();
+    expect(m.mesh.peers()).toEqual([]);
+    expect(m.mesh.state()).toMatchObject({ lastSyncNs: undefined, size: 1, errors: 0 });
+    m.source.list(...endpoints(3));
+    expect(m.names()).toEqual(["node-2", "node-3"]);
+    expect(m.mesh.self()).toEqual({ name: "node-1", zone: "zone-1" });
+    expect(m.changes()).toBe(1);
+    m.source.list(...endpoints(3));
+    expect(m.changes()).toBe(1);
+    expect(m.mesh.state()).toMatchObject({ size: 3, isFullMesh: true, largestInDegree: 2, ageSeconds: 0 });
+    expect(m.mesh.known().map((k) => `${k.node.name} ${k.state}`)).toEqual(["node-1 self", "node-2 serving", "node-3 serving"]);
+  });
+
+  test("a peer that leaves is gone in the same moment", () => {
+    const m = start();
+    m.source.list(...endpoints(3));
+    m.source.list(endpoint(1), endpoint(2));
+    expect(m.names()).toEqual(["node-2"]);
+    expect(m.changes()).toBe(2);
+  });
+
+  test("time alone makes a peer of one that has been terminating for over 60 s, or whose zone never came", () => {
+    const m = start();
+    m.source.list(endpoint(1), endpoint(2, { terminating: true }), endpoint(3, { node: { name: "node-3", zone: "" } }));
+    expect(m.names()).toEqual([]);
+    m.pass(31);
+    expect(m.names()).toEqual(["node-3"]);
+    m.pass(30);
+    expect(m.names()).toEqual(["node-2", "node-3"]);
+    expect(m.changes()).toBe(3);
+  });
+
+  test("an API server that is away for an hour takes no peer away, and the age tells", () => {
+    const m = start();
+    m.source.list(...endpoints(20));
+    const before = m.mesh.peers();
+    for (let minute = 0; minute < 60; minute += 1) {
+      m.source.listener!.failed(new Error("connect ECONNREFUSED"));
+      m.pass(60);
+      expect(m.mesh.peers()).toBe(before);
+    }
+    expect(m.changes()).toBe(1);
+    expect(m.mesh.state()).toMatchObject({ errors: 60, ageSeconds: 3_600, size: 20 });
+    expect(m.mesh.state().failure?.message).toBe("connect ECONNREFUSED");
+    m.source.list(...endpoints(19));
+    expect(m.names()).toHaveLength(18);
+    expect(m.mesh.state()).toMatchObject({ errors: 60, ageSeconds: 0, failure: undefined });
+  });
+
+  test("slices that are suddenly empty take no peer away, are an error, and do not count as current", () => {
+    const m = start();
+    m.source.list(...endpoints(5));
+    m.pass(10);
+    m.source.list();
+    expect(m.names()).toHaveLength(4);
+    expect(m.failures).toEqual([expect.stringContaining("the 4 last known peers stay")]);
+    m.pass(10);
+    m.source.listener!.synced();
+    expect(m.mesh.state()).toMatchObject({ ageSeconds: 20, errors: 1 });
+    m.source.list(...endpoints(4));
+    expect(m.mesh.state()).toMatchObject({ ageSeconds: 0, failure: undefined });
+    expect(m.names()).toHaveLength(3);
+  });
+
+  test("a callback that was withdrawn hears nothing", () => {
+    const m = start();
+    let heard = 0;
+    const subscription = m.mesh.onChange(() => (heard += 1));
+    m.source.list(...endpoints(2));
+    subscription[Symbol.dispose]();
+    m.source.list(...endpoints(3));
+    expect(heard).toBe(1);
+  });
+
+  test("disposing twice disposes its source once or harmlessly, and nothing is heard afterwards", async () => {
+    const m = start();
+    m.source.list(...endpoints(2));
+    await m.mesh[Symbol.asyncDispose]();
+    await m.mesh[Symbol.asyncDispose]();
+    expect(m.source.disposed).toBeGreaterThan(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a large mesh", () => {
+  test("is sampled, and those left out are known and explained", () => {
+    const m = start({ peers: { fullMeshLimit: 50, sampleSize: 10 } });
+    m.source.list(...endpoints(51));
+    expect(m.names()).toHaveLength(10);
+    expect(m.mesh.state()).toMatchObject({ isFullMesh: false, size: 51, largestInDegree: 10 });
+    const unprobed = m.mesh.known().filter((k) => k.state === "unprobed");
+    expect(unprobed).toHaveLength(40);
+    expect(unprobed[0]!.reason).toContain("sample");
+  });
+
+  test("a peer that is terminating leaves the sample of nobody else", () => {
+    const m = start({ peers: { fullMeshLimit: 50, sampleSize: 10 } });
+    m.source.list(...endpoints(60));
+    const before = m.names();
+    const ending = endpoints(60).map((e) => (e.node.name === before[0] ? { ...e, terminating: true } : e));
+    m.source.list(...ending);
+    expect(m.names()).toEqual(before.slice(1));
+  });
+});
+
+describe("node addresses", () => {
+  test("are learnt from peers that are probed, where the node network is measured", async () => {
+    const fetchJson = (url: string) => {
+      const number = Number(/10\.0\.0\.(\d+)/.exec(url)![1]);
+      return Promise.resolve(identityDocument(`node-${number}`, { ipv4: `192.168.0.${number}` }));
+    };
+    const m = start({}, { fetchJson });
+    m.source.list(...endpoints(3));
+    await vi.waitFor(() => expect(m.mesh.peers().map((peer) => peer.addresses.node)).toEqual([{ ipv4: "192.168.0.2" }, { ipv4: "192.168.0.3" }]));
+    expect(m.mesh.state().identities).toEqual({ known: 2, missing: [], errors: 0 });
+    expect(m.mesh.known()[1]).toMatchObject({ nodeAddresses: { ipv4: "192.168.0.2" } });
+  });
+
+  test("are not asked for where the node network is not measured, nor where the source tells them", () => {
+    const podOnly = start({ icmp: { networks: ["pod"] } });
+    podOnly.source.list(...endpoints(3));
+    expect(podOnly.asked).toEqual([]);
+    const told = start();
+    told.source.list(endpoint(1), endpoint(2, { nodeAddresses: { ipv4: "192.168.0.2" } }), endpoint(3));
+    expect(told.asked).toEqual(["http://10.0.0.3:8843/api/v1/identity"]);
+  });
+});
+
+describe("a static mesh", () => {
+  test("needs no more than its file, waits for no zone, and follows it", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "internode-mesh-"));
+    const file = join(directory, "mesh.json");
+    const node = (number: number) => ({ name: `node-${number}`, podAddresses: [`127.0.0.${number}`], nodeAddresses: [`127.0.1.${number}`] });
+    await writeFile(file, JSON.stringify({ nodes: [node(1), node(2)] }));
+    const config = configSchema.parse({ node: { name: "node-1", zone: "here" }, discovery: { kind: "static", file, allowLoopback: true } });
+    vi.useRealTimers();
+    const failures: string[] = [];
+    mesh = startMesh({ config, clock: new FakeClock(), failed: (error) => failures.push(error.message) });
+    const { peers, self } = mesh;
+    await vi.waitFor(() => expect(peers.call(mesh)).toEqual([{ node: { name: "node-2", zone: "" }, addresses: { pod: { ipv4: "127.0.0.2" }, node: { ipv4: "127.0.1.2" } }, serving: true }]), { timeout: 5_000 });
+    expect(self.call(mesh)).toEqual({ name: "node-1", zone: "here" });
+    await writeFile(file, "{");
+    await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 });
+    expect(peers.call(mesh)).toHaveLength(1);
+    await writeFile(file, JSON.stringify({ nodes: [node(1), node(2), node(3)] }));
+    await vi.waitFor(() => expect(peers.call(mesh)).toHaveLength(2), { timeout: 10_000 });
+    await rm(directory, { recursive: true });
+  });
+});
