@@ -47,22 +47,31 @@ class LinuxTcpHandshake implements TcpHandshake {
     length[0] = TCP_INFO_BYTES;
     libc.check(libc.getsockopt(this.#fd, C.IPPROTO_TCP, C.TCP_INFO, info, length), "getsockopt", "TCP_INFO");
     const retransmits = infoView.getUint32(100, true);
+    const rttNs = infoView.getUint32(68, true) * 1000;
+    const established = { state: "established", retransmits, rttNs, answeredAgoMs: infoView.getUint32(56, true) } as const;
     switch (info[0]) {
       case C.TCP_SYN_SENT:
-      case C.TCP_SYN_RECV:
-        return { state: "connecting", retransmits };
+      case C.TCP_SYN_RECV: {
+        // An ICMP error that comes while connect() still holds the socket is noted only (sk_err_soft, tcp_v4_err).
+        const errno = this.#pendingErrno();
+        return errno === undefined ? { state: "connecting", retransmits } : this.#failed(errno, retransmits);
+      }
       case C.TCP_ESTABLISHED:
-        return { state: "established", retransmits, rttNs: infoView.getUint32(68, true) * 1000, answeredAgoMs: infoView.getUint32(56, true) };
-      default:
-        return this.#ended(retransmits);
+        return established;
+      default: {
+        // The peer may have closed, or reset, what it had answered before: a delay was measured then.
+        const errno = this.#pendingErrno();
+        return errno === undefined || rttNs > 0 ? established : this.#failed(errno, retransmits);
+      }
     }
   }
 
-  #ended(retransmits: number): TcpProgress {
+  #pendingErrno(): string | undefined {
     const pending = getInt(this.#fd, C.SOL_SOCKET, C.SO_ERROR);
-    // The peer may have closed first: established, answered, then closed without an error.
-    if (pending === 0) return { state: "established", retransmits, rttNs: infoView.getUint32(68, true) * 1000, answeredAgoMs: infoView.getUint32(56, true) };
-    const errno = libc.errnoName(pending);
+    return pending === 0 ? undefined : libc.errnoName(pending);
+  }
+
+  #failed(errno: string, retransmits: number): TcpProgress {
     this.#errors.armForReceive(1, false);
     const queued = libc.recvmmsg(this.#fd, this.#errors.headers, 1, C.MSG_DONTWAIT | C.MSG_ERRQUEUE, 0);
     if (queued !== 1 || this.#errors.origin(0) !== "icmp") return { state: "closed", retransmits, errno };

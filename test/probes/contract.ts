@@ -33,7 +33,7 @@ export interface Subject {
 }
 
 export function contract(subject: Subject): void {
-  describe(`${subject.name}`, () => {
+  describe(`the contract of ${subject.name}`, () => {
     let world: World;
     beforeEach(async () => {
       world = await subject.open();
@@ -47,8 +47,8 @@ export function contract(subject: Subject): void {
 
     /** A case that needs a fault, or says why it cannot have it. */
     const withFault = (fault: Fault, sentence: string, run: () => Promise<void>, reason = subject.cannot[fault]) => {
-      const title = reason === undefined ? sentence : `${sentence} [not to be shown: ${reason}]`;
-      test.runIf(reason === undefined)(`${title}`, async () => {
+      const skipped = reason === undefined ? "" : ` [not to be shown: ${reason}]`;
+      test.runIf(reason === undefined)(`${sentence}${skipped}`, async () => {
         await world.breakPath(fault);
         await run();
         expect(world.prober.outstanding).toBe(0);

@@ -66,6 +66,8 @@ export async function openEchoSession(options: EchoSessionOptions): Promise<Echo
   let closed = false;
   // Without a listener an error would end the process; what cannot be sent is told request by request.
   session.on("error", () => undefined);
+  // net-ping stops reading when it waits for nothing: a late or second reply would be read with the next probe's.
+  session.getSocket().pauseRecv = () => undefined;
   if (process.platform === "linux") session.getSocket().setOption(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
   return {
     identifier,

@@ -8,6 +8,7 @@ declare module "net-ping" {
   }
 
   export interface RawSocket {
+    pauseRecv: () => unknown;
     setOption(level: number, option: number, value: number): void;
   }
 
