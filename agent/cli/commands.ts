@@ -5,5 +5,6 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
   demo: { summary: "Bring up a mesh on this one machine and show its page", load: () => import("./demo.ts") },
   matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
+  config: { summary: "Print the effective configuration and where each value comes from", load: () => import("./config.ts") },
   version: { summary: "Print the version", load: () => import("./version.ts") },
 };
