@@ -71,9 +71,9 @@ export interface PacketSocket extends Disposable {
    * did not (then nothing was sent). A pending error of another peer can be the cause: drain the errors, retry once.
    */
   send(batch: PacketBatch, from: number, to: number): number;
-  /** Take what has arrived, at most a batch. 0 when there is nothing. */
+  /** Take what has arrived, at most a batch. Less than a batch: that was all (unless an ICMP error is pending). */
   receive(batch: PacketBatch): number;
-  /** Take from the error queue (transmit stamps and ICMP errors), at most a batch. 0 when there is nothing. */
+  /** Take from the error queue (transmit stamps and ICMP errors), at most a batch. Less than a batch: that was all. */
   receiveErrors(batch: PacketBatch): number;
   /** Packets that the kernel threw away because the receive buffer was full, since the socket was opened. */
   drops(): number;

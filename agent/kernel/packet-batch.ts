@@ -25,6 +25,7 @@ export class LinuxPacketBatch implements PacketBatch {
   /** Set by the socket that received: how many bytes of IP header are in front (raw IPv4). */
   #skipIpHeader = false;
   #armed: "send" | "receive" | undefined;
+  #used = 0;
   readonly #baseSeconds: number;
   readonly #arena: Arena;
   readonly #rooms: Uint8Array[] = [];
@@ -69,10 +70,10 @@ export class LinuxPacketBatch implements PacketBatch {
     view.setUint32(this.capacity * HEADER_BYTES + i * IOVEC_BYTES + 8, bytes, true);
   }
 
-  /** Make the first `count` headers (all, after a send) ready to be filled again. */
-  armForReceive(count: number, skipIpHeader: boolean): void {
+  /** Make ready to be filled: only what the last receive used, all of it after a send. */
+  armForReceive(skipIpHeader: boolean): void {
     const { view } = this.#arena;
-    const upTo = this.#armed === "receive" ? count : this.capacity;
+    const upTo = this.#armed === "receive" ? this.#used : this.capacity;
     for (let i = 0; i < upTo; i++) {
       const header = i * HEADER_BYTES;
       view.setUint32(header + 8, SOCKADDR_BYTES, true);
@@ -80,7 +81,13 @@ export class LinuxPacketBatch implements PacketBatch {
       view.setUint32(this.capacity * HEADER_BYTES + i * IOVEC_BYTES + 8, this.packetBytes, true);
     }
     this.#armed = "receive";
+    this.#used = 0;
     this.#skipIpHeader = skipIpHeader;
+  }
+
+  /** This many headers have been filled by the kernel. */
+  filled(count: number): void {
+    this.#used = count;
   }
 
   bytes(i: number): Uint8Array {

@@ -41,10 +41,13 @@ class LinuxPacketSocket implements PacketSocket {
   }
 
   #receive(batch: LinuxPacketBatch, flags: number, skipIpHeader: boolean): number {
-    batch.armForReceive(batch.capacity, skipIpHeader);
+    batch.armForReceive(skipIpHeader);
     for (;;) {
       const count = libc.recvmmsg(this.#fd, batch.headers, batch.capacity, flags, 0);
-      if (count >= 0) return count;
+      if (count >= 0) {
+        batch.filled(count);
+        return count;
+      }
       // A pending ICMP error of some peer is reported on the data path once; the queue tells whose it is.
       if (flags & C.MSG_ERRQUEUE || libc.errnoName(libc.lastErrno()) === "EAGAIN") return 0;
     }

@@ -72,8 +72,9 @@ class LinuxTcpHandshake implements TcpHandshake {
   }
 
   #failed(errno: string, retransmits: number): TcpProgress {
-    this.#errors.armForReceive(1, false);
+    this.#errors.armForReceive(false);
     const queued = libc.recvmmsg(this.#fd, this.#errors.headers, 1, C.MSG_DONTWAIT | C.MSG_ERRQUEUE, 0);
+    this.#errors.filled(Math.max(0, queued));
     if (queued !== 1 || this.#errors.origin(0) !== "icmp") return { state: "closed", retransmits, errno };
     const { type, code } = this.#errors.icmp(0);
     return { state: "closed", retransmits, errno, icmp: { type, code } };

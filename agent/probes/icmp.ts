@@ -195,8 +195,10 @@ class EchoChannel {
     // What arrived before this moment will have been read when the queues are dry: expire goes by it, so that a
     // pause of this process between the two is never a loss.
     this.#drainedNs = this.#watch.look();
-    this.#drainErrors(this.#batch);
-    for (let count; (count = this.#socket.receive(this.#batch)) > 0; ) {
+    const disturbed = this.#drainErrors(this.#batch);
+    // Less than a batch is all there was, unless an ICMP error cut the reading short.
+    for (let count = BATCH; count === BATCH || (disturbed && count > 0); ) {
+      count = this.#socket.receive(this.#batch);
       for (let i = 0; i < count; i++) this.#reply(i);
     }
     if (this.#unstamped.length === 0) return;
@@ -206,21 +208,20 @@ class EchoChannel {
     this.#unstamped = [];
   }
 
-  #drainErrors(batch: PacketBatch): void {
-    for (let count; (count = this.#socket.receiveErrors(batch)) > 0; ) {
+  /** Returns whether there was anything but stamps. */
+  #drainErrors(batch: PacketBatch): boolean {
+    let disturbed = false;
+    for (let count = batch.capacity; count === batch.capacity; ) {
+      count = this.#socket.receiveErrors(batch);
       for (let i = 0; i < count; i++) {
-        switch (batch.origin(i)) {
-          case "stamp":
-            this.#stamp(batch, i);
-            break;
-          case "icmp":
-            this.#icmpError(batch, i);
-            break;
-          case "local": // EMSGSIZE and the like: reported by send itself
-            break;
-        }
+        const origin = batch.origin(i);
+        if (origin === "stamp") this.#stamp(batch, i);
+        else disturbed = true;
+        // Local ones (EMSGSIZE and the like) have been reported by send itself.
+        if (origin === "icmp") this.#icmpError(batch, i);
       }
     }
+    return disturbed;
   }
 
   #stamp(batch: PacketBatch, i: number): void {

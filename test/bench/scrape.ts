@@ -1,0 +1,158 @@
+// What a scrape costs the agent: the longest turn of the event loop while /metrics is read over HTTP from another
+// thread, and beside it the cost of recording an outcome and of the memory that results keep.
+import { setImmediate } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { configSchema } from "../../agent/config/schema.ts";
+import { systemClock } from "../../agent/kernel/clock.ts";
+import { createMetrics } from "../../agent/metrics/metrics.ts";
+import { startMetricsServer } from "../../agent/metrics/server.ts";
+import { FAILED, type Outcome } from "../../agent/model/outcome.ts";
+import type { Node } from "../../agent/model/peer.ts";
+import type { Slot } from "../../agent/model/slot.ts";
+import { createResults, type Results } from "../../agent/results/results.ts";
+import { memoryMb } from "./process.ts";
+import { printTable, quantile, verdict } from "./table.ts";
+
+const LONGEST_SLICE_MS = 10; // design §9
+const SCRAPES = 20;
+
+/** Four slots a peer: all protocols on the pod network, ICMP on the node network; three zones. */
+function slotsOf(peers: number): Slot[] {
+  const node = (i: number): Node => ({ name: `ip-10-0-${i >> 8}-${i & 255}.eu-central-1.compute.internal`, zone: `eu-central-1${"abc"[i % 3]!}` });
+  const kinds = [["pod", "icmp"], ["pod", "tcp"], ["pod", "udp"], ["node", "icmp"]] as const;
+  return Array.from({ length: peers }, (_, i) =>
+    kinds.map(([network, protocol], k): Slot => ({ index: i * kinds.length + k, pair: { source: node(0), destination: node(i + 1) }, network, protocol, family: "ipv4", address: "10.0.0.1" })),
+  ).flat();
+}
+
+/** Every slot has lived: sums with many digits, a loss of 1 %, a late reply here and there. */
+function live(results: Results, slots: readonly Slot[]): void {
+  for (let round = 0; round < 100; round++) {
+    for (const slot of slots) {
+      const n = slot.index * 101 + round * 7919;
+      results.record(slot, n % 100 === 0 ? FAILED.timeout : { kind: "answered", rttNs: 80_000 + (n % 977) * 1_013, clock: "kernel" });
+      if (n % 1_000 === 1) results.anomaly(slot, "late");
+    }
+  }
+}
+
+const SCRAPER = `
+  const { get } = require("node:http");
+  const { parentPort, workerData } = require("node:worker_threads");
+  parentPort.on("message", () => {
+    const started = performance.now();
+    get(workerData.url, { headers: workerData.headers }, (response) => {
+      let bytes = 0;
+      response.on("data", (part) => (bytes += part.length)).on("end", () => parentPort.postMessage({ bytes, ms: performance.now() - started }));
+    });
+  });`;
+
+interface Turns {
+  /** Longest turn of the event loop, by the clock on the wall and by CPU time of this thread. */
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+/** Watch the turns of the event loop until `done`; the loop never sleeps meanwhile. */
+async function longestTurn(done: Promise<unknown>): Promise<Turns> {
+  let running = true;
+  void done.finally(() => (running = false));
+  const cpuNow = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1e3;
+  };
+  let wallMs = 0;
+  let cpuMs = 0;
+  let [wall, cpu] = [performance.now(), cpuNow()];
+  while (running) {
+    await setImmediate();
+    const [nextWall, nextCpu] = [performance.now(), cpuNow()];
+    wallMs = Math.max(wallMs, nextWall - wall);
+    cpuMs = Math.max(cpuMs, nextCpu - cpu);
+    [wall, cpu] = [nextWall, nextCpu];
+  }
+  return { wallMs, cpuMs };
+}
+
+async function measure({ peers, pairDetail, gzip }: { readonly peers: number; readonly pairDetail: "default" | "full"; readonly gzip: boolean }): Promise<(string | number)[]> {
+  const clock = systemClock();
+  const results = createResults({ clock, pairDetail });
+  const slots = slotsOf(peers);
+  for (const slot of slots) results.open(slot);
+  live(results, slots);
+  const self = slots[0]!.pair.source;
+  const peerNodes = slots.filter((s) => s.protocol === "udp").map((s) => s.pair.destination);
+  const metrics = createMetrics({
+    results, clock,
+    config: configSchema.parse({ node: { name: "bench" }, discovery: { kind: "static", file: "none" }, metrics: { pairDetail } }),
+    self: () => self,
+    mesh: () => ({ size: peers + 1, serving: peers, notServing: 0, unprobed: 0 }),
+    pathMtu: () => peerNodes.map((destination) => ({ destination, network: "pod", family: "ipv4", passesBytes: 1_450, shortfallBytes: 0 })),
+    udpReceived: () => peerNodes.map((source) => ({ source, network: "pod", family: "ipv4", received: 12_345, incarnation: "00", highest: 1, bitmap: "1" })),
+    socketDrops: () => [],
+  });
+  await using server = await startMetricsServer({ metrics, port: 0, listen: ["127.0.0.1"] });
+  const worker = new Worker(SCRAPER, { eval: true, workerData: { url: `http://127.0.0.1:${server.addresses[0]!.port}/metrics`, headers: gzip ? { "accept-encoding": "gzip" } : {} } });
+  const scrape = () =>
+    new Promise<{ bytes: number; ms: number }>((resolve, reject) => {
+      worker.once("message", resolve).once("error", reject);
+      worker.postMessage("scrape");
+    });
+  const first = await longestTurn(scrape()); // renders the labels of every slot
+  const turns: Turns[] = [];
+  let [bytes, ms] = [0, 0];
+  for (let i = 0; i < SCRAPES; i++) {
+    const scraped = scrape();
+    turns.push(await longestTurn(scraped));
+    ({ bytes, ms } = await scraped);
+  }
+  await worker.terminate();
+  const wall = turns.map((t) => t.wallMs);
+  const longest = Math.max(...wall, first.wallMs);
+  const label = `${peers} peers${pairDetail === "full" ? ", full" : ""}${gzip ? ", gzip" : ""}`;
+  return [label, slots.length, bytes / 1024, ms, quantile(wall, 0.5), longest, Math.max(...turns.map((t) => t.cpuMs), first.cpuMs), verdict(longest, LONGEST_SLICE_MS)];
+}
+
+function recordCost(): number {
+  const results = createResults({ clock: systemClock(), pairDetail: "default" });
+  const slots = slotsOf(1_000);
+  for (const slot of slots) results.open(slot);
+  live(results, slots);
+  const outcome: Outcome = { kind: "answered", rttNs: 123_456, clock: "kernel" };
+  const started = performance.now();
+  for (let round = 0; round < 200; round++) for (const slot of slots) results.record(slot, outcome);
+  return ((performance.now() - started) * 1e6) / (200 * slots.length);
+}
+
+function memoryCost(): number {
+  const slots = slotsOf(1_000);
+  globalThis.gc?.();
+  const before = memoryMb(process.pid, "RssAnon");
+  const results = createResults({ clock: systemClock(), pairDetail: "default" });
+  for (const slot of slots) results.open(slot);
+  live(results, slots);
+  globalThis.gc?.();
+  return memoryMb(process.pid, "RssAnon") - before;
+}
+
+export async function benchScrape(): Promise<void> {
+  const memory = memoryCost();
+  const rows = [];
+  for (const peers of [100, 150, 1_000]) rows.push(await measure({ peers, pairDetail: "default", gzip: false }));
+  rows.push(await measure({ peers: 150, pairDetail: "default", gzip: true }));
+  rows.push(await measure({ peers: 1_000, pairDetail: "default", gzip: true }));
+  rows.push(await measure({ peers: 150, pairDetail: "full", gzip: false }));
+  rows.push(await measure({ peers: 1_000, pairDetail: "full", gzip: false }));
+  printTable(
+    `A scrape of /metrics: longest turn of the event loop in ${SCRAPES + 1} scrapes (bar: ${LONGEST_SLICE_MS} ms at 150 peers)`,
+    ["mesh", "slots", "KiB", "scrape ms", "median longest ms", "longest ms", "of that CPU ms", "bar"],
+    rows,
+  );
+  printTable("Results", ["what", "figure", "unit", "bar"], [
+    ["record one answered probe, 4,000 slots", recordCost(), "ns", verdict(recordCost(), 1_000)],
+    ["anonymous memory of results, 4,000 slots", memory, "MB", undefined],
+  ]);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await benchScrape();
