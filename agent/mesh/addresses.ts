@@ -31,25 +31,30 @@ const FORBIDDEN: readonly (readonly [reason: string, family: IpFamily, network: 
   ["metadata service", "ipv6", "fd20:ce::254", 128], // Google Cloud
 ];
 
-const list = (family: IpFamily, network: string, prefix: number): BlockList => {
-  const blocks = new BlockList();
-  blocks.addSubnet(network, prefix, family);
-  return blocks;
-};
+type Subnet = readonly [network: string, prefix: number];
 
-const RULES = FORBIDDEN.map(([reason, family, network, prefix]) => ({ reason, family, blocks: list(family, network, prefix) }));
-const LOOPBACK = { ipv4: list("ipv4", "127.0.0.0", 8), ipv6: list("ipv6", "::1", 128) };
+function blockList(family: IpFamily, subnets: readonly Subnet[]): BlockList {
+  const blocks = new BlockList();
+  for (const [network, prefix] of subnets) blocks.addSubnet(network, prefix, family);
+  return blocks;
+}
+
+const RULES = FORBIDDEN.map(([reason, family, ...subnet]) => ({ reason, family, subnet, blocks: blockList(family, [subnet]) }));
+// BlockList judges an IPv4-mapped address by its IPv4 rules as well, so each family has a list of its own.
+const forbiddenIn = (family: IpFamily): BlockList => blockList(family, RULES.filter((r) => r.family === family).map((r) => r.subnet));
+const ANY_RULE = { ipv4: forbiddenIn("ipv4"), ipv6: forbiddenIn("ipv6") };
+const LOOPBACK = { ipv4: blockList("ipv4", [["127.0.0.0", 8]]), ipv6: blockList("ipv6", [["::1", 128]]) };
 
 export function checkAddress(text: string, { allowLoopback }: AddressPolicy): CheckedAddress {
   const version = isIP(text);
   if (version === 0) return { refused: "not an IP address" };
   if (text.includes("%")) return { refused: "an address with a scope" };
   const family: IpFamily = version === 4 ? "ipv4" : "ipv6";
-  const { address } = new SocketAddress({ address: text, family });
+  // Dotted decimal without leading zeros, all that isIP lets through, is canonical as it is.
+  const address = family === "ipv4" ? text : new SocketAddress({ address: text, family }).address;
   if (LOOPBACK[family].check(address, family)) return allowLoopback ? { address, family } : { refused: "loopback" };
-  // BlockList judges an IPv4-mapped address by its IPv4 rules as well, so each family is asked for its own only.
-  const rule = RULES.find((r) => r.family === family && r.blocks.check(address, family));
-  return rule ? { refused: rule.reason } : { address, family };
+  if (!ANY_RULE[family].check(address, family)) return { address, family };
+  return { refused: RULES.find((r) => r.family === family && r.blocks.check(address, family))!.reason };
 }
 
 export interface CheckedAddresses {

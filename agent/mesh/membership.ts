@@ -1,7 +1,7 @@
 // Which nodes are peers right now: a state machine from what the source lists, what identities tell and the time.
 // It decides; it neither reads nor waits. Design §2.12 sentence by sentence; see docs/membership.md.
 import type { Addresses, Node, Peer } from "../model/peer.ts";
-import { checkAddresses, sameAddresses, type AddressPolicy } from "./addresses.ts";
+import { checkAddresses, sameAddresses, type AddressPolicy, type CheckedAddresses } from "./addresses.ts";
 import type { Endpoint } from "./source.ts";
 
 const NS_PER_SECOND = 1e9;
@@ -60,6 +60,8 @@ export class Membership {
   #ownZone: string;
   #peers: readonly Peer[] = [];
   #known: readonly KnownNode[] = [];
+  #nextDecisionNs = Infinity;
+  readonly #checked = new Map<string, CheckedAddresses>();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class Membership {
       this.#rememberEndpoint(endpoint, nowNs);
       this.#rememberNode(endpoint.node, nowNs);
     }
+    if (this.#checked.size > 4 * endpoints.length) this.#checked.clear();
     for (const [name, memory] of this.#nodes) if (nowNs - memory.lastListedNs > ZONE_MEMORY_NS) this.#nodes.delete(name);
     return "taken";
   }
@@ -89,6 +92,7 @@ export class Membership {
    * `learnt` gives the node addresses that identities told, by node name.
    */
   decide(nowNs: number, learnt: (nodeName: string) => Addresses): boolean {
+    this.#nextDecisionNs = Infinity;
     const byNode = Map.groupBy(this.#listed, (e) => e.node.name);
     const known: KnownNode[] = [];
     const peers: Peer[] = [];
@@ -112,6 +116,11 @@ export class Membership {
   /** All nodes of the mesh, this one included when it is listed. */
   known(): readonly KnownNode[] {
     return this.#known;
+  }
+
+  /** When time alone will change something; Infinity when it will not. */
+  nextDecisionNs(): number {
+    return this.#nextDecisionNs;
   }
 
   self(): Node {
@@ -149,8 +158,8 @@ export class Membership {
   #decideNode(endpoint: Endpoint, nowNs: number, learnt: Addresses): KnownNode {
     const { self, zonesComeLater } = this.#options;
     const { zone, firstSeenNs } = this.#nodes.get(endpoint.node.name)!;
-    const pod = checkAddresses(Object.values(endpoint.podAddresses), this.#options);
-    const node = checkAddresses(Object.values({ ...learnt, ...endpoint.nodeAddresses }), this.#options);
+    const pod = this.#check(endpoint.podAddresses);
+    const node = this.#check({ ...learnt, ...endpoint.nodeAddresses });
     const facts = {
       node: { name: endpoint.node.name, zone: endpoint.node.name === self.name ? this.#ownZone : zone },
       endpointId: endpoint.id,
@@ -163,11 +172,26 @@ export class Membership {
 
     if (endpoint.node.name === self.name) return { ...facts, state: "self" };
     if (Object.values(pod.addresses).some((address) => this.#options.ownAddresses.includes(address))) return unprobed(`it has this agent's own address under another node name; node.name is ${self.name}`);
-    if (terminatingSinceNs !== undefined && nowNs - terminatingSinceNs <= TERMINATING_LIMIT_NS) return unprobed("it is terminating");
+    if (terminatingSinceNs !== undefined && this.#waits(terminatingSinceNs + TERMINATING_LIMIT_NS, nowNs)) return unprobed("it is terminating");
     if (Object.keys(pod.addresses).length === 0 && Object.keys(node.addresses).length === 0) return unprobed(pod.refused.length === 0 ? "it has no address" : `no address may be probed: ${pod.refused.join(", ")}`);
     const zonesKnown = !zonesComeLater || (zone !== "" && this.#ownZone !== "");
-    if (!zonesKnown && nowNs - firstSeenNs < ZONE_WAIT_NS) return unprobed("its zone or this node's is not known yet");
+    if (!zonesKnown && this.#waits(firstSeenNs + ZONE_WAIT_NS, nowNs)) return unprobed("its zone or this node's is not known yet");
     return { ...facts, state: endpoint.serving ? "serving" : "not_serving" };
+  }
+
+  /** A rollout decides of a thousand nodes again and again; their addresses are judged once. */
+  #check({ ipv4, ipv6 }: Addresses): CheckedAddresses {
+    const texts = [ipv4, ipv6].filter((text) => text !== undefined);
+    const key = texts.join(" ");
+    let checked = this.#checked.get(key);
+    if (!checked) this.#checked.set(key, (checked = checkAddresses(texts, this.#options)));
+    return checked;
+  }
+
+  #waits(untilNs: number, nowNs: number): boolean {
+    if (nowNs >= untilNs) return false;
+    this.#nextDecisionNs = Math.min(this.#nextDecisionNs, untilNs);
+    return true;
   }
 }
 

@@ -51,8 +51,8 @@ export interface Mesh extends AsyncDisposable {
   onChange(callback: () => void): Disposable;
 }
 
-/** How often time-bound decisions (60 s terminating, 30 s for a zone, identities due) are looked at. */
-const DECIDE_EVERY_MS = 500;
+/** How often it is looked whether time has come: for a decision, for asking a peer. */
+const TICK_MS = 500;
 
 export function startMesh(options: MeshOptions): Mesh {
   const mesh = new RunningMesh(options);
@@ -74,6 +74,7 @@ class RunningMesh implements Mesh {
   #failure: Error | undefined;
   /** The last list was not believed: hearing from the source does not make what is known current. */
   #listRefused = false;
+  #hasLearnt = false;
   #sample: Sample = sampleMesh({ nodes: [], fullMeshLimit: 0, sampleSize: 0 });
   #sampledNodes = "";
   #self: Node;
@@ -92,7 +93,8 @@ class RunningMesh implements Mesh {
       port: config.ports.http,
       fetchJson: options.fetchJson ?? this.#client.fetchJson,
       ownNodeAddresses: config.node.nodeAddresses,
-      changed: () => this.#decide(),
+      // A mesh that starts learns a thousand identities within seconds: decided together, at the next tick.
+      changed: () => (this.#hasLearnt = true),
     });
   }
 
@@ -102,7 +104,7 @@ class RunningMesh implements Mesh {
       synced: () => this.#synced(),
       failed: (error) => this.#failed(error),
     });
-    this.#timer = setInterval(() => this.#decide(), DECIDE_EVERY_MS);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   peers(): readonly Peer[] {
@@ -162,7 +164,13 @@ class RunningMesh implements Mesh {
     this.#options.failed?.(error);
   }
 
+  #tick(): void {
+    if (this.#hasLearnt || this.#options.clock.monotonicNs() >= this.#membership.nextDecisionNs()) this.#decide();
+    else this.#identities.advance();
+  }
+
   #decide(): void {
+    this.#hasLearnt = false;
     const before = { self: this.#self, peers: this.#peers };
     this.#membership.decide(this.#options.clock.monotonicNs(), (name) => this.#identities.nodeAddresses(name));
     const self = this.#membership.self();

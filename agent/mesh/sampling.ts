@@ -31,10 +31,11 @@ export function sampleMesh({ nodes, fullMeshLimit, sampleSize }: SampleOptions):
   const chosen = new Map(ring.map((source, i) => [source.name, nextOnRing(ring, i, sampleSize)]));
   const pairsPerZonePair = affordablePairs(ring, sampleSize);
   for (const [source, destination] of unwatched(ring, chosen, pairsPerZonePair)) chosen.get(source)!.add(destination);
+  let inDegree: number | undefined;
   return {
     isFullMesh: false,
     destinations: (source) => chosen.get(source) ?? NONE,
-    largestInDegree: () => largest(chosen.values()),
+    largestInDegree: () => (inDegree ??= largest(chosen.values())),
     pairsPerZonePair,
   };
 }

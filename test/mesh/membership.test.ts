@@ -96,10 +96,23 @@ describe("terminating", () => {
     m.list(SELF, { ...two, terminating: true });
     expect(m.names()).toEqual([]);
     expect(m.known("node-2")).toMatchObject({ state: "unprobed", reason: "it is terminating" });
-    m.afterSeconds(60);
+    m.afterSeconds(59);
     expect(m.names()).toEqual([]);
     expect(m.afterSeconds(1)).toBe(true);
     expect(m.names()).toEqual(["node-2"]);
+  });
+
+  test("it is known when time alone will change something", () => {
+    const m = mesh();
+    const nowNs = m.clock.monotonicNs();
+    m.list(SELF, endpoint("node-2"));
+    expect(m.membership.nextDecisionNs()).toBe(Infinity);
+    m.list(SELF, endpoint("node-2", { terminating: true }), endpoint("node-3", { terminating: true }));
+    expect(m.membership.nextDecisionNs()).toBe(nowNs + 60e9);
+    m.list(SELF, endpoint("node-2", { terminating: true }), endpoint("node-4", { zone: "" }));
+    expect(m.membership.nextDecisionNs()).toBe(nowNs + 30e9);
+    m.afterSeconds(60);
+    expect(m.membership.nextDecisionNs()).toBe(Infinity);
   });
 
   test("the 60 s begin when termination is first seen, not with each list", () => {
