@@ -16,6 +16,7 @@ const started = Date.now();
 process.on("exit", () => rmSync(results, { recursive: true, force: true }));
 if (projects.includes("unit")) {
   step("types", "tsc");
+  step("types of the page", "tsc", "-p", "agent/http/page/client");
   step("lint", "oxlint", "--type-aware");
 }
 for (const project of projects) {

@@ -8,6 +8,7 @@ import { constants, createGzip } from "node:zlib";
 import { accessControl } from "./access.ts";
 import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView, type MeshSnapshot } from "./mesh-view.ts";
+import { pageRoutes } from "./page/routes.ts";
 import { queryPair } from "./pair-query.ts";
 import { PEER_ROWS_DEFAULTS, PeerRows } from "./peer-rows.ts";
 import type { ApiSources, RowQuery } from "./sources.ts";
@@ -53,6 +54,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   app.set("query parser", "simple");
   app.use(securityHeaders, readsOnly, accessControl({ allowFrom: options.allowFrom, port: () => port }));
   routes(app, { sources, peerRows, mesh, events });
+  pageRoutes(app);
   app.use((req, res) => void res.status(404).json({ error: `there is no ${req.path} here: the page is /, the API is under /api/v1` }));
   app.use((err: unknown, req: Request, res: Response, next: NextFunction) => {
     log.error({ err, path: req.path }, "could not answer an HTTP request");

@@ -16,7 +16,7 @@ export interface MeshViewOptions {
   readonly freshMs: number;
 }
 
-export const MESH_VIEW_DEFAULTS = { concurrency: 32, freshMs: 1_000 } as const;
+export const MESH_VIEW_DEFAULTS = { concurrency: 16, freshMs: 1_000 } as const;
 
 /** With nobody asking for this long the snapshot's memory is given back. */
 const FORGET_AFTER_MS = 10_000;

@@ -1,0 +1,67 @@
+// A mesh of made-up agents behind one real API: the API of the first node, and a server that answers for all the
+// others, told apart by the loopback address they are asked at.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startApi, type RunningApi } from "../../agent/http/api.ts";
+import type { ApiSources, KnownPeer } from "../../agent/http/sources.ts";
+import { onlyOf } from "../../agent/http/pair-query.ts";
+import type { Node } from "../../agent/model/peer.ts";
+import type { Row } from "../../agent/model/snapshot.ts";
+import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "./sample-mesh.ts";
+
+export interface SampleAgents extends AsyncDisposable {
+  readonly url: string;
+  readonly api: RunningApi;
+  /** From the next snapshot on the mesh is this one; its nodes stay the same. */
+  mesh: SampleMesh;
+}
+
+export async function startSampleAgents(mesh: SampleMesh, options: { readonly port?: number } = {}): Promise<SampleAgents> {
+  const nodes = sampleNodes(mesh);
+  const state = { mesh };
+  // Nodes beyond 254 need more than the last octet.
+  const addressOf = (i: number) => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`;
+  const byAddress = new Map(nodes.map((node, i) => [addressOf(i), node]));
+  const others = createServer((req, res) => {
+    const node = byAddress.get(req.socket.localAddress ?? "")!;
+    const query = new URL(req.url ?? "/", "http://agent").searchParams;
+    // A dead node does not even refuse.
+    if (node.name in (state.mesh.dead ?? {})) return;
+    res.end(JSON.stringify(rowOf(state.mesh, node, { seconds: query.get("detail") === "seconds", destination: query.get("destination") ?? undefined })));
+  });
+  await new Promise<void>((resolve) => others.listen(0, "0.0.0.0", resolve));
+  const { port } = others.address() as AddressInfo;
+
+  const [self, ...rest] = nodes as [Node, ...Node[]];
+  const peers: KnownPeer[] = rest.map((node) => ({ node, addresses: { pod: {}, node: {} }, serving: true, probed: true }));
+  const sources: ApiSources = {
+    node: self,
+    identity: () => ({ schemaVersion: 1, node: self, version: "0.1.0", incarnation: "ab", startedAt: new Date().toISOString(), podAddresses: {}, nodeAddresses: {}, relayed: [] }),
+    peers: () => peers,
+    peerApis: () => rest.map((node) => ({ node, url: `http://${addressOf(nodes.indexOf(node))}:${port}`, serving: !(node.name in (state.mesh.dead ?? {})) })),
+    row: ({ detail, destination }) => rowOf(state.mesh, self, { seconds: detail === "seconds", destination }),
+    readiness: () => ({ ready: true }),
+  };
+  const api = await startApi({ sources, port: options.port ?? 0, listen: ["127.0.0.1"], allowFrom: [], log: { error: () => {} }, eventIntervalMs: 500 });
+  return {
+    url: `http://127.0.0.1:${api.port}`,
+    api,
+    get mesh() {
+      return state.mesh;
+    },
+    set mesh(next) {
+      state.mesh = next;
+    },
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]();
+      others.closeAllConnections();
+      await new Promise((resolve) => others.close(resolve));
+    },
+  };
+}
+
+function rowOf(mesh: SampleMesh, source: Node, { seconds, destination }: { readonly seconds: boolean; readonly destination: string | undefined }): Row {
+  const row = { ...sampleRow(mesh, source), at: new Date().toISOString() };
+  const pairs = seconds ? row.pairs.map((p) => samplePair(mesh, { source, destination: p.destination, network: p.network, protocol: p.protocol }, { seconds: true })) : row.pairs;
+  return destination === undefined ? { ...row, pairs } : onlyOf({ ...row, pairs }, { name: destination });
+}
