@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import type { AgentEnd } from "../lab/agent-process.ts";
+import { openControl } from "../lab/control.ts";
+import { FaultSyntaxError, parseFault } from "../lab/faults/grammar.ts";
 import { openGateways, untilAnswering, type NodeUrls, type Reachable } from "../lab/gateways.ts";
-import { createLab, whyNoNamespaces } from "../lab/lab.ts";
+import { createLab, whyNoNamespaces, type Lab } from "../lab/lab.ts";
 import { removeLeftovers } from "../lab/leftovers.ts";
 import { createLoopbackLab, NOT_ON_LOOPBACK, whyNoIcmp } from "../lab/loopback.ts";
 import { LabError } from "../lab/machine.ts";
-import { MAX_NODES, MAX_ZONES } from "../lab/plan.ts";
+import { MAX_NODES, MAX_ZONES, planLab, type LabNode } from "../lab/plan.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
 
 const ANSWER_DEADLINE_MS = 20_000;
@@ -35,10 +37,11 @@ Exit: 0 stopped, 1 the mesh could not be brought up or an agent ended by itself,
   async run(args, signal) {
     const options = parse(args);
     const progress = progressLines();
-    // A terminal that is closed must not leave a lab behind either.
+    // A terminal that is closed, or a pipe that nobody reads any more, must not leave a lab behind either.
     const hangUp = new AbortController();
     const onHangUp = () => hangUp.abort();
-    process.once("SIGHUP", onHangUp);
+    process.on("SIGHUP", onHangUp);
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", onHangUp);
     const stop = AbortSignal.any([signal, hangUp.signal]);
     try {
       await sweep(progress, options.clean);
@@ -72,8 +75,19 @@ function parse(args: readonly string[]): Options {
   const port = wholeNumber("port", values.port, { min: 1, max: 65_535 - 1_000 - nodes });
   const { ipv6, "host-ports": hostPorts, loopback, clean } = values;
   const parsed = { nodes, zones, port, faults: values.fault, ipv6, hostPorts, loopback, clean };
+  // A fault that is none is told before anything is built.
+  const plan = planLab("000000", { nodes, zones, ipv6 });
+  for (const fault of parsed.faults) understand(fault, plan.nodes);
   if (loopback && (ipv6 || hostPorts || parsed.faults.length > 0)) throw new UsageError("--loopback has one network and no faults: leave out --ipv6, --host-ports and --fault, or run it as root without --loopback");
   return parsed;
+}
+
+function understand(fault: string, nodes: readonly LabNode[]): void {
+  try {
+    parseFault(fault, nodes);
+  } catch (err) {
+    throw err instanceof FaultSyntaxError ? new UsageError(err.message) : err;
+  }
 }
 
 function parseOrExplain(args: readonly string[]) {
@@ -119,10 +133,16 @@ async function demonstrate({ options, progress, signal }: { options: Options; pr
   await using gateways = await openGateways(mesh.lab, options.port);
   const [first] = gateways.urls;
   await untilAnswering(mesh.lab, first!.name, { deadlineMs: ANSWER_DEADLINE_MS, signal });
+  for (const fault of options.faults) {
+    const { id, text } = await mesh.breakable!.inject(fault);
+    progress(`fault ${id} begins: ${text}`);
+  }
+  await using control = mesh.breakable && (await openControl(mesh.breakable, { onChange: progress }));
   progress(`the page answers at ${first!.page}`);
-  console.log(welcome({ lab: mesh.lab, urls: gateways.urls, canBreak: mesh.canBreak }));
+  console.log(welcome({ lab: mesh.lab, urls: gateways.urls, canBreak: mesh.breakable !== undefined }));
   if (!signal.aborted) await once(signal, "abort");
   progress("stopping");
+  await control?.[Symbol.asyncDispose]();
   await gateways[Symbol.asyncDispose]();
   await mesh[Symbol.asyncDispose]();
   progress("everything is removed");
@@ -130,15 +150,16 @@ async function demonstrate({ options, progress, signal }: { options: Options; pr
 }
 
 interface Mesh extends AsyncDisposable {
-  readonly lab: Reachable & { readonly id: string };
-  readonly canBreak: boolean;
+  readonly lab: Reachable;
+  /** The same lab, where something can be broken in it. */
+  readonly breakable: Lab | undefined;
 }
 
 async function bringUp({ options, progress, onAgentEnd }: { options: Options; progress: Progress; onAgentEnd: (end: AgentEnd) => void }): Promise<Mesh> {
   const obstacle = options.loopback ? "--loopback was given" : await whyNoNamespaces();
   if (obstacle === undefined) {
     const lab = await createLab({ ...options, onAgentEnd, onProgress: progress });
-    return { lab, canBreak: true, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+    return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
   // Root lacks only the tools, and can have them: a lesser lab would hide that.
   if (!options.loopback && process.geteuid?.() === 0 && process.platform === "linux") throw new LabError(`${obstacle}. Or take the lesser one: --loopback`);
@@ -148,7 +169,7 @@ async function bringUp({ options, progress, onAgentEnd }: { options: Options; pr
   const icmp = await whyNoIcmp();
   console.log(["What this cannot show:", ...NOT_ON_LOOPBACK, ...(icmp === undefined ? [] : [icmp])].join("\n  - "));
   console.log("As root (sudo) it shows all of it.");
-  return { lab, canBreak: false, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+  return { lab, breakable: undefined, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
 }
 
 function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly NodeUrls[]; canBreak: boolean }): string {

@@ -3,12 +3,14 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { configSchema } from "../config/schema.ts";
 import { configFileOf, doorOf, logFileOf, meshFileOf, writeAgentFiles, type AgentSettings } from "./agent-files.ts";
 import { AgentProcess, dieWithParent, type AgentEnd } from "./agent-process.ts";
+import { removeCpuQuotas } from "./cpu-quota.ts";
+import { LabFaults, type FaultStatus } from "./faults/faults.ts";
 import { inNamespace, LabError, missingTools, missingToolsMessage, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
 import { planLab, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 
-export type { AgentEnd, AgentSettings, LabNode };
+export type { AgentEnd, AgentSettings, FaultStatus, LabNode };
 
 export interface LabOptions extends Partial<LabShape> {
   /** Start an agent in every pod. Default true. */
@@ -41,6 +43,12 @@ export interface Lab extends AsyncDisposable {
   /** Start a command in a node's pod. It dies with this process, and with the lab. */
   spawn(node: string, command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
   agent(node: string): AgentProcess;
+  /** Break something, by the grammar of faults/grammar.ts: "loss node-1->node-2 20%". */
+  inject(fault: string): Promise<FaultStatus>;
+  /** What is broken now, with packets counted. */
+  faults(): Promise<readonly FaultStatus[]>;
+  /** Mend one fault by its number, or all. Returns them with their last counters. */
+  clear(id?: number): Promise<readonly FaultStatus[]>;
   /** How an agent's port is reached from whatever namespace one is in: a socket in the file system. */
   target(node: string, port: "http" | "metrics"): { readonly path: string };
 }
@@ -76,6 +84,7 @@ class NamespaceLab implements Lab {
   readonly #directory: RunDirectory;
   readonly #options: LabOptions;
   readonly #agents: ReadonlyMap<string, AgentProcess>;
+  readonly #faults: LabFaults;
   #disposal: Promise<void> | undefined;
 
   constructor({ plan, directory, options }: { plan: LabPlan; directory: RunDirectory; options: LabOptions }) {
@@ -83,6 +92,7 @@ class NamespaceLab implements Lab {
     this.#directory = directory;
     this.#options = options;
     this.#agents = new Map(plan.nodes.map((node) => [node.name, this.#agentOf(node)]));
+    this.#faults = new LabFaults({ labId: plan.id, nodes: plan.nodes, fabricNamespace: plan.fabric, agent: (node) => this.agent(node.name) });
   }
 
   get id(): string {
@@ -136,6 +146,18 @@ class NamespaceLab implements Lab {
     return { path: doorOf(this.directory, this.node(node).name, port) };
   }
 
+  inject(fault: string): Promise<FaultStatus> {
+    return this.#faults.inject(fault);
+  }
+
+  faults(): Promise<readonly FaultStatus[]> {
+    return this.#faults.list();
+  }
+
+  clear(id?: number): Promise<readonly FaultStatus[]> {
+    return this.#faults.clear(id);
+  }
+
   async build(): Promise<void> {
     const { agents = true, hostPorts = false, settings = {}, onProgress = () => {} } = this.#options;
     const { ports } = configSchema.shape;
@@ -173,8 +195,11 @@ class NamespaceLab implements Lab {
   }
 
   async #remove(): Promise<void> {
+    await this.#faults[Symbol.asyncDispose]();
     await Promise.all([...this.#agents.values()].map((agent) => agent.kill()));
+    // Rules and devices of faults go with the namespaces, quotas by name.
     await removeNamespaces(this.id);
+    await removeCpuQuotas(this.id);
     await this.#directory[Symbol.asyncDispose]();
   }
 }

@@ -1,0 +1,14 @@
+import type { FaultSpec } from "./fault.ts";
+import { anyPacket, dropPackets } from "./packet-rules.ts";
+
+/** Finest step of a ratio: one in a million. */
+const PARTS = 1_000_000;
+
+/** Each packet is dropped with the same chance, by the kernel's random numbers. */
+export const loss: FaultSpec<"loss"> = {
+  syntax: "loss WHERE PERCENT [on pod|node]",
+  summary: "lose packets at random",
+  example: "loss node-2->node-4 20%",
+  affected: "dropped",
+  inject: ({ links, on, ratio }, context) => dropPackets({ links, on, condition: anyPacket(`numgen random mod ${PARTS} < ${Math.max(1, Math.round(ratio * PARTS))}`) }, context),
+};
