@@ -53,6 +53,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
 /** Characters after which a slice ends: well under a millisecond of rendering. */
 const SLICE_CHARS = 64 * 1024;
+/** The same for slots whose labels are rendered for the first time. */
+const SLICE_SLOTS = 500;
 
 class CataloguedMetrics implements Metrics {
   readonly #options: MetricsOptions;
@@ -98,8 +100,9 @@ class CataloguedMetrics implements Metrics {
   }
 
   async *scrape(): AsyncGenerator<string, void, void> {
-    const state = this.#capture();
+    const captured = this.#capture();
     await setImmediate();
+    const state = { ...captured, labels: await this.#labelsOf(captured.capture.slots) };
     let text = "";
     for (const key of this.#keys) {
       const family = pairFamily(key, state);
@@ -116,19 +119,25 @@ class CataloguedMetrics implements Metrics {
     yield text;
   }
 
-  #capture(): PairState {
+  #capture(): Omit<PairState, "labels"> {
     const { results, self, pathMtu, udpReceived } = this.#options;
-    const capture = results.capture();
-    return { capture, labels: capture.slots.map((slot) => this.#labelsOf(slot)), self: self(), pathMtu: [...pathMtu()], udpReceived: [...udpReceived()] };
+    return { capture: results.capture(), self: self(), pathMtu: [...pathMtu()], udpReceived: [...udpReceived()] };
   }
 
-  #labelsOf(slot: Slot): string {
-    let labels = this.#labels.get(slot);
-    if (labels === undefined) {
-      labels = slotLabels(slot);
-      this.#labels.set(slot, labels);
+  async #labelsOf(slots: readonly Slot[]): Promise<readonly string[]> {
+    const texts: string[] = [];
+    let rendered = 0;
+    for (const slot of slots) {
+      let labels = this.#labels.get(slot);
+      if (labels === undefined) {
+        labels = slotLabels(slot);
+        this.#labels.set(slot, labels);
+        rendered += 1;
+        if (rendered % SLICE_SLOTS === 0) await setImmediate();
+      }
+      texts.push(labels);
     }
-    return labels;
+    return texts;
   }
 }
 
