@@ -137,7 +137,8 @@ class StatefulReflector implements UdpReflector {
         const drops = count > 0 ? socket.drops() : 0;
         for (let i = 0; i < count; i++) this.#request(i, { socket, drops, stepped });
         came += count;
-        if (count < BATCH) break;
+        // Not "less than a batch": an ICMP error cuts a reading short, with more behind it.
+        if (count === 0) break;
       }
       // Nothing is in the error queue of a socket that sent nothing.
       if (this.#answered + this.#unsent !== before) this.#drainErrors(socket);
@@ -258,7 +259,7 @@ class StatefulReflector implements UdpReflector {
         // Replies of another size than the last one are passed over.
         if (this.#format.peek(reply)) this.#lag.learn(this.#errors.stampNs(i) - this.#format.transmitNs(reply));
       }
-      if (count < this.#errors.capacity) return;
+      if (count === 0) return;
     }
   }
 }

@@ -244,7 +244,7 @@ export class StampFormat {
     if (view.getUint8(body + BODY.version) !== VERSION) return "version";
     if (view.getUint32(body + BODY.checksum) !== this.#checksum(bytes)) return "checksum";
     if (view.getUint8(body + BODY.kind) !== KIND[kind]) return "foreign";
-    return this.#authentic(bytes) ? undefined : "key";
+    return this.#authentic(bytes, kind === "request" ? TLV_UNRECOGNIZED : 0) ? undefined : "key";
   }
 
   #writeTlvHeader(into: Uint8Array, flags: number): void {
@@ -285,10 +285,10 @@ export class StampFormat {
     bytes.set(this.#tlvHmac(bytes, this.#key), tlv + TLV_HEADER_BYTES);
   }
 
-  #authentic(bytes: Uint8Array): boolean {
+  #authentic(bytes: Uint8Array, tlvFlags: number): boolean {
     if (!this.#key) return true;
     const tlv = this.#end(bytes);
-    if (bytes[tlv + 1] !== TLV_HMAC || bytes[tlv + 3] !== HMAC_BYTES) return false;
+    if (bytes[tlv] !== tlvFlags || bytes[tlv + 1] !== TLV_HMAC || bytes[tlv + 2] !== 0 || bytes[tlv + 3] !== HMAC_BYTES) return false;
     const header = sameHmac(bytes.subarray(HMAC_OFFSET, HMAC_OFFSET + HMAC_BYTES), truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)));
     return sameHmac(bytes.subarray(tlv + TLV_HEADER_BYTES), this.#tlvHmac(bytes, this.#key)) && header;
   }

@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
+import { id64, nodeHash, StampFormat, type StampRequest } from "../../agent/wire/stamp.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { FakeKernel } from "../support/fake-kernel.ts";
+import { FakeNetwork } from "../support/fake-network.ts";
+
+const PORT = 7_843;
+const PEER = { name: "node-1", zone: "a" };
+
+function world() {
+  const clock = new FakeClock();
+  const network = new FakeNetwork(clock);
+  network.hops = 3;
+  const a = new FakeKernel(network, ["10.0.0.1", "10.0.0.66"]);
+  const b = new FakeKernel(network, ["10.0.0.2", "10.0.0.3"]);
+  const format = new StampFormat({ baseSeconds: clock.baseSeconds });
+  const known = { nodes: [PEER], ips: ["10.0.0.1"] };
+  const reflector = udpReflector({
+    kernel: b, clock, port: PORT, listen: [{ family: "ipv4", address: "10.0.0.2" }, { family: "ipv4", address: "10.0.0.3" }],
+    incarnation: "00000000000000b0", maxPacketBytes: 2_000,
+    knows: (ip) => known.ips.includes(ip),
+    nodeOf: (hash) => known.nodes.find((n) => Buffer.from(nodeHash(n.name)).toString("hex") === hash),
+  });
+  const socket = a.openUdp({ family: "ipv4", port: 0 });
+  const batch = a.createBatch(1, 3_000);
+  let number = 0;
+  const sendBytes = (bytes: Uint8Array, more: { to?: string } = {}) => {
+    batch.room(0).set(bytes);
+    batch.prepare(0, bytes.length, a.socketAddress(more.to ?? "10.0.0.2", PORT));
+    expect(socket.send(batch, 0, 1)).toBe(1);
+  };
+  const request = (options: Partial<StampRequest> & { source?: string; incarnation?: string; bytes?: number } = {}) => {
+    const { source = "node-1", incarnation = "00000000000000a0", bytes: size = 512, ...more } = options;
+    const bytes = new Uint8Array(size);
+    format.encodeRequest(bytes, {
+      sequence: 0, port: 0, slot: 1, number: number++, nonceHigh: 1, nonceLow: 2, network: "pod", family: "ipv4", smallReply: false,
+      sentNs: clock.realtimeNs(), incarnation: id64(incarnation), source: nodeHash(source), ...more,
+    });
+    return bytes;
+  };
+  const answers = () => {
+    clock.advanceMs(2);
+    reflector.drain();
+    clock.advanceMs(2);
+    const got: { reply: ReturnType<StampFormat["decodeReply"]>; bytes: Uint8Array; ip: string }[] = [];
+    const into = a.createBatch(64, 3_000);
+    for (let n; (n = socket.receive(into)) > 0; ) {
+      for (let i = 0; i < n; i++) got.push({ bytes: into.bytes(i).slice(), reply: format.decodeReply(into.bytes(i)), ip: into.from(i).ip });
+    }
+    return got;
+  };
+  return { clock, network, a, b, reflector, known, sendBytes, request, answers };
+}
+
+describe("the UDP reflector", () => {
+  it("answers from the address it was asked on, with the sender's TTL and its own count of the session", () => {
+    const { sendBytes, request, answers } = world();
+    sendBytes(request(), { to: "10.0.0.3" });
+    sendBytes(request({ port: 2 }), { to: "10.0.0.3" });
+    sendBytes(request({ port: 2 }), { to: "10.0.0.3" });
+    const got = answers();
+    expect(got.map((g) => g.ip)).toEqual(["10.0.0.3", "10.0.0.3", "10.0.0.3"]);
+    expect(got.map((g) => g.bytes[40])).toEqual([61, 61, 61]);
+    expect(got.map((g) => Buffer.from(g.bytes).readUInt32BE(0))).toEqual([0, 0, 1]);
+  });
+
+  it("counts what is not right by its fault, answers none of it, and is the same afterwards", () => {
+    const { sendBytes, request, answers, reflector } = world();
+    const good = request();
+    const flipped = good.slice();
+    flipped[300]! ^= 4;
+    for (const bytes of [new Uint8Array(0), good.subarray(0, 60), flipped, good.subarray(0, 400), new Uint8Array(512).fill(9), request({ bytes: 2_400 })]) sendBytes(bytes);
+    expect(answers()).toEqual([]);
+    expect(reflector.counts).toEqual({ answered: 0, duplicates: 0, limited: 0, unsent: 0, faults: { short: 2, checksum: 2, foreign: 1, truncated: 1 } });
+    expect(reflector.received()).toEqual([]);
+    sendBytes(good);
+    expect(answers()).toHaveLength(1);
+    expect(reflector.received()).toEqual([{ source: PEER, network: "pod", family: "ipv4", received: 1, incarnation: "00000000000000a0", highest: 0, bitmap: "0000000000000001" }]);
+  });
+
+  it("keeps count by source slot over all its lives, and the newest arrivals of the life last heard", () => {
+    const { sendBytes, request, answers, reflector } = world();
+    for (const number of [5, 6, 9]) sendBytes(request({ number }));
+    sendBytes(request({ number: 0, network: "node" }));
+    sendBytes(request({ number: 0, incarnation: "00000000000000a1" }));
+    sendBytes(request({ number: 10 })); // the old agent is still there
+    const got = answers();
+    expect(got.map((g) => (g.reply.kind === "ok" ? g.reply.value.arrivals : undefined))).toEqual([
+      { highest: 5, high: 0, low: 1 }, { highest: 6, high: 0, low: 3 }, { highest: 9, high: 0, low: 25 },
+      { highest: 0, high: 0, low: 1 }, { highest: 0, high: 0, low: 1 }, { highest: 10, high: 0, low: 51 },
+    ]);
+    expect(reflector.received().map(({ network, received, incarnation, highest }) => ({ network, received, incarnation, highest }))).toEqual([
+      { network: "node", received: 1, incarnation: "00000000000000a0", highest: 0 },
+      { network: "pod", received: 5, incarnation: "00000000000000a0", highest: 10 },
+    ]);
+  });
+
+  it("answers path MTU packets with the smallest reply and counts them as no probes", () => {
+    const { sendBytes, request, answers, reflector } = world();
+    sendBytes(request({ bytes: 1_472, smallReply: true }));
+    const [got] = answers();
+    expect(got!.reply.kind).toBe("ok");
+    expect(got!.bytes.length).toBeLessThan(120);
+    expect(reflector.received()).toEqual([]);
+  });
+
+  it("limits strangers, and never peers", () => {
+    const { sendBytes, request, answers, reflector, known, clock } = world();
+    known.ips = [];
+    for (let i = 0; i < 500; i++) sendBytes(request());
+    expect(answers()).toHaveLength(200);
+    expect(reflector.counts.limited).toBe(300);
+    clock.advanceMs(1_000);
+    for (let i = 0; i < 500; i++) sendBytes(request());
+    expect(answers().length).toBeLessThanOrEqual(101);
+    known.ips = ["10.0.0.1"];
+    for (let i = 0; i < 500; i++) sendBytes(request());
+    expect(answers()).toHaveLength(500);
+  });
+
+  it("no longer trusts an address ten seconds after its peer has gone", () => {
+    const { sendBytes, request, answers, reflector, known, clock } = world();
+    for (let i = 0; i < 3; i++) {
+      sendBytes(request());
+      answers();
+    }
+    known.ips = [];
+    clock.advanceMs(10_000);
+    for (let i = 0; i < 300; i++) sendBytes(request());
+    answers();
+    expect(reflector.counts.limited).toBe(100);
+  });
+
+  it("forgets strangers rather than peers, however many names are forged", () => {
+    const { sendBytes, request, answers, reflector } = world();
+    sendBytes(request());
+    for (let i = 0; i < 2_000; i++) {
+      sendBytes(request({ source: `nobody-${i}`, incarnation: i.toString(16).padStart(16, "0") }));
+      if (i % 50 === 0) answers();
+    }
+    answers();
+    expect(reflector.received()).toMatchObject([{ source: PEER, received: 1 }]);
+  });
+
+  it("names a source as soon as membership knows it, with what it had sent before", () => {
+    const { sendBytes, request, answers, reflector, known } = world();
+    sendBytes(request({ source: "node-9" }));
+    answers();
+    expect(reflector.received()).toEqual([]);
+    known.nodes = [PEER, { name: "node-9", zone: "c" }];
+    sendBytes(request({ source: "node-9" }));
+    answers();
+    expect(reflector.received()).toMatchObject([{ source: { name: "node-9", zone: "c" }, received: 2 }]);
+  });
+
+  it("takes a bounded number of packets a drain, and the rest in the next", () => {
+    const { sendBytes, request, answers, reflector } = world();
+    for (let i = 0; i < 2_500; i++) sendBytes(request());
+    expect(answers()).toHaveLength(32 * 64);
+    expect(answers()).toHaveLength(2_500 - 32 * 64);
+    expect(reflector.counts.answered).toBe(2_500);
+  });
+
+  it("tells its own socket drops in every reply", () => {
+    const { sendBytes, request, answers, b, reflector } = world();
+    b.receiveBufferPackets = 2;
+    for (let i = 0; i < 5; i++) sendBytes(request());
+    expect(answers().map((g) => (g.reply.kind === "ok" ? g.reply.value.drops : -1))).toEqual([3, 3]);
+    expect(reflector.socketDrops()).toBe(3);
+  });
+
+  it("is not kept from answering a peer by another one's ICMP error", () => {
+    const { sendBytes, request, answers, a, b, network, reflector, clock } = world();
+    // A sender that is gone when its answer comes: its host says so.
+    network.inject({ protocol: "udp", source: { ip: "10.0.0.1", port: 9 }, destination: { ip: "10.0.0.2", port: PORT }, bytes: request() });
+    reflector.drain();
+    clock.advanceMs(3);
+    sendBytes(request());
+    expect(answers()).toHaveLength(1);
+    expect(reflector.counts).toMatchObject({ answered: 2, unsent: 0 });
+    expect([a, b].map((k) => k.sockets.size)).toEqual([1, 2]);
+  });
+
+  it("closes its sockets when disposed, twice is harmless, and leaves none open when one cannot be had", () => {
+    const { reflector, b, clock } = world();
+    const again = () => udpReflector({ kernel: b, clock, port: PORT, listen: [{ family: "ipv6" }, { family: "ipv4" }], incarnation: "00000000000000b0", maxPacketBytes: 2_000, knows: () => true, nodeOf: () => undefined });
+    expect(again).toThrow("EADDRINUSE");
+    expect(b.sockets.size).toBe(2);
+    reflector[Symbol.dispose]();
+    reflector[Symbol.dispose]();
+    expect(b.sockets.size).toBe(0);
+  });
+});
