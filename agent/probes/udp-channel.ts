@@ -10,11 +10,16 @@ const MAX_BATCHES = 1_024;
 /** Link, IP and UDP headers in front of a looped frame. */
 const FRAME_HEADERS_BYTES = 128;
 
+/** What UDP asks of a kernel: node:dgram can stand in for it. */
+export type UdpKernel = Pick<Kernel, "socketAddress" | "createBatch" | "openUdp" | "errnoName">;
+
 /** What a channel hands to the prober; `i` is an index into `batch`, valid during the call. */
 export interface ChannelListener {
   encode(probe: UdpProbe, into: Uint8Array): void;
   transmitStamp(frame: Uint8Array, stampNs: number): void;
   icmpError(channel: UdpChannel, batch: PacketBatch, i: number): void;
+  /** Our own machine would not send a packet of ours after all. */
+  localError(batch: PacketBatch, i: number): void;
   reply(channel: UdpChannel, batch: PacketBatch, i: number): void;
   /** The kernel would not send it, twice. */
   sendFailed(probe: UdpProbe, errno: string): void;
@@ -27,7 +32,7 @@ export interface ChannelBatches {
   readonly sizeBytes: number;
 }
 
-export function channelBatches(kernel: Kernel, sizeBytes: number): ChannelBatches {
+export function channelBatches(kernel: UdpKernel, sizeBytes: number): ChannelBatches {
   return { send: kernel.createBatch(BATCH, sizeBytes), receive: kernel.createBatch(BATCH, sizeBytes + FRAME_HEADERS_BYTES), sizeBytes };
 }
 
@@ -38,12 +43,12 @@ export class UdpChannel implements Disposable {
   outstanding = 0;
   /** Packets the kernel dropped here, as last read. */
   drops = 0;
-  readonly #kernel: Kernel;
+  readonly #kernel: UdpKernel;
   readonly #socket: PacketSocket;
   readonly #batches: ChannelBatches;
   readonly #listener: ChannelListener;
 
-  constructor(options: { readonly kernel: Kernel; readonly family: IpFamily; readonly port: number; readonly batches: ChannelBatches; readonly listener: ChannelListener }) {
+  constructor(options: { readonly kernel: UdpKernel; readonly family: IpFamily; readonly port: number; readonly batches: ChannelBatches; readonly listener: ChannelListener }) {
     this.family = options.family;
     this.port = options.port;
     this.#kernel = options.kernel;
@@ -94,11 +99,13 @@ export class UdpChannel implements Disposable {
           case "icmp":
             this.#listener.icmpError(this, receive, i);
             break;
-          case "local": // EMSGSIZE and the like: the send call has said so
+          case "local": // told after the send call, or by it too
+            this.#listener.localError(receive, i);
             break;
         }
       }
-      if (count < receive.capacity) return;
+      // Not "less than a batch": an ICMP error cuts a reading short, with more behind it.
+      if (count === 0) return;
     }
   }
 
@@ -107,7 +114,7 @@ export class UdpChannel implements Disposable {
     for (let batches = 0; batches < MAX_BATCHES; batches++) {
       const count = this.#socket.receive(receive);
       for (let i = 0; i < count; i++) this.#listener.reply(this, receive, i);
-      if (count < receive.capacity) return;
+      if (count === 0) return;
     }
   }
 

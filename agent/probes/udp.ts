@@ -1,7 +1,7 @@
 // UDP probes as STAMP (RFC 8762) to the peers' stateful reflector. RTT = kernel receive stamp − kernel transmit stamp
 // − residence at the reflector. What gets no answer is attributed to a direction as soon as the peer tells what
 // arrived there (loss-direction.ts).
-import type { Kernel, PacketBatch } from "../kernel/kernel.ts";
+import type { PacketBatch } from "../kernel/kernel.ts";
 import type { Clock } from "../model/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
@@ -13,7 +13,7 @@ import { ClockWatch } from "./clock-watch.ts";
 import { errnoEvent, icmpEvent, type ConntrackState } from "./kernel-events.ts";
 import type { Evidence } from "./loss-direction.ts";
 import type { MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
-import { channelBatches, UdpChannel, type ChannelListener } from "./udp-channel.ts";
+import { channelBatches, UdpChannel, type ChannelListener, type UdpKernel } from "./udp-channel.ts";
 import { SOURCE_PORTS, UdpSlot, type UdpProbe } from "./udp-session.ts";
 
 export interface UdpSettings {
@@ -25,7 +25,7 @@ export interface UdpSettings {
 }
 
 export interface UdpProberOptions {
-  readonly kernel: Kernel;
+  readonly kernel: UdpKernel;
   readonly clock: Clock;
   readonly sink: OutcomeSink;
   readonly settings: UdpSettings;
@@ -65,7 +65,7 @@ const NUMBERS_BETWEEN_SLOTS = 64;
 
 class StampProber implements UdpProber, ChannelListener {
   readonly protocol = "udp";
-  readonly #kernel: Kernel;
+  readonly #kernel: UdpKernel;
   readonly #sink: OutcomeSink;
   readonly #conntrack: () => ConntrackState;
   readonly #settings: UdpSettings;
@@ -258,6 +258,11 @@ class StampProber implements UdpProber, ChannelListener {
     const { type, code } = batch.icmp(i);
     const verdict = icmpEvent(channel.family, type, code);
     if (verdict.kind === "outcome") this.#end(probe, verdict.outcome);
+  }
+
+  localError(batch: PacketBatch, i: number): void {
+    const probe = this.#match(batch.bytes(i));
+    if (probe && batch.isFrom(i, probe.slot.address)) this.sendFailed(probe, batch.errno(i));
   }
 
   reply(channel: UdpChannel, batch: PacketBatch, i: number): void {

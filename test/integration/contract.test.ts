@@ -4,13 +4,17 @@ import { conntrackState } from "../../agent/probes/conntrack.ts";
 import { icmpProber } from "../../agent/probes/icmp.ts";
 import { tcpProber } from "../../agent/probes/tcp.ts";
 import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
+import { udpProber } from "../../agent/probes/udp.ts";
 import { userspaceTcpProber } from "../../agent/probes/userspace/tcp.ts";
+import { userspaceUdpProber } from "../../agent/probes/userspace/udp.ts";
 import { contract, type Fault, type Subject } from "../probes/contract.ts";
 import { farAddresses } from "../support/veth.ts";
 import { testSlot } from "../support/test-slot.ts";
-import { contraryEcho } from "./contrary-echo.ts";
+import { contraryEcho, type ContraryEchoOptions } from "./contrary-echo.ts";
+import { contraryStamp } from "./contrary-stamp.ts";
 import { FAR_ADDRESSES, PROBE_PORT, realNetwork, realWorld, type RealNetwork, type RealWorldOptions } from "./real-worlds.ts";
 
+const CONTRARY_PORT = 7_844;
 const TIMEOUT_MS = 400;
 /** Every round has losses, and lasts as long as this. */
 const TIMEOUT_OF_MANY_MS = 200;
@@ -30,7 +34,7 @@ interface RealSubject extends Omit<RealWorldOptions, "timeoutMs"> {
 }
 
 /** Faults made by rules and routes, for every protocol alike. */
-function breakPath({ probe, refusal }: RealSubject, fault: Fault): Disposable | undefined {
+function breakPath({ protocol, probe, refusal }: RealSubject, fault: Fault): Disposable | undefined {
   const { farIp } = network.pair;
   const toPeer = `ip daddr ${farIp} ${probe}`;
   switch (fault) {
@@ -52,14 +56,22 @@ function breakPath({ probe, refusal }: RealSubject, fault: Fault): Disposable | 
       return undefined;
     case "late":
     case "duplicate":
-    case "corrupt":
-      return contraryEcho(network.pair, { kind: fault, lateByMs: TIMEOUT_MS + 100, far: network.far });
+    case "corrupt": {
+      const contrary = { kind: fault, lateByMs: TIMEOUT_MS + 100, far: network.far };
+      return protocol === "icmp" ? contraryEcho(network.pair, contrary) : stampInstead(contrary);
+    }
     case "foreign": {
       // The far side's answers to this address leave with another of its addresses.
       network.pair.nft(network.pair.far, `table ip foreign {\n chain c {\n type filter hook output priority 0;\n ip saddr ${farIp} ip saddr set 10.99.1.9\n }\n}\n`);
       return undefined;
     }
   }
+}
+
+/** The peers' port leads to the contrary answering end. */
+function stampInstead(contrary: ContraryEchoOptions): Disposable {
+  network.pair.nft(network.pair.far, `table ip contrary {\n chain c {\n type nat hook prerouting priority -100;\n udp dport ${PROBE_PORT} redirect to :${CONTRARY_PORT}\n }\n}\n`);
+  return contraryStamp(CONTRARY_PORT, contrary);
 }
 
 function realSubject(subject: RealSubject): Subject {
@@ -131,5 +143,28 @@ contract(
     name: "tcp, userspace engine, real sockets",
     cannot: { ...TCP_CANNOT, blocked: "node:net tells the errno only, which is that of an unreachable host; the ICMP code needs the error queue" },
     prober: ({ sink, timeoutMs, network: { clock } }) => userspaceTcpProber({ clock, sink, settings: { timeoutMs, port: PROBE_PORT }, conntrack: conntrackState }),
+  }),
+);
+
+const UDP = { protocol: "udp", probe: `udp dport ${PROBE_PORT}`, refusal: "icmp type port-unreachable" } as const;
+const UDP_PROBES = { families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: conntrackState } as const;
+
+contract(
+  realSubject({
+    ...UDP,
+    name: "udp, kernel engine, real sockets",
+    cannot: {},
+    prober: ({ sink, timeoutMs, network: { kernel, clock } }) => udpProber({ ...UDP_PROBES, kernel, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
+  }),
+);
+
+const NO_ICMP = "an unconnected socket of node:dgram hears no ICMP error, so this looks like a timeout";
+
+contract(
+  realSubject({
+    ...UDP,
+    name: "udp, userspace engine, real sockets",
+    cannot: { refused: NO_ICMP, unreachable: NO_ICMP, blocked: NO_ICMP },
+    prober: ({ sink, timeoutMs, network: { clock } }) => userspaceUdpProber({ ...UDP_PROBES, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
   }),
 );

@@ -8,10 +8,11 @@ import type { Slot } from "../../agent/model/slot.ts";
 import type { Kernel } from "../../agent/kernel/kernel.ts";
 import type { OutcomeSink, Prober } from "../../agent/probes/prober.ts";
 import { tcpResponder } from "../../agent/reflector/tcp-responder.ts";
+import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
 import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
-import { vethPair, type VethPair } from "../support/veth.ts";
+import { farAddresses, vethPair, type VethPair } from "../support/veth.ts";
 import type { World } from "../probes/contract.ts";
 
 export const PROBE_PORT = 7_843;
@@ -21,6 +22,8 @@ export interface RealNetwork extends AsyncDisposable {
   readonly pair: VethPair;
   readonly clock: Clock;
   readonly kernel: Kernel;
+  /** Let the far side's UDP reflector answer what has come. */
+  reflect(): void;
   /** Open sockets in the far namespace: what `open` does before its first await happens there. */
   far<T>(open: () => T): T;
   /** Replaces the rules of the far side's input hook; counters come with them, from 0. */
@@ -52,11 +55,17 @@ export async function realNetwork(): Promise<RealNetwork> {
     return open();
   };
   const responder = await far(() => tcpResponder({ port: PROBE_PORT, addresses: [] }));
+  const kernel = openLinuxKernel(clock);
+  // A socket for each address: one for all would answer from the first.
+  const listen = [pair.farIp, ...farAddresses(FAR_ADDRESSES)].map((address) => ({ family: "ipv4", address }) as const);
+  const reflector = far(() =>
+    udpReflector({ kernel, clock, port: PROBE_PORT, listen, incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined }),
+  );
   const rules = (namespace: string, hook: string, lines: readonly string[]) =>
     pair.nft(namespace, `flush ruleset\ntable ip faults {\n counter one { }\n counter two { }\n chain c {\n type filter hook ${hook} priority 0;\n ${lines.join("\n ")}\n }\n}\n`);
   return {
-    pair, clock, far,
-    kernel: openLinuxKernel(clock),
+    pair, clock, far, reflect: () => void reflector.drain(),
+    kernel,
     farInput: (...lines) => rules(pair.far, "input", lines),
     nearOutput: (...lines) => rules(pair.near, "output", lines),
     counted(side, counter) {
@@ -70,6 +79,7 @@ export async function realNetwork(): Promise<RealNetwork> {
       pair.run(pair.far, "sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=0");
     },
     async [Symbol.asyncDispose]() {
+      reflector[Symbol.dispose]();
       await responder[Symbol.asyncDispose]();
       inside[Symbol.dispose]();
       pair[Symbol.dispose]();
@@ -88,6 +98,7 @@ export async function realWorld(network: RealNetwork, options: RealWorldOptions)
       const endMs = performance.now() + ms;
       do {
         await sleep(Math.min(5, ms));
+        network.reflect();
         prober.drain();
         prober.expire();
       } while (performance.now() < endMs);

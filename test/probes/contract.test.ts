@@ -4,6 +4,8 @@ import type { Slot } from "../../agent/model/slot.ts";
 import { icmpProber } from "../../agent/probes/icmp.ts";
 import type { Prober } from "../../agent/probes/prober.ts";
 import { tcpProber } from "../../agent/probes/tcp.ts";
+import { udpProber } from "../../agent/probes/udp.ts";
+import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork, type FakePacket, type Fault as PacketFault, type TcpFate } from "../support/fake-network.ts";
@@ -151,5 +153,20 @@ contract(
       network.tcpRule(() => (++seen % 10 === 0 ? (lost++, { kind: "hang" }) : undefined));
       return () => lost;
     },
+  }),
+);
+
+contract(
+  fakeSubject({
+    protocol: "udp",
+    cannot: {},
+    prober: ({ kernel, clock, sink }) =>
+      udpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: PORT }, families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: () => "not-full" }),
+    answer(kernel, clock) {
+      const reflector = udpReflector({ kernel, clock, port: PORT, listen: [{ family: "ipv4" }], incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined });
+      return () => void reflector.drain();
+    },
+    breakPath: breakPackets,
+    loseSome: loseSomePackets,
   }),
 );

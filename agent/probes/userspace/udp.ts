@@ -1,0 +1,38 @@
+// UDP without FFI: the same prober, sessions and attribution of loss as the kernel engine's, on node:dgram. ICMP
+// errors do not reach an unconnected socket of Node's: what is refused or unreachable looks like a timeout here.
+import { udpProber, type UdpProber, type UdpProberOptions } from "../udp.ts";
+import { dgramKernel } from "./dgram-kernel.ts";
+import { Inbox } from "./inbox.ts";
+
+/** Longer than this without a look at the sockets, and what lies there is read before anything expires. */
+const STALL_NS = 200e6;
+
+export function userspaceUdpProber(options: Omit<UdpProberOptions, "kernel">): UdpProber {
+  const { clock } = options;
+  const inbox = new Inbox(clock);
+  const kernel = dgramKernel(clock, () => inbox.passed());
+  const prober = udpProber({ ...options, kernel });
+  let waited = false;
+  return {
+    protocol: "udp",
+    open: (slot) => prober.open(slot),
+    close: (slot) => prober.close(slot),
+    send: (due) => prober.send(due),
+    drain() {
+      // A stopped process finds its tick before its sockets: it waits one turn, once, so that they are read.
+      waited = !waited && clock.monotonicNs() - inbox.completeNs > STALL_NS;
+      inbox.deliver();
+      if (!waited) prober.drain();
+    },
+    expire() {
+      if (!waited) prober.expire();
+    },
+    get outstanding() {
+      return prober.outstanding;
+    },
+    socketDrops: () => prober.socketDrops(),
+    wantingPeerRow: () => prober.wantingPeerRow(),
+    peerReported: (slot, report) => prober.peerReported(slot, report),
+    [Symbol.dispose]: () => prober[Symbol.dispose](),
+  };
+}
