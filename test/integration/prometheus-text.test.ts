@@ -72,9 +72,13 @@ test.skipIf(!hasPrometheus && !process.env["CI"])("Prometheus stores what was me
   for (const mesh of meshes) liveAMinute(mesh);
   const lossRatio = 'sum(increase(internode_probe_failures_total{source_node="node-1",network="pod",protocol="icmp"}[30s])) / sum(increase(internode_probes_total{source_node="node-1",network="pod",protocol="icmp"}[30s]))';
   await expect.poll(() => valuesOf(lossRatio), { timeout: 30_000 }).toEqual([expect.closeTo(3 / 60, 6)]);
-  const answered = await Promise.all(DOCUMENTED_QUERIES.map(query));
-  expect(answered.length).toBeGreaterThanOrEqual(10);
-  expect(answered.slice(0, 7).map((series) => series.length > 0)).toEqual(Array(7).fill(true));
+  expect(DOCUMENTED_QUERIES.length).toBeGreaterThanOrEqual(10);
+  const unanswered = async () => {
+    const answers = await Promise.all(DOCUMENTED_QUERIES.map(async (q) => ({ q, series: await query(q) })));
+    return answers.filter(({ series }) => series.length === 0).map(({ q }) => q);
+  };
+  // Each agent is scraped at an offset of its own: the rates of the last one come a second later.
+  await expect.poll(unanswered, { timeout: 30_000 }).toEqual([]);
 
   // A peer that leaves is gone, not merely silent: the staleness marker comes with the next scrape.
   const [first] = meshes;
