@@ -188,6 +188,18 @@ describe("a watch that ends", () => {
     expect(await requests("list")).toHaveLength(1);
   });
 
+  test("of a server that froze is given up, and found again when it goes on", async () => {
+    start({ idleTimeoutMs: 1_000 });
+    await watching();
+    api.freeze();
+    await until(() => expect(heard.failures.at(-1)).toContain("Body Timeout"));
+    expect(names()).toEqual(["node-1"]);
+    api.thaw();
+    await watching();
+    await api.apply("internode-2", pod("node-2", "10.0.0.2"));
+    await untilNames("node-1", "node-2");
+  });
+
   test("that has bookmarks stays open past the idle time", async () => {
     await api.behave({ bookmarkEveryMs: 100 });
     start({ idleTimeoutMs: 1_000 });

@@ -72,6 +72,13 @@ export class ApiServerProcess implements AsyncDisposable {
   async up(): Promise<void> {
     await this.#command({ do: "up" });
   }
+  /** The process stops running: connections stay, nothing moves on them. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
   async seen(): Promise<readonly SeenRequest[]> {
     return (await this.#command({ do: "seen" })).seen;
   }

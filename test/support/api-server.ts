@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 
 export interface Slice {
   readonly addressType?: string;
@@ -109,9 +109,10 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   const query = Object.fromEntries(url.searchParams);
   const namespace = PATH.exec(url.pathname)?.[1];
   const kind = namespace === undefined ? "other" : query["watch"] === undefined ? "list" : "watch";
-  const peer = (request.socket as TLSSocket).getPeerCertificate();
+  // null on a connection that is closed already.
+  const peer = (request.socket as TLSSocket).getPeerCertificate() as PeerCertificate | null;
   const see = (status: number): void => {
-    seen.push({ kind, path: url.pathname, query, authorization: request.headers.authorization, clientCertificate: Object.keys(peer).length === 0 ? undefined : String(peer.subject.CN), status });
+    seen.push({ kind, path: url.pathname, query, authorization: request.headers.authorization, clientCertificate: peer?.subject === undefined ? undefined : String(peer.subject.CN), status });
   };
   const refuse = (code: number, message: string): void => {
     see(code);
