@@ -1,29 +1,35 @@
 // The only place that constructs the daemon: what exists, in which order it starts, and in which it stops.
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import type { Logger } from "pino";
-import type { Config } from "./config/schema.ts";
+import { LIMITS, type Config } from "./config/schema.ts";
 import { startApi } from "./http/api.ts";
+import { PeerWitness } from "./http/peer-witness.ts";
 import { buildRow } from "./http/row.ts";
 import { peerApi, type ApiSources, type Readiness } from "./http/sources.ts";
-import { systemClock } from "./kernel/clock.ts";
-import { openLinuxKernel } from "./kernel/linux.ts";
-import { createMetrics, type MeshCounts } from "./metrics/metrics.ts";
-import { startMetricsServer } from "./metrics/server.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 import { startMesh, type KnownNode, type Mesh } from "./mesh/mesh.ts";
-import type { Identity } from "./model/identity.ts";
+import { createMetrics, type MeshCounts, type Metrics, type SocketDrops } from "./metrics/metrics.ts";
+import { startMetricsServer } from "./metrics/server.ts";
+import type { Clock } from "./model/clock.ts";
 import { PROTOCOLS, type Addresses, type IpFamily, type Network, type Peer, type Protocol } from "./model/peer.ts";
-import type { AgentHealth } from "./model/snapshot.ts";
+import type { AgentHealth, UdpReceived } from "./model/snapshot.ts";
 import { VERSION } from "./model/version.ts";
 import { ClockWatch } from "./probes/clock-watch.ts";
 import { conntrackState } from "./probes/conntrack.ts";
-import { icmpProber } from "./probes/icmp.ts";
+import { dnsProber, dnsServers } from "./probes/dns.ts";
+import { pathMtuProber, type PathMtuProber } from "./probes/path-mtu.ts";
 import type { Prober } from "./probes/prober.ts";
-import { tcpProber } from "./probes/tcp.ts";
+import { openProber, type Engine } from "./probes/protocols.ts";
+import type { UdpProber } from "./probes/udp.ts";
+import { KnownSources } from "./reflector/known-sources.ts";
 import { tcpResponder } from "./reflector/tcp-responder.ts";
+import { udpReflector, type UdpReflector, type UdpReflectorOptions } from "./reflector/udp-reflector.ts";
 import { createResults } from "./results/results.ts";
 import { Trailing } from "./results/trailing.ts";
-import { Schedule } from "./schedule/schedule.ts";
+import { phase } from "./schedule/phase.ts";
+import { Schedule, type Activity } from "./schedule/schedule.ts";
 import { SlotTable } from "./schedule/slot-table.ts";
 
 export interface Agent extends AsyncDisposable {
@@ -31,68 +37,71 @@ export interface Agent extends AsyncDisposable {
   drain(signal: AbortSignal): Promise<void>;
 }
 
-/** How often discovery's freshness is carried to the metrics. */
+/** How often what has no event of its own is carried over: discovery's freshness, who may be counted. */
 const HOUSEKEEPING_MS = 1_000;
+const NO_ROWS: readonly never[] = [];
 
+/** Rejects, with nothing left open, when a port of its own cannot be opened; a protocol that cannot is unavailable. */
 export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
-  const clock = systemClock();
-  const kernel = openLinuxKernel(clock);
-  const incarnation = randomBytes(8).toString("hex");
-  const startedAt = new Date().toISOString();
+  const { clock, kernel, engine } = await openEngine(config.engine);
+  const identityOf = { incarnation: randomBytes(8).toString("hex"), startedAt: new Date().toISOString() };
+  const { incarnation } = identityOf;
   const families = familiesOf(config);
+  const key = config.udp.keyFile === undefined ? undefined : readFileSync(config.udp.keyFile);
   const results = createResults({ clock, pairDetail: config.metrics.pairDetail });
+  const mesh = starting.use(startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed; the last known peers stay") }));
 
-  const mesh = starting.use(startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed, the last known peers stay") }));
-
-  const unavailable: { network: Network; protocol: Protocol; reason: string }[] = [];
-  const probers = new Map<Protocol, Prober>();
-  for (const protocol of PROTOCOLS) {
-    const { networks } = config[protocol];
-    if (networks.length === 0 || protocol === "udp") continue;
-    try {
-      const prober =
-        protocol === "icmp"
-          ? icmpProber({ kernel, clock, sink: results, settings: config.icmp, families, conntrack: conntrackState })
-          : tcpProber({ kernel, clock, sink: results, settings: { ...config.tcp, port: config.ports.probe } });
-      probers.set(protocol, starting.use(prober));
-    } catch (err) {
-      const reason = err instanceof Error ? err.message : String(err);
-      log.error({ protocol, err }, "a protocol is unavailable, the others go on");
-      for (const network of networks) unavailable.push({ network, protocol, reason });
-    }
-  }
+  // The answering end first: peers may ask as soon as they know us.
+  const sources = new KnownSources();
+  const listen = families.map((family) => config.listen.filter((ip) => isIPv4(ip) === (family === "ipv4")).map((address) => ({ family, address }))).flat();
+  const reflector: UdpReflector = starting.use(
+    udpReflector({
+      kernel, clock, incarnation, key, port: config.ports.probe, maxPacketBytes: LIMITS.maxPacketBytes,
+      listen: config.listen.length > 0 ? listen : families.map((family) => ({ family })),
+      knows: (ip) => sources.knows(ip),
+      nodeOf: (hash) => sources.nodeOf(hash),
+    }),
+  );
   starting.use(await tcpResponder({ port: config.ports.probe, addresses: config.listen }));
+
+  const { probers, udp, unavailable } = await openProbers({ config, log, engine, options: { clock, sink: results, config, families, source: config.node.name, incarnation, key, conntrack: conntrackState } });
+  for (const prober of probers.values()) starting.use(prober);
+  const pathMtu = openPathMtu({ config, log, engine, clock, families, incarnation, key, udp });
+  if (pathMtu !== undefined) starting.use(pathMtu);
 
   const metrics = createMetrics({
     results, clock, config,
     self: () => mesh.self(),
     mesh: () => countNodes(mesh.known()),
-    pathMtu: () => [],
-    udpReceived: () => [],
-    socketDrops: () => [...probers].flatMap(([protocol, prober]) => config[protocol].networks.map((network) => ({ network, protocol, drops: prober.socketDrops() }))),
+    pathMtu: () => pathMtu?.values() ?? NO_ROWS,
+    udpReceived: () => receivedFrom({ reflector, mesh, config, families }),
+    socketDrops: () => socketDrops({ config, probers, reflector }),
   });
   for (const protocol of PROTOCOLS) {
     for (const network of config[protocol].networks) metrics.protocolAvailable({ network, protocol, available: probers.has(protocol) });
   }
 
+  const activities: Activity[] = [{ tick: () => void reflector.drain(), busy: false }];
+  if (pathMtu !== undefined) activities.push(pathMtu);
+  if (config.dns.enabled) activities.push(starting.use(openDns({ config, clock, metrics, log })));
   const watch = new ClockWatch(clock);
-  const recent = { steps: new Trailing(clock), lagMaxMs: 0 };
+  const steps = new Trailing(clock);
+  const lag = new Trailing(clock);
   const schedule = starting.use(
     new Schedule({
-      clock,
+      clock, activities,
       sink: results,
       protocols: [...probers.values()].map((prober) => ({ prober, ...config[prober.protocol] })),
-      activities: [],
       onTick(lagSeconds) {
         metrics.tickLag(lagSeconds);
-        recent.lagMaxMs = Math.max(recent.lagMaxMs, lagSeconds * 1000);
+        lag.add(lagSeconds);
         const before = watch.steps;
         watch.look();
         if (watch.steps === before) return;
-        recent.steps.add(1);
+        steps.add(1);
         metrics.clockStep();
-        log.warn("the wall clock stepped; probes in flight are answered without a delay");
+        log.warn("the wall clock stepped; what was in flight is answered without a delay");
       },
     }),
   );
@@ -101,71 +110,65 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     opened(slot) {
       results.open(slot);
       schedule.open(slot);
+      if (slot.protocol === "udp") pathMtu?.open(slot);
     },
     closed(slot) {
+      if (slot.protocol === "udp") pathMtu?.close(slot);
       schedule.close(slot);
       results.close(slot);
     },
     moved(from, to) {
       results.move(from, to);
       schedule.move(from, to);
+      if (from.protocol !== "udp") return;
+      pathMtu?.close(from);
+      pathMtu?.open(to);
     },
   });
   const plan = { families, networks: networksOf(config, new Set(probers.keys())) };
-  const reconcile = () => slots.reconcile(mesh.self(), mesh.peers(), plan);
+  const reconcile = () => {
+    sources.update(mesh.known());
+    slots.reconcile(mesh.self(), mesh.peers(), plan);
+  };
   starting.use(
     mesh.onChange(() => {
-      log.info({ peers: mesh.peers().length, zone: mesh.self().zone }, "the mesh changed");
+      log.info({ peers: mesh.peers().length, known: mesh.known().length, zone: mesh.self().zone }, "the mesh changed");
       reconcile();
     }),
   );
   reconcile();
 
   let draining = false;
-  const readiness = (): Readiness => {
-    if (draining) return { ready: false, reason: "the agent is stopping and waits for its peers to notice" };
-    if (mesh.state().lastSyncNs === undefined) return { ready: false, reason: `discovery has not answered yet${mesh.state().failure === undefined ? "" : `: ${mesh.state().failure!.message}`}` };
-    return { ready: true };
-  };
-  const identity = (): Identity => ({
-    schemaVersion: 1,
-    node: mesh.self(),
-    version: VERSION,
-    incarnation,
-    startedAt,
-    podAddresses: addressesOf(config.node.podAddresses),
-    nodeAddresses: addressesOf(config.node.nodeAddresses),
-    relayed: mesh.known().filter((known) => known.state !== "self").map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
-  });
   const health = (): AgentHealth => {
-    const { probesSkipped, localErrors, stamps } = results.recent();
-    const socketDrops = [...probers.values()].reduce((sum, prober) => sum + prober.socketDrops(), 0);
-    return { engine: config.engine, stamps, unavailable, tickLagMaxMs: recent.lagMaxMs, probesSkipped, localErrors, socketDrops, clockSteps: recent.steps.sum(), discoveryAgeSeconds: mesh.state().ageSeconds };
+    const drops = [...socketDrops({ config, probers, reflector })].reduce((sum, { drops }) => sum + drops, 0);
+    return { ...results.recent(), engine: config.engine, unavailable, tickLagMaxMs: lag.max() * 1000, socketDrops: drops, clockSteps: steps.sum(), discoveryAgeSeconds: mesh.state().ageSeconds };
   };
-  const peersOf = () => othersOf(mesh);
-  const sources: ApiSources = {
+  const rowSources = { ...identityOf, self: () => mesh.self(), version: VERSION, clock, results, pathMtu: () => pathMtu?.values() ?? NO_ROWS, udpReceived: () => reflector.received(), health };
+  const others = () => othersOf(mesh);
+  const apiSources: ApiSources = {
     get node() {
       return mesh.self();
     },
-    identity,
-    readiness,
-    peers: peersOf,
-    peerApis: () => peersOf().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
-    row: (query) => buildRow({ self: () => mesh.self(), version: VERSION, incarnation, startedAt, clock, results, pathMtu: () => [], udpReceived: () => [], health }, query),
+    readiness: () => readinessOf(mesh, draining),
+    identity: () => ({
+      ...identityOf,
+      schemaVersion: 1,
+      node: mesh.self(),
+      version: VERSION,
+      podAddresses: addressesOf(config.node.podAddresses),
+      nodeAddresses: addressesOf(config.node.nodeAddresses),
+      relayed: mesh.known().filter((known) => known.state !== "self").map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
+    }),
+    peers: others,
+    peerApis: () => others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
+    row: (query) => buildRow(rowSources, query),
   };
   starting.use(await startMetricsServer({ metrics, port: config.ports.metrics, listen: config.listen, failed: (err) => log.warn({ err }, "a scrape broke off") }));
-  starting.use(await startApi({ sources, port: config.ports.http, listen: config.listen, allowFrom: [], log }));
+  starting.use(await startApi({ sources: apiSources, port: config.ports.http, listen: config.listen, allowFrom: [], log }));
+  if (udp !== undefined) starting.use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() })).start();
 
-  let syncedNs: number | undefined;
-  let errors = 0;
-  const housekeeping = setInterval(() => {
-    const state = mesh.state();
-    if (state.lastSyncNs !== syncedNs) metrics.discoverySynced();
-    for (; errors < state.errors; errors++) metrics.discoveryFailed();
-    syncedNs = state.lastSyncNs;
-  }, HOUSEKEEPING_MS);
+  const housekeeping = setInterval(discoveryNews(mesh, metrics, () => sources.update(mesh.known())), HOUSEKEEPING_MS);
   starting.defer(() => clearInterval(housekeeping));
-
   schedule.start();
   const running = starting.move();
   return {
@@ -177,6 +180,98 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       });
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** The kernel engine loads FFI, the userspace one never does: it also runs where koffi has no binary. */
+async function openEngine(name: Config["engine"]): Promise<{ clock: Clock; kernel: UdpReflectorOptions["kernel"]; engine: Engine }> {
+  switch (name) {
+    case "kernel": {
+      const [{ systemClock }, { openLinuxKernel }] = await Promise.all([import("./kernel/clock.ts"), import("./kernel/linux.ts")]);
+      const clock = systemClock();
+      const kernel: Kernel = openLinuxKernel(clock);
+      return { clock, kernel, engine: { kind: "kernel", kernel } };
+    }
+    case "userspace": {
+      const [{ userspaceClock }, { dgramKernel }] = await Promise.all([import("./probes/userspace/clock.ts"), import("./probes/userspace/dgram-kernel.ts")]);
+      const clock = userspaceClock();
+      return { clock, kernel: dgramKernel(clock), engine: { kind: "userspace" } };
+    }
+  }
+}
+
+interface OpenProbers {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly engine: Engine;
+  readonly options: Parameters<typeof openProber>[2];
+}
+
+async function openProbers({ config, log, engine, options }: OpenProbers) {
+  const probers = new Map<Protocol, Prober>();
+  const unavailable: { network: Network; protocol: Protocol; reason: string }[] = [];
+  let udp: UdpProber | undefined;
+  for (const protocol of PROTOCOLS) {
+    const { networks } = config[protocol];
+    if (networks.length === 0) continue;
+    const opened = await openProber(protocol, engine, options);
+    if ("unavailable" in opened) {
+      const { reason, cure } = opened.unavailable;
+      log.error({ protocol, reason }, `${protocol} is unavailable here and the other protocols go on: ${cure}`);
+      for (const network of networks) unavailable.push({ network, protocol, reason: `${reason}; ${cure}` });
+    } else {
+      probers.set(protocol, opened.prober);
+      if (protocol === "udp") udp = opened.prober as UdpProber; // the table gives each protocol its own kind
+    }
+  }
+  return { probers, udp, unavailable };
+}
+
+function openPathMtu(options: { config: Config; log: Logger; engine: Engine; clock: Clock; families: readonly IpFamily[]; incarnation: string; key: Uint8Array | undefined; udp: UdpProber | undefined }): PathMtuProber | undefined {
+  const { config, log, engine, udp, ...rest } = options;
+  if (!config.pathMtu.enabled || udp === undefined) return undefined;
+  if (engine.kind === "userspace") {
+    log.info("path MTU is not measured: the userspace engine cannot set the don't-fragment bit");
+    return undefined;
+  }
+  const settings = { intervalMs: config.pathMtu.intervalMs, timeoutMs: config.udp.timeoutMs, port: config.ports.probe, maxPacketBytes: LIMITS.maxPacketBytes };
+  return pathMtuProber({ ...rest, kernel: engine.kernel, settings, source: config.node.name });
+}
+
+function openDns({ config, clock, metrics, log }: { config: Config; clock: Clock; metrics: Metrics; log: Logger }) {
+  const servers = dnsServers(config.dns.servers);
+  const recorders = new Map(servers.flatMap((server) => config.dns.names.map((name) => [`${server.label}/${name}`, metrics.dns({ server: server.label, name })] as const)));
+  return dnsProber({
+    clock, servers, phase,
+    settings: config.dns,
+    node: config.node.name,
+    sink: {
+      lookup(server, name, outcome) {
+        const recorder = recorders.get(`${server.label}/${name}`)!;
+        if (outcome.kind === "failed") recorder.failed(outcome.reason);
+        else recorder.answered(outcome.durationNs === undefined ? undefined : outcome.durationNs / 1e9);
+      },
+      localError: (server, name, errno) => log.debug({ server: server.address, name, errno }, "our own machine could not ask DNS"),
+    },
+  });
+}
+
+function readinessOf(mesh: Mesh, draining: boolean): Readiness {
+  if (draining) return { ready: false, reason: "the agent is stopping and waits for its peers to notice" };
+  const { lastSyncNs, failure } = mesh.state();
+  if (lastSyncNs !== undefined) return { ready: true };
+  return { ready: false, reason: `discovery has not answered yet${failure === undefined ? "" : `: ${failure.message}`}` };
+}
+
+function discoveryNews(mesh: Mesh, metrics: Metrics, then: () => void): () => void {
+  let syncedNs: number | undefined;
+  let errors = 0;
+  return () => {
+    const state = mesh.state();
+    if (state.lastSyncNs !== syncedNs) metrics.discoverySynced();
+    for (; errors < state.errors; errors++) metrics.discoveryFailed();
+    syncedNs = state.lastSyncNs;
+    then();
   };
 }
 
@@ -208,4 +303,30 @@ function othersOf(mesh: Mesh): (Peer & { readonly probed: boolean })[] {
 function countNodes(known: readonly KnownNode[]): MeshCounts {
   const count = (state: KnownNode["state"]) => known.filter((k) => k.state === state).length;
   return { size: Math.max(1, known.length), serving: count("serving"), notServing: count("not_serving"), unprobed: count("unprobed") };
+}
+
+/** Probers share a socket between networks, so its drops stand under the first of them; the reflector's count as UDP's. */
+function* socketDrops({ config, probers, reflector }: { config: Config; probers: ReadonlyMap<Protocol, Prober>; reflector: UdpReflector }): Generator<SocketDrops> {
+  for (const [protocol, prober] of probers) {
+    const drops = prober.socketDrops() + (protocol === "udp" ? reflector.socketDrops() : 0);
+    for (const [i, network] of config[protocol].networks.entries()) yield { network, protocol, drops: i === 0 ? drops : 0 };
+  }
+}
+
+/** In a full mesh every peer probes us: what has not arrived yet is a 0, not an absence. */
+function* receivedFrom({ reflector, mesh, config, families }: { reflector: UdpReflector; mesh: Mesh; config: Config; families: readonly IpFamily[] }): Generator<UdpReceived> {
+  const heard = new Set<string>();
+  for (const received of reflector.received()) {
+    heard.add(`${received.source.name}/${received.network}/${received.family}`);
+    yield received;
+  }
+  if (!mesh.state().isFullMesh) return;
+  for (const { node: source, addresses } of mesh.peers()) {
+    for (const network of config.udp.networks) {
+      for (const family of families) {
+        if (addresses[network][family] === undefined || heard.has(`${source.name}/${network}/${family}`)) continue;
+        yield { source, network, family, received: 0, incarnation: "", highest: 0, bitmap: "" };
+      }
+    }
+  }
 }

@@ -36,7 +36,8 @@ export interface AgentFamiliesOptions {
 }
 
 export interface DnsRecorder {
-  answered(seconds: number): void;
+  /** Without a duration when that is not certain (the clock stepped). */
+  answered(seconds: number | undefined): void;
   /** `reason` becomes a label: a word of a small fixed set, never a message. */
   failed(reason: string): void;
 }
@@ -122,7 +123,7 @@ export class AgentFamilies {
     return {
       answered: (seconds) => {
         this.#dnsLookups.inc(labels);
-        this.#dnsLookup.observe(labels, seconds);
+        if (seconds !== undefined) this.#dnsLookup.observe(labels, seconds);
       },
       failed: (reason) => {
         this.#dnsLookups.inc(labels);

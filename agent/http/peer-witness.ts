@@ -1,0 +1,61 @@
+// When no reply tells any more which way UDP probes died, the peer's own row does: it counts what arrives from us.
+import type { Clock } from "../model/clock.ts";
+import type { Slot } from "../model/slot.ts";
+import type { UdpProber } from "../probes/udp.ts";
+import { PeerRows, PEER_ROWS_DEFAULTS } from "./peer-rows.ts";
+import { parseRow } from "./schema.ts";
+import type { PeerApi } from "./sources.ts";
+
+export interface PeerWitnessOptions {
+  readonly udp: Pick<UdpProber, "wantingPeerRow" | "peerReported">;
+  readonly clock: Clock;
+  /** This node: rows are asked for what concerns it. */
+  readonly self: string;
+  readonly peerApis: () => readonly PeerApi[];
+}
+
+const ASK_EVERY_MS = 5_000;
+/** Peers asked at once; the rest in the next round. */
+const MAX_ASKED = 16;
+
+export class PeerWitness implements AsyncDisposable {
+  readonly #options: PeerWitnessOptions;
+  readonly #rows = new PeerRows(PEER_ROWS_DEFAULTS);
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #asking = false;
+
+  constructor(options: PeerWitnessOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (!this.#asking) this.#round = this.#ask();
+    }, ASK_EVERY_MS);
+  }
+
+  async #ask(): Promise<void> {
+    const wanting = Map.groupBy(this.#options.udp.wantingPeerRow(), (slot) => slot.pair.destination.name);
+    if (wanting.size === 0) return;
+    this.#asking = true;
+    const apis = this.#options.peerApis().filter((api) => wanting.has(api.node.name));
+    await Promise.all(apis.slice(0, MAX_ASKED).map((api) => this.#askOne(api, wanting.get(api.node.name)!)));
+    this.#asking = false;
+  }
+
+  async #askOne(api: PeerApi, slots: readonly Slot[]): Promise<void> {
+    const { udp, clock, self } = this.#options;
+    const askedNs = clock.monotonicNs();
+    const answer = await this.#rows.ask(api, { detail: "window", destination: self });
+    if (answer.kind === "missing") return;
+    const row = parseRow(answer.json.toString("utf8"), api.node);
+    for (const slot of slots) udp.peerReported(slot, { row, askedNs });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#rows[Symbol.asyncDispose]();
+    await this.#round;
+  }
+}

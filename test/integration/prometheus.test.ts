@@ -1,0 +1,85 @@
+import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
+import { startPrometheus, type Prometheus, type Sample } from "../support/prometheus.ts";
+
+const obstacle = (await whyNoNamespaces()) ?? (hasPrometheus() ? undefined : "prometheus is not installed: apt-get install prometheus");
+if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`cannot test with a real Prometheus: ${obstacle}`);
+
+function hasPrometheus(): boolean {
+  try {
+    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const pairName = ({ labels }: Sample) => `${labels["source_node"]}>${labels["destination_node"]}`;
+const byPair = (samples: readonly Sample[]) => Object.fromEntries(samples.map((s) => [pairName(s), s.value]));
+
+describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
+  let lab: Lab;
+  let prometheus: Prometheus;
+  beforeAll(async () => {
+    const settings = { icmp: { intervalMs: 100, timeoutMs: 90 }, tcp: { networks: [] }, udp: { intervalMs: 200, timeoutMs: 180 }, pathMtu: { enabled: false } };
+    lab = await createLab({ nodes: 3, zones: 3, settings });
+    prometheus = await startPrometheus(lab, { node: "node-3", scrapeSeconds: 1 });
+    // Every target scraped twice, at least: rates and first probes are there.
+    for (let tries = 0; (await prometheus.query("count_over_time(up[1m]) >= 2")).length < 3; tries++) {
+      if (tries > 100) throw new Error("Prometheus does not reach all agents");
+      await sleep(300);
+    }
+  });
+  afterAll(async () => {
+    await prometheus?.[Symbol.asyncDispose]();
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  test("is every pair on every network, answered and lossless, before anything is broken", async () => {
+    expect(await prometheus.query("up")).toHaveLength(3);
+    expect((await prometheus.query("up == 1")).length).toBe(3);
+    const probes = await prometheus.query("internode_probes_total");
+    // Six ordered pairs: ICMP on both networks, UDP on one.
+    expect(probes).toHaveLength(18);
+    expect(probes.every((s) => s.value > 5)).toBe(true);
+    expect((await prometheus.query("internode_probe_failures_total > 0")).map(pairName)).toEqual([]);
+    expect(await prometheus.query("internode_rtt_seconds_count == internode_probes_total")).toHaveLength(18);
+  });
+
+  test("is exactly what was injected on one way of one link, in the right direction", async () => {
+    await lab.inject("loss node-1->node-2 20% on pod");
+    await sleep(15_000);
+    const [fault] = await lab.clear();
+    await sleep(4_000);
+
+    const dropped = fault!.counters!.affected;
+    const icmp = byPair(await prometheus.query('internode_probe_failures_total{protocol="icmp", network="pod"}'));
+    const forward = byPair(await prometheus.query('internode_directional_lost_total{direction="forward"}'));
+    const reverse = byPair(await prometheus.query('internode_directional_lost_total{direction="reverse"}'));
+    const unknown = await prometheus.query('internode_directional_lost_total{direction="unknown"} > 0');
+    expect(dropped).toBeGreaterThan(30);
+    // The echo requests of 1 to 2 and the echo replies to 2's requests both crossed the lossy way, and UDP likewise.
+    expect(icmp["node-1>node-2"]! + icmp["node-2>node-1"]! + forward["node-1>node-2"]! + reverse["node-2>node-1"]!).toBe(dropped);
+    expect(icmp["node-1>node-2"]).toBeGreaterThan(0);
+    expect(icmp["node-2>node-1"]).toBeGreaterThan(0);
+    // No loss claims the healthy direction, another pair, or the node network.
+    expect([reverse["node-1>node-2"], forward["node-2>node-1"]]).toEqual([0, 0]);
+    expect(unknown).toEqual([]);
+    expect((await prometheus.query('sum(internode_probe_failures_total{network="node"})'))[0]!.value).toBe(0);
+    const failing = new Set((await prometheus.query("internode_probe_failures_total > 0")).map(pairName));
+    expect([...failing].sort()).toEqual(["node-1>node-2", "node-2>node-1"]);
+    expect((await prometheus.query('internode_probe_failures_total > internode_probes_total')).length).toBe(0);
+  });
+
+  test("agrees with the destination's own count of what arrived", async () => {
+    const sent = byPair(await prometheus.query('internode_probes_total{protocol="udp"} - internode_probe_failures_total'));
+    const lostOnTheWayBack = byPair(await prometheus.query('internode_directional_lost_total{direction="reverse"}'));
+    const arrived = byPair(await prometheus.query("internode_udp_received_total"));
+    for (const [pair, answered] of Object.entries(sent)) {
+      // A probe may be under way, or scraped on one side only.
+      expect(Math.abs(arrived[pair]! - (answered + lostOnTheWayBack[pair]!)), pair).toBeLessThanOrEqual(8);
+    }
+  });
+});
