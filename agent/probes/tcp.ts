@@ -28,7 +28,7 @@ const NS_PER_MS = 1e6;
  * A handshake that has been open for long is asked less often: each question costs a system call, a dead peer is
  * asked for the whole timeout, and what the kernel tells of the answer's time does not age.
  */
-const POLL_AGAIN_AFTER_SHARE_OF_AGE = 1 / 8;
+const POLL_AGAIN_AFTER_SHARE_OF_AGE = 1 / 4;
 
 /** A handshake that has been begun and not judged. */
 interface Attempt {

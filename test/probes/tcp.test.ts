@@ -183,5 +183,5 @@ test("a thousand silent peers are not asked at every tick", () => {
   prober.send(slots);
   runFor(4_020);
   expect(sink.outcomes()).toHaveLength(1_000);
-  expect(asked / 1_000).toBeLessThan(60);
+  expect(asked / 1_000).toBeLessThan(40);
 });
