@@ -43,6 +43,8 @@ export class FrameQueue {
   readonly #options: FrameQueueOptions;
   /** By time, then by arrival. */
   readonly #held: HeldFrame[] = [];
+  /** Of these, the reordered ones. */
+  readonly #waiting = new Set<HeldFrame>();
   #faults: readonly DetourFault[] = [];
   readonly #counters = new Map<number, { matched: number; affected: number }>();
 
@@ -106,6 +108,7 @@ export class FrameQueue {
     if (this.#held.length >= CAPACITY) return;
     const after = this.#held.findLastIndex((other) => other.dueMs <= frame.dueMs);
     this.#held.splice(after + 1, 0, frame);
+    if (frame.overtakers !== undefined) this.#waiting.add(frame);
   }
 
   /** Let go of all that is due, and of what enough others have overtaken. */
@@ -114,14 +117,15 @@ export class FrameQueue {
     for (let first = this.#held[0]; first !== undefined && first.dueMs <= nowMs; first = this.#held[0]) {
       this.#held.shift();
       this.#options.emit(first.bytes);
-      if (first.overtakers === undefined) this.#overtake(first.link);
+      if (!this.#waiting.delete(first)) this.#overtake(first.link);
     }
   }
 
   #overtake(link: string): void {
-    for (const frame of this.#held.filter((held) => held.link === link && held.overtakers !== undefined)) {
+    for (const frame of [...this.#waiting].filter((waiting) => waiting.link === link)) {
       frame.overtakers!--;
       if (frame.overtakers! > 0) continue;
+      this.#waiting.delete(frame);
       this.#held.splice(this.#held.indexOf(frame), 1);
       this.#options.emit(frame.bytes);
     }
@@ -129,6 +133,7 @@ export class FrameQueue {
 
   /** Everything, now, in the order of its time. */
   flush(): void {
+    this.#waiting.clear();
     for (const frame of this.#held.splice(0)) this.#options.emit(frame.bytes);
   }
 }

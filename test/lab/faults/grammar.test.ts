@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { FaultSyntaxError, GRAMMAR, parseFault } from "../../../agent/lab/faults/grammar.ts";
+import { FAULTS } from "../../../agent/lab/faults/table.ts";
+import { planLab } from "../../../agent/lab/plan.ts";
+
+const { nodes } = planLab("00beef", { nodes: 6, zones: 3, ipv6: false });
+const parse = (text: string) => parseFault(text, nodes);
+const linksOf = (text: string): string[] => {
+  const fault = parse(text);
+  return "links" in fault ? fault.links.map(({ from, to }) => `${from.number}>${to.number}`).sort() : [];
+};
+
+test("an arrow is one way, a double arrow both, and a node alone is all of its links both ways", () => {
+  expect(linksOf("loss node-2->node-4 20%")).toEqual(["2>4"]);
+  expect(linksOf("loss node-2<-node-4 20%")).toEqual(["4>2"]);
+  expect(linksOf("loss node-2<->node-4 20%")).toEqual(["2>4", "4>2"]);
+  expect(linksOf("loss node-2 20%")).toEqual(["1>2", "2>1", "2>3", "2>4", "2>5", "2>6", "3>2", "4>2", "5>2", "6>2"]);
+});
+
+test("a zone stands for its nodes, and 'all' for everyone, without a link from a node to itself and none twice", () => {
+  expect(linksOf("drop zone-a->zone-b")).toEqual(["1>3", "1>4", "2>3", "2>4"]);
+  expect(linksOf("drop all")).toHaveLength(30);
+  expect(new Set(linksOf("drop all<->all")).size).toBe(30);
+  expect(linksOf("drop all<->all")).toHaveLength(30);
+  expect(linksOf("drop zone-a->all")).toHaveLength(10);
+});
+
+test.each([
+  ["loss node-1->node-2 0.1%", { kind: "loss", ratio: 0.001, on: ["pod", "node"] }],
+  ["loss node-1->node-2 20% on pod", { kind: "loss", ratio: 0.2, on: ["pod"] }],
+  ["drop node-1 on node", { kind: "drop", on: ["node"] }],
+  ["delay node-1->node-2 20ms", { kind: "delay", delayMs: 20, on: ["pod", "node"] }],
+  ["delay node-1->node-2 1.5s on node", { kind: "delay", delayMs: 1_500, on: ["node"] }],
+  ["reorder all 5%", { kind: "reorder", ratio: 0.05 }],
+  ["duplicate node-1->node-2 100%", { kind: "duplicate", ratio: 1 }],
+  ["corrupt node-1->node-2 5%", { kind: "corrupt", ratio: 0.05, isSilent: false, on: ["pod", "node"] }],
+  ["corrupt node-1->node-2 5% silent on pod", { kind: "corrupt", isSilent: true, on: ["pod"] }],
+  ["mtu node-1 1300", { kind: "mtu", bytes: 1_300, on: ["pod"] }],
+  ["mtu node-1->node-2 1499 on node", { kind: "mtu", bytes: 1_499, on: ["node"] }],
+  ["filter all udp", { kind: "filter", protocol: "udp", on: ["pod", "node"] }],
+  ["starve node-1 5%", { kind: "starve", ratio: 0.05 }],
+])("'%s' is understood", (text, expected) => {
+  expect(parse(text)).toMatchObject(expected);
+});
+
+test.each(["freeze", "kill"])("%s takes a node, a zone or all", (kind) => {
+  expect(parse(`${kind} zone-b`)).toMatchObject({ kind, nodes: [nodes[2], nodes[3]] });
+});
+
+test("spaces around an arrow and a typeset arrow mean the same, and the text is kept tidy", () => {
+  expect(parse("  loss  node-1 ->  node-2   5% ").text).toBe("loss node-1->node-2 5%");
+  expect(linksOf("loss node-1→node-2 5%")).toEqual(["1>2"]);
+  expect(linksOf("loss node-1 ↔ node-2 5%")).toEqual(["1>2", "2>1"]);
+});
+
+test.each([
+  ["", "a kind of fault"],
+  ["lose node-1 5%", "'lose' is no kind of fault"],
+  ["loss", "where: A->B"],
+  ["loss node-1->node-2", "a percentage such as 20%"],
+  ["loss node-1->node-2 20", "'20' is no percentage"],
+  ["loss node-1->node-2 0%", "'0%' is no percentage"],
+  ["loss node-1->node-2 101%", "'101%' is no percentage"],
+  ["loss node-1->node-2 -5%", "'-5%' is no percentage"],
+  ["loss node-9->node-2 5%", "no node or zone 'node-9'; there are node-1, node-2"],
+  ["loss node-1-> 5%", "no node or zone"],
+  ["loss node-1- 5%", "put the fault in quotes"],
+  ["loss node-1->node-1 5%", "no link between them"],
+  ["loss node-1->node-2 5% on both", "'both' is no network; there are pod and node"],
+  ["loss node-1->node-2 5% on", "a network after 'on'"],
+  ["loss node-1->node-2 5% silent", "'silent' at its end means nothing"],
+  ["drop node-1 5%", "'5%' at its end means nothing"],
+  ["delay node-1->node-2 20", "'20' is no delay"],
+  ["delay node-1->node-2 0ms", "'0ms' is no delay"],
+  ["delay node-1->node-2 2m", "'2m' is no delay"],
+  ["mtu node-1 1450", "'1450' is no size of IP packet from 68 to 1449"],
+  ["mtu node-1 1500 on node", "less than the 1500 that pass now"],
+  ["mtu node-1 67", "'67' is no size"],
+  ["filter node-1 sctp", "'sctp' is no protocol; there are icmp, tcp, udp"],
+  ["starve node-1 0.5%", "from 1% to 100%"],
+  ["freeze node-1 node-2", "'node-2' at its end means nothing"],
+  ["kill node-1->node-2", "no node or zone 'node-1->node-2'"],
+])("'%s' is refused with what was not understood and with the grammar", (text, words) => {
+  expect(() => parse(text)).toThrow(FaultSyntaxError);
+  expect(() => parse(text)).toThrow(words);
+  expect(() => parse(text)).toThrow(GRAMMAR);
+});
+
+test("every example and kind of the table is in the grammar", () => {
+  for (const [kind, { example }] of Object.entries(FAULTS)) {
+    expect(parse(example).kind).toBe(kind);
+    expect(GRAMMAR).toContain(`${kind} `);
+  }
+});
