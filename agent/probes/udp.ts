@@ -60,6 +60,13 @@ const ASK_PEER_AFTER_NS = 60e9;
 const GIVE_UP_AFTER_NS = 150e9;
 /** Channels with nothing in flight are looked at this often, for what is late or twice. */
 const SWEEP_NS = 1e9;
+/**
+ * The reflector must write its transmit time before it sends, so that is right to some microseconds only. On a path
+ * shorter than that (two namespaces of one machine) the difference may come out below the shortest there is; leaving
+ * those out would make the mean too long. Below the error it makes no sense at all (NaN as well: its clock stepped).
+ */
+const RESIDENCE_ERROR_NS = 100e3;
+const SHORTEST_PATH_NS = 1e3;
 /** A slot that comes back begins beyond the reach of the bitmap, so that old packets mean nothing. */
 const NUMBERS_BETWEEN_SLOTS = 64;
 
@@ -341,9 +348,10 @@ class StampProber implements UdpProber, ChannelListener {
       this.#timedOut(probe);
       return this.#late(probe);
     }
-    const rttNs = elapsedNs - reply.residenceNs;
+    const pathNs = elapsedNs - reply.residenceNs;
+    const rttNs = pathNs > -RESIDENCE_ERROR_NS ? Math.max(pathNs, SHORTEST_PATH_NS) : undefined;
     const kernel = !Number.isNaN(probe.stampNs) && !Number.isNaN(receivedNs) && reply.residenceClock === "kernel";
-    this.#end(probe, { kind: "answered", rttNs: rttNs > 0 ? rttNs : undefined, clock: kernel ? "kernel" : "user" });
+    this.#end(probe, { kind: "answered", rttNs, clock: kernel ? "kernel" : "user" });
   }
 
   #timedOut(probe: UdpProbe): void {

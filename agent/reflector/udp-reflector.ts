@@ -12,7 +12,7 @@ import { TokenBucket } from "./token-bucket.ts";
 import { TransmitLag } from "./transmit-lag.ts";
 
 export interface UdpReflectorOptions {
-  readonly kernel: Kernel;
+  readonly kernel: Pick<Kernel, "createBatch" | "openUdp" | "errnoName">;
   readonly clock: Clock;
   readonly port: number;
   /** One socket each; no address binds to all of that family. */
@@ -101,7 +101,9 @@ class StatefulReflector implements UdpReflector {
   #limited = 0;
   #unsent = 0;
   readonly #faults: Partial<Record<Fault | "truncated", number>> = {};
+  /** Of the last reply: its size, and the lag that its transmit time includes. */
   #replyBytes = 0;
+  #addedLagNs = 0;
   #closed = false;
 
   constructor(options: UdpReflectorOptions) {
@@ -224,8 +226,7 @@ class StatefulReflector implements UdpReflector {
     const receivedNs = Number.isNaN(stampNs) ? nowNs : stampNs;
     const sane = !from.stepped && nowNs >= receivedNs && nowNs - receivedNs < MAX_RESIDENCE_NS;
     const ttl = this.#incoming.ttl(i);
-    const room = this.#outgoing.room(0);
-    const bytes = this.#format.encodeReply(room, packet.bytes, {
+    const reply = this.#format.encodeReply(this.#outgoing.room(0), packet.bytes, {
       sequence: life && packet.port < life.replies.length ? life.replies[packet.port]!++ : 0,
       receivedNs,
       residenceClock: sane ? (Number.isNaN(stampNs) ? "user" : "kernel") : "unknown",
@@ -234,12 +235,12 @@ class StatefulReflector implements UdpReflector {
       arrivals: life?.arrivals ?? NOTHING_ARRIVED,
       drops: from.drops,
     });
-    const reply = room.subarray(0, bytes);
-    this.#outgoing.prepare(0, bytes, this.#incoming.copyAddress(i));
-    this.#replyBytes = bytes;
+    this.#replyBytes = reply.bytes.length;
+    this.#outgoing.prepare(0, this.#replyBytes, this.#incoming.copyAddress(i));
     // Another's pending ICMP error may fail this send: then drain the errors and try once more.
     for (let tries = 0; tries < 2; tries++) {
-      this.#format.sealReply(reply, this.#clock.realtimeNs() + this.#lag.ns);
+      this.#addedLagNs = this.#lag.ns;
+      this.#format.sealReply(reply, this.#clock.realtimeNs() + this.#addedLagNs);
       if (socket.send(this.#outgoing, 0, 1) === 1) {
         this.#answered++;
         return;
@@ -257,7 +258,7 @@ class StatefulReflector implements UdpReflector {
         const frame = this.#errors.bytes(i);
         const reply = frame.subarray(Math.max(0, frame.length - this.#replyBytes));
         // Replies of another size than the last one are passed over.
-        if (this.#format.peek(reply)) this.#lag.learn(this.#errors.stampNs(i) - this.#format.transmitNs(reply));
+        if (this.#format.peek(reply)) this.#lag.learn(this.#errors.stampNs(i) - this.#format.transmitNs(reply) + this.#addedLagNs);
       }
       if (count === 0) return;
     }

@@ -17,6 +17,7 @@ const TLV_UNRECOGNIZED = 0x80;
 const TLV_PRIVATE = 252;
 /** RFC 8972 §4.8: over the sequence number and all TLVs in front of it. */
 const TLV_HMAC = 8;
+const TIMESTAMP_BYTES = 8;
 const HMAC_TLV_BYTES = TLV_HEADER_BYTES + HMAC_BYTES;
 
 const MAGIC = 0x494e5444; // "INTD"
@@ -92,6 +93,12 @@ export interface ReplyFields {
   readonly drops: number;
 }
 
+/** A reply that lacks its transmit time only. */
+export interface UnsealedReply {
+  readonly bytes: Uint8Array;
+  readonly untimedChecksum: number;
+}
+
 export interface ReceivedRequest extends StampRequest {
   /** Hex. */
   readonly incarnation: string;
@@ -136,7 +143,7 @@ export class StampFormat {
     into.set(request.incarnation, body + BODY.incarnation);
     into.set(request.source, body + BODY.source);
     this.#fillPadding(into);
-    this.#seal(into, TLV_UNRECOGNIZED);
+    this.#seal(into, { untimedChecksum: this.#untimedChecksum(into), tlvFlags: TLV_UNRECOGNIZED });
   }
 
   decodeRequest(bytes: Uint8Array): Decoded<ReceivedRequest> {
@@ -159,10 +166,10 @@ export class StampFormat {
   }
 
   /**
-   * Writes the reply to a request that was decoded, all but its transmit time, and returns its size: that of the
-   * request, or the smallest where the request asks for it. `sealReply` must follow.
+   * Writes the reply to a request that was decoded, all but its transmit time. Its size is that of the request, or the
+   * smallest where the request asks for it. `sealReply` must follow.
    */
-  encodeReply(into: Uint8Array, request: Uint8Array, reply: ReplyFields): number {
+  encodeReply(into: Uint8Array, request: Uint8Array, reply: ReplyFields): UnsealedReply {
     const body = this.#body;
     const flags = request[body + BODY.flags]!;
     const bytes = flags & FLAG.smallReply ? this.minBytes : request.length;
@@ -179,13 +186,13 @@ export class StampFormat {
     view.setUint32(body + BODY.arrivals + 4, reply.arrivals.low);
     view.setUint32(body + BODY.drops, reply.drops % 2 ** 32);
     this.#fillPadding(out);
-    return bytes;
+    return { bytes: out, untimedChecksum: this.#untimedChecksum(out) };
   }
 
-  /** The last thing before the packet leaves: transmit time, checksum, HMACs. */
-  sealReply(reply: Uint8Array, transmitNs: number): void {
-    writeNtp(viewOf(reply), this.#layout.timestamp, { ns: transmitNs, baseSeconds: this.#baseSeconds });
-    this.#seal(reply, 0);
+  /** The last thing before the packet leaves, and little of it: transmit time, its share of the checksum, HMACs. */
+  sealReply({ bytes, untimedChecksum }: UnsealedReply, transmitNs: number): void {
+    writeNtp(viewOf(bytes), this.#layout.timestamp, { ns: transmitNs, baseSeconds: this.#baseSeconds });
+    this.#seal(bytes, { untimedChecksum, tlvFlags: 0 });
   }
 
   decodeReply(bytes: Uint8Array): Decoded<StampReply> {
@@ -242,7 +249,7 @@ export class StampFormat {
     const body = this.#body;
     if (view.getUint32(body + BODY.magic) !== MAGIC) return "foreign";
     if (view.getUint8(body + BODY.version) !== VERSION) return "version";
-    if (view.getUint32(body + BODY.checksum) !== this.#checksum(bytes)) return "checksum";
+    if (view.getUint32(body + BODY.checksum) !== this.#timedChecksum(bytes, this.#untimedChecksum(bytes))) return "checksum";
     if (view.getUint8(body + BODY.kind) !== KIND[kind]) return "foreign";
     return this.#authentic(bytes, kind === "request" ? TLV_UNRECOGNIZED : 0) ? undefined : "key";
   }
@@ -267,17 +274,24 @@ export class StampFormat {
     for (let i = this.#body + BODY.bytes; i < end; i++) into[i] = (i * 0x9d + 0x5a) & 0xff;
   }
 
-  /** CRC-32 of everything but itself and the HMACs (which protect themselves). */
-  #checksum(bytes: Uint8Array): number {
+  /** CRC-32 of everything but itself, the HMACs (which protect themselves) and the timestamp. */
+  #untimedChecksum(bytes: Uint8Array): number {
+    const { timestamp, bytes: headerBytes } = this.#layout;
     const at = this.#body + BODY.checksum;
-    const header = this.#key ? HMAC_OFFSET : this.#layout.bytes;
-    const headerSum = crc32(bytes.subarray(0, header));
-    const bodySum = crc32(bytes.subarray(this.#layout.bytes, at), headerSum);
-    return crc32(bytes.subarray(at + 4, this.#end(bytes)), bodySum);
+    let sum = crc32(bytes.subarray(0, timestamp));
+    sum = crc32(bytes.subarray(timestamp + TIMESTAMP_BYTES, this.#key ? HMAC_OFFSET : headerBytes), sum);
+    sum = crc32(bytes.subarray(headerBytes, at), sum);
+    return crc32(bytes.subarray(at + 4, this.#end(bytes)), sum);
   }
 
-  #seal(bytes: Uint8Array, tlvFlags: number): void {
-    viewOf(bytes).setUint32(this.#body + BODY.checksum, this.#checksum(bytes));
+  /** The timestamp comes last, so that a reply can be ready before its time is read. */
+  #timedChecksum(bytes: Uint8Array, untimedChecksum: number): number {
+    const { timestamp } = this.#layout;
+    return crc32(bytes.subarray(timestamp, timestamp + TIMESTAMP_BYTES), untimedChecksum);
+  }
+
+  #seal(bytes: Uint8Array, { untimedChecksum, tlvFlags }: { readonly untimedChecksum: number; readonly tlvFlags: number }): void {
+    viewOf(bytes).setUint32(this.#body + BODY.checksum, this.#timedChecksum(bytes, untimedChecksum));
     if (!this.#key) return;
     bytes.set(truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)), HMAC_OFFSET);
     const tlv = this.#end(bytes);

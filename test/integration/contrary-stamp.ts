@@ -12,11 +12,11 @@ export function contraryStamp(port: number, { kind, lateByMs, far }: ContraryEch
   socket.on("message", (request, from) => {
     if (format.decodeRequest(request).kind === "fault") return;
     const reply = Buffer.alloc(request.length);
-    format.encodeReply(reply, request, {
+    const unsealed = format.encodeReply(reply, request, {
       sequence: sequence++, receivedNs: 0, residenceClock: "user", ttl: 255, drops: 0,
       reflector: id64("00000000000000ff"), arrivals: { highest: 0, high: 0, low: 0 },
     });
-    format.sealReply(reply, 0);
+    format.sealReply(unsealed, 0);
     const bend: Readonly<Record<Contrariness, () => void>> = {
       late: () => setTimeout(answer, lateByMs),
       duplicate: () => (answer(), setTimeout(answer, 20)),

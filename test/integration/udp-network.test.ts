@@ -36,8 +36,12 @@ afterAll(() => {
 afterEach(() => network.mend());
 
 function inFar<T>(open: () => T): T {
-  using _there = enterNamespace(network.far);
-  return open();
+  const there = enterNamespace(network.far);
+  try {
+    return open();
+  } finally {
+    there[Symbol.dispose]();
+  }
 }
 
 const openReflector = (port = PORT): UdpReflector =>

@@ -29,6 +29,13 @@ describe("a UDP probe", () => {
     expect(other.reflector.received()).toEqual([]);
   });
 
+  it("over a path shorter than the reflector can tell has the shortest delay there is, never none and never zero", () => {
+    const { round, sink, network } = udpPair();
+    network.delayNs = 0;
+    round();
+    expect(sink.outcomes()).toEqual([{ kind: "answered", rttNs: 1_000, clock: "kernel" }]);
+  });
+
   it("goes out from eight ports in turn, each session with its own sequence, and the ports stay the same", () => {
     const { round, network, sink } = udpPair();
     for (let i = 0; i < 3 * SOURCE_PORTS; i++) round();

@@ -26,9 +26,9 @@ function requestBytes(format: StampFormat, more: { smallReply?: boolean; bytes?:
 
 function replyBytes(format: StampFormat, request: Buffer, transmitNs = 1_250_003_000): Buffer {
   const room = Buffer.alloc(2_000, 0xff);
-  const bytes = room.subarray(0, format.encodeReply(room, request, REPLY));
-  format.sealReply(bytes, transmitNs);
-  return bytes;
+  const reply = format.encodeReply(room, request, REPLY);
+  format.sealReply(reply, transmitNs);
+  return room.subarray(0, reply.bytes.length);
 }
 
 describe("a STAMP sender packet", () => {
@@ -170,7 +170,8 @@ describe("a packet that is not right", () => {
     expect(fault(requestBytes(other), keyed)).toBe("key");
     const later = Buffer.from(request);
     later[48 + 4] = 2;
-    later.writeUInt32BE(crc32(later.subarray(48 + 68), crc32(later.subarray(44, 48 + 64), crc32(later.subarray(0, 44)))), 48 + 64);
+    const pieces = [later.subarray(0, 4), later.subarray(12, 48 + 64), later.subarray(48 + 68), later.subarray(4, 12)];
+    later.writeUInt32BE(crc32(Buffer.concat(pieces)), 48 + 64);
     expect(fault(later)).toBe("version");
   });
 });
