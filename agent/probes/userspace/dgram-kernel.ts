@@ -9,12 +9,12 @@ import type { IpFamily } from "../../model/peer.ts";
 import type { UdpKernel } from "../udp-channel.ts";
 import { DgramBatch, socketAddress, textAddress, type Datagram } from "./dgram-batch.ts";
 
-/** `arrived` is called for each datagram that is read. */
-export function dgramKernel(clock: Clock, arrived: () => void = () => undefined): UdpKernel {
+/** `stamp` is asked for each datagram that is read: nanoseconds of `Clock.realtimeNs`, now unless given. */
+export function dgramKernel(clock: Clock, stamp: () => number = () => clock.realtimeNs()): UdpKernel {
   return {
     socketAddress,
     createBatch: (capacity, packetBytes) => new DgramBatch(capacity, packetBytes),
-    openUdp: (options) => new DgramSocket(options, clock, arrived),
+    openUdp: (options) => new DgramSocket(options, stamp),
     errnoName,
   };
 }
@@ -34,7 +34,7 @@ class DgramSocket implements PacketSocket {
   readonly #errors: Datagram[] = [];
   #closed = false;
 
-  constructor({ family, port, address, receiveBufferBytes = RECEIVE_BUFFER_BYTES }: UdpOptions, clock: Clock, arrived: () => void) {
+  constructor({ family, port, address, receiveBufferBytes = RECEIVE_BUFFER_BYTES }: UdpOptions, stamp: () => number) {
     this.family = family;
     let failure: Error | undefined;
     this.#socket = createSocket({
@@ -46,8 +46,7 @@ class DgramSocket implements PacketSocket {
     });
     this.#socket.on("error", (err) => (failure = err));
     this.#socket.on("message", (bytes, from) => {
-      arrived();
-      this.#received.push({ bytes, from: socketAddress(from.address, from.port), stampNs: clock.realtimeNs() });
+      this.#received.push({ bytes, from: socketAddress(from.address, from.port), stampNs: stamp() });
     });
     this.#socket.bind({ port, ...(address === undefined ? {} : { address }), exclusive: true });
     if (failure) throw new KernelError("bind", (failure as NodeJS.ErrnoException).code ?? "UNKNOWN", `UDP port ${port}: ${failure.message}`);

@@ -10,7 +10,12 @@ const STALL_NS = 200e6;
 export function userspaceUdpProber(options: Omit<UdpProberOptions, "kernel">): UdpProber {
   const { clock } = options;
   const inbox = new Inbox(clock);
-  const kernel = dgramKernel(clock, () => inbox.passed());
+  const stalled = () => clock.monotonicNs() - inbox.completeNs > STALL_NS;
+  const kernel = dgramKernel(clock, () => {
+    inbox.passed();
+    // Read after a stall: it came some time before now. That it came is certain, its delay is not.
+    return stalled() ? Number.NEGATIVE_INFINITY : clock.realtimeNs();
+  });
   const prober = udpProber({ ...options, kernel });
   let waited = false;
   return {
@@ -20,7 +25,7 @@ export function userspaceUdpProber(options: Omit<UdpProberOptions, "kernel">): U
     send: (due) => prober.send(due),
     drain() {
       // A stopped process finds its tick before its sockets: it waits one turn, once, so that they are read.
-      waited = !waited && clock.monotonicNs() - inbox.completeNs > STALL_NS;
+      waited = !waited && stalled();
       inbox.deliver();
       if (!waited) prober.drain();
     },
