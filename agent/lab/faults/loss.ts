@@ -10,5 +10,11 @@ export const loss: FaultSpec<"loss"> = {
   summary: "lose packets at random",
   example: "loss node-2->node-4 20%",
   affected: "dropped",
-  inject: ({ links, on, ratio }, context) => dropPackets({ links, on, condition: anyPacket(`numgen random mod ${PARTS} < ${Math.max(1, Math.round(ratio * PARTS))}`) }, context),
+  inject: ({ links, on, ratio }, context) => dropPackets({ links, on, condition: anyPacket(chance(ratio)) }, context),
 };
+
+/** nftables compares with less than the modulus only: every packet is no comparison at all. */
+function chance(ratio: number): string {
+  const parts = Math.max(1, Math.round(ratio * PARTS));
+  return parts >= PARTS ? "" : `numgen random mod ${PARTS} < ${parts}`;
+}
