@@ -1,13 +1,36 @@
-// The clocks of a process without FFI. The wall clock has millisecond resolution, which is enough to notice a step.
+// The clocks of a process without FFI. Node tells the wall clock in whole milliseconds; carried by the monotonic
+// clock in between it has the resolution that delays need, and still follows every step.
 import type { Clock } from "../../model/clock.ts";
 
 const NS_PER_MS = 1e6;
 
-export function userspaceClock(): Clock {
-  const baseSeconds = Math.floor(Date.now() / 1000);
+export interface ClockReadings {
+  /** Whole milliseconds of the wall clock, cut off. */
+  wallMs(): number;
+  monotonicMs(): number;
+}
+
+export function userspaceClock({ wallMs, monotonicMs }: ClockReadings = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }): Clock {
+  const baseSeconds = Math.floor(wallMs() / 1000);
+  let offsetMs = offsetAtTheTurn(wallMs, monotonicMs);
   return {
     baseSeconds,
-    monotonicNs: () => Math.round(performance.now() * NS_PER_MS),
-    realtimeNs: () => (Date.now() - baseSeconds * 1000) * NS_PER_MS,
+    monotonicNs: () => Math.round(monotonicMs() * NS_PER_MS),
+    realtimeNs() {
+      const monotonic = monotonicMs();
+      const wall = wallMs();
+      // The true time lies within this millisecond: what is carried moves no further than that asks for.
+      const carried = Math.min(Math.max(monotonic + offsetMs, wall), wall + 1);
+      offsetMs = carried - monotonic;
+      return Math.round((carried - baseSeconds * 1000) * NS_PER_MS);
+    },
   };
+}
+
+/** Waits for the wall clock to turn, at most a millisecond: only then are its unseen digits known. */
+function offsetAtTheTurn(wallMs: () => number, monotonicMs: () => number): number {
+  const before = wallMs();
+  let now = before;
+  while (now === before) now = wallMs();
+  return now - monotonicMs();
 }
