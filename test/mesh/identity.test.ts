@@ -102,6 +102,18 @@ describe("asking", () => {
     expect(identities.nodeAddresses("node-3")).toEqual({ ipv4: "192.168.0.3" });
   });
 
+  test("a peer that does not know its own address is known by what others say, in whatever order they come", async () => {
+    const two = await peer(2, 0, identityDocument("node-2", {}, { "node-3": { ipv4: "192.168.0.3" } }));
+    const three = await peer(3, two.port, identityDocument("node-3", {}));
+    const { identities, pass } = asking(two.port);
+    identities.follow([target(2), target(3)]);
+    await until(() => expect(identities.state().known).toBe(2));
+    expect(identities.nodeAddresses("node-3")).toEqual({ ipv4: "192.168.0.3" });
+    pass(700);
+    await until(() => expect(three.requests).toBe(2));
+    await until(() => expect(identities.nodeAddresses("node-3")).toEqual({ ipv4: "192.168.0.3" }));
+  });
+
   test("of contradicting relays the majority is believed", async () => {
     const two = await peer(2, 0, identityDocument("node-2", {}, { "node-9": { ipv4: "192.168.0.66" } }));
     await peer(3, two.port, identityDocument("node-3", {}, { "node-9": { ipv4: "192.168.0.9" } }));
@@ -204,6 +216,18 @@ describe("asking", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(identities.nodeAddresses("node-2")).toEqual({});
     expect(changed()).toBe(0);
+  });
+
+  test("what a peer relays is not believed when it arrives after that peer has left", async () => {
+    const pending = Promise.withResolvers<unknown>();
+    const fetchJson = (url: string) => (url.includes("127.0.77.2") ? pending.promise : Promise.reject(new Error("unreachable")));
+    const { identities } = asking(1, { fetchJson });
+    identities.follow([target(2), target(3)]);
+    identities.follow([target(3)]);
+    pending.resolve(identityDocument("node-2", {}, { "node-3": { ipv4: "192.168.0.66" } }));
+    await pending.promise;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(identities.nodeAddresses("node-3")).toEqual({});
   });
 
   test("disposal ends what is under way, without an error", async () => {

@@ -154,9 +154,8 @@ describe("a watch that ends", () => {
   test("that was cut is resumed where it was, and what happened meanwhile is not missed", async () => {
     start();
     await watching();
-    await api.behave({ silentWatches: true });
+    await api.silenceWatches();
     await api.apply("internode-2", pod("node-2", "10.0.0.2"));
-    await api.behave({});
     await api.cutWatches();
     await untilNames("node-1", "node-2");
     expect(await requests("list")).toHaveLength(1);
@@ -165,7 +164,7 @@ describe("a watch that ends", () => {
   test.each(["status", "event"] as const)("whose history is gone (told by %s) is begun with a new list of the newest", async (goneAs) => {
     start();
     await watching();
-    await api.behave({ goneAs, silentWatches: true });
+    await api.silenceWatches();
     await api.apply("internode-2", pod("node-2", "10.0.0.2"));
     await api.delete("internode-1");
     await api.compact();
@@ -175,14 +174,17 @@ describe("a watch that ends", () => {
     const lists = await requests("list");
     expect(lists).toHaveLength(2);
     expect(lists[1]!.query["resourceVersion"]).toBeUndefined();
+    await watching();
+    expect(await requests("watch"), "the one that was cut, the one told that history is gone, the one that goes on").toHaveLength(3);
+    expect(heard.failures.filter((failure) => !failure.includes("other side closed"))).toEqual([]);
   });
 
   test("that went silent is given up after the idle time, told, and resumed", async () => {
     start({ idleTimeoutMs: 1_000 });
     await watching();
-    await api.behave({ silentWatches: true });
-    await api.apply("internode-2", pod("node-2", "10.0.0.2"));
     await api.behave({ bookmarkEveryMs: 200 });
+    await api.silenceWatches();
+    await api.apply("internode-2", pod("node-2", "10.0.0.2"));
     await untilNames("node-1", "node-2");
     expect(heard.failures).toEqual([expect.stringMatching(/Body Timeout.*discovery\.idleTimeoutMs/)]);
     expect(await requests("list")).toHaveLength(1);
@@ -391,6 +393,14 @@ describe("answers that make no sense", () => {
     await api.writeToWatches('{"type":"ERROR","object":{"kind":"Status","code":500,"message":"boom"}}\n');
     await until(() => expect(heard.failures).toEqual([expect.stringMatching(/answered 500.*boom/)]));
     await until(async () => expect((await requests("watch")).length).toBe(2));
+  });
+
+  test("readiness is what serving says, or ready where serving is not told; what is not told at all is ready", async () => {
+    const conditions = [{ ready: true, serving: false }, { ready: false, serving: true }, { ready: false }, {}];
+    await api.apply("internode-1", ...conditions.map((condition, i) => pod(`node-${i}`, `10.0.0.${i + 1}`, { conditions: condition })), pod("node-4", "10.0.0.5", { conditions: undefined }));
+    start();
+    await until(() => expect(heard.lists.at(-1)?.map((e) => e.serving)).toEqual([false, true, false, true, true]));
+    expect(heard.lists[0]!.every((e) => !e.terminating)).toBe(true);
   });
 
   test("endpoints without a node, with a bad name or without an address are left out, and the rest is taken", async () => {

@@ -142,13 +142,16 @@ describe("the source", () => {
   });
 
   test("a file that goes away and comes back unchanged is current again, without being listed again", async () => {
-    await writeFile(file, meshText(node("a", "10.0.0.1")));
-    start();
+    const mount = join(directory, "mount");
+    await mkdir(mount);
+    await writeFile(join(mount, "mesh.json"), meshText(node("a", "10.0.0.1")));
+    start(join(mount, "mesh.json"));
     await until(() => expect(heard.lists).toHaveLength(1));
-    await rename(file, join(directory, "aside"));
+    // The directory is renamed, so that nothing at all changes about the file itself.
+    await rename(mount, join(directory, "aside"));
     await until(() => expect(heard.failures).toEqual([expect.stringContaining("the last good one stays in force")]));
     const { synced } = heard;
-    await rename(join(directory, "aside"), file);
+    await rename(join(directory, "aside"), mount);
     await until(() => expect(heard.synced).toBeGreaterThan(synced));
     expect(heard.lists).toHaveLength(1);
   });

@@ -63,6 +63,9 @@ export class ApiServerProcess implements AsyncDisposable {
   async cutWatches(): Promise<void> {
     await this.#command({ do: "cut-watches" });
   }
+  async silenceWatches(): Promise<void> {
+    await this.#command({ do: "silence-watches" });
+  }
   async writeToWatches(text: string): Promise<void> {
     await this.#command({ do: "write-to-watches", text });
   }

@@ -26,8 +26,6 @@ export interface Behaviour {
   readonly watchBody?: string;
   /** Take connections and requests, and never answer. */
   readonly mute?: boolean;
-  /** Open watches stay open and bring nothing: a half-open connection as the client sees it. */
-  readonly silentWatches?: boolean;
   readonly delayMs?: number;
   /** How a watch from before the compaction is told: HTTP 410, or an ERROR event in the stream. */
   readonly goneAs?: "status" | "event";
@@ -56,6 +54,8 @@ export type Command =
   /** History up to now is no longer served. */
   | { readonly do: "compact" }
   | { readonly do: "cut-watches" }
+  /** The watches that are open now stay open and bring nothing more: half-open connections as the client sees them. */
+  | { readonly do: "silence-watches" }
   | { readonly do: "write-to-watches"; readonly text: string }
   | { readonly do: "down" }
   | { readonly do: "up" }
@@ -86,6 +86,7 @@ interface Change {
 interface Watch {
   readonly response: ServerResponse;
   readonly matches: (object: Stored) => boolean;
+  silent: boolean;
 }
 
 const stored = new Map<string, Stored>();
@@ -155,13 +156,13 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     response.flushHeaders();
     if (isGone) return void response.end(line("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" }));
     if (behaviour.endWatches) return void response.end();
-    const open: Watch = { response, matches };
+    const open: Watch = { response, matches, silent: false };
     for (const change of history) if (change.version > from && matches(change.object)) send(open, line(change.type, change.object));
     watches.add(open);
     const bookmarks = setInterval(() => {
       send(open, line("BOOKMARK", { kind: "EndpointSlice", apiVersion: "discovery.k8s.io/v1", metadata: { resourceVersion: String(version), creationTimestamp: null }, endpoints: null, addressType: "" }));
     }, behaviour.bookmarkEveryMs ?? 60_000);
-    const end = setTimeout(() => response.end(), Number(query["timeoutSeconds"]) * 1_000);
+    const end = setTimeout(() => open.silent || response.end(), Number(query["timeoutSeconds"]) * 1_000);
     response.on("error", () => {}).on("close", () => {
       watches.delete(open);
       clearInterval(bookmarks);
@@ -172,8 +173,8 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 
 const line = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`;
 
-function send({ response }: Watch, text: string): void {
-  if (!behaviour.silentWatches) response.write(text);
+function send({ response, silent }: Watch, text: string): void {
+  if (!silent) response.write(text);
 }
 
 function change(type: Change["type"], object: Stored): void {
@@ -214,6 +215,9 @@ async function obey(command: Command): Promise<void> {
       return;
     case "cut-watches":
       for (const { response } of watches) response.socket?.destroy();
+      return;
+    case "silence-watches":
+      for (const watch of watches) watch.silent = true;
       return;
     case "write-to-watches":
       for (const { response } of watches) response.write(command.text);
