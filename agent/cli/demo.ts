@@ -118,7 +118,7 @@ function progressLines(): Progress {
 
 async function sweep(progress: Progress, isAll: boolean): Promise<void> {
   const { removed, running } = await removeLeftovers();
-  for (const { id } of removed) progress(`removed lab inode-${id}, left behind by a process that was killed`);
+  for (const id of removed) progress(`removed lab inode-${id}, left behind by a process that was killed`);
   for (const { id, owner } of running) progress(`lab inode-${id} is running (process ${owner.pid}) and stays as it is`);
   if (isAll && removed.length === 0) progress("nothing was left behind");
 }
@@ -181,7 +181,7 @@ function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly Nod
     `  Page      ${urls[0]!.page}`,
     ...urls.map(({ name, metrics }, i) => `  ${i === 0 ? "Metrics" : "       "}   ${metrics}  (${name})`),
     `  Matrix    internode matrix --url ${urls[0]!.page}`,
-    ...(canBreak ? ["", "  Break something, in another terminal:", ...EXAMPLES.map((fault) => `    internode fault "${fault}"`), "    internode fault clear"] : []),
+    ...(canBreak ? ["", "  Break something, in another terminal:", ...examples(lab.nodes.map((node) => node.name)).map((fault) => `    internode fault "${fault}"`), "    internode fault clear"] : []),
     "",
     "  Ctrl-C stops it and removes everything.",
     "",
@@ -189,7 +189,10 @@ function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly Nod
   return lines.join("\n");
 }
 
-const EXAMPLES = ["loss node-2->node-4 20%", "delay node-1<->node-5 20ms on pod", "kill node-6"] as const;
+function examples(nodes: readonly string[]): string[] {
+  const [first, second, , fourth = first] = nodes;
+  return [`loss ${second}->${fourth} 20%`, `delay ${first}<->${nodes.at(-1)} 20ms on pod`, `kill ${nodes.at(-1)}`];
+}
 
 function agentEndMessage({ node, how, lastWords, logFile }: AgentEnd): string {
   return [`internode demo: the agent of ${node} ended by itself (${how}). The end of ${logFile}:`, ...lastWords.map((line) => `  ${line}`)].join("\n");

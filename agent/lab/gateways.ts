@@ -76,11 +76,11 @@ export async function untilAnswering(lab: Reachable, node: string, { deadlineMs,
 
 function answers(target: NetConnectOpts): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const ask = request({ path: "/healthz", host: "127.0.0.1", createConnection: () => connect(target), timeout: 2_000 }, (response) => {
+  const ask = request({ path: "/healthz", host: "127.0.0.1", createConnection: () => connect(target), signal: AbortSignal.timeout(2_000) }, (response) => {
     response.resume();
     resolve(true);
   });
-  ask.on("timeout", () => ask.destroy()).on("error", () => resolve(false)).on("close", () => resolve(false));
+  ask.on("error", () => resolve(false)).on("close", () => resolve(false));
   ask.end();
   return promise;
 }

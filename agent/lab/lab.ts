@@ -8,6 +8,7 @@ import { LabFaults, type FaultStatus } from "./faults/faults.ts";
 import { inNamespace, LabError, missingTools, missingToolsMessage, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
 import { planLab, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
+import { formatStamp, stampOf } from "./process-stamp.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 
 export type { AgentEnd, AgentSettings, FaultStatus, LabNode };
@@ -163,7 +164,7 @@ class NamespaceLab implements Lab {
     const { ports } = configSchema.shape;
     const probePort = ports.parse(settings.ports).probe;
     onProgress(`laying ${this.nodes.length} nodes in namespaces ${this.#plan.fabric.replace("fabric", "*")}`);
-    await layNetwork(this.#plan, { hostPort: hostPorts ? probePort : undefined });
+    await layNetwork(this.#plan, { owner: formatStamp(await stampOf(process.pid)), hostPort: hostPorts ? probePort : undefined });
     await writeAgentFiles(this.directory, this.nodes, () => ({
       discovery: { kind: "static", file: meshFileOf(this.directory) },
       // There is no DNS server in a lab.

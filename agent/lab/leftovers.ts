@@ -1,11 +1,13 @@
 // What labs left behind whose process was killed before it could clean up.
 import { removeCpuQuotas } from "./cpu-quota.ts";
 import { whyNoNamespaces } from "./lab.ts";
-import { removeNamespaces } from "./namespaces.ts";
+import { labsInNamespaces, ownerOf, removeNamespaces } from "./namespaces.ts";
+import { isRunning, parseStamp } from "./process-stamp.ts";
 import { findLabs, removeRunDirectory, type FoundLab } from "./run-directory.ts";
 
 export interface Leftovers {
-  readonly removed: readonly FoundLab[];
+  /** Ids of the labs that are gone now. */
+  readonly removed: readonly string[];
   /** Not ours to touch. */
   readonly running: readonly FoundLab[];
 }
@@ -13,13 +15,30 @@ export interface Leftovers {
 /** Remove every lab of this user whose owner is gone. */
 export async function removeLeftovers(): Promise<Leftovers> {
   const labs = await findLabs();
-  const removed = labs.filter((lab) => !lab.running);
-  for (const lab of removed) {
-    if ((await whyNoNamespaces()) === undefined) {
-      await removeNamespaces(lab.id);
-      await removeCpuQuotas(lab.id);
-    }
+  const hasNamespaces = (await whyNoNamespaces()) === undefined;
+  const dead = labs.filter((lab) => !lab.running);
+  for (const lab of dead) {
+    if (hasNamespaces) await removeTraces(lab.id);
     await removeRunDirectory(lab.directory);
   }
-  return { removed, running: labs.filter((lab) => lab.running) };
+  const orphans = hasNamespaces ? await orphanedNamespaces(labs) : [];
+  for (const id of orphans) await removeTraces(id);
+  return { removed: [...dead.map((lab) => lab.id), ...orphans], running: labs.filter((lab) => lab.running) };
+}
+
+async function removeTraces(id: string): Promise<void> {
+  await removeNamespaces(id);
+  await removeCpuQuotas(id);
+}
+
+/** Labs whose files somebody has removed, or that keep them elsewhere: only their switch tells whether they run. */
+async function orphanedNamespaces(known: readonly FoundLab[]): Promise<string[]> {
+  const orphans: string[] = [];
+  for (const id of await labsInNamespaces()) {
+    if (known.some((lab) => lab.id === id)) continue;
+    const owner = parseStamp((await ownerOf(id)) ?? "");
+    // Without an owner's name it may be a lab that is just being laid.
+    if (owner && !(await isRunning(owner))) orphans.push(id);
+  }
+  return orphans;
 }

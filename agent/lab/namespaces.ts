@@ -7,7 +7,7 @@ export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promis
   const namespaces = [plan.fabric, ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace])];
   await run("ip", ["-batch", "-"], { input: namespaces.map((name) => `netns add ${name}\n`).join("") });
   // Sysctls of all first: a link takes its defaults from the namespace it is born into. Then outside in.
-  const fabric = fabricScript(plan);
+  const fabric = fabricScript(plan, options);
   const nodes = plan.nodes.map((node) => nodeScript(plan, node, options));
   const pods = plan.nodes.map((node) => podScript(plan, node));
   await Promise.all([fabric, ...nodes, ...pods].map(setSysctls));
@@ -25,6 +25,19 @@ async function lay({ namespace, ip, bridge, nft }: NamespaceScript): Promise<voi
   await run("ip", ["-n", namespace, "-batch", "-"], { input: `${ip.join("\n")}\n` });
   if (bridge.length > 0) await run("bridge", ["-n", namespace, "-batch", "-"], { input: `${bridge.join("\n")}\n` });
   if (nft !== "") await inNamespace(namespace, "nft", ["-f", "-"], { input: nft });
+}
+
+/** Who runs a lab by what is written on its switch; undefined where there is no such thing. */
+export async function ownerOf(id: string): Promise<string | undefined> {
+  const out = await run("ip", ["-n", `${LAB_PREFIX}${id}-fabric`, "-j", "link", "show", "dev", "switch"]).catch(() => "[]");
+  const [link] = JSON.parse(out) as { readonly ifalias?: string }[];
+  return link?.ifalias;
+}
+
+/** Ids of all labs that have a namespace. */
+export async function labsInNamespaces(): Promise<string[]> {
+  const ids = (await listNamespaces()).map((name) => /^inode-([0-9a-f]{6})-/.exec(name)?.[1]).filter((id) => id !== undefined);
+  return [...new Set(ids)];
 }
 
 /**

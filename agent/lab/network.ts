@@ -17,18 +17,20 @@ export interface NamespaceScript {
 }
 
 export interface NetworkOptions {
+  /** Who runs the lab, as one word: written on the switch, so that its end shows even when its files are gone. */
+  readonly owner: string;
   /** Node addresses answer on this port with the pod behind it, as a CNI's portmap does for a hostPort. */
   readonly hostPort: number | undefined;
 }
 
 /** The cables: a veth pair a node, its far end in the node's namespace as `eth0`, and the switch they meet in. */
-export function fabricScript(plan: LabPlan): NamespaceScript {
+export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "owner">): NamespaceScript {
   return {
     namespace: plan.fabric,
     sysctls: { "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1" },
     ip: [
       "link add switch type bridge mcast_snooping 0 stp_state 0",
-      "link set switch up",
+      `link set switch alias ${owner} up`,
       ...plan.nodes.flatMap((node) => [
         `link add ${node.port} mtu ${UNDERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${UNDERLAY_MTU} gso_max_segs 1 address ${underlayMac(node.number)} netns ${node.nodeNamespace}`,
         `link set ${node.port} master switch up`,
@@ -40,7 +42,7 @@ export function fabricScript(plan: LabPlan): NamespaceScript {
 }
 
 /** A machine: its underlay address, its bridge, its end of every tunnel; the pod's cable goes out of its `cni0`. */
-export function nodeScript(plan: LabPlan, node: LabNode, { hostPort }: NetworkOptions): NamespaceScript {
+export function nodeScript(plan: LabPlan, node: LabNode, { hostPort }: Pick<NetworkOptions, "hostPort">): NamespaceScript {
   const { number } = node;
   const others = plan.nodes.filter((other) => other !== node);
   const [address4, address6] = node.nodeAddresses;

@@ -6,17 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LabError } from "./machine.ts";
 import { LAB_ID, LAB_PREFIX } from "./plan.ts";
+import { isRunning, stampOf, type ProcessStamp } from "./process-stamp.ts";
 
 /** `namespaces`: as root, the whole lab. `loopback`: agents on 127.0.0.x, nothing but processes. */
 export type LabKind = "namespaces" | "loopback";
-
-/** A process that cannot be mistaken for a later one with its number. */
-export interface ProcessStamp {
-  readonly pid: number;
-  /** Start time in clock ticks since boot (proc(5) stat field 22), and which boot; both "" where there is no /proc. */
-  readonly started: string;
-  readonly boot: string;
-}
 
 /** `lab.json`. */
 interface LabRecord {
@@ -87,25 +80,4 @@ function parseRecord(id: string, text: string): LabRecord | undefined {
 /** A directory whose owner ended before it could write who it is. */
 function unreadable(id: string, created: Date): LabRecord {
   return { schemaVersion: 1, id, kind: "namespaces", owner: { pid: 0, started: "", boot: "" }, createdAt: created.toISOString() };
-}
-
-async function stampOf(pid: number): Promise<ProcessStamp> {
-  const [stat, boot] = await Promise.all([
-    readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""),
-    readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
-  ]);
-  // The command, field 2, is in parentheses and may hold spaces; 22 is the 20th after it.
-  const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  return { pid, started, boot: boot.trim() };
-}
-
-async function isRunning(owner: ProcessStamp): Promise<boolean> {
-  if (owner.pid <= 0) return false;
-  try {
-    process.kill(owner.pid, 0);
-  } catch {
-    return false;
-  }
-  const now = await stampOf(owner.pid);
-  return now.started === owner.started && now.boot === owner.boot;
 }

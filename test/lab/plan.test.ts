@@ -49,7 +49,7 @@ test("every node knows a route, a permanent neighbour and a forwarding entry for
 
 test("without IPv6 no script mentions an IPv6 address to add, and the family is switched off", () => {
   const plan = planLab("00beef", SIX);
-  const scripts = [fabricScript(plan), ...plan.nodes.flatMap((node) => [nodeScript(plan, node, { hostPort: undefined }), podScript(plan, node)])];
+  const scripts = [fabricScript(plan, { owner: "1:2:3" }), ...plan.nodes.flatMap((node) => [nodeScript(plan, node, { hostPort: undefined }), podScript(plan, node)])];
   expect(scripts.flatMap((script) => script.ip).filter((line) => line.includes("fd00"))).toEqual([]);
   expect(scripts.every((script) => script.sysctls["net/ipv6/conf/all/disable_ipv6"] === "1")).toBe(true);
 });
