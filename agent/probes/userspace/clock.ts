@@ -6,8 +6,8 @@ const NS_PER_MS = 1e6;
 
 export interface ClockReadings {
   /** Whole milliseconds of the wall clock, cut off. */
-  wallMs(): number;
-  monotonicMs(): number;
+  readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
 }
 
 export function userspaceClock({ wallMs, monotonicMs }: ClockReadings = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }): Clock {
