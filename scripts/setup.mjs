@@ -24,6 +24,7 @@ const TOOLS = {
     fping: "fping",
     conntrack: "conntrack",
     openssl: "openssl",
+    dnsmasq: "dnsmasq-base",
     prometheus: "prometheus",
     promtool: "prometheus",
     alertmanager: "prometheus-alertmanager",
