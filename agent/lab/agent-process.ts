@@ -5,7 +5,7 @@ import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { DOORS_VARIABLE, type Doors } from "./door.ts";
-import { toolEnvironment } from "./machine.ts";
+import { LabError, toolEnvironment } from "./machine.ts";
 
 export interface AgentProcessOptions {
   readonly node: string;
@@ -58,7 +58,9 @@ export class AgentProcess implements AsyncDisposable {
         env: { ...toolEnvironment, [DOORS_VARIABLE]: JSON.stringify(doors) },
         stdio: ["ignore", log, log],
       });
-      await once(child, "spawn");
+      await once(child, "spawn").catch((err: Error) => {
+        throw new LabError(`could not start the agent of ${this.#options.node}: ${err.message}`);
+      });
       this.#child = child;
       child.once("exit", (code, signal) => void this.#ended(child, signal ?? `code ${code}`));
     } finally {
