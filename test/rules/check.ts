@@ -22,20 +22,38 @@ export interface Check extends Omit<Scenario, "histories"> {
   readonly cluster?: string;
   readonly scrapeS?: number;
   readonly lengthS?: number;
+  /** `heavy` waits for the long run; `heart` runs on a current Prometheus in every run. */
+  readonly weight?: "heavy" | "heart";
   /** More clusters in the same Prometheus. */
   readonly others?: readonly Partial<History>[];
 }
 
-export function scenario(sentence: string, check: Check): void {
-  const asScenario = toScenario(check);
-  const note = CURRENT_PROMTOOL === undefined ? "not built, run 'node scripts/tools/build.ts prometheus'" : "current";
+export type Declare = (sentence: string, check: Check) => void;
+
+/** For every run of the tests: what is quick, on the oldest Prometheus, and the heart of it on a current one. */
+export const quick: Declare = (sentence, check) => {
+  if (check.weight !== "heavy") onOldest(sentence, check);
+  if (check.weight === "heart") onCurrent(sentence, check);
+};
+
+/** For the long run: everything on both. */
+export const thorough: Declare = (sentence, check) => {
+  onOldest(sentence, check);
+  onCurrent(sentence, check);
+};
+
+const onOldest: Declare = (sentence, check) => {
   test(`${sentence} [Prometheus 2.42]`, async () => {
-    expect(await disagreement(PROMTOOL, asScenario)).toBeUndefined();
+    expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
   });
+};
+
+const onCurrent: Declare = (sentence, check) => {
+  const note = CURRENT_PROMTOOL === undefined ? "not built, run 'node scripts/tools/build.ts prometheus'" : "current";
   test.skipIf(CURRENT_PROMTOOL === undefined)(`${sentence} [Prometheus 3: ${note}]`, async () => {
-    expect(await disagreement(CURRENT_PROMTOOL!, asScenario)).toBeUndefined();
+    expect(await disagreement(CURRENT_PROMTOOL!, toScenario(check))).toBeUndefined();
   });
-}
+};
 
 function toScenario({ mesh = SIX_NODES, incidents = [], kubeState, withRtt, cluster, scrapeS = 15, lengthS, others = [], ...rest }: Check): Scenario {
   const last = Math.max(...Object.keys(rest.firing).map(Number), ...(rest.samples ?? []).map(({ atS }) => atS));

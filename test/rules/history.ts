@@ -26,8 +26,8 @@ interface Counter {
   readonly source?: string;
   /** The other end of a pair: when it is no member the series is not there. */
   readonly destination?: string;
-  /** What one second adds, or the value there when it is a gauge. */
-  readonly at: (second: number) => number;
+  /** What one second adds, or the value there when it is a gauge; undefined: the gauge is not exported. */
+  readonly at: (second: number) => number | undefined;
   readonly gauge?: boolean;
 }
 
@@ -52,6 +52,12 @@ function pairSeries(history: History): readonly Counter[] {
       { series: name("internode_probe_failures_total", labels), ...ends, at: (second) => rate * lost(second) },
       { series: name("internode_rtt_seconds_count", labels), ...ends, at: (second) => rate * (1 - lost(second)) * (1 - refused(second)) },
     ];
+    counters.push({
+      series: name("internode_rtt_max_seconds", labels),
+      ...ends,
+      at: (second) => (lastMinute(second).some((each) => lost(each) < 1 && refused(each) < 1) ? 1 / 512 : undefined),
+      gauge: true,
+    });
     if (slot.protocol === "tcp") {
       counters.push({ series: name("internode_tcp_syn_retransmits_total", labels), ...ends, at: (second) => rate * retransmits(second) });
     }
@@ -97,7 +103,7 @@ function agentSeries(history: History): readonly Counter[] {
 function meshSize(history: History, { source, labels }: { readonly source: string; readonly labels: Labels }): Counter {
   const nodes = nodesOf(history.mesh);
   const tuned = tunable(history, { metric: "internode_mesh_size", labels, source, value: 0, gauge: true });
-  return { ...tuned, at: (second) => tuned.at(second) || nodes.filter((node) => isMember(history, node.name, second)).length };
+  return { ...tuned, at: (second) => (tuned.at(second) ?? 0) || nodes.filter((node) => isMember(history, node.name, second)).length };
 }
 
 function clusterSeries(history: History): readonly Counter[] {
@@ -140,6 +146,10 @@ function tunable(history: History, { metric, labels, value, gauge, ...ends }: Tu
   return { series: name(metric, labels), ...ends, at, gauge };
 }
 
+function lastMinute(second: number): readonly number[] {
+  return Array.from({ length: Math.min(60, second + 1) }, (_, ago) => second - ago);
+}
+
 /** What happens to one slot's probes at a given second, as shares. */
 function fate(history: History, slot: Slot) {
   const mine = history.incidents.filter((incident) => "where" in incident && incident.where(slot));
@@ -161,13 +171,14 @@ function samples(history: History, counter: Counter): readonly Sample[] {
   let present = false;
   for (let second = 0; second <= history.lengthS; second++) {
     if (isRestarted(history, counter.source, second) || !isExported(history, counter, second)) value = 0;
-    else if (!counter.gauge && second > 0) value += counter.at(second);
+    else if (!counter.gauge && second > 0) value += counter.at(second) ?? 0;
     if (second % history.scrapeS !== 0) continue;
     const scraped = isExported(history, counter, second) && !isUnscrapeable(history, counter.source, second);
+    const sample = counter.gauge ? counter.at(second) : Math.round(value * GRAIN) / GRAIN;
     if (isPrometheusDown(history, second)) result.push(undefined);
-    else if (scraped) result.push(counter.gauge ? counter.at(second) : Math.round(value * GRAIN) / GRAIN);
+    else if (scraped && sample !== undefined) result.push(sample);
     else result.push(present ? "stale" : undefined);
-    if (!isPrometheusDown(history, second)) present = scraped;
+    if (!isPrometheusDown(history, second)) present = scraped && sample !== undefined;
   }
   return result;
 }

@@ -1,0 +1,8 @@
+// Every scenario of the alert rules, on every promtool there is.
+import { agents } from "../rules/agents.scenarios.ts";
+import { calm } from "../rules/calm.scenarios.ts";
+import { thorough } from "../rules/check.ts";
+import { nodes } from "../rules/nodes.scenarios.ts";
+import { shapes } from "../rules/shapes.scenarios.ts";
+
+for (const scenarios of [nodes, calm, shapes, agents]) scenarios(thorough);

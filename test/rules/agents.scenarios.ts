@@ -1,0 +1,114 @@
+// What is not a lost packet: agents that are silent or impaired, DNS, path MTU, membership, nobody at all.
+import { describe } from "vitest";
+import { after, FAULT_S, type Declare } from "./check.ts";
+import { cordon, loss, touching, unscrapeable, within, type Incident, type Labels } from "./incident.ts";
+import { critical, warning } from "./promtool.ts";
+
+const NODES = ["a1", "a2", "b1", "b2", "c1", "c2"];
+const from = (node: string) => (labels: Labels) => labels["source_node"] === node;
+const everywhere = () => true;
+
+function gauge(metric: string, value: number, labels: (labels: Labels) => boolean): Incident {
+  return { kind: "gauge", metric, value, labels, ...within({ fromS: FAULT_S }) };
+}
+
+function rate(metric: string, perSecond: number, labels: (labels: Labels) => boolean): Incident {
+  return { kind: "rate", metric, perSecond, labels, ...within({ fromS: FAULT_S }) };
+}
+
+export function agents(scenario: Declare): void {
+  describe("agents", () => {
+    scenario("one that answers and reports nothing is a warning for its node", {
+      incidents: [unscrapeable("b1", { fromS: FAULT_S })],
+      firing: { ...after([60, 240]), ...after([360, 900], warning("AgentSilent", { node: "b1" })) },
+    });
+    scenario("a silent one on a cordoned node is nobody's business", {
+      weight: "heavy",
+      kubeState: true,
+      incidents: [cordon("b1", { fromS: 100 }), unscrapeable("b1", { fromS: FAULT_S })],
+      firing: after([60, 360, 900]),
+    });
+    scenario("two of six silent is one warning without a node", {
+      weight: "heavy",
+      incidents: [unscrapeable("b1", { fromS: FAULT_S }), unscrapeable("c1", { fromS: FAULT_S + 20 })],
+      firing: { ...after([240]), ...after([420, 900], warning("AgentSilent")) },
+    });
+    scenario("all of them silent is Internode itself being down", {
+      incidents: NODES.map((node) => unscrapeable(node, { fromS: FAULT_S })),
+      firing: { ...after([60, 240]), ...after([330, 900], critical("Down")) },
+    });
+    scenario("one that skips a tenth of its probes cannot keep its schedule", {
+      weight: "heavy",
+      incidents: [rate("internode_probes_skipped_total", 0.5, (labels) => from("a1")(labels) && labels["protocol"] === "icmp")],
+      firing: { ...after([240]), ...after([540, 900], warning("AgentImpaired", { node: "a1", reason: "schedule" })) },
+    });
+    scenario("one that cannot open a protocol says which node", {
+      incidents: [gauge("internode_protocol_available", 0, (labels) => from("a1")(labels) && labels["protocol"] === "icmp")],
+      firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { node: "a1", reason: "protocol" })) },
+    });
+    scenario("all that cannot open a protocol are one warning with the reason", {
+      weight: "heavy",
+      incidents: [gauge("internode_protocol_available", 0, (labels) => labels["protocol"] === "icmp")],
+      firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "protocol" })) },
+    });
+    scenario("one that has not heard of the API server for 15 minutes is impaired by discovery", {
+      weight: "heavy",
+      incidents: [rate("internode_discovery_last_sync_timestamp_seconds", 0, from("a1"))],
+      firing: { ...after([600, 900]), ...after([1230], warning("AgentImpaired", { node: "a1", reason: "discovery" })) },
+    });
+    scenario("one that knows fewer nodes than the others for ten minutes disagrees", {
+      weight: "heavy",
+      incidents: [gauge("internode_mesh_size", 4, from("a1"))],
+      firing: { ...after([300, 585]), ...after([630, 900], warning("MembershipDisagreement", { node: "a1" })) },
+    });
+    scenario("nodes that want an agent and have none are counted after 15 minutes", {
+      weight: "heavy",
+      kubeState: true,
+      incidents: [gauge("kube_daemonset_status_desired_number_scheduled", 8, everywhere)],
+      firing: { ...after([300, 885]), ...after([930], warning("NodeUnwatched")) },
+    });
+  });
+
+  describe("DNS", () => {
+    scenario("failing on one node is a warning for it", {
+      incidents: [rate("internode_dns_failures_total", 1 / 16, from("c2"))],
+      firing: { ...after([120]), ...after([300, 600], warning("DnsFailing", { node: "c2" })) },
+    });
+    scenario("failing on all nodes is one page", {
+      incidents: [rate("internode_dns_failures_total", 1 / 16, everywhere)],
+      firing: { ...after([120]), ...after([300, 600], critical("DnsFailing")) },
+    });
+    scenario("failing because the node is cut off is the node's page alone", {
+      weight: "heavy",
+      incidents: [rate("internode_dns_failures_total", 1 / 8, from("c2")), loss(touching("c2"), { fromS: FAULT_S })],
+      firing: after([300, 600], critical("NodeDegraded", { node: "c2" })),
+    });
+  });
+
+  describe("path MTU", () => {
+    const shortfall = (labels: (labels: Labels) => boolean) => gauge("internode_path_mtu_shortfall_bytes", 50, labels);
+    const ends = (...nodes: readonly string[]) => (labels: Labels) =>
+      nodes.includes(labels["source_node"]!) && nodes.includes(labels["destination_node"]!);
+
+    scenario("a black hole behind one node is a warning for it", {
+      incidents: [shortfall((labels) => labels["source_node"] === "b2")],
+      firing: { ...after([120]), ...after([300, 600], warning("PathMtuBlackHole", { node: "b2" })) },
+    });
+    scenario("a black hole everywhere is one warning", {
+      weight: "heavy",
+      incidents: [shortfall(everywhere)],
+      firing: { ...after([120]), ...after([300, 600], warning("PathMtuBlackHole")) },
+    });
+    scenario("a black hole on one link is a warning for its zones", {
+      incidents: [shortfall(ends("a1", "b1"))],
+      firing: {
+        ...after([120]),
+        ...after(
+          [300, 600],
+          warning("PathMtuBlackHole", { source_zone: "a", destination_zone: "b" }),
+          warning("PathMtuBlackHole", { source_zone: "b", destination_zone: "a" }),
+        ),
+      },
+    });
+  });
+}

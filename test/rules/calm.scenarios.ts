@@ -1,0 +1,100 @@
+// Everyday events of a cluster that must page nobody.
+import { describe } from "vitest";
+import { after, FAULT_S, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
+import { cordon, dead, loss, restart, touching, unscrapeable, within } from "./incident.ts";
+import { nodesOf } from "./mesh.ts";
+import { critical } from "./promtool.ts";
+
+const QUARTERS = [15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 270, 300, 360, 420, 480, 600];
+const rollout = nodesOf(SIX_NODES).map(({ name }, index) =>
+  restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
+);
+
+export function calm(scenario: Declare): void {
+  describe("nobody is paged by", () => {
+    scenario("an agent's restart of 60 s", {
+      weight: "heart",
+      incidents: [restart("a1", { fromS: FAULT_S, untilS: FAULT_S + 60 })],
+      firing: after(QUARTERS),
+    });
+    scenario("a rolling update of the whole DaemonSet", { incidents: rollout, firing: after(QUARTERS) });
+    scenario("a rolling update where every restart takes 60 s and two overlap", {
+      weight: "heavy",
+      mesh: THREE_ZONES,
+      incidents: nodesOf(THREE_ZONES).map(({ name }, index) =>
+        restart(name, { fromS: FAULT_S + index * 40, untilS: FAULT_S + index * 40 + 60 }),
+      ),
+      firing: after([...QUARTERS, 660, 720]),
+    });
+    scenario("a burst of 60 s that takes a whole node", {
+      weight: "heart",
+      incidents: [loss(touching("a1"), { fromS: FAULT_S, untilS: FAULT_S + 60 })],
+      firing: after(QUARTERS),
+    });
+    scenario("a burst of 60 s that takes everything", {
+      weight: "heavy",
+      incidents: [loss(() => true, { fromS: FAULT_S, untilS: FAULT_S + 60 })],
+      firing: after(QUARTERS),
+    });
+    scenario("a target that Prometheus loses for two minutes", {
+      weight: "heavy",
+      incidents: [unscrapeable("a1", { fromS: FAULT_S, untilS: FAULT_S + 120 })],
+      firing: after(QUARTERS),
+    });
+    scenario("a cordon alone", { kubeState: true, incidents: [cordon("a1", { fromS: FAULT_S })], firing: after(QUARTERS) });
+    scenario("a drained machine that is switched off and comes back", {
+      weight: "heavy",
+      kubeState: true,
+      incidents: [cordon("a1", { fromS: 200, untilS: FAULT_S + 400 }), dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 300 })],
+      firing: after(QUARTERS),
+    });
+    scenario("a new node whose routes take a minute", {
+      incidents: [
+        { kind: "member", node: "c2", ...within({ fromS: FAULT_S }) },
+        loss(touching("c2"), { fromS: FAULT_S, untilS: FAULT_S + 60 }),
+      ],
+      firing: after(QUARTERS),
+    });
+    scenario("a mesh that doubles, every new node slow to get its routes", {
+      weight: "heavy",
+      incidents: ["a2", "b2", "c2"].flatMap((node) => [
+        { kind: "member" as const, node, ...within({ fromS: FAULT_S }) },
+        loss(touching(node), { fromS: FAULT_S, untilS: FAULT_S + 60 }),
+      ]),
+      firing: after(QUARTERS),
+    });
+    scenario("a scale-down whose nodes are gone half a minute before the mesh knows", {
+      incidents: ["b2", "c2"].flatMap((node) => [
+        { kind: "member" as const, node, fromS: 0, untilS: FAULT_S + 30 },
+        dead(node, { fromS: FAULT_S }),
+      ].flat()),
+      firing: after(QUARTERS),
+    });
+    scenario("a Prometheus that is away for two minutes", {
+      incidents: [{ kind: "prometheus-down", fromS: FAULT_S, untilS: FAULT_S + 120 }],
+      firing: after(QUARTERS),
+    });
+    scenario("agents on the host network that restart: TCP and UDP are refused there, which proves the path", {
+      weight: "heavy",
+      mesh: { ...SIX_NODES, hostPort: true },
+      incidents: [
+        { kind: "refusal", where: (slot) => slot.destination === "a1" && slot.protocol !== "icmp", fromS: FAULT_S, untilS: FAULT_S + 600 },
+      ],
+      firing: after(QUARTERS),
+    });
+  });
+
+  describe("and yet", () => {
+    scenario("a node that dies in the middle of a rolling update is paged, alone", {
+      weight: "heavy",
+      mesh: THREE_ZONES,
+      incidents: [
+        ...nodesOf(THREE_ZONES)
+          .filter(({ name }) => name !== "c3")
+          .map(({ name }, index) => restart(name, { fromS: FAULT_S + index * 75 - 150, untilS: FAULT_S + index * 75 - 90 })),
+        dead("c3", { fromS: FAULT_S }),
+      ],
+      firing: { ...after([-60, 0, 60]), ...after([90, 180, 300, 420, 600], critical("NodeDegraded", { node: "c3" })) },
+    });
+  });
+}

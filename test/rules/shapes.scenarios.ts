@@ -1,0 +1,194 @@
+// Meshes that are not the textbook's: sampled, tiny, without zones, slowly scraped, filtered, several in one Prometheus.
+import { describe } from "vitest";
+import { after, FAULT_S, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
+import { dead, loss, restart, touching } from "./incident.ts";
+import { critical, warning } from "./promtool.ts";
+
+const SAMPLED = { zones: { a: 4, b: 4, c: 4 }, sampleSize: 6 };
+const NO_ZONES = { zones: { "": 6 } };
+const icmpFiltered = loss((slot) => slot.protocol === "icmp", { fromS: 0 });
+const icmpBlocked = [
+  warning("ProtocolBlocked", { network: "pod", protocol: "icmp", ip_family: "ipv4" }),
+  warning("ProtocolBlocked", { network: "node", protocol: "icmp", ip_family: "ipv4" }),
+];
+
+export function shapes(scenario: Declare): void {
+  describe("a sampled mesh", () => {
+    scenario("names one dead node", {
+      mesh: SAMPLED,
+      incidents: [dead("b3", { fromS: FAULT_S })],
+      firing: { ...after([0, 60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "b3" })) },
+    });
+    scenario("names a zone without power", {
+      weight: "heavy",
+      mesh: SAMPLED,
+      incidents: ["b1", "b2", "b3", "b4"].map((node) => dead(node, { fromS: FAULT_S })),
+      firing: { ...after([0, 60]), ...after([90, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
+    });
+    scenario("names the pod network of one node", {
+      weight: "heavy",
+      mesh: SAMPLED,
+      incidents: [loss((slot) => slot.network === "pod" && touching("c4")(slot), { fromS: FAULT_S })],
+      firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "c4" })) },
+    });
+  });
+
+  describe("a tiny mesh", () => {
+    scenario("of three names the dead one", {
+      mesh: { zones: { a: 1, b: 1, c: 1 } },
+      incidents: [dead("c1", { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "c1" })) },
+    });
+    scenario("of three names the node whose pod network is broken", {
+      weight: "heavy",
+      mesh: { zones: { "": 3 } },
+      incidents: [loss((slot) => slot.network === "pod" && touching("n2")(slot), { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([240, 600], critical("PodNetworkDegraded", { node: "n2" })) },
+    });
+    scenario("of three with one bad link of the pod network is a warning about pairs", {
+      weight: "heavy",
+      mesh: { zones: { "": 3 } },
+      incidents: [loss((slot) => slot.network === "pod" && touching("n2")(slot) && touching("n3")(slot), { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([300, 600], warning("PairsDegraded")) },
+    });
+    scenario("of two cannot tell which is dead: one page for the mesh", {
+      mesh: { zones: { "": 2 } },
+      incidents: [dead("n2", { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([90, 300, 600], critical("MeshDegraded")) },
+    });
+    scenario("of two is calm when healthy and when an agent restarts", {
+      weight: "heavy",
+      mesh: { zones: { "": 2 } },
+      incidents: [restart("n2", { fromS: FAULT_S, untilS: FAULT_S + 60 })],
+      firing: after([0, 60, 90, 120, 180, 240, 300]),
+    });
+    scenario("of two zones with two nodes each blames the zone without power", {
+      mesh: { zones: { a: 2, b: 2 } },
+      incidents: ["b1", "b2"].map((node) => dead(node, { fromS: FAULT_S })),
+      firing: { ...after([60]), ...after([90, 150, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
+    });
+    scenario("of two zones that lose each other blames the pair of zones, whatever their sizes", {
+      mesh: { zones: { a: 4, b: 2 } },
+      incidents: [loss((slot) => slot.sourceZone !== slot.destinationZone, { fromS: FAULT_S })],
+      firing: {
+        ...after([60]),
+        ...after(
+          [240, 600],
+          critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }),
+          critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" }),
+        ),
+      },
+    });
+  });
+
+  describe("without zone labels", () => {
+    scenario("one dead node is named", {
+      mesh: NO_ZONES,
+      incidents: [dead("n5", { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "n5" })) },
+    });
+    scenario("one link is one warning", {
+      weight: "heavy",
+      mesh: NO_ZONES,
+      incidents: [loss((slot) => touching("n1")(slot) && touching("n2")(slot), { fromS: FAULT_S })],
+      firing: { ...after([90, 210]), ...after([300, 600], warning("PairsDegraded")) },
+    });
+    scenario("half of the nodes dead is one page for the mesh", {
+      weight: "heavy",
+      mesh: NO_ZONES,
+      incidents: ["n1", "n2", "n3"].map((node) => dead(node, { fromS: FAULT_S })),
+      firing: { ...after([60]), ...after([90, 300, 600], critical("MeshDegraded")) },
+    });
+  });
+
+  describe("scraped every 30 s", () => {
+    const slow = { scrapeS: 30 };
+    scenario("a healthy mesh is calm", { weight: "heavy", ...slow, firing: after([-270, 0, 300, 600]) });
+    scenario("a dead node is still named, a little later", {
+      ...slow,
+      incidents: [dead("a1", { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([120, 300, 600], critical("NodeDegraded", { node: "a1" })) },
+    });
+    scenario("a restart and a burst of a minute page nobody", {
+      weight: "heavy",
+      ...slow,
+      incidents: [
+        restart("a1", { fromS: FAULT_S, untilS: FAULT_S + 60 }),
+        loss(touching("b1"), { fromS: FAULT_S + 300, untilS: FAULT_S + 360 }),
+      ],
+      firing: after([60, 90, 120, 180, 240, 345, 360, 375, 390, 405, 420, 450, 480, 540, 600]),
+    });
+    scenario("a filtered protocol is told from a broken mesh", {
+      weight: "heavy",
+      ...slow,
+      incidents: [loss((slot) => slot.protocol === "icmp", { fromS: FAULT_S })],
+      firing: { ...after([60, 120, 180]), ...after([330, 600], ...icmpBlocked) },
+    });
+  });
+
+  describe("where ICMP is filtered everywhere", () => {
+    scenario("nothing but the filter fires", { weight: "heavy", incidents: [icmpFiltered], firing: after([0, 300, 600], ...icmpBlocked) });
+    scenario("a dead node is named by the other protocols", {
+      incidents: [icmpFiltered, dead("a1", { fromS: FAULT_S })],
+      firing: {
+        ...after([60], ...icmpBlocked),
+        ...after([240, 600], ...icmpBlocked, critical("NodeDegraded", { node: "a1" })),
+      },
+    });
+    scenario("an agent's restart pages nobody", {
+      incidents: [icmpFiltered, restart("a1", { fromS: FAULT_S, untilS: FAULT_S + 60 })],
+      firing: after([60, 90, 120, 150, 180, 240, 300], ...icmpBlocked),
+    });
+  });
+
+  describe("several clusters in one Prometheus", () => {
+    scenario("are judged one by one, and alerts say which", {
+      weight: "heavy",
+      cluster: "east",
+      incidents: [dead("a1", { fromS: FAULT_S })],
+      others: [{ cluster: "west", incidents: [loss(() => true, { fromS: FAULT_S })] }, { cluster: "north" }],
+      firing: {
+        ...after([60]),
+        ...after([90, 300], critical("NodeDegraded", { cluster: "east", node: "a1" }), critical("MeshDegraded", { cluster: "west" })),
+      },
+    });
+  });
+
+  describe("both address families", () => {
+    scenario("IPv6 lost on one node's pods is seen while IPv4 is fine", {
+      weight: "heavy",
+      mesh: { ...SIX_NODES, families: ["ipv4", "ipv6"] },
+      incidents: [loss((slot) => slot.ipFamily === "ipv6" && slot.network === "pod" && touching("a1")(slot), { fromS: FAULT_S })],
+      firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "a1" })) },
+    });
+  });
+
+  describe("thresholds that the chart replaced", () => {
+    const fivePercent = { incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.05 })] };
+    scenario("a loss threshold of 10 % ignores 5 %", { weight: "heavy", ...fivePercent, thresholds: { loss_ratio: 0.1 }, firing: after([300, 600]) });
+    scenario("a loss threshold of 1 % names 2 %", {
+      weight: "heavy",
+      incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.02 })],
+      thresholds: { loss_ratio: 0.01 },
+      firing: after([600], critical("NodeDegraded", { node: "a1" })),
+    });
+    scenario("a cluster share of half lets two of six nodes be named", {
+      incidents: ["a1", "b1"].map((node) => dead(node, { fromS: FAULT_S })),
+      thresholds: { cluster_share: 0.5 },
+      firing: after([90, 600], critical("NodeDegraded", { node: "a1" }), critical("NodeDegraded", { node: "b1" })),
+    });
+    scenario("a node share of 30 % names a node that lost a third of its peers", {
+      weight: "heavy",
+      mesh: THREE_ZONES,
+      incidents: [loss((slot) => touching("a1")(slot) && touching("b1", "b2", "b3")(slot), { fromS: FAULT_S })],
+      thresholds: { node_share: 0.3 },
+      firing: after([240, 600], critical("NodeDegraded", { node: "a1" })),
+    });
+    scenario("a DNS threshold of 60 % ignores half of the lookups", {
+      weight: "heavy",
+      incidents: [{ kind: "rate", metric: "internode_dns_failures_total", labels: () => true, perSecond: 1 / 16, fromS: FAULT_S, untilS: Infinity }],
+      thresholds: { dns_failure_ratio: 0.6 },
+      firing: after([300, 600]),
+    });
+  });
+}
