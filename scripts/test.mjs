@@ -16,7 +16,9 @@ const started = Date.now();
 process.on("exit", () => rmSync(results, { recursive: true, force: true }));
 if (projects.includes("unit")) {
   step("types", "tsc");
+  // What runs in a browser is checked with a browser's types.
   step("types of the page", "tsc", "-p", "agent/http/page/client");
+  step("types of the page's tests", "tsc", "-p", "test/integration/page");
   step("lint", "oxlint", "--type-aware");
 }
 for (const project of projects) {

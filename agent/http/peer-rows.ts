@@ -49,8 +49,9 @@ export class PeerRows implements AsyncDisposable {
     const target = new URL("/api/v1/pairs", url);
     if (detail === "seconds") target.searchParams.set("detail", detail);
     if (destination !== undefined) target.searchParams.set("destination", destination);
-    // One signal for connecting, waiting and reading: a body that trickles does not outlive it.
-    const signal = AbortSignal.timeout(this.#options.deadlineMs);
+    // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
+    using deadline = new AwakeDeadline(this.#options.deadlineMs);
+    const { signal } = deadline;
     const { statusCode, body } = await request(target, { dispatcher: this.#dispatcher, signal, headers: { accept: "application/json" } });
     const parts: Buffer[] = [];
     let bytes = 0;
@@ -81,5 +82,32 @@ export class PeerRows implements AsyncDisposable {
       default:
         return `asking ${host} failed: ${excerpt(message ?? String(err), 160)}`;
     }
+  }
+}
+
+const DEADLINE_STEPS = 10;
+
+/**
+ * Counts only time in which this process could have read an answer: after a stall of the event loop the answer that
+ * has been waiting in the socket is read before the deadline takes its next step. A stall here is no silence there.
+ */
+class AwakeDeadline implements Disposable {
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(deadlineMs: number) {
+    let steps = 0;
+    this.#timer = setInterval(() => {
+      steps += 1;
+      if (steps >= DEADLINE_STEPS) this.#abort.abort(new DOMException("deadline", "TimeoutError"));
+    }, deadlineMs / DEADLINE_STEPS);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 }

@@ -1,11 +1,11 @@
 // The frozen /api/v1/mesh document: what the command line, the page and diagnosis are written from.
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseSnapshot, rowSchema } from "../../agent/http/schema.ts";
+import { rowSchema } from "../../agent/http/schema.ts";
 import { inDisplayOrder } from "../../agent/model/order.ts";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
+import { goldenSnapshot } from "./golden.ts";
 
-const golden = parseSnapshot(JSON.parse(readFileSync(new URL("golden/mesh.json", import.meta.url), "utf8")));
+const golden = goldenSnapshot();
 const windowOf = (from: string, to: string, protocol: string, network = "pod") =>
   golden.rows.find((r) => r.source.name === from)!.pairs.find((p) => p.destination.name === to && p.protocol === protocol && p.network === network)!.window;
 

@@ -19,6 +19,15 @@ export interface SampleAgents extends AsyncDisposable {
 export async function startSampleAgents(mesh: SampleMesh, options: { readonly port?: number } = {}): Promise<SampleAgents> {
   const nodes = sampleNodes(mesh);
   const state = { mesh };
+  // Making up a row of a large mesh costs more than everything that is looked at here.
+  const made = new Map<string, Row>();
+  const rowOf = (source: Node, detail: "window" | "seconds", destination?: string): Row => {
+    const key = `${source.name} ${detail}`;
+    const row = made.get(key) ?? makeRow(state.mesh, source, detail);
+    made.set(key, row);
+    const now = { ...row, at: new Date().toISOString() };
+    return destination === undefined ? now : onlyOf(now, { name: destination });
+  };
   // Nodes beyond 254 need more than the last octet.
   const addressOf = (i: number) => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`;
   const byAddress = new Map(nodes.map((node, i) => [addressOf(i), node]));
@@ -27,7 +36,7 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
     const query = new URL(req.url ?? "/", "http://agent").searchParams;
     // A dead node does not even refuse.
     if (node.name in (state.mesh.dead ?? {})) return;
-    res.end(JSON.stringify(rowOf(state.mesh, node, { seconds: query.get("detail") === "seconds", destination: query.get("destination") ?? undefined })));
+    res.end(JSON.stringify(rowOf(node, query.get("detail") === "seconds" ? "seconds" : "window", query.get("destination") ?? undefined)));
   });
   await new Promise<void>((resolve) => others.listen(0, "0.0.0.0", resolve));
   const { port } = others.address() as AddressInfo;
@@ -39,7 +48,7 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
     identity: () => ({ schemaVersion: 1, node: self, version: "0.1.0", incarnation: "ab", startedAt: new Date().toISOString(), podAddresses: {}, nodeAddresses: {}, relayed: [] }),
     peers: () => peers,
     peerApis: () => rest.map((node) => ({ node, url: `http://${addressOf(nodes.indexOf(node))}:${port}`, serving: !(node.name in (state.mesh.dead ?? {})) })),
-    row: ({ detail, destination }) => rowOf(state.mesh, self, { seconds: detail === "seconds", destination }),
+    row: ({ detail, destination }) => rowOf(self, detail, destination),
     readiness: () => ({ ready: true }),
   };
   const api = await startApi({ sources, port: options.port ?? 0, listen: ["127.0.0.1"], allowFrom: [], log: { error: () => {} }, eventIntervalMs: 500 });
@@ -51,6 +60,7 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
     },
     set mesh(next) {
       state.mesh = next;
+      made.clear();
     },
     async [Symbol.asyncDispose]() {
       await api[Symbol.asyncDispose]();
@@ -60,8 +70,8 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
   };
 }
 
-function rowOf(mesh: SampleMesh, source: Node, { seconds, destination }: { readonly seconds: boolean; readonly destination: string | undefined }): Row {
-  const row = { ...sampleRow(mesh, source), at: new Date().toISOString() };
-  const pairs = seconds ? row.pairs.map((p) => samplePair(mesh, { source, destination: p.destination, network: p.network, protocol: p.protocol }, { seconds: true })) : row.pairs;
-  return destination === undefined ? { ...row, pairs } : onlyOf({ ...row, pairs }, { name: destination });
+function makeRow(mesh: SampleMesh, source: Node, detail: "window" | "seconds"): Row {
+  const row = sampleRow(mesh, source);
+  if (detail === "window") return row;
+  return { ...row, pairs: row.pairs.map((p) => samplePair(mesh, { source, destination: p.destination, network: p.network, protocol: p.protocol }, { seconds: true })) };
 }

@@ -1,13 +1,7 @@
 // Paints one cell: colour, and a shape that says the same without colour.
 import { cellText, type Cell } from "./cells.ts";
+import type { Box } from "./layout.ts";
 import { delayColor, type DelayScale, delayShare, inkOn, lossStep, type Palette } from "./scale.ts";
-
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 /** From this width on the value itself is written into the cell. */
 const TEXT_WIDTH = 46;

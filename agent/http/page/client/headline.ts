@@ -23,6 +23,8 @@ const PATTERN_RATIO = 0.03;
 /** Share of a node's or zone pair's pairs that makes it their pattern. */
 const PATTERN_SHARE = 0.6;
 const LINKS_TOLD = 5;
+const NODES_TOLD = 4;
+const ROWS_TOLD = 4;
 
 export function summarize(grid: MeshGrid): Summary {
   const losses = new PairLosses(grid);
@@ -34,7 +36,7 @@ export function summarize(grid: MeshGrid): Summary {
   const unexplained = losing.filter((p) => !badNodes.includes(p.from) && !badNodes.includes(p.to));
   const zones = zonePairNotes(grid, judged, unexplained);
   const notes = [
-    ...badNodes.map((node) => nodeNote(grid, losses, node)),
+    ...nodeNotes(grid, losses, badNodes),
     ...zones.notes,
     ...linkNotes(grid, losses, zones.rest),
     ...refusalNotes(grid),
@@ -67,6 +69,12 @@ function patternNodes(grid: MeshGrid, losses: PairLosses): number[] {
 }
 
 const isPattern = (pairs: readonly PairLoss[]): boolean => pairs.filter((p) => p.ratio >= PATTERN_RATIO).length >= pairs.length * PATTERN_SHARE;
+
+function nodeNotes(grid: MeshGrid, losses: PairLosses, nodes: readonly number[]): Note[] {
+  const notes = nodes.slice(0, NODES_TOLD).map((node) => nodeNote(grid, losses, node));
+  const more = nodes.slice(NODES_TOLD).map((i) => grid.nodes[i]!.name);
+  return more.length === 0 ? notes : [...notes, { text: `So ${more.length === 1 ? "does" : "do"} ${listed(more, 8)}.` }];
+}
 
 function nodeNote(grid: MeshGrid, losses: PairLosses, node: number): Note {
   const { name } = grid.nodes[node]!;
@@ -135,10 +143,12 @@ function mtuNotes({ snapshot }: MeshGrid): Note[] {
   return notes;
 }
 
-/** Nodes with the same reason are told in one line. */
+/** Each with its reason while they are few; the labels of the matrix carry all of them. */
 function missingNotes(grid: MeshGrid, told: readonly string[]): Note[] {
   const rest = grid.snapshot.missing.filter(({ node }) => !told.includes(node.name));
-  return [...Map.groupBy(rest, ({ reason }) => reason)].map(([reason, rows]) => ({ text: `No row from ${listed(rows.map(({ node }) => node.name), 8)}: ${reason}.` }));
+  if (rest.length <= ROWS_TOLD) return rest.map(({ node, reason }) => ({ text: `No row from ${node.name}: ${reason}.` }));
+  const { node, reason } = rest[0]!;
+  return [{ text: `No row from ${listed(rest.map((row) => row.node.name), 8)}; of ${node.name}, for instance: ${reason}.` }];
 }
 
 function unavailableNotes({ snapshot }: MeshGrid): Note[] {

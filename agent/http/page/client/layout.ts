@@ -1,6 +1,12 @@
 // Where cells are: sizes from the room there is, a gap between zones. Pure.
-import type { Box } from "./cell-painter.ts";
 import type { ZoneSpan } from "./mesh-grid.ts";
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface Room {
   readonly zones: readonly ZoneSpan[];

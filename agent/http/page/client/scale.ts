@@ -29,7 +29,8 @@ export interface Palette {
   readonly lightInk: string;
 }
 
-const INKS = { darkInk: "#0c1319", lightInk: "#ffffff" } as const;
+/** Of black and white, one always stands out by 4.5:1 or more. */
+const INKS = { darkInk: "#000000", lightInk: "#ffffff" } as const;
 
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
   light: {
