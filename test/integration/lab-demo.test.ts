@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { limitCpu, removeCpuQuotas } from "../../agent/lab/cpu-quota.ts";
 import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
-import { inNamespace, listNamespaces } from "../../agent/lab/machine.ts";
+import { listNamespaces, run as runTool } from "../../agent/lab/machine.ts";
 import { getOverDoor } from "./lab-door.ts";
 
 const obstacle = await whyNoNamespaces();
@@ -183,11 +183,11 @@ describe("internode demo", () => {
 
   test.skipIf(obstacle !== undefined)("when it is killed its agents die with it, and the next start or --clean removes the rest", async () => {
     const running = await demo(["--fault", "delay node-1->node-2 5ms"]);
-    const processes = async () => (await Promise.all((await listNamespaces()).filter((name) => name.includes(running.id)).map((name) => inNamespace(name, "ip", ["netns", "pids", name]).then((out) => out.trim().split("\n").length - 1)))).reduce((sum, n) => sum + n, 0);
+    const processes = async () => (await Promise.all((await listNamespaces()).filter((name) => name.includes(running.id)).map((name) => runTool("ip", ["netns", "pids", name]).then((out) => out.split("\n").filter(Boolean).length)))).reduce((sum, n) => sum + n, 0);
     expect(await processes()).toBeGreaterThanOrEqual(3);
     running.child.kill("SIGKILL");
     await once(running.child, "exit");
-    await until("no process of it runs", async () => (await processes()) <= 0);
+    await until("no process of it runs", async () => (await processes()) === 0);
     expect((await traces(running.id, temporary)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(5);
     const clean = run(["demo", "--clean"]);
     expect(clean.stdout).toContain(`removed lab inode-${running.id}`);
