@@ -17,8 +17,8 @@ export interface MeshEventsOptions {
 
 export const MESH_EVENTS_DEFAULTS = { maxClients: 16, intervalMs: 2_000, heartbeatMs: 5_000, stallMs: 30_000 } as const;
 
-/** Gathering may take at most this share of the time: a mesh that takes 1 s to gather is shown every 4 s. */
-const GATHER_SHARE = 0.25;
+/** Gathering may take at most this share of the time: a mesh that takes 2 s to gather is shown every 4 s. */
+const GATHER_SHARE = 0.5;
 
 interface Client {
   readonly response: Response;
@@ -93,7 +93,8 @@ export class MeshEvents implements Disposable {
       this.#options.log.error({ err }, "could not take a snapshot of the mesh for its listeners; trying again");
     }
     if (this.#clients.size === 0) return;
-    this.#schedule(Math.max(this.#options.intervalMs, (performance.now() - startedMs) / GATHER_SHARE));
+    const tookMs = performance.now() - startedMs;
+    this.#schedule(Math.max(this.#options.intervalMs, tookMs / GATHER_SHARE) - tookMs);
   }
 
   /** A listener that has not taken the last snapshot gets no further one: memory is bounded at one each. */

@@ -1,6 +1,6 @@
 // What one cell of the matrix says under the chosen view, as a value and in words. Pure.
 import { lossRatio } from "../../../model/window.ts";
-import { counted, formatDelay, formatLoss, pathName } from "./format.ts";
+import { counted, formatDelay, formatLoss } from "./format.ts";
 import { type MeshGrid, pathKey, type Reading } from "./mesh-grid.ts";
 
 export const MEASURES = {
@@ -48,7 +48,7 @@ export function cellOf(grid: MeshGrid, view: View, from: number, to: number): Ce
   if (!reading) return { kind: "none", why: "this pair is not probed here" };
   if (reading.probes === 0) return { kind: "none", why: "no probe has completed in the last minute" };
   const { field } = MEASURES[view.measure];
-  if (field === undefined || reading.failures === reading.probes) return lossOf(reading, pathName(grid.paths[path]!, grid.paths));
+  if (field === undefined || reading.failures === reading.probes) return lossOf(reading, grid.pathNames[path]!);
   const ns = reading[field];
   const lossy = reading.failures + reading.retransmits > 0;
   if (!Number.isNaN(ns)) return { kind: "delay", ns, lossy };
@@ -63,10 +63,10 @@ function lossOf(reading: Reading, on: string): Extract<Cell, { kind: "loss" }> {
 function worstLoss(grid: MeshGrid, from: number, to: number): Cell {
   let worst: Extract<Cell, { kind: "loss" }> | undefined;
   let refused = false;
-  for (const [i, path] of grid.paths.entries()) {
+  for (const [i, name] of grid.pathNames.entries()) {
     const reading = grid.reading(i, from, to);
     if (!reading || reading.probes === 0) continue;
-    const loss = lossOf(reading, pathName(path, grid.paths));
+    const loss = lossOf(reading, name);
     refused ||= loss.refused;
     if (!worst || loss.ratio > worst.ratio) worst = loss;
   }

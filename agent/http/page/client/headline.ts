@@ -1,6 +1,6 @@
 // The first thing a person reads: how many pairs lose packets, and what they have in common. Says only what the
 // snapshot shows; why it is so is diagnosis' word. Pure.
-import { counted, formatLoss, listed, pathName } from "./format.ts";
+import { counted, formatLoss, listed } from "./format.ts";
 import { PairLosses, type PairLoss } from "./pair-losses.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 
@@ -60,8 +60,8 @@ function headlineOf(grid: MeshGrid, judged: number, losing: number): string {
 /** Nodes most of whose pairs lose, coming and going; none when that would be half the mesh: then it is not the nodes. */
 function patternNodes(grid: MeshGrid, losses: PairLosses): number[] {
   const found = grid.nodes.flatMap((node, i) => {
-    const to = losses.judged.filter((p) => p.to === i);
-    const from = losses.judged.filter((p) => p.from === i);
+    const to = losses.to(i);
+    const from = losses.from(i);
     const rowLoses = grid.missing.has(node.name) || (from.length > 0 && isPattern(from));
     return to.length >= 2 && isPattern(to) && rowLoses ? [i] : [];
   });
@@ -78,7 +78,7 @@ function nodeNotes(grid: MeshGrid, losses: PairLosses, nodes: readonly number[])
 
 function nodeNote(grid: MeshGrid, losses: PairLosses, node: number): Note {
   const { name } = grid.nodes[node]!;
-  const to = losses.judged.filter((p) => p.to === node);
+  const to = losses.to(node);
   const losing = to.filter((p) => p.ratio >= PATTERN_RATIO);
   const reason = grid.missing.get(name);
   const silent = to.every((p) => p.answers === 0);
@@ -123,12 +123,12 @@ function linkNotes(grid: MeshGrid, losses: PairLosses, losing: readonly PairLoss
 }
 
 function refusalNotes(grid: MeshGrid): Note[] {
-  return grid.paths.flatMap((path, p) =>
+  return grid.pathNames.flatMap((pathName, p) =>
     grid.nodes.flatMap((destination, to) => {
       const sources = grid.nodes.filter((_, from) => from !== to && (grid.reading(p, from, to)?.refusals ?? 0) > 0);
       if (sources.length === 0) return [];
       const who = sources.length === 1 ? sources[0]!.name : counted(sources.length, "node");
-      return [{ text: `${destination.name} refuses ${pathName(path, grid.paths)} from ${who}: the host answers, the port is closed. Not loss.`, pair: { source: sources[0]!.name, destination: destination.name } }];
+      return [{ text: `${destination.name} refuses ${pathName} from ${who}: the host answers, the port is closed. Not loss.`, pair: { source: sources[0]!.name, destination: destination.name } }];
     }),
   );
 }

@@ -1,6 +1,7 @@
 // A snapshot as typed arrays, cell by cell: what the matrix, the table and the headline read. Pure.
 import type { IpFamily, Network, Node, Protocol } from "../../../model/peer.ts";
 import type { Snapshot } from "../../../model/snapshot.ts";
+import { pathName } from "./format.ts";
 
 /** What can be looked at separately: a network, a protocol and a family that some pair is probed on. */
 export interface Path {
@@ -40,6 +41,8 @@ export class MeshGrid {
   readonly nodes: readonly Node[];
   readonly zones: readonly ZoneSpan[];
   readonly paths: readonly Path[];
+  /** What people call each path. */
+  readonly pathNames: readonly string[];
   /** Reason by node name. */
   readonly missing: ReadonlyMap<string, string>;
   readonly #values: Float64Array;
@@ -50,6 +53,7 @@ export class MeshGrid {
     this.zones = zoneSpans(snapshot.nodes);
     this.missing = new Map(snapshot.missing.map(({ node, reason }) => [node.name, reason]));
     this.paths = pathsOf(snapshot);
+    this.pathNames = this.paths.map((path) => pathName(path, this.paths));
     this.#values = fill(snapshot, this.paths);
   }
 

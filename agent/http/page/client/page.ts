@@ -1,9 +1,9 @@
 // The page: takes snapshots from the feed, lets a person choose what to see, and keeps the choice in the address.
 import type { Snapshot } from "../../../model/snapshot.ts";
-import { ANY_PATH, type Measure, MEASURES, type View } from "./cells.ts";
+import { ANY_PATH, type Measure, MEASURES, pathIndex, type View } from "./cells.ts";
 import { element } from "./dom.ts";
 import { startFeed } from "./feed.ts";
-import { formatAge, pathName } from "./format.ts";
+import { formatAge } from "./format.ts";
 import { type MeshState, summarize } from "./headline.ts";
 import { legend } from "./legend.ts";
 import { Matrix } from "./matrix.ts";
@@ -82,12 +82,12 @@ function drawTable(): void {
   const details = get("as-table") as HTMLDetailsElement;
   const place = details.querySelector<HTMLElement>(".scroll")!;
   if (!grid || !details.open) return place.replaceChildren();
-  const shown = grid.paths.find((path) => pathKey(path) === view.path);
-  place.replaceChildren(matrixTable(grid, matrix, `${MEASURES[view.measure].name} of the last minute, ${shown ? pathName(shown, grid.paths) : "worst of all paths"}`));
+  const shown = pathIndex(grid, view);
+  place.replaceChildren(matrixTable(grid, matrix, `${MEASURES[view.measure].name} of the last minute, ${shown === undefined ? "worst of all paths" : grid.pathNames[shown]!}`));
 }
 
 function drawChoices(grid: MeshGrid): void {
-  const paths = [...(view.measure === "loss" ? [{ value: ANY_PATH, text: "Worst of all" }] : []), ...grid.paths.map((path) => ({ value: pathKey(path), text: pathName(path, grid.paths) }))];
+  const paths = [...(view.measure === "loss" ? [{ value: ANY_PATH, text: "Worst of all" }] : []), ...grid.paths.map((path, i) => ({ value: pathKey(path), text: grid.pathNames[i]! }))];
   choices("measures", Object.entries(MEASURES).map(([value, { name }]) => ({ value, text: name })), view.measure);
   choices("paths", paths, view.path);
 }

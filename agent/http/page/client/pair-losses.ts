@@ -1,7 +1,6 @@
 // Loss of every measured pair over all its paths, and what the paths say together. Pure.
 import type { Network } from "../../../model/peer.ts";
 import { lossRatio } from "../../../model/window.ts";
-import { pathName } from "./format.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 
 export interface PairLoss {
@@ -19,11 +18,25 @@ export interface PairLoss {
 export class PairLosses {
   /** Every pair that completed a probe in the last minute. */
   readonly judged: readonly PairLoss[];
+  readonly #to: ReadonlyMap<number, readonly PairLoss[]>;
+  readonly #from: ReadonlyMap<number, readonly PairLoss[]>;
   readonly #grid: MeshGrid;
 
   constructor(grid: MeshGrid) {
     this.#grid = grid;
     this.judged = judge(grid);
+    this.#to = Map.groupBy(this.judged, (pair) => pair.to);
+    this.#from = Map.groupBy(this.judged, (pair) => pair.from);
+  }
+
+  /** The column of a node: pairs to it. */
+  to(node: number): readonly PairLoss[] {
+    return this.#to.get(node) ?? [];
+  }
+
+  /** The row of a node: pairs from it. */
+  from(node: number): readonly PairLoss[] {
+    return this.#from.get(node) ?? [];
   }
 
   /** True when the pairs are measured on this network and lose nothing there. */
@@ -58,7 +71,7 @@ export class PairLosses {
 }
 
 function judge(grid: MeshGrid): PairLoss[] {
-  const names = grid.paths.map((path) => pathName(path, grid.paths));
+  const names = grid.pathNames;
   const judged: PairLoss[] = [];
   for (let from = 0; from < grid.nodes.length; from++) {
     for (let to = 0; to < grid.nodes.length; to++) {

@@ -137,9 +137,14 @@ function besides({ protocol, window }: PairWindow): string {
   const unknown = failures - lostForward - lostReverse;
   const parts = [
     refusals > 0 ? `${refusals} refused: the host answers, the port is closed` : "",
-    protocol === "udp" && failures > 0 ? `lost ${lostForward} on the way there, ${lostReverse} on the way back${unknown > 0 ? `, ${unknown} unknown` : ""}` : "",
+    protocol === "udp" && failures > 0 ? udpDirections({ lostForward, lostReverse, unknown }) : "",
     retransmits > 0 ? `${counted(retransmits, "SYN")} sent again` : "",
     ...Object.entries(reasons).filter(([reason, n]) => reason !== "timeout" && n > 0).map(([reason, n]) => `${n} ${reason}`),
   ];
   return parts.filter((part) => part !== "").join("; ") || "–";
+}
+
+function udpDirections({ lostForward, lostReverse, unknown }: { readonly lostForward: number; readonly lostReverse: number; readonly unknown: number }): string {
+  if (lostForward + lostReverse === 0) return "which way they died is not known";
+  return `lost ${lostForward} on the way there, ${lostReverse} on the way back${unknown > 0 ? `, ${unknown} not known` : ""}`;
 }

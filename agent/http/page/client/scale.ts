@@ -59,12 +59,15 @@ export interface DelayScale {
   readonly highNs: number;
 }
 
+/** What is usual stays below the top of the scale by this factor or more: what is not has room to stand out. */
+const HEADROOM = 2;
+
 /** Covers all but the outermost hundredth of the values: one outlier does not flatten the rest. */
 export function delayScale(values: readonly number[]): DelayScale | undefined {
   if (values.length === 0) return undefined;
   const sorted = Float64Array.from(values).sort();
   const lowNs = nice(Math.max(sorted[Math.floor(sorted.length * 0.01)]!, 1_000), Math.floor);
-  const highNs = nice(sorted[Math.ceil(sorted.length * 0.99) - 1]!, Math.ceil);
+  const highNs = nice(sorted[Math.ceil(sorted.length * 0.99) - 1]! * HEADROOM, Math.ceil);
   // Under one decade, colours would make noise look like news.
   return { lowNs, highNs: Math.max(highNs, lowNs * 10) };
 }
