@@ -12,6 +12,8 @@ import { MAX_NODES, MAX_ZONES, planLab, type LabNode } from "../lab/plan.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
 
 const ANSWER_DEADLINE_MS = 20_000;
+/** What to type in another terminal: a clone has no `internode` on the path, but npm started us. */
+const INTERNODE = process.env["npm_lifecycle_event"] === undefined ? "internode" : "npm run internode --";
 
 export const command: Command = {
   summary: "Bring up a mesh on this one machine and show its page",
@@ -180,8 +182,8 @@ function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly Nod
     "",
     `  Page      ${urls[0]!.page}`,
     ...urls.map(({ name, metrics }, i) => `  ${i === 0 ? "Metrics" : "       "}   ${metrics}  (${name})`),
-    `  Matrix    internode matrix --url ${urls[0]!.page}`,
-    ...(canBreak ? ["", "  Break something, in another terminal:", ...examples(lab.nodes.map((node) => node.name)).map((fault) => `    internode fault "${fault}"`), "    internode fault clear"] : []),
+    `  Matrix    ${INTERNODE} matrix --url ${urls[0]!.page}`,
+    ...(canBreak ? ["", "  Break something, in another terminal:", ...examples(lab.nodes.map((node) => node.name)).map((fault) => `    ${INTERNODE} fault "${fault}"`), `    ${INTERNODE} fault clear`] : []),
     "",
     "  Ctrl-C stops it and removes everything.",
     "",
