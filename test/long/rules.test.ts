@@ -2,7 +2,9 @@
 import { agents } from "../rules/agents.scenarios.ts";
 import { calm } from "../rules/calm.scenarios.ts";
 import { thorough } from "../rules/check.ts";
+import { described } from "../rules/described.scenarios.ts";
 import { nodes } from "../rules/nodes.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
+import { slow } from "../rules/slow.scenarios.ts";
 
-for (const scenarios of [nodes, calm, shapes, agents]) scenarios(thorough);
+for (const scenarios of [nodes, calm, shapes, agents, described, slow]) scenarios(thorough);

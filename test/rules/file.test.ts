@@ -1,5 +1,6 @@
 // The rules file itself: what promtool says of it, and what every alert must carry.
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { CURRENT_PROMTOOL, PROMTOOL, RULES } from "./promtool.ts";
@@ -14,4 +15,28 @@ test("promtool 2.42 finds no fault in the rules", async () => {
 test.skipIf(CURRENT_PROMTOOL === undefined)("a current promtool finds no fault in the rules", async () => {
   const { stdout } = await run(CURRENT_PROMTOOL!.path, ["check", "rules", "--lint=all", "--lint-fatal", RULES]);
   expect(stdout).toMatch(/SUCCESS: \d+ rules found/);
+});
+
+test("every alert has a severity, a summary without figures, a description, and the runbook of its own name", async () => {
+  const blocks = (await readFile(RULES, "utf8")).split(/^ {6}- (?=alert:|record:)/m).filter((block) => block.startsWith("alert:"));
+  const alerts = blocks.map((block) => ({ block, name: block.match(/^alert: (\w+)/)![1]! }));
+  expect(new Set(alerts.map(({ name }) => name)).size).toBe(16);
+  for (const { block, name } of alerts) {
+    expect(block, name).toMatch(/severity: (critical|warning)\n/);
+    expect(block, name).toMatch(/summary: [^{}]+\n/);
+    expect(block, name).toMatch(/description: >-\n/);
+    expect(block, name).toContain(`/docs/runbooks/${name}.md\n`);
+  }
+});
+
+test("no rule knows a job, an instance or a pod: only names that every way of scraping keeps", async () => {
+  expect(await readFile(RULES, "utf8")).not.toMatch(/\b(job|instance|pod|container|endpoint)\s*[=!,)]/);
+});
+
+test("every threshold is a constant of the first group and is read somewhere as a scalar", async () => {
+  const rules = await readFile(RULES, "utf8");
+  const first = rules.slice(rules.indexOf("- name: internode.thresholds"), rules.indexOf("- name: internode.loss"));
+  const constants = [...first.matchAll(/- record: (internode:threshold_\w+)\n\s+expr: vector\([\d.]+\)/g)].map(([, name]) => name!);
+  const read = new Set([...rules.matchAll(/scalar\(max\((internode:threshold_\w+)\)\)/g)].map(([, name]) => name!));
+  expect(read).toEqual(new Set(constants));
 });

@@ -45,7 +45,7 @@ function pairSeries(history: History): readonly Counter[] {
   return slotsOf(history.mesh).flatMap((slot) => {
     const labels = { ...clusterLabel(history), ...slotLabels(slot) };
     const ends = { source: slot.source, destination: slot.destination };
-    const { lost, refused, retransmits, factor } = fate(history, slot);
+    const { lost, lostOn, refused, retransmits, factor } = fate(history, slot);
     const rate = 1 / PROBE_INTERVAL_S[slot.protocol];
     const counters: Counter[] = [
       { series: name("internode_probes_total", labels), ...ends, at: () => rate },
@@ -60,6 +60,12 @@ function pairSeries(history: History): readonly Counter[] {
     });
     if (slot.protocol === "tcp") {
       counters.push({ series: name("internode_tcp_syn_retransmits_total", labels), ...ends, at: (second) => rate * retransmits(second) });
+    }
+    if (slot.protocol === "udp") {
+      for (const direction of ["forward", "reverse"] as const) {
+        const labelled = name("internode_directional_lost_total", { ...labels, direction });
+        counters.push({ series: labelled, ...ends, at: (second) => rate * lostOn(direction)(second) });
+      }
     }
     if (history.withRtt) {
       const rttS = slot.sourceZone === slot.destinationZone ? 0.5 / 1024 : 1 / 512;
@@ -159,6 +165,8 @@ function fate(history: History, slot: Slot) {
   const slow = mine.filter((incident) => incident.kind === "latency");
   return {
     lost: (second: number) => 1 - losses.reduce((kept, incident) => (active(incident, second) ? kept * (1 - incident.share) : kept), 1),
+    lostOn: (direction: "forward" | "reverse") => (second: number) =>
+      losses.reduce((sum, incident) => (incident.direction?.(slot) === direction && active(incident, second) ? sum + incident.share : sum), 0),
     refused: (second: number) => (refusals.some((incident) => active(incident, second)) ? 1 : 0),
     retransmits: (second: number) => resent.reduce((sum, incident) => (active(incident, second) ? sum + incident.perProbe : sum), 0),
     factor: (second: number) => slow.reduce((product, incident) => (active(incident, second) ? product * incident.factor : product), 1),

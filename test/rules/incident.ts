@@ -7,9 +7,12 @@ export interface During {
   readonly untilS?: number;
 }
 
+/** On which way of the round trip UDP can tell that its packets die. */
+export type Direction = (slot: Slot) => "forward" | "reverse";
+
 export type Incident = Required<During> &
   (
-    | { readonly kind: "loss"; readonly where: (slot: Slot) => boolean; readonly share: number }
+    | { readonly kind: "loss"; readonly where: (slot: Slot) => boolean; readonly share: number; readonly direction?: Direction }
     /** Answered with a refusal: no sample of a round-trip time, and nothing lost. */
     | { readonly kind: "refusal"; readonly where: (slot: Slot) => boolean }
     /** Its SYNs need to be sent again, this many for each handshake. */
@@ -35,6 +38,13 @@ export const within = (during: During): Required<During> => ({ fromS: during.fro
 
 export function loss(where: (slot: Slot) => boolean, { share = 1, ...during }: During & { readonly share?: number }): Incident {
   return { kind: "loss", where, share, ...within(during) };
+}
+
+/** Packets die on the way from one node to the other: both ordered pairs lose, UDP knows where. */
+export function oneWayLoss(from: string, to: string, { share = 1, ...during }: During & { readonly share?: number }): Incident {
+  const where = (slot: Slot) => touching(from)(slot) && touching(to)(slot);
+  const direction: Direction = (slot) => (slot.source === from ? "forward" : "reverse");
+  return { kind: "loss", where, share, direction, ...within(during) };
 }
 
 export function unscrapeable(node: string, during: During): Incident {

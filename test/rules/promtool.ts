@@ -12,6 +12,8 @@ import type { Labels } from "./incident.ts";
 const run = promisify(execFile);
 export const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
 
+const RUNBOOKS = "https://github.com/internode/internode/blob/main/docs/runbooks";
+
 export interface Alert {
   readonly name: string;
   readonly severity: "critical" | "warning";
@@ -25,6 +27,8 @@ export interface Scenario {
   readonly firing: Readonly<Record<number, readonly Alert[]>>;
   /** Other expressions, and what they must give: full label sets with values. */
   readonly samples?: readonly { readonly atS: number; readonly expr: string; readonly samples: readonly { readonly labels: string; readonly value: number }[] }[];
+  /** All firing alerts of one name, with the text a person reads. */
+  readonly described?: readonly { readonly atS: number; readonly alert: Alert; readonly summary: string; readonly description: string }[];
   /** Values of constant recording rules, replaced in the text as the chart does. */
   readonly thresholds?: Readonly<Record<string, number>>;
   readonly evaluationS?: number;
@@ -79,7 +83,7 @@ export function withThresholds(rules: string, thresholds: Readonly<Record<string
 }
 
 /** promtool reads YAML, of which JSON is a part. */
-function testFile(rules: string, { histories, firing, samples = [], evaluationS = 15 }: Scenario) {
+function testFile(rules: string, { histories, firing, samples = [], described = [], evaluationS = 15 }: Scenario) {
   return {
     rule_files: [rules],
     evaluation_interval: `${evaluationS}s`,
@@ -87,6 +91,16 @@ function testFile(rules: string, { histories, firing, samples = [], evaluationS 
       {
         interval: `${histories[0]!.scrapeS}s`,
         input_series: histories.flatMap(inputSeries),
+        alert_rule_test: described.map(({ atS, alert, summary, description }) => ({
+          eval_time: `${atS}s`,
+          alertname: `Internode${alert.name}`,
+          exp_alerts: [
+            {
+              exp_labels: { severity: alert.severity, ...alert.labels },
+              exp_annotations: { summary, description, runbook_url: `${RUNBOOKS}/Internode${alert.name}.md` },
+            },
+          ],
+        })),
         promql_expr_test: [
           ...Object.entries(firing).map(([second, alerts]) => ({
             expr: `sum without (alertstate) (ALERTS{alertstate="firing"})`,
