@@ -27,7 +27,7 @@ const TOOLS = {
     dnsmasq: "dnsmasq-base",
     prometheus: "prometheus",
     promtool: "prometheus",
-    alertmanager: "prometheus-alertmanager",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     amtool: "prometheus-alertmanager",
     chromium: "chromium",
   },
