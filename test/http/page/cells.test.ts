@@ -19,7 +19,14 @@ describe("a cell of the frozen mesh", () => {
 
   test("the worst of all paths is shown and named", () => {
     expect(at("2", "4", ANY)).toMatchObject({ kind: "loss", lost: 4, of: 14, on: "Pod TCP" });
-    expect(cellWords(at("2", "4", ANY), ANY)).toBe("29% lost (4 of 14) on Pod TCP");
+    expect(cellWords(at("2", "4", ANY), ANY)).toBe("29% lost (4 of 14) on Pod TCP, the worst path");
+  });
+
+  test("all lost on every path is told from all lost on one", () => {
+    expect(at("1", "6", ANY)).toMatchObject({ ratio: 1, partial: false });
+    const pairs = goldenSnapshot().rows[0]!.pairs.map((p) => (p.destination.name === "node-2" && p.protocol === "udp" ? { ...p, window: { ...p.window, failures: 12, rttMeanNs: undefined } } : p));
+    const oneDown = new MeshGrid({ ...grid.snapshot, rows: [{ ...grid.snapshot.rows[0]!, pairs }] });
+    expect(cellOf(oneDown, ANY, 0, 1)).toMatchObject({ ratio: 1, partial: true, on: "Pod UDP" });
   });
 
   test("a missing row is no data with its reason in every view, never zero", () => {

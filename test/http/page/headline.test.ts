@@ -19,7 +19,7 @@ test("the frozen mesh is told as a person would: the dead node, the lossy link w
   expect(headline).toBe("7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.");
   expect(notes.map((n) => n.text)).toEqual([
     "Nobody gets an answer from node-6 (5 nodes try); its row is missing: no answer from 10.244.6.2:8843 within 1 s; discovery says it is not ready either.",
-    "node-2 ↔ node-4 loses up to 29% (Pod TCP: 4 of 14); UDP lost them on the way node-2 → node-4.",
+    "node-2 ↔ node-4 loses 21% (60 of 292 on all paths); UDP lost them on the way node-2 → node-4.",
     "node-5 refuses Pod TCP from 4 nodes: the host answers, the port is closed. Not loss.",
     "Packets over 1400 bytes from node-1 to node-5 vanish on the pod network; the kernel believes in 1450.",
   ]);
@@ -67,6 +67,15 @@ describe("what losing pairs have in common", () => {
     const { notes } = summarize(new MeshGrid({ ...snapshot, rows: snapshot.rows.slice(0, 10), missing }));
     expect(notes).toEqual([{ text: expect.stringMatching(/^No row from node-11, .* and 23 more; of node-11, for instance: no answer/) }]);
   });
+});
+
+test("loss of one protocol alone is told as such", () => {
+  const snapshot = sampleSnapshot(SIX);
+  const [first, ...rest] = snapshot.rows;
+  const pairs = first!.pairs.map((p) => (p.destination.name === "node-3" && p.protocol === "udp" ? { ...p, window: { ...p.window, failures: 6, lostForward: 6 } } : p));
+  expect(summarize(new MeshGrid({ ...snapshot, rows: [{ ...first!, pairs }, ...rest] })).notes.map((n) => n.text)).toEqual([
+    "node-1 → node-3 loses 50% on Pod UDP only (6 of 12); UDP lost them on the way node-1 → node-3.",
+  ]);
 });
 
 test("a protocol that an agent cannot open is said with its reason", () => {

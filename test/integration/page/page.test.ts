@@ -102,7 +102,7 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
   test("is worked with the keyboard alone: arrows move, Enter opens the pair, Escape closes it and gives the focus back", async () => {
     const { page } = await open(SIX);
     await goTo(page, 1, 3);
-    expect(await cursor(page)).toBe("node-2 to node-4: 29% lost (4 of 14) on Pod TCP");
+    expect(await cursor(page)).toBe("node-2 to node-4: 29% lost (4 of 14) on Pod TCP, the worst path");
     expect(await page.locator("#tip").textContent()).toContain("node-2 → node-4");
     await page.keyboard.press("ArrowDown");
     expect(await cursor(page)).toMatch(/^node-3 to node-4: no loss/);

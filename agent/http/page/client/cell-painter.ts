@@ -6,6 +6,8 @@ import { delayColor, type DelayScale, delayShare, inkOn, lossStep, type Palette 
 /** From this width on the value itself is written into the cell. */
 const TEXT_WIDTH = 46;
 const TEXT_HEIGHT = 16;
+/** From this width on the one path that is down is named with it. */
+const NAME_WIDTH = 100;
 
 export class CellPainter {
   readonly #context: CanvasRenderingContext2D;
@@ -45,12 +47,14 @@ export class CellPainter {
   }
 
   #loss(cell: Extract<Cell, { kind: "loss" }>, box: Box): void {
-    const step = lossStep(cell.ratio);
+    // The last step says that nothing gets through: not so where another path does.
+    const isDown = cell.ratio === 1 && !cell.partial;
+    const step = isDown ? lossStep(1) : Math.min(lossStep(cell.ratio), lossStep(1) - 1);
     const color = this.#palette.loss[step]!;
     const ink = inkOn(color, this.#palette);
     this.#rect(box, color);
-    if (cell.ratio === 1) this.#cross(box, ink);
-    else if (hasRoom(box)) this.#text(box, cellText(cell), ink, cell.ratio > 0);
+    if (isDown) this.#cross(box, ink);
+    else if (hasRoom(box)) this.#text(box, cell.ratio === 1 && box.width >= NAME_WIDTH ? `${cell.on} ${cellText(cell)}` : cellText(cell), ink, cell.ratio > 0);
     else this.#bars(box, step, ink);
   }
 

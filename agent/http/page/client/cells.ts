@@ -25,7 +25,7 @@ export type Cell =
   /** Nothing was measured: never to be taken for health. */
   | { readonly kind: "none"; readonly why: string }
   /** In a view of delays: all was lost. In a view of loss: any ratio. `refused`: what was not lost was refused. */
-  | { readonly kind: "loss"; readonly ratio: number; readonly lost: number; readonly of: number; readonly refused: boolean; readonly on: string }
+  | { readonly kind: "loss"; readonly ratio: number; readonly lost: number; readonly of: number; readonly refused: boolean; readonly on: string; /** The worst of several paths, of which others lose less. */ readonly partial: boolean }
   | { readonly kind: "delay"; readonly ns: number; readonly lossy: boolean }
   /** The host answers, the port is closed: proof of a path, and no delay. */
   | { readonly kind: "refused" }
@@ -57,20 +57,22 @@ export function cellOf(grid: MeshGrid, view: View, from: number, to: number): Ce
 
 function lossOf(reading: Reading, on: string): Extract<Cell, { kind: "loss" }> {
   const { probes, failures, refusals, retransmits } = reading;
-  return { kind: "loss", ratio: lossRatio(reading) ?? 0, lost: failures + retransmits, of: probes + retransmits, refused: refusals > 0 && refusals + failures === probes, on };
+  return { kind: "loss", ratio: lossRatio(reading) ?? 0, lost: failures + retransmits, of: probes + retransmits, refused: refusals > 0 && refusals + failures === probes, on, partial: false };
 }
 
 function worstLoss(grid: MeshGrid, from: number, to: number): Cell {
   let worst: Extract<Cell, { kind: "loss" }> | undefined;
   let refused = false;
+  let least = 1;
   for (const [i, name] of grid.pathNames.entries()) {
     const reading = grid.reading(i, from, to);
     if (!reading || reading.probes === 0) continue;
     const loss = lossOf(reading, name);
     refused ||= loss.refused;
+    least = Math.min(least, loss.ratio);
     if (!worst || loss.ratio > worst.ratio) worst = loss;
   }
-  return worst ? { ...worst, refused } : { kind: "none", why: "no probe of this pair has completed in the last minute" };
+  return worst ? { ...worst, refused, partial: least < worst.ratio } : { kind: "none", why: "no probe of this pair has completed in the last minute" };
 }
 
 /** What fits in a cell. Empty where the look of the cell says it all. */
@@ -97,7 +99,7 @@ export function cellWords(cell: Cell, { measure }: View): string {
     case "loss": {
       const refused = cell.refused ? "; refused: the host answers, the port is closed" : "";
       const lost = cell.ratio === 0 ? `no loss, ${counted(cell.of, "probe")}` : `${formatLoss(cell.ratio)} lost (${cell.lost} of ${cell.of})`;
-      return `${lost} on ${cell.on}${refused}`;
+      return `${lost} on ${cell.on}${cell.partial ? ", the worst path" : ""}${refused}`;
     }
     case "delay":
       return `${MEASURES[measure].name} ${formatDelay(cell.ns)}${cell.lossy ? ", with loss" : ""}`;

@@ -115,7 +115,9 @@ function linkNotes(grid: MeshGrid, losses: PairLosses, losing: readonly PairLoss
     const { source, destination } = named(grid, told);
     const died = losses.udpDirection(told.from, told.to);
     const direction = died === undefined ? "" : died === "both" ? "; UDP lost packets both ways" : `; UDP lost them on the way ${died === "there" ? `${source} → ${destination}` : `${destination} → ${source}`}`;
-    return { text: `${source} ${both ? "↔" : "→"} ${destination} loses ${both && worst.ratio < 1 ? "up to " : ""}${formatLoss(worst.ratio)} (${worst.on}: ${worst.lost} of ${worst.of})${direction}.`, pair: { source, destination } };
+    const { lost, of, on, measured } = losses.pool(pairs);
+    const where = on.length < measured ? ` on ${listed(on)} only (${lost} of ${of})` : ` (${lost} of ${of} on ${measured === 1 ? on[0]! : "all paths"})`;
+    return { text: `${source} ${both ? "↔" : "→"} ${destination} loses ${formatLoss(lost / of)}${where}${direction}.`, pair: { source, destination } };
   });
   const more = links.slice(LINKS_TOLD);
   if (more.length > 0) notes.push({ text: `${counted(more.length, "more link")} lose${more.length === 1 ? "s" : ""} less.`, pair: named(grid, worstOf(more[0]!)!) });

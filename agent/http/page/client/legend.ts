@@ -20,7 +20,7 @@ export function legend({ measure, theme, scale }: LegendOptions): HTMLElement[] 
     const canvas = swatchCanvas(SWATCH, (context) => new CellPainter(context, palette, scale).paint(cell, { x: 0, y: 0, width: SWATCH, height: SWATCH }));
     return element("span", { class: "entry" }, canvas, text);
   };
-  const loss = (ratio: number): Cell => ({ kind: "loss", ratio, lost: 0, of: 0, refused: false, on: "" });
+  const loss = (ratio: number): Cell => ({ kind: "loss", ratio, lost: 0, of: 0, refused: false, on: "", partial: false });
   const noData = swatch({ kind: "none", why: "" }, "no data");
   const self = swatch({ kind: "self" }, "itself");
   if (MEASURES[measure].field === undefined) {

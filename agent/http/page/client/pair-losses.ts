@@ -15,6 +15,15 @@ export interface PairLoss {
   readonly answers: number;
 }
 
+/** Both directions and all paths of a link taken together: the best guess at its loss that a minute gives. */
+export interface PooledLoss {
+  readonly lost: number;
+  readonly of: number;
+  /** Names of the paths that lost something, and how many were measured. */
+  readonly on: readonly string[];
+  readonly measured: number;
+}
+
 export class PairLosses {
   /** Every pair that completed a probe in the last minute. */
   readonly judged: readonly PairLoss[];
@@ -52,6 +61,23 @@ export class PairLosses {
       }
     }
     return probes > 0;
+  }
+
+  /** Only paths that lose are counted: one that is clean says something about the others. */
+  pool(pairs: readonly PairLoss[]): PooledLoss {
+    let [lost, of, measured] = [0, 0, 0];
+    const on: string[] = [];
+    for (const [path, name] of this.#grid.pathNames.entries()) {
+      const readings = pairs.flatMap(({ from, to }) => this.#grid.reading(path, from, to) ?? []).filter((r) => r.probes > 0);
+      if (readings.length === 0) continue;
+      measured += 1;
+      const lostHere = readings.reduce((sum, r) => sum + r.failures + r.retransmits, 0);
+      if (lostHere === 0) continue;
+      on.push(name);
+      lost += lostHere;
+      of += readings.reduce((sum, r) => sum + r.probes + r.retransmits, 0);
+    }
+    return { lost, of, on, measured };
   }
 
   /** Which way UDP saw packets die, by both ends' counts; undefined when it saw none die or cannot tell. */
