@@ -29,6 +29,7 @@ export const SK_MEMINFO_DROPS = 8;
 export const TIMESTAMPING_FLAGS = (1 << 1) | (1 << 3) | (1 << 4);
 
 export const IP_TTL = 2;
+export const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
 export const IP_RECVTTL = 12;
@@ -37,6 +38,8 @@ export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_MTU = 24;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 export const IPV6_RECVHOPLIMIT = 51;
 export const IPV6_HOPLIMIT = 52;
 /** Set DF and ignore the learnt path MTU. */

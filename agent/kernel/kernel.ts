@@ -32,6 +32,8 @@ export interface PacketBatch {
   room(i: number): Uint8Array;
   /** Set the packet to send: how many bytes of its room, and where to. */
   prepare(i: number, bytes: number, to: SocketAddress): void;
+  /** The same for an answer to packet `at` of another batch: to its sender, from the very address that it was sent to. */
+  prepareReply(i: number, bytes: number, to: { readonly received: PacketBatch; readonly at: number }): void;
 
   /** The bytes that came. A raw IPv4 socket's IP header is already taken off. */
   bytes(i: number): Uint8Array;

@@ -1,7 +1,7 @@
 // An array of struct mmsghdr with its iovecs, addresses, control buffers and packet rooms, in one arena.
 import type { Clock } from "../model/clock.ts";
 import {
-  EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, IPPROTO_IP, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_RECVERR, IP_RECVERR, IP_TTL,
+  EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, IPPROTO_IP, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IP_PKTINFO, IP_RECVERR, IP_TTL,
   MSG_TRUNC, SOL_SOCKET, SO_TIMESTAMPING,
 } from "./constants.ts";
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "./kernel.ts";
@@ -15,6 +15,8 @@ const IOVEC_BYTES = 16;
 const NAME_BYTES = 32;
 /** Room for a stamp (64), an extended error with its offender (16 + 16 + 28) and a TTL (24), with slack. */
 const CONTROL_BYTES = 256;
+/** struct cmsghdr: length 0 (8 bytes), level 8, type 12. */
+const CMSG_HEADER_BYTES = 16;
 const NS_PER_SECOND = 1e9;
 
 export class LinuxPacketBatch implements PacketBatch {
@@ -68,6 +70,23 @@ export class LinuxPacketBatch implements PacketBatch {
     view.setUint32(header + 8, socketAddressLength(to), true);
     view.setUint32(header + 40, 0, true);
     view.setUint32(this.capacity * HEADER_BYTES + i * IOVEC_BYTES + 8, bytes, true);
+  }
+
+  prepareReply(i: number, bytes: number, { received, at }: { readonly received: PacketBatch; readonly at: number }): void {
+    const from = received as LinuxPacketBatch;
+    this.prepare(i, bytes, from.#names[at]! as SocketAddress);
+    const ipv4 = from.#controlData(at, IPPROTO_IP, IP_PKTINFO);
+    const found = ipv4 >= 0 ? ipv4 : from.#controlData(at, IPPROTO_IPV6, IPV6_PKTINFO);
+    // A socket bound to an address sends from that one and is not told.
+    if (found < 0) return;
+    // struct in_pktinfo { int ifindex; in_addr spec_dst; in_addr addr }, struct in6_pktinfo { in6_addr addr; int ifindex }:
+    // given back as they came they fix the source address. The interface is left to the route (0).
+    const dataBytes = ipv4 >= 0 ? 12 : 20;
+    const own = this.#control + i * CONTROL_BYTES;
+    const { bytes: memory, view } = this.#arena;
+    memory.set(from.#arena.bytes.subarray(found - CMSG_HEADER_BYTES, found + dataBytes), own);
+    view.setUint32(own + CMSG_HEADER_BYTES + (ipv4 >= 0 ? 0 : 16), 0, true);
+    view.setUint32(i * HEADER_BYTES + 40, (CMSG_HEADER_BYTES + dataBytes + 7) & ~7, true);
   }
 
   /** Make ready to be filled: only what the last receive used, all of it after a send. */

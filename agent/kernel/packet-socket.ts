@@ -86,6 +86,11 @@ export function openUdp(options: UdpOptions): PacketSocket {
       if (family === "ipv4") setInt(fd, C.IPPROTO_IP, C.IP_MTU_DISCOVER, C.PMTUDISC_PROBE, "IP_MTU_DISCOVER");
       else setInt(fd, C.IPPROTO_IPV6, C.IPV6_MTU_DISCOVER, C.PMTUDISC_PROBE, "IPV6_MTU_DISCOVER");
     }
+    // Who answers on all addresses must know which one was asked; who sent from a port of its own does not care.
+    if (address === undefined && port !== 0) {
+      if (family === "ipv4") setInt(fd, C.IPPROTO_IP, C.IP_PKTINFO, 1, "IP_PKTINFO");
+      else setInt(fd, C.IPPROTO_IPV6, C.IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO");
+    }
     bindTo(fd, socketAddress(address ?? anyAddress(family), port), at);
     return new LinuxPacketSocket(fd, family, "datagram", localPort(fd));
   });

@@ -236,7 +236,7 @@ class StatefulReflector implements UdpReflector {
       drops: from.drops,
     });
     this.#replyBytes = reply.bytes.length;
-    this.#outgoing.prepare(0, this.#replyBytes, this.#incoming.copyAddress(i));
+    this.#outgoing.prepareReply(0, this.#replyBytes, { received: this.#incoming, at: i });
     // Another's pending ICMP error may fail this send: then drain the errors and try once more.
     for (let tries = 0; tries < 2; tries++) {
       this.#addedLagNs = this.#lag.ns;

@@ -65,6 +65,16 @@ describe("the UDP reflector", () => {
     expect(got.map((g) => Buffer.from(g.bytes).readUInt32BE(0))).toEqual([0, 0, 1]);
   });
 
+  it("answers from the address it was asked on through one socket for all addresses too", () => {
+    const { b, reflector, clock, sendBytes, request, answers } = world();
+    reflector[Symbol.dispose]();
+    using all = udpReflector({ kernel: b, clock, port: PORT, listen: [{ family: "ipv4" }], incarnation: "00000000000000b0", maxPacketBytes: 2_000, knows: () => true, nodeOf: () => undefined });
+    for (const to of ["10.0.0.3", "10.0.0.2", "10.0.0.3"]) sendBytes(request(), { to });
+    clock.advanceMs(2);
+    all.drain();
+    expect(answers().map((g) => g.ip)).toEqual(["10.0.0.3", "10.0.0.2", "10.0.0.3"]);
+  });
+
   it("counts what is not right by its fault, answers none of it, and is the same afterwards", () => {
     const { sendBytes, request, answers, reflector } = world();
     const good = request();

@@ -7,6 +7,8 @@ export interface Arrival {
   readonly bytes: Uint8Array;
   /** Absent in a transmit stamp, as in Linux. */
   readonly address?: SocketAddress;
+  /** The address that it was sent to. */
+  readonly to?: string;
   readonly stampNs: number;
   readonly ttl: number;
   readonly error?: { readonly origin: ErrorOrigin; readonly errno: string; readonly type: number; readonly code: number; readonly info: number };
@@ -19,6 +21,8 @@ interface Entry {
   length: number;
   truncated: boolean;
   address: SocketAddress;
+  /** To be sent from this one, where the socket is bound to none. */
+  source: string | undefined;
   arrival: Arrival | undefined;
 }
 
@@ -35,6 +39,7 @@ export class FakeBatch implements PacketBatch {
       length: 0,
       truncated: false,
       address: NO_ADDRESS,
+      source: undefined,
       arrival: undefined,
     }));
   }
@@ -47,6 +52,11 @@ export class FakeBatch implements PacketBatch {
     const entry = this.#entry(i);
     entry.length = bytes;
     entry.address = to;
+    entry.source = undefined;
+  }
+  prepareReply(i: number, bytes: number, { received, at }: { readonly received: PacketBatch; readonly at: number }): void {
+    this.prepare(i, bytes, received.copyAddress(at));
+    this.#entry(i).source = (received as FakeBatch).#arrival(at).to;
   }
   bytes(i: number): Uint8Array {
     const entry = this.#entry(i);
@@ -83,9 +93,9 @@ export class FakeBatch implements PacketBatch {
   }
 
   /** For the fake kernel: what is to be sent. */
-  outgoing(i: number): { readonly bytes: Uint8Array; readonly to: SocketAddress } {
+  outgoing(i: number): { readonly bytes: Uint8Array; readonly to: SocketAddress; readonly source: string | undefined } {
     const entry = this.#entry(i);
-    return { bytes: entry.room.slice(0, entry.length), to: entry.address };
+    return { bytes: entry.room.slice(0, entry.length), to: entry.address, source: entry.source };
   }
   /** For the fake kernel: what came. */
   fill(i: number, arrival: Arrival): void {

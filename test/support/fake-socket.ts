@@ -108,6 +108,7 @@ export class FakeSocket implements PacketSocket {
     this.#received.push({
       bytes: packet.bytes,
       address: socketAddress(packet.source.ip, packet.source.port),
+      to: packet.destination.ip,
       stampNs: stamped ? this.#host.network.clock.realtimeAtNs(arrival.atNs) : Number.NaN,
       ttl: packet.ttl,
     });
@@ -125,12 +126,12 @@ export class FakeSocket implements PacketSocket {
     });
   }
 
-  #sendOne(outgoing: { readonly bytes: Uint8Array; readonly to: Parameters<typeof readAddress>[0] }): string | undefined {
+  #sendOne(outgoing: { readonly bytes: Uint8Array; readonly to: Parameters<typeof readAddress>[0]; readonly source: string | undefined }): string | undefined {
     const pending = this.#pendingErrno;
     this.#pendingErrno = undefined;
     if (pending !== undefined) return pending;
     const destination = readAddress(outgoing.to);
-    const source = this.address ?? this.#host.sourceAddress(this.family);
+    const source = this.address ?? outgoing.source ?? this.#host.sourceAddress(this.family);
     if (source === undefined || familyOf(destination.ip) !== this.family) return "ENETUNREACH";
     const headerBytes = (this.family === "ipv4" ? 20 : 40) + (this.protocol === "udp" ? UDP_BYTES : 0);
     const packet: FakePacket = {
