@@ -24,6 +24,9 @@ export class PeerWitness implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #asking = false;
+  /** Who was asked longest ago goes first: those that never answer must not keep the others from being heard. */
+  #askedLast = new Map<string, number>();
+  #rounds = 0;
 
   constructor(options: PeerWitnessOptions) {
     this.#options = options;
@@ -39,9 +42,21 @@ export class PeerWitness implements AsyncDisposable {
     const wanting = Map.groupBy(this.#options.udp.wantingPeerRow(), (slot) => slot.pair.destination.name);
     if (wanting.size === 0) return;
     this.#asking = true;
-    const apis = this.#options.peerApis().filter((api) => wanting.has(api.node.name));
-    await Promise.all(apis.slice(0, MAX_ASKED).map((api) => this.#askOne(api, wanting.get(api.node.name)!)));
-    this.#asking = false;
+    try {
+      const apis = this.#inTurn(this.#options.peerApis().filter((api) => wanting.has(api.node.name)));
+      await Promise.all(apis.slice(0, MAX_ASKED).map((api) => this.#askOne(api, wanting.get(api.node.name)!)));
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Longest not asked first; remembers only those that are still wanted. */
+  #inTurn(apis: readonly PeerApi[]): readonly PeerApi[] {
+    const round = ++this.#rounds;
+    const last = (api: PeerApi) => this.#askedLast.get(api.node.name) ?? 0;
+    const inTurn = apis.toSorted((a, b) => last(a) - last(b));
+    this.#askedLast = new Map(inTurn.map((api, i) => [api.node.name, i < MAX_ASKED ? round : last(api)]));
+    return inTurn;
   }
 
   async #askOne(api: PeerApi, slots: readonly Slot[]): Promise<void> {
