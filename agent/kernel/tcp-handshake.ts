@@ -3,7 +3,7 @@ import * as C from "./constants.ts";
 import type { SocketAddress, TcpHandshake, TcpProgress } from "./kernel.ts";
 import * as libc from "./libc.ts";
 import type { LinuxPacketBatch } from "./packet-batch.ts";
-import { bindTo, getInt, setInt } from "./packet-socket.ts";
+import { getInt } from "./packet-socket.ts";
 import { socketAddress, socketAddressLength } from "./socket-address.ts";
 
 // struct tcp_info (uapi/linux/tcp.h): state 0, last_ack_recv 56 (ms), rtt 68 (µs), total_retrans 100.
@@ -13,6 +13,7 @@ const infoView = new DataView(info.buffer);
 const length = new Uint32Array(1);
 /** struct linger { on, seconds }: close with a reset. */
 const LINGER_RESET = new Int32Array([1, 0]);
+const ON = new Int32Array([1]);
 const EINPROGRESS = "EINPROGRESS";
 
 export function beginHandshake(to: SocketAddress, errors: LinuxPacketBatch, from?: string): TcpHandshake | { errno: string } {
@@ -26,9 +27,8 @@ export function beginHandshake(to: SocketAddress, errors: LinuxPacketBatch, from
   };
   if (libc.setsockopt(fd, C.SOL_SOCKET, C.SO_LINGER, LINGER_RESET, 8) < 0) return refuse();
   // The error queue tells the ICMP code, which the errno alone does not.
-  if (ipv6) setInt(fd, C.IPPROTO_IPV6, C.IPV6_RECVERR, 1, "IPV6_RECVERR");
-  else setInt(fd, C.IPPROTO_IP, C.IP_RECVERR, 1, "IP_RECVERR");
-  if (from !== undefined) bindTo(fd, socketAddress(from, 0), from);
+  if (libc.setsockopt(fd, ipv6 ? C.IPPROTO_IPV6 : C.IPPROTO_IP, ipv6 ? C.IPV6_RECVERR : C.IP_RECVERR, ON, 4) < 0) return refuse();
+  if (from !== undefined && libc.bindSocket(fd, socketAddress(from, 0), socketAddressLength(to)) < 0) return refuse();
   if (libc.connect(fd, to, socketAddressLength(to)) < 0 && libc.errnoName(libc.lastErrno()) !== EINPROGRESS) return refuse();
   return new LinuxTcpHandshake(fd, errors);
 }

@@ -61,6 +61,8 @@ export function icmpProber(options: IcmpProberOptions): Prober {
 
 /** Packets a system call takes. */
 const BATCH = 64;
+/** More than any receive buffer holds: only a flood goes on for longer, and it must not hold the event loop. */
+const MAX_BATCHES = 1_024;
 /** Probes remembered, outstanding or ended (to know a late or duplicate reply): 20,000/s for more than a second. */
 const RING = 32_768;
 /** What a place in the ring holds. Ended probes are remembered to tell late and duplicate replies. */
@@ -195,10 +197,14 @@ class EchoChannel {
     // What arrived before this moment will have been read when the queues are dry: expire goes by it, so that a
     // pause of this process between the two is never a loss.
     this.#drainedNs = this.#watch.look();
-    const disturbed = this.#drainErrors(this.#batch);
-    // Less than a batch is all there was, unless an ICMP error cut the reading short.
-    for (let count = BATCH; count === BATCH || (disturbed && count > 0); ) {
+    // Less than a batch is all there was, unless an ICMP error cut the reading short: one that has been seen, or one
+    // that comes meanwhile, which matters where a probe is to be given up for lost.
+    const overdue = this.#oldestIsOverdue();
+    const goOnWith = this.#drainErrors(this.#batch) || overdue ? 1 : BATCH;
+    for (let count = goOnWith, batches = 0; count >= goOnWith && batches < MAX_BATCHES; batches++) {
       count = this.#socket.receive(this.#batch);
+      // A step of the clock since the last look makes what was read after it no delay.
+      if (count > 0) this.#watch.look();
       for (let i = 0; i < count; i++) this.#reply(i);
     }
     if (this.#unstamped.length === 0) return;
@@ -285,12 +291,13 @@ class EchoChannel {
   }
 
   expire(): void {
-    for (; this.#oldest < this.#next; this.#oldest++) {
-      const ring = this.#oldest % RING;
-      if (this.#state[ring] !== OUTSTANDING) continue;
-      if (this.#drainedNs - this.#sentNs[ring]! <= this.#timeoutNs) return;
-      this.#end(ring, FAILED.timeout);
-    }
+    while (this.#oldestIsOverdue()) this.#end(this.#oldest++ % RING, FAILED.timeout);
+  }
+
+  /** Passes over what has ended. */
+  #oldestIsOverdue(): boolean {
+    while (this.#oldest < this.#next && this.#state[this.#oldest % RING] !== OUTSTANDING) this.#oldest++;
+    return this.#oldest < this.#next && this.#drainedNs - this.#sentNs[this.#oldest % RING]! > this.#timeoutNs;
   }
 
   #end(ring: number, outcome: Outcome): void {

@@ -172,13 +172,18 @@ class DontFragmentProber implements PathMtuProber {
     }
   }
 
-  #begin(target: Target, nowNs: MonotonicNs): void {
-    let believed: number;
+  /** Undefined when there is no route to it at the moment, or no descriptor to ask with. */
+  #believed(target: Target): number | undefined {
     try {
-      believed = this.#kernel.believedMtu(target.address);
+      return this.#kernel.believedMtu(target.address);
     } catch {
-      return this.#unclear(target); // no route to it at the moment
+      return undefined;
     }
+  }
+
+  #begin(target: Target, nowNs: MonotonicNs): void {
+    const believed = this.#believed(target);
+    if (believed === undefined) return this.#unclear(target);
     const search = new PathMtuSearch({
       believed: Math.min(believed, this.#settings.maxPacketBytes),
       floor: this.#format.minBytes + HEADERS_BYTES[target.slot.family],
@@ -264,8 +269,8 @@ class DontFragmentProber implements PathMtuProber {
     if (claim && !packet) return; // of an earlier trial, or forged
     if (isTooBig(family, type, code)) {
       // RFC 1191 §5: old routers say 0; what the kernel made of it counts.
-      const mtu = info > 0 ? info : this.#kernel.believedMtu(target.address);
-      if (mtu < target.running.trial.size) target.running.trial.told(mtu);
+      const mtu = info > 0 ? info : this.#believed(target);
+      if (mtu !== undefined && mtu < target.running.trial.size) target.running.trial.told(mtu);
     } else if (packet?.state === "outstanding") {
       packet.state = "failed";
     }

@@ -273,6 +273,8 @@ class StampProber implements UdpProber, ChannelListener {
   }
 
   reply(channel: UdpChannel, batch: PacketBatch, i: number): void {
+    // A step of the clock since the last look makes what was read after it no delay.
+    if (i === 0) this.#watch.look();
     const bytes = batch.bytes(i);
     const decoded = this.#format.decodeReply(bytes);
     const probe = decoded.kind === "ok" ? this.#match(bytes) : decoded.fault === "checksum" ? this.#match(bytes) : undefined;

@@ -1,4 +1,5 @@
 // What TCP probes leave behind on a real machine, and that every SYN is accounted for.
+import { readdirSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Slot } from "../../agent/model/slot.ts";
 import type { Prober } from "../../agent/probes/prober.ts";
@@ -79,4 +80,12 @@ test("2,000 handshakes leave no TIME_WAIT on either side, no open socket, and no
   for (const entry of entries) expect(entry).toMatch(/ CLOSE /);
   expect(entries.length).toBeGreaterThan(0);
   network.pair.run(network.pair.near, "conntrack", "-D", "-p", "tcp");
+});
+
+test("a handshake that cannot even begin is told by its errno, throws nothing and leaves no descriptor open", () => {
+  const { kernel } = network;
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  for (let i = 0; i < 50; i++) expect(kernel.connect(kernel.socketAddress(network.pair.farIp, PROBE_PORT), { from: "10.98.0.1" })).toEqual({ errno: "EADDRNOTAVAIL" });
+  expect(descriptors()).toBe(before);
 });

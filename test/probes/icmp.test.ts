@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { icmpProber } from "../../agent/probes/icmp.ts";
+import { FakeBatch } from "../support/fake-batch.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork } from "../support/fake-network.ts";
@@ -161,6 +162,41 @@ describe("an ICMP probe", () => {
         { kind: "answered", rttNs: 2 * MS, clock: "kernel" },
       ]);
     }
+  });
+
+  test("across a step of the wall clock in the middle of a drain is answered without a delay, not late", () => {
+    for (const step of [2_000, -2_000, 300]) {
+      const { clock, kernel, sink, prober, slot, tick } = setup();
+      prober.send([slot]);
+      clock.advanceMs(1.5);
+      const [socket] = kernel.sockets;
+      const receiveErrors = socket!.receiveErrors.bind(socket);
+      socket!.receiveErrors = (batch) => {
+        socket!.receiveErrors = receiveErrors;
+        clock.stepRealtimeMs(step);
+        clock.advanceMs(1);
+        return receiveErrors(batch);
+      };
+      tick(0);
+      tick(20);
+      expect(sink.events).toEqual([{ kind: "record", slot, outcome: { kind: "answered", rttNs: undefined, clock: "user" } }]);
+    }
+  });
+
+  test("answered in time is not lost when another peer's ICMP error cuts the reading of a stopped process short", () => {
+    const { clock, network } = setup();
+    const kernel = new FakeKernel(network, ["10.0.0.9"]);
+    // A batch of one: every reading is as short as can be.
+    kernel.createBatch = (_capacity, packetBytes) => new FakeBatch(1, packetBytes);
+    const sink = new RecordingSink();
+    using prober = icmpProber({ kernel, clock, sink, settings: { timeoutMs: 800, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" });
+    const slot = testSlot({ protocol: "icmp", address: "10.0.0.2" });
+    prober.open(slot);
+    for (let i = 0; i < 3; i++) prober.send([slot]);
+    clock.advanceMs(5_000);
+    prober.drain();
+    prober.expire();
+    expect(sink.outcomes().map((o) => o.kind)).toEqual(["answered", "answered", "answered"]);
   });
 
   test("answered by somebody else is not answered", () => {

@@ -53,6 +53,20 @@ describe("path MTU", () => {
     expect(w.prober.busy).toBe(false);
   });
 
+  it("outlives a router that does not say what fits while our own machine cannot look it up", () => {
+    const w = world();
+    w.run(15);
+    w.network.rule((p) => (p.ipBytes > 1_400 ? { kind: "icmp", type: 3, code: 4, info: 0 } : undefined));
+    // Asked once when a verification begins, and again for every such router.
+    let asked = 0;
+    w.a.believedMtu = () => {
+      if (asked++ % 2 === 0) return 1_500;
+      throw new Error("socket: EMFILE (path MTU lookup)");
+    };
+    expect(() => w.run(600)).not.toThrow();
+    expect(w.prober.busy).toBe(false);
+  });
+
   it.each([1_499, 1_450, 1_400, 700])("finds a black hole above %i bytes, exactly", (bytes) => {
     const w = world();
     hole(w, bytes);

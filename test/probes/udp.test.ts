@@ -115,6 +115,27 @@ describe("a UDP probe", () => {
     expect(Math.abs((sink.outcomes()[1] as { rttNs: number }).rttNs - 2_000_000)).toBeLessThan(2_600);
   });
 
+  it("is answered without a delay when the wall clock steps in the middle of a drain", () => {
+    const { prober, reflector, clock, slot, sink, a, network } = udpPair();
+    network.delayNs = 2_000_000;
+    prober.send([slot]);
+    clock.advanceMs(2);
+    reflector.drain();
+    clock.advanceMs(1);
+    for (const socket of a.sockets) {
+      const receiveErrors = socket.receiveErrors.bind(socket);
+      socket.receiveErrors = (batch) => {
+        socket.receiveErrors = receiveErrors;
+        clock.stepRealtimeMs(300);
+        clock.advanceMs(1);
+        return receiveErrors(batch);
+      };
+    }
+    prober.drain();
+    prober.expire();
+    expect(sink.outcomes()).toEqual([{ kind: "answered", rttNs: undefined, clock: "user" }]);
+  });
+
   it("has no residence taken out that spans a step of the reflector's clock: it is answered without a delay", () => {
     // One clock for both hosts: let the step be seen by the reflector first, in a probe of its own.
     const { prober, reflector, clock, slot, sink } = udpPair();
