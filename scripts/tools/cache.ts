@@ -33,7 +33,8 @@ async function ensureTool(name: ToolName, { parallel, log = () => {} }: EnsureOp
   const folder = join(CACHE, `${name}-${recipe.version}-${fingerprint(recipe)}`);
   if (existsSync(folder)) return folder;
   await mkdir(CACHE, { recursive: true });
-  await using _lock = await lock(`${folder}.lock`);
+  await using held = new AsyncDisposableStack();
+  held.use(await lock(`${folder}.lock`));
   if (existsSync(folder)) return folder;
 
   const started = performance.now();

@@ -1,0 +1,73 @@
+// The wires: one namespace holding a bridge, one cable from it to every machine. The machine we run on sees nothing.
+import { run } from "./command.ts";
+import type { ClusterPlan } from "./plan.ts";
+
+const GATEWAY4 = "10.100.0.1";
+const GATEWAY6 = "fd00:10:100::1";
+
+export interface Cable {
+  /** Of the machine's network namespace, without the cluster's prefix. */
+  readonly machine: string;
+  readonly address4: string;
+  readonly address6: string | undefined;
+}
+
+export async function layFabric(plan: ClusterPlan): Promise<void> {
+  const fabric = fabricOf(plan);
+  await run("ip", ["netns", "add", fabric]);
+  await ip(fabric, `link set lo up`);
+  await ip(fabric, `link add br0 type bridge`);
+  await ip(fabric, `addr add ${GATEWAY4}/24 dev br0`);
+  if (plan.dualStack) await ip(fabric, `addr add ${GATEWAY6}/64 dev br0 nodad`);
+  await ip(fabric, `link set br0 up`);
+  // Forwarding with nowhere to forward to: what leaves the cluster is told so at once, not swallowed.
+  await forward(fabric);
+}
+
+/** A new network namespace with eth0 on the bridge. */
+export async function plugIn(plan: ClusterPlan, { machine, address4, address6 }: Cable): Promise<void> {
+  const fabric = fabricOf(plan);
+  const namespace = plan.prefix + machine;
+  await run("ip", ["netns", "add", namespace]);
+  await ip(fabric, `link add ${machine} type veth peer name eth0 netns ${namespace}`);
+  await ip(fabric, `link set ${machine} master br0 up`);
+  await ip(namespace, `link set lo up`);
+  await ip(namespace, `addr add ${address4}/24 dev eth0`);
+  if (address6 !== undefined) await ip(namespace, `addr add ${address6}/64 dev eth0 nodad`);
+  await ip(namespace, `link set eth0 up`);
+  await ip(namespace, `route add default via ${GATEWAY4}`);
+  if (address6 !== undefined) await ip(namespace, `-6 route add default via ${GATEWAY6}`);
+  await forward(namespace);
+}
+
+export async function setLink(plan: ClusterPlan, machine: string, state: "up" | "down"): Promise<void> {
+  await ip(fabricOf(plan), `link set ${machine} ${state}`);
+}
+
+/** Takes the namespace's name away; it is gone when its last process is. */
+export async function plugOut(plan: ClusterPlan, machine: string): Promise<void> {
+  await ip(fabricOf(plan), `link del ${machine}`);
+  await run("ip", ["netns", "del", plan.prefix + machine]);
+}
+
+export async function removeFabric({ prefix }: Pick<ClusterPlan, "prefix">): Promise<void> {
+  for (const name of await namespaceNames(prefix)) await run("ip", ["netns", "del", name]);
+}
+
+export async function namespaceNames(prefix: string): Promise<readonly string[]> {
+  const lines = (await run("ip", ["netns", "list"])).split("\n");
+  return lines.map((line) => line.split(" ")[0]!).filter((name) => name.startsWith(prefix));
+}
+
+function fabricOf(plan: ClusterPlan): string {
+  return `${plan.prefix}fabric`;
+}
+
+async function ip(namespace: string, words: string): Promise<void> {
+  await run("ip", ["-n", namespace, ...words.split(" ")]);
+}
+
+async function forward(namespace: string): Promise<void> {
+  const script = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+  await run("ip", ["netns", "exec", namespace, "sh", "-c", script]);
+}
