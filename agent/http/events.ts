@@ -1,6 +1,7 @@
 // /api/v1/mesh/events: snapshots as server-sent events. Gathers only while someone listens, once for all of them,
 // and less often when gathering is slow; a listener that does not read is skipped, then dropped.
 import type { Response } from "express";
+import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
 import type { MeshSnapshot } from "./mesh-view.ts";
@@ -24,7 +25,10 @@ interface Client {
   readonly response: Response;
   /** The response itself, or the compressor in front of it. */
   readonly out: Writable;
-  stalledSinceMs: number | undefined;
+  /** Since when a snapshot is being written, row by row as the connection takes it. */
+  writingSinceMs: number | undefined;
+  /** Aborted when it has left: whoever waits for its connection stops. */
+  readonly left: AbortController;
 }
 
 export class MeshEvents implements Disposable {
@@ -50,7 +54,7 @@ export class MeshEvents implements Disposable {
       return;
     }
     response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no", ...(gzip && { "Content-Encoding": "gzip" }) });
-    const client: Client = { response, out: gzip ? compressor(response) : response, stalledSinceMs: undefined };
+    const client: Client = { response, out: gzip ? compressor(response) : response, writingSinceMs: undefined, left: new AbortController() };
     this.#clients.add(client);
     response.on("close", () => this.#leave(client));
     response.on("error", () => this.#leave(client));
@@ -69,6 +73,7 @@ export class MeshEvents implements Disposable {
 
   #leave(client: Client): void {
     if (!this.#clients.delete(client)) return;
+    client.left.abort();
     client.out.destroy();
     if (this.#clients.size > 0) return;
     clearTimeout(this.#nextGather);
@@ -87,7 +92,7 @@ export class MeshEvents implements Disposable {
       const snapshot = await this.#options.snapshot();
       const id = (this.#event += 1);
       for (const client of this.#clients) {
-        if (this.#isReading(client)) write(client, id, snapshot);
+        if (this.#isFree(client)) void write(client, id, snapshot);
       }
     } catch (err) {
       this.#options.log.error({ err }, "could not take a snapshot of the mesh for its listeners; trying again");
@@ -97,30 +102,35 @@ export class MeshEvents implements Disposable {
     this.#schedule(Math.max(this.#options.intervalMs, tookMs / GATHER_SHARE) - tookMs);
   }
 
-  /** A listener that has not taken the last snapshot gets no further one: memory is bounded at one each. */
-  #isReading(client: Client): boolean {
-    if (!client.out.writableNeedDrain && !client.response.writableNeedDrain) {
-      client.stalledSinceMs = undefined;
-      return true;
-    }
-    client.stalledSinceMs ??= performance.now();
-    if (performance.now() - client.stalledSinceMs > this.#options.stallMs) client.response.destroy();
+  /** A listener that still takes the last snapshot gets no further one; who takes none is dropped. */
+  #isFree({ writingSinceMs, response }: Client): boolean {
+    if (writingSinceMs === undefined) return true;
+    if (performance.now() - writingSinceMs > this.#options.stallMs) response.destroy();
     return false;
   }
 
   #beat(): void {
     for (const client of this.#clients) {
-      if (this.#isReading(client)) client.out.write(": heartbeat\n\n");
+      if (this.#isFree(client)) client.out.write(": heartbeat\n\n");
     }
   }
 }
 
-function write({ out }: Client, id: number, snapshot: MeshSnapshot): void {
-  out.cork();
-  out.write(`id: ${id}\nevent: snapshot\ndata: `);
-  for (const part of snapshot.json()) out.write(part);
-  out.write("\n\n");
-  out.uncork();
+async function write(client: Client, id: number, snapshot: MeshSnapshot): Promise<void> {
+  const { out, left } = client;
+  client.writingSinceMs = performance.now();
+  for (const part of event(id, snapshot)) {
+    if (left.signal.aborted) return;
+    // An abort is a listener that hung up in the middle: nothing is left to do for it.
+    if (!out.write(part) && !(await once(out, "drain", left).then(() => true, () => false))) return;
+  }
+  client.writingSinceMs = undefined;
+}
+
+function* event(id: number, snapshot: MeshSnapshot): Generator<Buffer> {
+  yield Buffer.from(`id: ${id}\nevent: snapshot\ndata: `);
+  yield* snapshot.json();
+  yield Buffer.from("\n\n");
 }
 
 function compressor(response: Response): Writable {

@@ -1,6 +1,8 @@
 // The whole mesh at one moment: every agent's row by fan-out, gathered once for all who ask at the same time and
-// kept for a second. Rows are held as the JSON they came as (checked), so that a thousand of them are buffers
-// outside the heap, and are written out one after the other instead of as one string.
+// kept for a second. Rows are held as the JSON they came as (checked), deflated to a tenth, and written out one after
+// the other: to look at a thousand nodes must not cost an agent the memory that its limit is made for.
+import { promisify } from "node:util";
+import { constants, deflateRaw, inflateRawSync } from "node:zlib";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Row, type Snapshot } from "../model/snapshot.ts";
@@ -18,6 +20,9 @@ export interface MeshViewOptions {
 
 export const MESH_VIEW_DEFAULTS = { concurrency: 16, freshMs: 1_000 } as const;
 
+/** In the thread pool: a row of a hundred peers takes a millisecond. */
+const deflated = promisify(deflateRaw) as (json: Buffer, options: { readonly level: number }) => Promise<Buffer>;
+
 /** With nobody asking for this long the snapshot's memory is given back. */
 const FORGET_AFTER_MS = 10_000;
 
@@ -26,15 +31,15 @@ export class MeshSnapshot {
   readonly by: Node;
   readonly nodes: readonly Node[];
   readonly missing: readonly MissingRow[];
-  /** JSON of the rows, in the order of `nodes`. */
-  readonly rows: readonly Buffer[];
+  /** JSON of the rows in the order of `nodes`, deflated. */
+  readonly #rows: readonly Buffer[];
 
-  constructor(parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing" | "rows">) {
+  constructor(parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing"> & { readonly rows: readonly Buffer[] }) {
     this.at = parts.at;
     this.by = parts.by;
     this.nodes = parts.nodes;
     this.missing = parts.missing;
-    this.rows = parts.rows;
+    this.#rows = parts.rows;
   }
 
   /** The document of /api/v1/mesh, in pieces. No piece holds a line break that is not the peer's own white space. */
@@ -42,16 +47,16 @@ export class MeshSnapshot {
     const { at, by, nodes, missing } = this;
     const head = JSON.stringify({ schemaVersion: SCHEMA_VERSION, at, by, nodes, missing });
     yield Buffer.from(`${head.slice(0, -1)},"rows":[`);
-    for (const [i, row] of this.rows.entries()) {
+    for (const [i, row] of this.#rows.entries()) {
       if (i > 0) yield Buffer.from(",");
-      yield row;
+      yield inflateRawSync(row);
     }
     yield Buffer.from("]}");
   }
 
   /** As objects, for diagnosis. The rows have been checked when they came. */
   parsed(): Snapshot {
-    const rows = this.rows.map((row) => JSON.parse(row.toString("utf8")) as Row);
+    const rows = this.#rows.map((row) => JSON.parse(inflateRawSync(row).toString("utf8")) as Row);
     return { schemaVersion: SCHEMA_VERSION, at: this.at, by: this.by, nodes: this.nodes, missing: this.missing, rows };
   }
 }
@@ -82,7 +87,7 @@ export class MeshView implements Disposable {
     const apis = sources.peerApis();
     const reached = new Set(apis.map(({ node }) => node.name));
     const nodes = inDisplayOrder([sources.node, ...sources.peers().map(({ node }) => node)]);
-    const answers = new Map<string, PeerRow>([[sources.node.name, this.#own()]]);
+    const answers = new Map<string, PeerRow>([[sources.node.name, await this.#own()]]);
     for (const { node } of sources.peers()) {
       if (!reached.has(node.name)) answers.set(node.name, { kind: "missing", node, reason: "discovery gives no address for it" });
     }
@@ -102,18 +107,23 @@ export class MeshView implements Disposable {
     return snapshot;
   }
 
-  #own(): PeerRow {
-    return { kind: "row", node: this.#options.sources.node, json: Buffer.from(JSON.stringify(this.#options.sources.row({ detail: "window" }))) };
+  #own(): Promise<PeerRow> {
+    const { sources } = this.#options;
+    return kept({ kind: "row", node: sources.node, json: Buffer.from(JSON.stringify(sources.row({ detail: "window" }))) });
   }
 
   async #askAll(apis: readonly PeerApi[], answers: Map<string, PeerRow>): Promise<void> {
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let api = apis[next++]; api !== undefined; api = apis[next++]) {
-        const answer = await this.#options.peerRows.ask(api, { detail: "window" });
-        answers.set(api.node.name, answer);
+        answers.set(api.node.name, await kept(await this.#options.peerRows.ask(api, { detail: "window" })));
       }
     };
     await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, apis.length) }, worker));
   }
+}
+
+/** An answer as the snapshot keeps it: its JSON deflated. */
+async function kept(answer: PeerRow): Promise<PeerRow> {
+  return answer.kind === "row" ? { ...answer, json: await deflated(answer.json, { level: constants.Z_BEST_SPEED }) } : answer;
 }

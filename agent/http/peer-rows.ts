@@ -5,7 +5,7 @@ import { excerpt, parseRow, RowFault } from "./schema.ts";
 import type { PeerApi, RowQuery } from "./sources.ts";
 
 export type PeerRow =
-  /** The JSON as it came, checked: parsed again only by who needs objects. */
+  /** The JSON as it came, checked. */
   | { readonly kind: "row"; readonly node: Node; readonly json: Buffer }
   | { readonly kind: "missing"; readonly node: Node; readonly reason: string };
 
