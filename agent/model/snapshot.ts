@@ -63,8 +63,9 @@ export interface AgentHealth {
   readonly tickLagMaxMs: number;
   readonly probesSkipped: number;
   readonly localErrors: number;
-  readonly socketDrops: number;
   readonly clockSteps: number;
+  /** Since the agent started, not only within the 60 s: whether its sockets can be trusted with what was lost before. */
+  readonly socketDrops: number;
   /** Seconds since discovery last heard from its source. */
   readonly discoveryAgeSeconds: number;
 }

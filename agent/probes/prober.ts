@@ -15,7 +15,7 @@ export interface OutcomeSink {
   retransmits(slot: Slot, count: number): void;
   /** UDP: a probe that has already been recorded as failed is now known to have died this way. */
   lost(slot: Slot, direction: LossDirection): void;
-  /** The probe could not be sent because the one before is still outstanding, or the schedule fell behind. */
+  /** No probe was sent in this turn: the one before is still outstanding, or the schedule fell behind. */
   skipped(slot: Slot): void;
 }
 
@@ -28,7 +28,10 @@ export interface Prober extends Disposable {
   open(slot: Slot): void;
   /** A slot is gone (or has a new address): what is outstanding on it is forgotten, neither answered nor lost. */
   close(slot: Slot): void;
-  /** Probe these slots now; each has none outstanding, or is reported as skipped. */
+  /**
+   * Probe these slots now. One that still has a probe outstanding is reported as skipped, where probes of a slot could
+   * not be told apart; a prober that can (ICMP) sends, and completes each on its own.
+   */
   send(due: readonly Slot[]): void;
   /** Take all that has arrived, error queue first, until both are dry; record outcomes. */
   drain(): void;

@@ -106,7 +106,7 @@ contract(
   realSubject({
     ...ICMP,
     name: "icmp, kernel engine, real sockets",
-    cannot: { skipped: "echoes are told apart by sequence, so several of one slot may be outstanding; the schedule never asks for it" },
+    cannot: { skipped: "a prober that tells its probes apart sends another; each is completed on its own" },
     prober: ({ sink, timeoutMs, network: { kernel, clock } }) => icmpProber({ kernel, clock, sink, settings: { timeoutMs, sizeBytes: 64 }, families: ["ipv4"], conntrack: conntrackState }),
   }),
 );

@@ -113,7 +113,7 @@ function loseSomePackets({ network }: Parts): () => number {
   return () => lost;
 }
 
-const ICMP_SEVERAL = "echoes are told apart by sequence, so several of one slot may be outstanding; the schedule never asks for it";
+const ICMP_SEVERAL = "a prober that tells its probes apart sends another; each is completed on its own";
 
 contract(
   fakeSubject({
