@@ -10,6 +10,9 @@ export const THREE_ZONES: MeshShape = { zones: { a: 3, b: 3, c: 3 } };
 /** Enough for most: one node is well under 30 % of them, and promtool is quick. */
 export const SIX_NODES: MeshShape = { zones: { a: 2, b: 2, c: 2 } };
 
+/** promtool takes a second or two, minutes for a scenario of days, and more where others want the machine as well. */
+const PATIENCE_MS = 900_000;
+
 const BEFORE_S = 300;
 /** When incidents begin: between two scrapes and two evaluations, five minutes after the first. */
 export const FAULT_S = BEFORE_S + 5;
@@ -45,14 +48,14 @@ export const thorough: Declare = (sentence, check) => {
 const onOldest: Declare = (sentence, check) => {
   test(`${sentence} [Prometheus 2.42]`, async () => {
     expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
-  });
+  }, PATIENCE_MS);
 };
 
 const onCurrent: Declare = (sentence, check) => {
   const note = CURRENT_PROMTOOL === undefined ? "not built, run 'node scripts/tools/build.ts prometheus'" : "current";
   test.skipIf(CURRENT_PROMTOOL === undefined)(`${sentence} [Prometheus 3: ${note}]`, async () => {
     expect(await disagreement(CURRENT_PROMTOOL!, toScenario(check))).toBeUndefined();
-  });
+  }, PATIENCE_MS);
 };
 
 function toScenario({ mesh = SIX_NODES, incidents = [], kubeState, withRtt, cluster, scrapeS = 15, lengthS, others = [], ...rest }: Check): Scenario {

@@ -6,7 +6,7 @@ import type { Slot } from "./mesh.ts";
 import { warning } from "./promtool.ts";
 
 const HOUR_S = 3600;
-const STEP_S = 30 * HOUR_S;
+const STEP_S = 26 * HOUR_S;
 const MESH = { zones: { a: 2, b: 2, c: 2 } };
 /** A minute between samples is as coarse as windows of 5 minutes allow; nothing here happens faster. */
 const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 120, weight: "heavy" } as const;
@@ -16,12 +16,12 @@ const touches = (node: string) => (slot: Slot) => slot.source === node || slot.d
 
 export function slow(scenario: Declare): void {
   describe("latency", () => {
-    scenario("that triples on one node's links is a warning for the node", {
+    scenario("that grows eightfold on one node's links is a warning for the node", {
       ...coarse,
       incidents: [slower(8, STEP_S, touches("a1"))],
       firing: { [STEP_S - 600]: [], [STEP_S + 1200]: [warning("LatencyHigh", { node: "a1" })], [STEP_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })] },
     });
-    scenario("that triples between two zones is a warning for the two orders", {
+    scenario("that grows eightfold between two zones is a warning for the two orders", {
       ...coarse,
       incidents: [slower(8, STEP_S, (slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b")],
       firing: {
@@ -44,7 +44,7 @@ export function slow(scenario: Declare): void {
   });
 
   describe("the error budget", () => {
-    const thin = { mesh: MESH, scrapeS: 30, evaluationS: 60, weight: "heavy" } as const;
+    const thin = { mesh: MESH, scrapeS: 30, evaluationS: 15, weight: "heavy" } as const;
     scenario("burns by 2 % of loss everywhere, too thin for any other alert", {
       ...thin,
       incidents: [loss(() => true, { fromS: 600, share: 0.02 })],
@@ -53,7 +53,7 @@ export function slow(scenario: Declare): void {
     scenario("does not burn by a dead link, which has its own warning", {
       ...thin,
       incidents: [loss((slot) => touches("a1")(slot) && touches("a2")(slot), { fromS: 600 })],
-      firing: { 3600: [warning("PairsDegraded", { source_zone: "a", destination_zone: "a" })], 7200: [warning("PairsDegraded", { source_zone: "a", destination_zone: "a" })] },
+      firing: { 3600: [warning("PairsDegraded", { source_zone: "a", destination_zone: "a" })] },
     });
   });
 }
