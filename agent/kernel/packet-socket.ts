@@ -8,6 +8,11 @@ import { socketAddress, socketAddressLength, SOCKADDR_BYTES } from "./socket-add
 
 /** A 64-byte reply costs 832 bytes of this (measured), so the default of 208 KiB holds 256 replies; this holds 5,000. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/**
+ * Packets that wait for the link address of a dead neighbour (3 s each) are charged to this: the default of 208 KiB is
+ * full, for everyone's probes, at some 280 of them.
+ */
+const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const ICMP_CURE = "datagram ICMP needs this process's group inside net.ipv4.ping_group_range (the chart sets it as a pod sysctl), raw ICMP needs CAP_NET_RAW";
 
 class LinuxPacketSocket implements PacketSocket {
@@ -158,9 +163,9 @@ function attachEchoReplyFilter(fd: number, family: IpFamily, identifier: number)
 
 /** Buffers, stamps, error queue, TTL: what every packet socket has. */
 function prepare(fd: number, family: IpFamily, receiveBufferBytes = RECEIVE_BUFFER_BYTES): void {
-  const wanted = new Int32Array([receiveBufferBytes]);
-  // Beyond rmem_max only with CAP_NET_ADMIN; what was granted is exported, and drops are counted.
-  if (libc.setsockopt(fd, C.SOL_SOCKET, C.SO_RCVBUFFORCE, wanted, 4) < 0) libc.check(libc.setsockopt(fd, C.SOL_SOCKET, C.SO_RCVBUF, wanted, 4), "setsockopt", "SO_RCVBUF");
+  // What the kernel granted of the receive buffer is exported, and drops are counted.
+  setBuffer(fd, { force: C.SO_RCVBUFFORCE, limited: C.SO_RCVBUF, bytes: receiveBufferBytes });
+  setBuffer(fd, { force: C.SO_SNDBUFFORCE, limited: C.SO_SNDBUF, bytes: SEND_BUFFER_BYTES });
   setInt(fd, C.SOL_SOCKET, C.SO_TIMESTAMPING, C.TIMESTAMPING_FLAGS, "SO_TIMESTAMPING");
   if (family === "ipv4") {
     setInt(fd, C.IPPROTO_IP, C.IP_RECVERR, 1, "IP_RECVERR");
@@ -171,6 +176,11 @@ function prepare(fd: number, family: IpFamily, receiveBufferBytes = RECEIVE_BUFF
     // Ping sockets have no such option and are of one family anyway.
     libc.setsockopt(fd, C.IPPROTO_IPV6, C.IPV6_V6ONLY, new Int32Array([1]), 4);
   }
+}
+
+/** Beyond rmem_max and wmem_max only with CAP_NET_ADMIN; else up to there. */
+function setBuffer(fd: number, { force, limited, bytes }: { readonly force: number; readonly limited: number; readonly bytes: number }): void {
+  if (libc.setsockopt(fd, C.SOL_SOCKET, force, new Int32Array([bytes]), 4) < 0) setInt(fd, C.SOL_SOCKET, limited, bytes, "SO_SNDBUF or SO_RCVBUF");
 }
 
 export function setInt(fd: number, level: number, name: number, value: number, what: string): void {
