@@ -211,7 +211,8 @@ async function watch(address: string, seconds: number, eachTurn: () => Promise<v
 
 /**
  * CPU seconds of one evaluation of each group, every rule asked three times over HTTP and the cheapest counted: unlike the
- * clock's seconds they do not grow with whatever else the machine does; the scrapes that go on meanwhile are the error.
+ * clock's seconds they hardly grow with whatever else the machine does. An upper bound: scrapes, garbage collection and
+ * the evaluations that go on meanwhile are in it, the more the longer an answer takes, so a quiet machine tells most.
  */
 async function cpuOf(address: string, pid: number): Promise<ReadonlyMap<string, number>> {
   const at = Math.floor(Date.now() / 1000);
@@ -249,7 +250,7 @@ function report({ shape, healthy, cpu, dead, firedS, alerts, rssMb, series }: Re
       columns: ["group, seconds an evaluation", "interval", "allowed", "CPU", "healthy p50", "max", "dead node p50", "max", "slowest rule"],
       rows: [...healthy].map(([name, { intervalS, seconds }]) => {
         const other = dead.get(name);
-        return [name, intervalS, intervalS * SHARE_OF_INTERVAL, cpu.get(name), quantile(seconds, 0.5), Math.max(...seconds), quantile(other?.seconds ?? [], 0.5), Math.max(...(other?.seconds ?? [])), other?.slowest];
+        return [name, intervalS, intervalS * SHARE_OF_INTERVAL, cpu.get(name), quantile(seconds, 0.5), Math.max(...seconds), other && quantile(other.seconds, 0.5), other && Math.max(...other.seconds), other?.slowest];
       }),
       note: `the dead node was named ${firedS === undefined ? "NOT AT ALL" : `${firedS.toFixed(0)} s after it was cut off`}: ${alerts.join(", ")}`,
     }),
