@@ -28,9 +28,17 @@ export async function ensureTools(
   return paths;
 }
 
+/** The same for what the cache has already, or undefined when one is missing: for tests that may be skipped. */
+export function builtTools(names: readonly ToolName[]): Readonly<Record<string, string>> | undefined {
+  if (!names.every((name) => existsSync(folderOf(name)))) return undefined;
+  return Object.fromEntries(names.flatMap((name) => programsOf(RECIPES[name]).map((program) => [program, join(folderOf(name), "bin", program)])));
+}
+
+const folderOf = (name: ToolName): string => join(CACHE, `${name}-${RECIPES[name].version}-${fingerprint(RECIPES[name])}`);
+
 async function ensureTool(name: ToolName, { parallel, log = () => {} }: EnsureOptions): Promise<string> {
   const recipe = RECIPES[name];
-  const folder = join(CACHE, `${name}-${recipe.version}-${fingerprint(recipe)}`);
+  const folder = folderOf(name);
   if (existsSync(folder)) return folder;
   await mkdir(CACHE, { recursive: true });
   await using held = new AsyncDisposableStack();

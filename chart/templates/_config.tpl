@@ -1,0 +1,68 @@
+{{/* The agent's configuration: what the chart decides, then what `.Values.config` says. Lists replace lists. */}}
+{{- define "internode.config" -}}
+{{- $chart := dict "discovery" (dict "kind" "kubernetes" "service" (include "internode.fullname" .)) -}}
+{{- if .Values.hostNetwork -}}
+{{- range $protocol := list "icmp" "tcp" "udp" -}}
+{{- $_ := set $chart $protocol (dict "networks" (list "node")) -}}
+{{- end -}}
+{{- else if .Values.hostPort -}}
+{{- range $protocol := list "tcp" "udp" -}}
+{{- $_ := set $chart $protocol (dict "networks" (list "pod" "node")) -}}
+{{- end -}}
+{{- end -}}
+{{- $secrets := dict -}}
+{{- with .Values.secrets.udpKey -}}
+{{- if .name -}}{{- $_ := set $secrets "udp" (dict "keyFile" (printf "/etc/internode/udp-key/%s" .key)) -}}{{- end -}}
+{{- end -}}
+{{- with .Values.secrets.actionsToken -}}
+{{- if .name -}}{{- $_ := set $secrets "actions" (dict "tokenFile" (printf "/etc/internode/actions-token/%s" .key)) -}}{{- end -}}
+{{- end -}}
+{{- mustMergeOverwrite $chart $secrets (deepCopy .Values.config) | toJson -}}
+{{- end -}}
+
+{{/* The same with the agent's defaults filled in: what templates compute with. */}}
+{{- define "internode.effective" -}}
+{{- $agent := .Files.Get "files/agent.json" | fromJson -}}
+{{- mustMergeOverwrite (deepCopy $agent.defaults) (include "internode.config" . | fromJson) | toJson -}}
+{{- end -}}
+
+{{/* Whether ICMP needs a raw socket, and with it root and NET_RAW: capabilities do not reach other users' processes. */}}
+{{- define "internode.rawSockets" -}}
+{{- $config := include "internode.effective" . | fromJson -}}
+{{- if and (eq $config.engine "userspace") $config.icmp.networks -}}true{{- end -}}
+{{- end -}}
+
+{{/* Pod Security level that the namespace must allow. */}}
+{{- define "internode.podSecurityLevel" -}}
+{{- if or .Values.hostNetwork .Values.hostPort (include "internode.rawSockets" .) -}}privileged{{- else -}}restricted{{- end -}}
+{{- end -}}
+
+{{/* A quantity of memory in MiB, or empty when it is none. */}}
+{{- define "internode.mebibytes" -}}
+{{- $text := toString . -}}
+{{- $units := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- $unit := regexFind "[a-zA-Z]*$" $text -}}
+{{- if and (hasKey $units $unit) (regexMatch "^[0-9.]+[a-zA-Z]*$" $text) -}}
+{{- divf (mulf (trimSuffix $unit $text | float64) (get $units $unit)) 1048576.0 -}}
+{{- else if regexMatch "^[0-9.]+e[+][0-9]+$" $text -}}
+{{- divf (float64 $text) 1048576.0 -}}
+{{- end -}}
+{{- end -}}
+
+{{/* MiB for V8's old space, or empty without a memory limit. */}}
+{{- define "internode.heapMebibytes" -}}
+{{- with .Values.resources.limits.memory -}}
+{{- $mebibytes := include "internode.mebibytes" . -}}
+{{- if $mebibytes -}}{{- divf (mulf (float64 $mebibytes) $.Values.heapPercent) 100.0 | floor | int -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A duration such as 1m30s in seconds. */}}
+{{- define "internode.seconds" -}}
+{{- $seconds := 0 -}}
+{{- range $unit, $factor := dict "h" 3600 "m" 60 "s" 1 -}}
+{{- $part := regexFind (printf "[0-9]+%s" $unit) $ | trimSuffix $unit -}}
+{{- if $part -}}{{- $seconds = add $seconds (mul (int $part) $factor) -}}{{- end -}}
+{{- end -}}
+{{- $seconds -}}
+{{- end -}}

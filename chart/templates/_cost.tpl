@@ -1,0 +1,77 @@
+{{/*
+What a mesh of .nodes nodes costs, as JSON: pairs, series, packetsPerSecond, gigabytesPerDay. From the agent's own
+configuration. Series: 5 a slot, 1 more for TCP, 3 more for UDP (one of them the destination's), 2 for the path MTU of
+a pair where UDP is there; histograms between zones, and about 120 an agent of itself. Bytes are those of IP packets:
+requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
+*/}}
+{{- define "internode.cost" -}}
+{{- $config := include "internode.effective" .root | fromJson -}}
+{{- $agent := .root.Files.Get "files/agent.json" | fromJson -}}
+{{- $nodes := int .nodes -}}
+{{- $peers := sub $nodes 1 -}}
+{{- if and (gt $nodes (int $config.peers.fullMeshLimit)) (gt $peers (int $config.peers.sampleSize)) -}}
+{{- $peers = int $config.peers.sampleSize -}}
+{{- end -}}
+{{- $families := ternary (len $config.families) 1 (kindIs "slice" $config.families) -}}
+{{- $detail := ternary (addf 2 $agent.rttHistogramSeries) 0.0 (eq $config.metrics.pairDetail "full") -}}
+{{- $series := 0.0 -}}
+{{- $packets := 0.0 -}}
+{{- $bytes := 0.0 -}}
+{{- $slots := 0 -}}
+{{- $udpHeaders := 28 -}}
+{{- range $protocol := list "icmp" "tcp" "udp" -}}
+{{- $settings := get $config $protocol -}}
+{{- $count := mul $families (len $settings.networks) -}}
+{{- $slots = add $slots $count -}}
+{{- $own := dict "icmp" 5 "tcp" 6 "udp" 8 -}}
+{{- $series = addf $series (mulf $count (addf (get $own $protocol) $detail)) -}}
+{{- $perSecond := divf (mulf $count 1000) $settings.intervalMs -}}
+{{- if eq $protocol "tcp" -}}{{/* SYN, SYN-ACK, ACK, RST */}}
+{{- $packets = addf $packets (mulf 4 $perSecond) -}}
+{{- $bytes = addf $bytes (mulf 212 $perSecond) -}}
+{{- else -}}
+{{- $packets = addf $packets (mulf 2 $perSecond) -}}
+{{- $headers := ternary 20 28 (eq $protocol "icmp") -}}
+{{- $bytes = addf $bytes (mulf 2 (addf $settings.sizeBytes $headers) $perSecond) -}}
+{{- end -}}
+{{- if and (eq $protocol "udp") $config.pathMtu.enabled (eq $config.engine "kernel") -}}
+{{- $series = addf $series (mulf 2 $count) -}}
+{{- $verifications := divf (mulf $count 1000) $config.pathMtu.intervalMs -}}
+{{- $packets = addf $packets (mulf 2 $verifications) -}}
+{{- $bytes = addf $bytes (mulf 1600 $verifications) -}}
+{{- end -}}
+{{- end -}}
+{{- $pairs := mul $nodes $peers -}}
+{{- $zones := min (int .zones) $peers -}}
+{{- $perAgent := addf 120 (mulf $zones $slots $agent.rttHistogramSeries) -}}
+{{- $packetsPerSecond := mulf $pairs $packets -}}
+{{- $bytesPerSecond := mulf $pairs $bytes -}}
+{{- if $config.dns.enabled -}}{{/* A and AAAA for every name; with servers unset, about one server a node */}}
+{{- $lookups := divf (mulf $nodes 1000 (len $config.dns.names) (max 1 (len $config.dns.servers))) $config.dns.intervalMs -}}
+{{- $packetsPerSecond = addf $packetsPerSecond (mulf 4 $lookups) -}}
+{{- $bytesPerSecond = addf $bytesPerSecond (mulf 500 $lookups) -}}
+{{- end -}}
+{{- dict "pairs" $pairs
+  "seriesPerPair" $series
+  "series" (addf (mulf $pairs $series) (mulf $nodes $perAgent))
+  "packetsPerSecond" $packetsPerSecond
+  "gigabytesPerDay" (divf (mulf $bytesPerSecond 86400) 1e9)
+  "sampled" (lt $peers (sub $nodes 1)) | toJson -}}
+{{- end -}}
+
+{{/* Linux nodes of the cluster and their zones, as JSON: nodes 0 where nobody may be asked. */}}
+{{- define "internode.cluster" -}}
+{{- $nodes := int .Values.expectedNodes -}}
+{{- $zones := dict -}}
+{{- if .Values.askCluster -}}
+{{- $found := 0 -}}
+{{- range (lookup "v1" "Node" "" "").items -}}
+{{- if eq (dig "labels" "kubernetes.io/os" "linux" .metadata) "linux" -}}
+{{- $found = add $found 1 -}}
+{{- $_ := set $zones (dig "labels" "topology.kubernetes.io/zone" "" .metadata) true -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $nodes 0 -}}{{- $nodes = $found -}}{{- end -}}
+{{- end -}}
+{{- dict "nodes" $nodes "zones" (ternary (len $zones) 3 (gt (len $zones) 0)) | toJson -}}
+{{- end -}}

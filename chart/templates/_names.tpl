@@ -1,0 +1,65 @@
+{{/* Names and labels. */}}
+
+{{- define "internode.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "internode.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "internode.name" . -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "internode.serviceAccountName" -}}
+{{- default (include "internode.fullname" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{/* PriorityClasses belong to the cluster: the namespace makes the name unique per release. */}}
+{{- define "internode.priorityClassName" -}}
+{{- if .Values.priorityClass.create -}}
+{{- default (printf "%s-%s" .Release.Namespace (include "internode.fullname" .)) .Values.priorityClass.name -}}
+{{- else -}}
+{{- .Values.priorityClass.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "internode.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ default $.Chart.AppVersion .tag }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What never changes in the life of a release: DaemonSets cannot change their selector. */}}
+{{- define "internode.releaseLabels" -}}
+app.kubernetes.io/name: {{ include "internode.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Only the agents carry all of these: the pod of `helm test` is no peer. */}}
+{{- define "internode.agentLabels" -}}
+{{ include "internode.releaseLabels" . }}
+app.kubernetes.io/component: agent
+{{- end -}}
+
+{{- define "internode.testLabels" -}}
+{{ include "internode.releaseLabels" . }}
+app.kubernetes.io/component: test
+{{- end -}}
+
+{{- define "internode.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "internode.releaseLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: internode
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,48 @@
+{{/* Security contexts: those of Pod Security `restricted` unless raw sockets are asked for. */}}
+
+{{/* Null leaves a key out: then the platform chooses. */}}
+{{- define "internode.user" -}}
+{{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- $id := get $.Values.podSecurity $key }}
+{{- if regexMatch "^[0-9]" (toString $id) }}
+{{ $key }}: {{ int64 $id }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "internode.podSecurityContext" -}}
+{{- if include "internode.rawSockets" . -}}
+runAsNonRoot: false
+runAsUser: 0
+runAsGroup: 0
+{{- else -}}
+runAsNonRoot: true
+{{- include "internode.user" . }}
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "internode.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+  {{- if include "internode.rawSockets" . }}
+  add: [NET_RAW]
+  {{- end }}
+{{- end -}}
+
+{{- define "internode.nodeAffinity" -}}
+requiredDuringSchedulingIgnoredDuringExecution:
+  nodeSelectorTerms:
+    - matchExpressions:
+        - { key: kubernetes.io/os, operator: In, values: [linux] }
+        - { key: kubernetes.io/arch, operator: In, values: [amd64, arm64] }
+        # Virtual nodes have no network of their own to measure.
+        - { key: type, operator: NotIn, values: [virtual-kubelet] }
+        - { key: eks.amazonaws.com/compute-type, operator: NotIn, values: [fargate] }
+        {{- with .Values.nodeAffinityExpressions }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+{{- end -}}

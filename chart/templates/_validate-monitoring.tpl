@@ -1,0 +1,2 @@
+{{- define "internode.faults.monitoring" -}}
+{{- end -}}

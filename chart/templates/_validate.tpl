@@ -1,0 +1,131 @@
+{{/* What each value allows by itself but not together with others. All faults at once, each with its cure. */}}
+{{- define "internode.validate" -}}
+{{- $faults := list -}}
+{{- range $part := list "network" "agent" "pod" "cluster" "monitoring" -}}
+{{- range (include (printf "internode.faults.%s" $part) $ | fromYamlArray) -}}
+{{- $faults = append $faults (printf "  - %s" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if $faults -}}
+{{- fail (printf "\n\nThese values contradict each other:\n%s\n" (join "\n" $faults)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "internode.faults.network" -}}
+{{- $config := include "internode.effective" . | fromJson -}}
+{{- if and .Values.hostNetwork .Values.hostPort }}
+- "hostNetwork and hostPort are both true: on the host's network the probe port is the node's already. Set hostPort to false."
+{{- end }}
+{{- $onNode := list }}
+{{- range $protocol := list "icmp" "tcp" "udp" }}
+{{- $networks := (get $config $protocol).networks }}
+{{- if and (has "pod" $networks) $.Values.hostNetwork }}
+- "config.{{ $protocol }}.networks names pod, but with hostNetwork an agent has no address of the pod network. Leave it out, or set hostNetwork to false."
+{{- end }}
+{{- if and (ne $protocol "icmp") (has "node" $networks) }}
+{{- $onNode = append $onNode $protocol }}
+{{- if not (or $.Values.hostNetwork $.Values.hostPort) }}
+- "config.{{ $protocol }}.networks names node, where nothing answers: the probe port is open in the pods only. Set hostPort to true (the namespace then needs the Pod Security level privileged), or leave node out."
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.hostPort (not .Values.hostNetwork) (not $onNode) }}
+- "hostPort is true, but neither config.tcp.networks nor config.udp.networks names node: the port would be open for nothing. Set hostPort to false, or add node."
+{{- end }}
+{{- if not (concat $config.icmp.networks $config.tcp.networks $config.udp.networks) }}
+- "config.icmp.networks, config.tcp.networks and config.udp.networks are all empty: no peer would be measured. Name a network for at least one."
+{{- end }}
+{{- if and (kindIs "slice" $config.families) (gt (len $config.families) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
+- "config.families names two address families, but with service.ipFamilyPolicy SingleStack the agents learn only one address of each other. Set it to PreferDualStack."
+{{- end }}
+{{- end -}}
+
+{{- define "internode.faults.agent" -}}
+{{- $config := include "internode.effective" . | fromJson -}}
+{{- range $protocol := list "icmp" "tcp" "udp" "dns" }}
+{{- $timing := get $config $protocol }}
+{{- if ge (int $timing.timeoutMs) (int $timing.intervalMs) }}
+- "config.{{ $protocol }}.timeoutMs is {{ int $timing.timeoutMs }}, not less than config.{{ $protocol }}.intervalMs, which is {{ int $timing.intervalMs }}: a second probe would start before the first has ended. Lower the timeout or raise the interval."
+{{- end }}
+{{- end }}
+{{- $ports := $config.ports }}
+{{- if or (eq $ports.metrics $ports.probe) (eq $ports.metrics $ports.http) (eq $ports.probe $ports.http) }}
+- "config.ports has one port twice (metrics {{ int $ports.metrics }}, probe {{ int $ports.probe }}, http {{ int $ports.http }}). Give each its own."
+{{- end }}
+{{- if ge (int $config.peers.sampleSize) (int $config.peers.fullMeshLimit) }}
+- "config.peers.sampleSize is {{ int $config.peers.sampleSize }}, not less than config.peers.fullMeshLimit, which is {{ int $config.peers.fullMeshLimit }}: above the limit a node would probe as many as below it. Lower sampleSize or raise fullMeshLimit."
+{{- end }}
+{{- if and $config.dns.enabled (not $config.dns.names) }}
+- "config.dns.names is empty although config.dns.enabled is true. Name at least one name, or set config.dns.enabled to false."
+{{- end }}
+{{- if and $config.actions.enabled (not $config.actions.tokenFile) }}
+- "config.actions.enabled is true without a token: calls that cost traffic are never open to everyone. Set secrets.actionsToken.name to a Secret that holds one, or config.actions.enabled to false."
+{{- end }}
+{{- if and .Values.secrets.actionsToken.name (dig "actions" "tokenFile" "" .Values.config) }}
+- "secrets.actionsToken.name and config.actions.tokenFile both name the token. Leave out one of them."
+{{- end }}
+{{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" .Values.config) }}
+- "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
+{{- end }}
+{{- if and (eq $config.engine "userspace") (dig "pathMtu" "enabled" false .Values.config) }}
+- "config.pathMtu.enabled is true, but the userspace engine cannot forbid fragmentation. Set config.engine to kernel, or leave config.pathMtu.enabled out."
+{{- end }}
+{{- end -}}
+
+{{- define "internode.faults.pod" -}}
+{{- $config := include "internode.effective" . | fromJson -}}
+{{- if le (mul 1000 (int .Values.terminationGracePeriodSeconds)) (int $config.shutdown.drainMs) }}
+- "terminationGracePeriodSeconds is {{ int .Values.terminationGracePeriodSeconds }}, not longer than config.shutdown.drainMs, which is {{ int $config.shutdown.drainMs }}: agents would be killed while they drain. Raise the one or lower the other."
+{{- end }}
+{{- with .Values.resources.limits.memory }}
+{{- if not (include "internode.mebibytes" .) }}
+- "resources.limits.memory is {{ . }}, which is no quantity of memory. Write for instance 256Mi."
+{{- else if lt (include "internode.mebibytes" . | float64) 96.0 }}
+- "resources.limits.memory is {{ . }}, too little for an agent, which would be killed again and again. Set at least 96Mi; docs/scaling.md says what a large mesh takes."
+{{- end }}
+{{- end }}
+{{- $own := list "NODE_NAME" "POD_NAMESPACE" "POD_IPS" "HOST_IPS" }}
+{{- if .Values.hostNetwork }}{{- $own = append $own "INTERNODE_LISTEN" }}{{- end }}
+{{- if .Values.resources.limits.memory }}{{- $own = append $own "NODE_OPTIONS" }}{{- end }}
+{{- range .Values.env }}
+{{- if has .name $own }}
+- "env has {{ .name }}, which the chart sets itself. Remove it{{ if eq .name "NODE_OPTIONS" }}; heapPercent and resources.limits.memory bound the heap{{ end }}."
+{{- end }}
+{{- end }}
+{{- range $key, $_ := merge (dict) .Values.labels .Values.podLabels }}
+{{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" "sidecar.istio.io/inject" "istio.io/dataplane-mode") }}
+- "labels or podLabels has {{ $key }}, which the chart sets itself. Remove it; nameOverride changes the name."
+{{- end }}
+{{- end }}
+{{- range $key, $_ := .Values.podAnnotations }}
+{{- if has $key (list "checksum/config" "linkerd.io/inject" "kubectl.kubernetes.io/default-container") }}
+- "podAnnotations has {{ $key }}, which the chart sets itself. Remove it."
+{{- end }}
+{{- end }}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+- "serviceAccount.create is false and serviceAccount.name is empty. Name the service account that is there, or let the chart create one."
+{{- end }}
+{{- end -}}
+
+{{- define "internode.faults.cluster" -}}
+{{- $class := include "internode.priorityClassName" . }}
+{{- if hasPrefix "system-" $class }}
+{{- if .Values.priorityClass.create }}
+- "priorityClass.name is {{ $class }}: names that begin with system- are Kubernetes' own and cannot be created. Choose another, or set priorityClass.create to false."
+{{- else if ne .Release.Namespace "kube-system" }}
+- "priorityClass.name is {{ $class }} in namespace {{ .Release.Namespace }}: many clusters admit it only in kube-system. Let the chart create a class of its own (priorityClass.create)."
+{{- end }}
+{{- end }}
+{{- if and .Values.askCluster (eq (include "internode.podSecurityLevel" .) "privileged") }}
+{{- $namespace := lookup "v1" "Namespace" "" .Release.Namespace }}
+{{- $level := dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" $namespace }}
+{{- if has $level (list "baseline" "restricted") }}
+- "namespace {{ .Release.Namespace }} enforces the Pod Security level {{ $level }}, which admits no pod with {{ include "internode.privilegedBy" . }}. Run: kubectl label namespace {{ .Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite"
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Why the level `privileged` is needed, for sentences. */}}
+{{- define "internode.privilegedBy" -}}
+{{- if .Values.hostNetwork -}}hostNetwork{{- else if .Values.hostPort -}}hostPort{{- else if include "internode.rawSockets" . -}}the raw sockets of engine userspace (root and NET_RAW){{- end -}}
+{{- end -}}

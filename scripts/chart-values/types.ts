@@ -1,0 +1,8 @@
+// Types that several of the chart's values share.
+import { z } from "zod";
+
+export const flag = z.boolean();
+export const text = z.string();
+export const mapOfStrings = z.record(z.string(), z.string());
+/** Kubernetes objects that the chart passes on as they are. */
+export const objects = z.array(z.record(z.string(), z.unknown()));

@@ -1,0 +1,184 @@
+// The default install, object by object, and what each group of values changes in it.
+import { describe, expect, test } from "vitest";
+import { HELMS, notes, only, render, WHY_NO_HELM, type Rendering } from "./helm.ts";
+import type { Container, DaemonSet, PodSpec } from "./kinds.ts";
+
+const daemonSet = async (rendering: Rendering = {}): Promise<DaemonSet> => only(await render(rendering), "DaemonSet");
+const podSpec = async (values: unknown): Promise<PodSpec> => (await daemonSet({ values })).spec.template.spec;
+const agent = async (values: unknown): Promise<Container> => (await podSpec(values)).containers[0]!;
+const configOf = async (values: unknown): Promise<unknown> => JSON.parse(only(await render({ values }), "ConfigMap", "internode").data["config.json"]!);
+
+describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
+  test("consists of these objects and no others", async () => {
+    const kinds = (await render()).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    expect(kinds.filter((kind) => !kind.startsWith("ConfigMap internode-dashboard")).sort()).toEqual([
+      "ConfigMap internode",
+      "ConfigMap internode-test",
+      "DaemonSet internode",
+      "NetworkPolicy internode",
+      "Pod internode-test",
+      "PriorityClass monitoring-internode",
+      "Role internode",
+      "RoleBinding internode",
+      "Service internode",
+      "ServiceAccount internode",
+    ]);
+  });
+
+  test("may read EndpointSlices of its own namespace, and nothing else", async () => {
+    const manifests = await render();
+    expect(only(manifests, "Role")).toMatchObject({ rules: [{ apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] }], metadata: { namespace: "monitoring" } });
+    expect(only(manifests, "RoleBinding")).toMatchObject({ roleRef: { kind: "Role", name: "internode" }, subjects: [{ kind: "ServiceAccount", name: "internode", namespace: "monitoring" }] });
+    expect(manifests.filter(({ kind }) => kind.startsWith("Cluster"))).toEqual([]);
+  });
+
+  test("finds its peers through a headless Service that lists agents that are not ready, in both families", async () => {
+    const manifests = await render();
+    const { selector } = only(manifests, "DaemonSet").spec;
+    expect(only(manifests, "Service")).toMatchObject({ spec: { clusterIP: "None", publishNotReadyAddresses: true, ipFamilyPolicy: "PreferDualStack", selector: selector.matchLabels } });
+  });
+
+  test("runs as nobody, without capabilities, on a read-only root, with ICMP by the safe sysctl", async () => {
+    const { securityContext, containers, hostNetwork, enableServiceLinks } = await podSpec({});
+    expect(securityContext).toEqual({ runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, seccompProfile: { type: "RuntimeDefault" }, sysctls: [{ name: "net.ipv4.ping_group_range", value: "0 2147483647" }] });
+    expect(containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    expect({ hostNetwork, enableServiceLinks }).toEqual({ hostNetwork: undefined, enableServiceLinks: false });
+  });
+
+  test("tolerates every taint, but asks for Linux on amd64 or arm64 and no virtual node", async () => {
+    const { tolerations, affinity } = await podSpec({});
+    expect(tolerations).toEqual([{ operator: "Exists" }]);
+    const [term, ...others] = affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms;
+    expect(others).toEqual([]);
+    expect(term!.matchExpressions).toEqual([
+      { key: "kubernetes.io/os", operator: "In", values: ["linux"] },
+      { key: "kubernetes.io/arch", operator: "In", values: ["amd64", "arm64"] },
+      { key: "type", operator: "NotIn", values: ["virtual-kubelet"] },
+      { key: "eks.amazonaws.com/compute-type", operator: "NotIn", values: ["fargate"] },
+    ]);
+  });
+
+  test("has no CPU limit, and a heap that fits the memory limit", async () => {
+    const { resources, env } = await agent({});
+    expect(resources).toEqual({ requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } });
+    expect(env.find(({ name }) => name === "NODE_OPTIONS")?.value).toBe("--max-old-space-size=153");
+  });
+
+  test.for([
+    ["1Gi", 614], ["200M", 114], ["0.5Gi", 307], [268_435_456, 153], ["300000000", 171],
+  ] as const)("a memory limit of %s gives V8 %i MiB", async ([memory, mebibytes]) => {
+    expect((await agent({ resources: { limits: { memory } } })).env).toContainEqual({ name: "NODE_OPTIONS", value: `--max-old-space-size=${mebibytes}` });
+  });
+
+  test("without a memory limit V8 decides itself", async () => {
+    const { env, resources } = await agent({ resources: { limits: { memory: null } } });
+    expect(resources.limits).toEqual({});
+    expect(env.map(({ name }) => name)).not.toContain("NODE_OPTIONS");
+  });
+
+  test("gives an ending agent longer than it drains", async () => {
+    expect((await podSpec({})).terminationGracePeriodSeconds).toBe(30);
+  });
+
+  test("two releases of one name in two namespaces share no object of the cluster", async () => {
+    const classes = await Promise.all(["a", "b"].map(async (namespace) => only(await render({ namespace }), "PriorityClass").metadata.name));
+    expect(classes).toEqual(["a-internode", "b-internode"]);
+  });
+
+  test("another configuration replaces the pods, another release note does not", async () => {
+    const checksum = async (values: unknown) => (await daemonSet({ values })).spec.template.metadata.annotations["checksum/config"];
+    expect(await checksum({ config: { logLevel: "debug" } })).not.toBe(await checksum({}));
+    expect(await checksum({ expectedNodes: 7, labels: { a: "b" } })).toBe(await checksum({}));
+  });
+
+  test("keeps service meshes from putting a proxy between the agents", async () => {
+    const { labels, annotations } = (await daemonSet()).spec.template.metadata;
+    expect(labels).toMatchObject({ "sidecar.istio.io/inject": "false", "istio.io/dataplane-mode": "none" });
+    expect(annotations).toMatchObject({ "linkerd.io/inject": "disabled" });
+  });
+
+  test("the policy lets agents reach each other by every protocol, and everyone else only the metrics", async () => {
+    const manifests = await render();
+    const peers = { podSelector: { matchLabels: only(manifests, "DaemonSet").spec.selector.matchLabels } };
+    const test = { podSelector: { matchLabels: only(manifests, "Pod").metadata.labels! } };
+    const testLabels = Object.fromEntries(Object.entries(test.podSelector.matchLabels).filter(([key]) => key.startsWith("app.kubernetes.io/")));
+    expect(only(manifests, "NetworkPolicy")["spec"]).toEqual({
+      ...peers,
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [peers] }, { ports: [{ port: 9843 }] }, { from: [{ podSelector: { matchLabels: testLabels } }], ports: [{ port: 8843 }] }],
+    });
+  });
+
+  test("the pod of helm test is restricted, is removed when it has passed, and is no peer", async () => {
+    const manifests = await render();
+    const pod = only(manifests, "Pod");
+    expect(pod.metadata.annotations).toMatchObject({ "helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" });
+    expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } } });
+    expect(pod.spec.containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    expect(pod.spec.containers[0]!.image).toBe((await agent({})).image);
+    const { matchLabels } = only(manifests, "DaemonSet").spec.selector;
+    expect(Object.entries(matchLabels).every(([key, value]) => pod.metadata.labels![key] === value)).toBe(false);
+  });
+});
+
+describe.skipIf(HELMS.length === 0)("variants of the install", () => {
+  test("hostPort opens the probe port of both protocols and measures them over the node network", async () => {
+    const { ports } = await agent({ hostPort: true });
+    expect(ports.filter(({ hostPort }) => hostPort === 7843).map(({ name }) => name)).toEqual(["probe-tcp", "probe-udp"]);
+    expect(await configOf({ hostPort: true })).toMatchObject({ tcp: { networks: ["pod", "node"] }, udp: { networks: ["pod", "node"] } });
+    expect(only(await render({ values: { hostPort: true } }), "NetworkPolicy")["spec"]).toMatchObject({ ingress: expect.arrayContaining([{ ports: [{ port: 7843 }, { port: 7843, protocol: "UDP" }] }]) as unknown });
+    expect(await notes({ values: { hostPort: true } })).toMatch(/hostPort needs a namespace at the level `privileged`/);
+  });
+
+  test("hostNetwork measures the node network only, binds to the InternalIPs, and sets no sysctl", async () => {
+    const values = { hostNetwork: true };
+    const spec = await podSpec(values);
+    expect(spec).toMatchObject({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" });
+    expect(spec.securityContext.sysctls).toBeUndefined();
+    expect(spec.containers[0]!.env).toContainEqual({ name: "INTERNODE_LISTEN", value: "$(HOST_IPS),127.0.0.1" });
+    const names = spec.containers[0]!.env.map(({ name }) => name);
+    // Kubernetes expands only what stands before.
+    expect(names.indexOf("HOST_IPS")).toBeLessThan(names.indexOf("INTERNODE_LISTEN"));
+    expect(await configOf(values)).toMatchObject({ icmp: { networks: ["node"] }, tcp: { networks: ["node"] }, udp: { networks: ["node"] } });
+    expect((await render({ values })).map(({ kind }) => kind)).not.toContain("NetworkPolicy");
+    expect(await notes({ values })).toMatch(/pod network {2}nothing/);
+  });
+
+  test("engine userspace runs as root with the one capability, unless ICMP is off", async () => {
+    const values = { config: { engine: "userspace" } };
+    expect((await podSpec(values)).securityContext).toMatchObject({ runAsNonRoot: false, runAsUser: 0 });
+    expect((await agent(values)).securityContext.capabilities).toEqual({ drop: ["ALL"], add: ["NET_RAW"] });
+    expect(await notes({ values })).toMatch(/NET_RAW\) needs a namespace at the level `privileged`/);
+    expect((await agent({ config: { engine: "userspace", icmp: { networks: [] } } })).securityContext.capabilities).toEqual({ drop: ["ALL"] });
+  });
+
+  test("OpenShift chooses the user itself", async () => {
+    const { securityContext } = await podSpec({ podSecurity: { runAsUser: null, runAsGroup: null } });
+    expect(securityContext).not.toHaveProperty("runAsUser");
+    expect(securityContext).not.toHaveProperty("runAsGroup");
+    expect(securityContext.runAsNonRoot).toBe(true);
+  });
+
+  test("secrets are mounted where the configuration points", async () => {
+    const values = { config: { actions: { enabled: true } }, secrets: { udpKey: { name: "k" }, actionsToken: { name: "t", key: "password" } } };
+    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/key" }, actions: { enabled: true, tokenFile: "/etc/internode/actions-token/password" } });
+    const { volumes, containers } = await podSpec(values);
+    expect(volumes).toEqual(expect.arrayContaining([{ name: "udp-key", secret: { secretName: "k", items: [{ key: "key", path: "key" }] } }, { name: "actions-token", secret: { secretName: "t", items: [{ key: "password", path: "password" }] } }]));
+    expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual(["/etc/internode/config.json", "/etc/internode/actions-token", "/etc/internode/udp-key"]);
+  });
+
+  test("an empty list of networks switches a protocol off rather than back to its default", async () => {
+    expect(await configOf({ hostPort: true, config: { udp: { networks: [] } } })).toMatchObject({ udp: { networks: [] } });
+  });
+
+  test("a digest wins over the tag", async () => {
+    const digest = `sha256:${"0".repeat(64)}`;
+    expect((await agent({ image: { tag: "2", digest } })).image).toBe(`ghcr.io/internode/internode@${digest}`);
+    expect((await agent({ image: { tag: "2" } })).image).toBe("ghcr.io/internode/internode:2");
+  });
+
+  test("a long release name stays within what a label and a Service may hold", async () => {
+    const manifests = await render({ release: "a-release-name-of-fifty-three-characters-precisely-ok" });
+    expect(Math.max(...manifests.filter(({ kind }) => kind !== "PriorityClass").map(({ metadata }) => metadata.name.length))).toBeLessThanOrEqual(63);
+  });
+});

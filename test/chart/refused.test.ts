@@ -1,0 +1,77 @@
+// Wrong values stop the render, and the message says what is wrong and what to do.
+import { describe, expect, test } from "vitest";
+import { HELMS, refusal, render, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
+
+interface Wrong {
+  readonly what: string;
+  readonly values: unknown;
+  /** What the message must name: the value, and the cure. */
+  readonly says: readonly RegExp[];
+}
+
+/** By values.schema.json. */
+const SHAPES: readonly Wrong[] = [
+  { what: "an unknown value", values: { hostnetwork: true }, says: [/additional properties 'hostnetwork' not allowed/] },
+  { what: "an unknown nested value", values: { image: { tagg: "1" } }, says: [/'\/image'/, /'tagg' not allowed/] },
+  { what: "a misspelt option of the agent", values: { config: { icmp: { intervallMs: 1 } } }, says: [/'\/config\/icmp'/, /'intervallMs' not allowed/] },
+  { what: "a number out of range", values: { config: { icmp: { intervalMs: 5 } } }, says: [/'\/config\/icmp\/intervalMs'/, /got 5, want 100/] },
+  { what: "text where a number belongs", values: { config: { icmp: { intervalMs: "1s" } } }, says: [/'\/config\/icmp\/intervalMs'/, /got string, want integer/] },
+  { what: "an unknown network", values: { config: { tcp: { networks: ["host"] } } }, says: [/'\/config\/tcp\/networks\/0'/, /'pod', 'node'/] },
+  { what: "the node's name, which the pod knows", values: { config: { node: { name: "x" } } }, says: [/'\/config'/, /'node' not allowed/] },
+  { what: "another discovery", values: { config: { discovery: { kind: "static" } } }, says: [/'\/config\/discovery'/, /'kind' not allowed/] },
+  { what: "text where true or false belongs", values: { hostPort: "yes" }, says: [/'\/hostPort'/, /got string, want boolean/] },
+  { what: "a digest that is none", values: { image: { digest: "latest" } }, says: [/'\/image\/digest'/] },
+  { what: "an unknown pull policy", values: { image: { pullPolicy: "Sometimes" } }, says: [/'\/image\/pullPolicy'/, /'IfNotPresent'/] },
+  { what: "a share above 100 %", values: { updateStrategy: { maxUnavailable: "150%" } }, says: [/'\/updateStrategy\/maxUnavailable'/] },
+  { what: "a range that is one number", values: { pingGroupRange: "0" }, says: [/'\/pingGroupRange'/] },
+  { what: "tolerations as a map", values: { tolerations: { operator: "Exists" } }, says: [/'\/tolerations'/, /got object, want array/] },
+  { what: "a pull secret as a bare name", values: { imagePullSecrets: ["pull"] }, says: [/'\/imagePullSecrets\/0'/, /got string, want object/] },
+  { what: "a priority reserved for the system", values: { priorityClass: { value: 2_000_000_000 } }, says: [/'\/priorityClass\/value'/] },
+  { what: "a heap larger than the memory", values: { heapPercent: 100 }, says: [/'\/heapPercent'/, /want 80/] },
+  { what: "a memory limit that is no quantity", values: { resources: { limits: { memory: "lots" } } }, says: [/'\/resources\/limits\/memory'/] },
+  { what: "a duration without unit", values: { monitoring: { interval: "15" } }, says: [/'\/monitoring\/interval'/] },
+];
+
+/** By the templates: each value is possible, but not together. */
+const CONTRADICTIONS: readonly Wrong[] = [
+  { what: "hostNetwork and hostPort", values: { hostNetwork: true, hostPort: true }, says: [/hostNetwork and hostPort are both true/, /Set hostPort to false/] },
+  { what: "the pod network on the host's", values: { hostNetwork: true, config: { icmp: { networks: ["pod", "node"] } } }, says: [/config\.icmp\.networks names pod/, /Leave it out/] },
+  { what: "TCP to a port that no node opens", values: { config: { tcp: { networks: ["pod", "node"] } } }, says: [/config\.tcp\.networks names node/, /Set hostPort to true .*privileged/] },
+  { what: "a host port for nothing", values: { hostPort: true, config: { tcp: { networks: ["pod"] }, udp: { networks: ["pod"] } } }, says: [/open for nothing/, /Set hostPort to false/] },
+  { what: "nothing to measure", values: { config: { icmp: { networks: [] }, tcp: { networks: [] }, udp: { networks: [] } } }, says: [/no peer would be measured/] },
+  { what: "two families and one address", values: { config: { families: ["ipv4", "ipv6"] }, service: { ipFamilyPolicy: "SingleStack" } }, says: [/service\.ipFamilyPolicy SingleStack/, /PreferDualStack/] },
+  { what: "a timeout longer than the interval", values: { config: { udp: { timeoutMs: 5000 } } }, says: [/config\.udp\.timeoutMs is 5000.*intervalMs, which is 5000/, /Lower the timeout/] },
+  { what: "one port twice", values: { config: { ports: { metrics: 8843 } } }, says: [/metrics 8843, probe 7843, http 8843/] },
+  { what: "a sample larger than the mesh", values: { config: { peers: { sampleSize: 100 } } }, says: [/config\.peers\.sampleSize is 100.*which is 100/] },
+  { what: "DNS without names", values: { config: { dns: { names: [] } } }, says: [/config\.dns\.names is empty/, /config\.dns\.enabled to false/] },
+  { what: "actions without a token", values: { config: { actions: { enabled: true } } }, says: [/without a token/, /secrets\.actionsToken\.name/] },
+  { what: "two tokens", values: { config: { actions: { tokenFile: "/x" } }, secrets: { actionsToken: { name: "t" } } }, says: [/both name the token/] },
+  { what: "two keys", values: { config: { udp: { keyFile: "/x" } }, secrets: { udpKey: { name: "k" } } }, says: [/both name the key/] },
+  { what: "path MTU in user space", values: { config: { engine: "userspace", pathMtu: { enabled: true } } }, says: [/cannot forbid fragmentation/, /config\.engine to kernel/] },
+  { what: "a grace shorter than the drain", values: { terminationGracePeriodSeconds: 10 }, says: [/terminationGracePeriodSeconds is 10.*drainMs, which is 10000/] },
+  { what: "too little memory", values: { resources: { limits: { memory: "64Mi" } } }, says: [/resources\.limits\.memory is 64Mi/, /at least 96Mi/] },
+  { what: "NODE_OPTIONS by hand", values: { env: [{ name: "NODE_OPTIONS", value: "" }] }, says: [/env has NODE_OPTIONS/, /heapPercent/] },
+  { what: "a name of the downward API by hand", values: { env: [{ name: "HOST_IPS", value: "10.0.0.1" }] }, says: [/env has HOST_IPS/] },
+  { what: "another name by label", values: { podLabels: { "app.kubernetes.io/name": "x" } }, says: [/has app\.kubernetes\.io\/name/, /nameOverride/] },
+  { what: "a service account without name", values: { serviceAccount: { create: false } }, says: [/serviceAccount\.name is empty/] },
+  { what: "a priority class of Kubernetes' own", values: { priorityClass: { create: false, name: "system-node-critical" } }, says: [/system-node-critical in namespace monitoring/, /priorityClass\.create/] },
+  { what: "creating a priority class of Kubernetes' own", values: { priorityClass: { name: "system-mesh" } }, says: [/cannot be created/] },
+];
+
+describe.skipIf(HELMS.length === 0)(`values that are refused (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4 and 3"})`, () => {
+  describe.for(HELMS)("by $name", (helm) => {
+    test.for([...SHAPES, ...CONTRADICTIONS])("$what", async ({ values, says }) => {
+      const message = await refusal({ ...WITH_OPERATOR, values, helm });
+      for (const part of says) expect(message).toMatch(part);
+    });
+  });
+
+  test("all contradictions are told at once", async () => {
+    const message = await refusal({ values: { hostPort: true, hostNetwork: true, terminationGracePeriodSeconds: 5, config: { dns: { names: [] } } } });
+    expect(message!.match(/^ {2}- /gm)).toHaveLength(3);
+  });
+
+  test("system-node-critical is fine in kube-system", async () => {
+    expect(await render({ namespace: "kube-system", values: { priorityClass: { create: false, name: "system-node-critical" } } })).not.toEqual([]);
+  });
+});
