@@ -1,17 +1,14 @@
 // What a process has cost so far, from /proc.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-/** USER_HZ is 100 on every Linux of today. */
-const TICK_US = 10_000;
-
-/** User and system time of a process and its threads, microseconds. */
+/** CPU time of all living threads of a process, microseconds (schedstat counts nanoseconds; jiffies would be 10 ms). */
 export function cpuUs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  let ns = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  return ns / 1000;
 }
 
-/** Megabytes of `VmRSS`, `RssAnon` … */
+/** Megabytes (of 2^20 bytes) of `VmRSS`, `RssAnon` … */
 export function memoryMb(pid: number, name: "VmRSS" | "RssAnon"): number {
   const line = readFileSync(`/proc/${pid}/status`, "utf8").match(new RegExp(`^${name}:\\s+(\\d+) kB`, "m"));
   return Number(line?.[1]) / 1024;

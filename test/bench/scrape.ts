@@ -1,7 +1,8 @@
 // What a scrape costs the agent: the longest turn of the event loop while /metrics is read over HTTP from another
 // thread, and beside it the cost of recording an outcome and of the memory that results keep.
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { configSchema } from "../../agent/config/schema.ts";
 import { systemClock } from "../../agent/kernel/clock.ts";
@@ -11,7 +12,7 @@ import { FAILED, type Outcome } from "../../agent/model/outcome.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import { createResults, type Results } from "../../agent/results/results.ts";
-import { printTable, quantile, verdict } from "./table.ts";
+import { atMost, quantile, type Bar, type Cell, type Figure } from "./table.ts";
 
 const LONGEST_SLICE_MS = 10; // design §9
 const SCRAPES = 20;
@@ -74,7 +75,7 @@ async function longestTurn(done: Promise<unknown>): Promise<Turns> {
   return { wallMs, cpuMs };
 }
 
-async function measure({ peers, pairDetail, gzip }: { readonly peers: number; readonly pairDetail: "default" | "full"; readonly gzip: boolean }): Promise<(string | number)[]> {
+async function measure({ peers, pairDetail, gzip }: { readonly peers: number; readonly pairDetail: "default" | "full"; readonly gzip: boolean }): Promise<{ row: Cell[]; bar: Bar }> {
   const clock = systemClock();
   const results = createResults({ clock, pairDetail });
   const slots = slotsOf(peers);
@@ -113,7 +114,10 @@ async function measure({ peers, pairDetail, gzip }: { readonly peers: number; re
   const wall = turns.map((t) => t.wallMs);
   const longestCpu = Math.max(...turns.map((t) => t.cpuMs));
   const label = `${peers} peers${pairDetail === "full" ? ", full" : ""}${gzip ? ", gzip" : ""}`;
-  return [label, slots.length, bytes / 1024, ms, idle.wallMs, first.wallMs, first.cpuMs, quantile(wall, 0.5), Math.max(...wall), longestCpu, verdict(Math.max(longestCpu, first.cpuMs), LONGEST_SLICE_MS)];
+  return {
+    row: [label, slots.length, bytes / 1024, ms, idle.wallMs, first.wallMs, first.cpuMs, quantile(wall, 0.5), Math.max(...wall), longestCpu],
+    bar: atMost(LONGEST_SLICE_MS, { what: `/metrics, longest slice of event-loop time, ${label}`, value: Math.max(longestCpu, first.cpuMs), unit: "ms" }),
+  };
 }
 
 function recordCost(): number {
@@ -140,23 +144,27 @@ function memoryCost(): number {
   return bytes / 1e6;
 }
 
-export async function benchScrape(): Promise<void> {
+export async function run(): Promise<Figure> {
+  setFlagsFromString("--expose-gc");
+  globalThis.gc ??= runInNewContext("gc") as NodeJS.GCFunction;
   const [memory, record] = [memoryCost(), recordCost()];
-  const rows = [];
-  for (const peers of [100, 150, 1_000]) rows.push(await measure({ peers, pairDetail: "default", gzip: false }));
-  rows.push(await measure({ peers: 150, pairDetail: "default", gzip: true }));
-  rows.push(await measure({ peers: 1_000, pairDetail: "default", gzip: true }));
-  rows.push(await measure({ peers: 150, pairDetail: "full", gzip: false }));
-  rows.push(await measure({ peers: 1_000, pairDetail: "full", gzip: false }));
-  printTable(
-    `Longest turn of the event loop (ms) while /metrics is read: without a scrape, in the first, in ${SCRAPES} more (bar: ${LONGEST_SLICE_MS} ms at 150 peers, held against CPU time: "no scrape" is what other processes take)`,
-    ["mesh", "slots", "KiB", "scrape ms", "no scrape", "first", "first, CPU", "median", "longest", "longest, CPU", "bar"],
-    rows,
-  );
-  printTable("Results", ["what", "figure", "unit", "bar"], [
-    ["record one answered probe, 4,000 slots", record, "ns", verdict(record, 1_000)],
-    ["typed arrays of results, 4,000 slots (needs node --expose-gc)", memory, "MB", undefined],
-  ]);
+  const measured = [];
+  for (const peers of [100, 150, 1_000]) measured.push(await measure({ peers, pairDetail: "default", gzip: false }));
+  measured.push(await measure({ peers: 150, pairDetail: "default", gzip: true }));
+  measured.push(await measure({ peers: 1_000, pairDetail: "default", gzip: true }));
+  measured.push(await measure({ peers: 150, pairDetail: "full", gzip: false }));
+  measured.push(await measure({ peers: 1_000, pairDetail: "full", gzip: false }));
+  return {
+    tables: [
+      {
+        title: `Longest turn of the event loop (ms) while /metrics is read: without a scrape, in the first, in ${SCRAPES} more`,
+        columns: ["mesh", "slots", "KiB", "scrape ms", "no scrape", "first", "first, CPU", "median", "longest", "longest, CPU"],
+        rows: measured.map((m) => m.row),
+        note: "held against CPU time: what stands under \"no scrape\" is what other processes take",
+      },
+      { title: "Results", columns: ["what", "figure", "unit"], rows: [["record one answered probe, 4,000 slots", record, "ns"], ["typed arrays of results, 4,000 slots", memory, "MB"]] },
+    ],
+    // Larger meshes and the detailed form are reported only.
+    bars: [measured[1]!.bar],
+  };
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await benchScrape();

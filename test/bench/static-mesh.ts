@@ -1,23 +1,51 @@
-// A static mesh of many nodes that all live in one far namespace, and the files to start one agent with.
+// A static mesh of many nodes that all live in one far namespace behind a router, and the files to start one agent with.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigInput } from "../../agent/config/schema.ts";
 import type { StaticMesh } from "../../agent/mesh/static-file.ts";
-import { farAddresses } from "../support/veth.ts";
+import { farAddresses, vethPair, type VethPair } from "../support/veth.ts";
 
 export interface MeshFiles extends Disposable {
   readonly configFile: string;
 }
 
+export interface MeshFilesOptions {
+  readonly address: string;
+  readonly peers: number;
+  /** Peers have an address on the node network as well. */
+  readonly nodeNetwork?: boolean;
+  readonly settings: Partial<Omit<ConfigInput, "node" | "discovery">>;
+}
+
+/** Nothing but ICMP, on one network. */
+export const ICMP_ONLY = { icmp: { networks: ["pod"] }, tcp: { networks: [] }, udp: { networks: [] }, pathMtu: { enabled: false }, dns: { enabled: false } } as const satisfies MeshFilesOptions["settings"];
+
+/** Pod addresses of the peers, then their node addresses. */
+export const peerAddresses = (peers: number) => {
+  const all = farAddresses(2 * peers);
+  return { pod: all.slice(0, peers), node: all.slice(peers) };
+};
+
+/**
+ * A cable with `addresses` far ones behind a router, as a pod sees its peers: one neighbour whatever their number.
+ * (More than a thousand neighbours would not fit the kernel's table, net.ipv4.neigh.default.gc_thresh3.)
+ */
+export function routedPair(addresses: number): VethPair {
+  const pair = vethPair({ addresses });
+  for (let third = 1; third <= Math.ceil(addresses / 250); third++) pair.run(pair.near, "ip", "route", "add", `10.99.${third}.0/24`, "via", pair.farIp);
+  return pair;
+}
+
 /** One agent, at `address`, that knows `peers` others at the far addresses, over three zones. */
-export function meshFiles(options: { readonly address: string; readonly peers: number; readonly settings: Partial<Omit<ConfigInput, "node" | "discovery">> }): MeshFiles {
+export function meshFiles(options: MeshFilesOptions): MeshFiles {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   const zone = (i: number) => `zone-${"abc"[i % 3]}`;
+  const addresses = peerAddresses(options.peers);
   const mesh: StaticMesh = {
     nodes: [
       { name: "node-0", zone: zone(0), podAddresses: [options.address] },
-      ...farAddresses(options.peers).map((address, i) => ({ name: `node-${i + 1}`, zone: zone(i + 1), podAddresses: [address] })),
+      ...addresses.pod.map((pod, i) => ({ name: `node-${i + 1}`, zone: zone(i + 1), podAddresses: [pod], ...(options.nodeNetwork === true ? { nodeAddresses: [addresses.node[i]!] } : {}) })),
     ],
   };
   const config: ConfigInput = {

@@ -15,7 +15,7 @@ export interface VethPair extends Disposable {
   run(namespace: string, ...command: readonly string[]): string;
   /** Apply an nftables script in a namespace. */
   nft(namespace: string, script: string): void;
-  /** Start a command in a namespace; killed when the pair is disposed. */
+  /** Start a command in a namespace; it dies when the pair is disposed, and with this process. */
   start(namespace: string, ...command: readonly string[]): ChildProcess;
 }
 
@@ -28,9 +28,12 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
   const sh = (...command: readonly string[]) => execute(command);
   const inside = (namespace: string, ...command: readonly string[]) => sh("ip", "netns", "exec", namespace, ...command);
   const dispose = () => {
+    process.off("exit", dispose);
     for (const child of children) child.kill("SIGKILL");
     for (const namespace of [near, far]) spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
   };
+  // A process that is told to end in the middle of it leaves nothing behind either.
+  process.on("exit", dispose);
   try {
     for (const namespace of [near, far]) sh("ip", "netns", "add", namespace);
     sh("ip", "link", "add", "veth0", "netns", near, "type", "veth", "peer", "name", "veth0", "netns", far);
@@ -52,7 +55,7 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
     run: inside,
     nft: (namespace, script) => void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script),
     start(namespace, ...command) {
-      const child = spawn("ip", ["netns", "exec", namespace, ...command], { stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn("setpriv", ["--pdeathsig", "KILL", "ip", "netns", "exec", namespace, ...command], { stdio: ["pipe", "pipe", "pipe"] });
       children.push(child);
       return child;
     },

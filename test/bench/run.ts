@@ -1,0 +1,59 @@
+// Every figure the design promises, measured on this machine beside its rivals: run.ts [--write] [FIGURE …]
+import { writeFileSync } from "node:fs";
+import { whyNoNamespaces } from "../../agent/lab/lab.ts";
+import { machineFacts } from "./machine.ts";
+import { benchmarksPage } from "./markdown.ts";
+import { barsTable, tableText, type Bar, type Figure, type Table } from "./table.ts";
+
+const PAGE = new URL("../../docs/benchmarks.md", import.meta.url);
+
+/** In the order they are run: the one that looks at this process itself comes first. */
+const FIGURES: Readonly<Record<string, () => Promise<{ run(): Promise<Figure> }>>> = {
+  scrape: () => import("./scrape.ts"),
+  rtt: () => import("./rtt.ts"),
+  udp: () => import("./udp.ts"),
+  held: () => import("./held.ts"),
+  syn: () => import("./syn.ts"),
+  "injected-loss": () => import("./injected-loss.ts"),
+  "false-loss": () => import("./false-loss.ts"),
+  "flat-out": () => import("./flat-out.ts"),
+  cpu: () => import("./cpu.ts"),
+  memory: () => import("./memory.ts"),
+  start: () => import("./start.ts"),
+};
+
+const write = process.argv.includes("--write");
+const asked = process.argv.slice(2).filter((arg) => arg !== "--write");
+const unknown = asked.filter((name) => !(name in FIGURES));
+if (unknown.length > 0 || (write && asked.length > 0)) {
+  console.error(unknown.length > 0 ? `bench: there is no figure '${unknown.join("', '")}'; there are ${Object.keys(FIGURES).join(", ")}` : "bench: --write takes the figures of a full run only; name none");
+  process.exit(2);
+}
+const obstacle = await whyNoNamespaces();
+if (obstacle !== undefined) {
+  console.error(`bench: nothing can be measured here: ${obstacle}`);
+  process.exit(1);
+}
+// Namespaces and processes are removed when this process exits, however that comes about.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
+const started = performance.now();
+const facts = machineFacts();
+const tables: Table[] = [];
+const bars: Bar[] = [];
+console.log(tableText(facts));
+for (const name of asked.length > 0 ? asked : Object.keys(FIGURES)) {
+  try {
+    const figure = await (await FIGURES[name]!()).run();
+    for (const table of figure.tables) console.log(tableText(table));
+    tables.push(...figure.tables);
+    bars.push(...figure.bars);
+  } catch (err) {
+    console.error(`\nbench: ${name} could not be measured: ${err instanceof Error ? err.message : String(err)}`);
+    bars.push({ what: `${name}: could not be measured`, figure: "-", bar: "-", met: false });
+  }
+}
+console.log(tableText(barsTable(bars)));
+console.log(`\n${bars.filter((bar) => bar.met).length} of ${bars.length} bars met, in ${Math.round((performance.now() - started) / 1000)} s. Across a ±2 s step of the clock: npm run test:serial.`);
+if (write) writeFileSync(PAGE, benchmarksPage([facts, barsTable(bars), ...tables]));
+process.exit(bars.every((bar) => bar.met) ? 0 : 1);
