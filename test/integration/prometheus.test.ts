@@ -23,7 +23,7 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
   let lab: Lab;
   let prometheus: Prometheus;
   beforeAll(async () => {
-    const settings = { icmp: { intervalMs: 100, timeoutMs: 90 }, tcp: { networks: [] }, udp: { intervalMs: 200, timeoutMs: 180 }, pathMtu: { enabled: false } };
+    const settings = { icmp: { intervalMs: 500, timeoutMs: 490 }, tcp: { networks: [] }, udp: { intervalMs: 1_000, timeoutMs: 990 }, pathMtu: { enabled: false } };
     lab = await createLab({ nodes: 3, zones: 3, settings });
     prometheus = await startPrometheus(lab, { node: "node-3", scrapeSeconds: 1 });
     // Every target scraped twice, at least: rates and first probes are there.
@@ -43,13 +43,14 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     const probes = await prometheus.query("internode_probes_total");
     // Six ordered pairs: ICMP on both networks, UDP on one.
     expect(probes).toHaveLength(18);
-    expect(probes.every((s) => s.value > 5)).toBe(true);
+    expect(probes.every((s) => s.value > 0)).toBe(true);
     expect((await prometheus.query("internode_probe_failures_total > 0")).map(pairName)).toEqual([]);
-    expect(await prometheus.query("internode_rtt_seconds_count == internode_probes_total")).toHaveLength(18);
+    // An answer may come without a delay (nobody knows it for certain), but not as a habit.
+    expect(await prometheus.query("internode_rtt_seconds_count <= internode_probes_total and internode_rtt_seconds_count > 0.8 * internode_probes_total")).toHaveLength(18);
   });
 
   test("is exactly what was injected on one way of one link, in the right direction", async () => {
-    await lab.inject("loss node-1->node-2 20% on pod");
+    await lab.inject("loss node-1->node-2 50% on pod");
     await sleep(15_000);
     const [fault] = await lab.clear();
     await sleep(4_000);
@@ -59,7 +60,7 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     const forward = byPair(await prometheus.query('internode_directional_lost_total{direction="forward"}'));
     const reverse = byPair(await prometheus.query('internode_directional_lost_total{direction="reverse"}'));
     const unknown = await prometheus.query('internode_directional_lost_total{direction="unknown"} > 0');
-    expect(dropped).toBeGreaterThan(30);
+    expect(dropped).toBeGreaterThan(15);
     // The echo requests of 1 to 2 and the echo replies to 2's requests both crossed the lossy way, and UDP likewise.
     expect(icmp["node-1>node-2"]! + icmp["node-2>node-1"]! + forward["node-1>node-2"]! + reverse["node-2>node-1"]!).toBe(dropped);
     expect(icmp["node-1>node-2"]).toBeGreaterThan(0);
