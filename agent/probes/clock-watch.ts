@@ -11,6 +11,8 @@ export class ClockWatch {
   readonly #clock: Clock;
   #offsetNs: number;
   #lookedAtNs: number;
+  /** How long the last reading of both clocks took: its offset may be wrong by as much. */
+  #readingNs = 0;
   #steps = 0;
   /** Monotonic time of the look before the one that found the newest step: anything sent before it is in doubt. */
   #doubtUntilNs = -Infinity;
@@ -32,13 +34,15 @@ export class ClockWatch {
     const real = this.#clock.realtimeNs();
     const now = this.#clock.monotonicNs();
     const offset = real - (before + now) / 2;
-    const allowed = READING_ERROR_NS + (now - before) + SLEW_PER_NS * (now - this.#lookedAtNs);
+    // Under a CPU quota a process may be stopped between the readings for most of 100 ms: no step, then and next time.
+    const allowed = READING_ERROR_NS + (now - before) + this.#readingNs + SLEW_PER_NS * (now - this.#lookedAtNs);
     if (Math.abs(offset - this.#offsetNs) > allowed) {
       this.#steps++;
       this.#doubtUntilNs = now;
     }
     this.#offsetNs = offset;
     this.#lookedAtNs = now;
+    this.#readingNs = now - before;
     return now;
   }
 
