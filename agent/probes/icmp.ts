@@ -83,6 +83,7 @@ class EchoChannel {
 
   readonly #state = new Uint8Array(RING);
   readonly #slots: (Slot | undefined)[] = Array.from({ length: RING });
+  readonly #to: (SocketAddress | undefined)[] = Array.from({ length: RING });
   readonly #sequence = new Uint16Array(RING);
   readonly #nonceHigh = new Uint32Array(RING);
   readonly #nonceLow = new Uint32Array(RING);
@@ -147,6 +148,7 @@ class EchoChannel {
       this.#nonceHigh[ring] = randomU32();
       this.#nonceLow[ring] = randomU32();
       this.#slots[ring] = slot;
+      this.#to[ring] = address;
       this.#stampNs[ring] = NaN;
       this.#state[ring] = OUTSTANDING;
       this.#outstanding++;
@@ -240,8 +242,8 @@ class EchoChannel {
   #icmpError(batch: PacketBatch, i: number): void {
     const ring = this.#ringOfRequest(batch.bytes(i));
     if (ring < 0 || this.#state[ring] !== OUTSTANDING) return;
-    const address = this.#addresses.get(this.#slots[ring]!);
-    if (address === undefined || !batch.isFrom(i, address)) return;
+    const address = this.#to[ring]!;
+    if (!batch.isFrom(i, address)) return;
     const { type, code } = batch.icmp(i);
     const verdict = icmpEvent(this.#family, type, code);
     if (verdict.kind === "outcome") this.#end(ring, verdict.outcome);
@@ -256,8 +258,10 @@ class EchoChannel {
     const bytes = this.#batch.bytes(i);
     const ring = echoSequence(bytes) % RING;
     const slot = ring >= 0 ? this.#slots[ring] : undefined;
-    const address = slot && this.#addresses.get(slot);
+    const address = ring >= 0 ? this.#to[ring] : undefined;
     if (slot === undefined || address === undefined || !this.#batch.isFrom(i, address)) return;
+    // What ended before its slot was closed is still in the ring.
+    if (this.#state[ring] !== OUTSTANDING && !this.#addresses.has(slot)) return;
     const match = this.#batch.truncated(i) ? "corrupt" : matchEchoReply(bytes, this.#family, this.#echo(ring), this.#sizeBytes);
     if (match === "foreign") return;
     if (match === "corrupt") return this.#sink.anomaly(slot, "corrupt");
@@ -311,6 +315,7 @@ class EchoChannel {
     if (this.#state[ring] === OUTSTANDING) this.#outstanding--;
     this.#state[ring] = FREE;
     this.#slots[ring] = undefined;
+    this.#to[ring] = undefined;
   }
 
   #echo(ring: number): Echo {
