@@ -10,8 +10,8 @@ import { atMost, below, type Bar, type Figure, type Table } from "./table.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 /** Hot code is compiled in steps, the last of them seconds after the first probe. */
-const SETTLE_MS = { agent: 20_000, rival: 3_000 };
-const MEASURE_MS = 20_000;
+const SETTLE_MS = { agent: 20_000, rival: 2_000 };
+const MEASURE_MS = 15_000;
 
 interface Cost {
   readonly name: string;

@@ -8,7 +8,7 @@ import { fetchFrom, sumOf } from "./scraped.ts";
 import { meshFiles, peerAddresses, routedPair } from "./static-mesh.ts";
 import { atMost, type Cell, type Figure } from "./table.ts";
 
-const SECONDS = 90;
+const SECONDS = 60;
 const SCRAPE_EVERY_S = 5;
 const BARS = [{ peers: 100, limitMb: 55 }, { peers: 1_000, limitMb: 90 }] as const;
 const FAR = new URL("./far.worker.ts", import.meta.url).pathname;
