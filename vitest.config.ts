@@ -9,7 +9,7 @@ const SERIAL = ["test/serial/**"];
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...INTEGRATION, ...SERIAL, "test/bench/**"], testTimeout: 20_000 } },
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
       { test: { name: "serial", include: ["test/serial/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 } },
