@@ -14,7 +14,7 @@ export const LOSS_DIRECTIONS = ["forward", "reverse", "unknown"] as const;
 export type LossDirection = (typeof LOSS_DIRECTIONS)[number];
 
 export type Outcome =
-  /** `rttNs` is absent when the answer is certain but its delay is not: a retried SYN, a clock step in flight. */
+  /** `rttNs` is absent when the answer is certain but its delay is not (a retried SYN, a clock step in flight) or not yet. */
   | { readonly kind: "answered"; readonly rttNs: number | undefined; readonly clock: StampClock }
   /** The path is proven, the port is closed. Never loss. */
   | { readonly kind: "refused" }

@@ -1,13 +1,23 @@
 // What a protocol is to the schedule: something that opens slots, sends what is due, drains what came, and
 // expires what is overdue; all synchronously, in batches, with no promise per probe (design §2.2).
-import type { AnomalyKind, LossDirection, Outcome } from "../model/outcome.ts";
+import type { AnomalyKind, LossDirection, Outcome, StampClock } from "../model/outcome.ts";
 import type { Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
+
+/** What became known of an answered probe after it was recorded. At most once a probe. */
+export interface Delay {
+  readonly rttNs: number;
+  readonly clock: StampClock;
+  /** Delay of the probe right before it, when that was answered with one: the two make a sample of jitter. */
+  readonly previousRttNs: number | undefined;
+}
 
 /** Where outcomes go. Implemented by results/. Every method is cheap and never throws. */
 export interface OutcomeSink {
   /** A probe is complete. Called exactly once for each probe that was really sent, unless its slot was closed first. */
   record(slot: Slot, outcome: Outcome): void;
+  /** The delay of a probe that was recorded as answered without one: it could be known only later (see `Delay`). */
+  delay(slot: Slot, delay: Delay): void;
   anomaly(slot: Slot, kind: AnomalyKind): void;
   /** Not a probe at all: our own machine could not send (ENOBUFS, EMFILE …). */
   localError(slot: Slot, errno: string): void;

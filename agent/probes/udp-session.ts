@@ -5,6 +5,7 @@ import type { StampRequest } from "../wire/stamp.ts";
 import { LossDirections, type ReflectorSeen } from "./loss-direction.ts";
 import { randomU32 } from "./nonces.ts";
 import type { MonotonicNs } from "./prober.ts";
+import { UdpDelays } from "./udp-delays.ts";
 
 /** Source ports of a family. ECMP spreads by them; more would only fill connection tracking. */
 export const SOURCE_PORTS = 8;
@@ -35,6 +36,7 @@ export class UdpSlot {
   readonly slot: Slot;
   readonly address: SocketAddress;
   readonly directions = new LossDirections();
+  readonly delays = new UdpDelays();
   outstanding: UdpProbe | undefined;
   /** Number of the next probe. */
   next: number;

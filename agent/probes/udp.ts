@@ -1,6 +1,6 @@
 // UDP probes as STAMP (RFC 8762) to the peers' stateful reflector. RTT = kernel receive stamp − kernel transmit stamp
-// − residence at the reflector. What gets no answer is attributed to a direction as soon as the peer tells what
-// arrived there (loss-direction.ts).
+// − residence at the reflector, which its next reply tells exactly (udp-delays.ts). What gets no answer is attributed to
+// a direction as soon as the peer tells what arrived there (loss-direction.ts).
 import type { PacketBatch } from "../kernel/kernel.ts";
 import type { Clock } from "../model/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
@@ -12,7 +12,7 @@ import { id64, nodeHash, StampFormat, type Id64, type StampReply } from "../wire
 import { ClockWatch } from "./clock-watch.ts";
 import { errnoEvent, icmpEvent, type ConntrackState } from "./kernel-events.ts";
 import type { Evidence } from "./loss-direction.ts";
-import type { MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
+import type { Delay, MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
 import { channelBatches, UdpChannel, type ChannelListener, type UdpKernel } from "./udp-channel.ts";
 import { SOURCE_PORTS, UdpSlot, type UdpProbe } from "./udp-session.ts";
 
@@ -60,13 +60,6 @@ const ASK_PEER_AFTER_NS = 60e9;
 const GIVE_UP_AFTER_NS = 150e9;
 /** Channels with nothing in flight are looked at this often, for what is late or twice. */
 const SWEEP_NS = 1e9;
-/**
- * The reflector must write its transmit time before it sends, so that is right to some microseconds only. On a path
- * shorter than that (two namespaces of one machine) the difference may come out below the shortest there is; leaving
- * those out would make the mean too long. Below the error it makes no sense at all (NaN as well: its clock stepped).
- */
-const RESIDENCE_ERROR_NS = 100e3;
-const SHORTEST_PATH_NS = 1e3;
 /** A slot that comes back begins beyond the reach of the bitmap, so that old packets mean nothing. */
 const NUMBERS_BETWEEN_SLOTS = 64;
 
@@ -157,6 +150,7 @@ class StampProber implements UdpProber, ChannelListener {
         continue;
       }
       const probe = state.begin({ sentNs, socketDrops: (port) => channels[port]!.drops });
+      this.#known(slot, state.delays.sent(probe.number));
       const channel = channels[probe.port]!;
       channel.outstanding++;
       this.#outstanding++;
@@ -287,6 +281,7 @@ class StampProber implements UdpProber, ChannelListener {
       state: probe.slot,
       evidence: { reflector: { incarnation: reply.reflector, drops: reply.drops }, arrivals: reply.arrivals, beforeNumber: probe.number },
     });
+    this.#known(slot, probe.slot.delays.told(probe.number, reply.followUp));
     const receivedNs = batch.stampNs(i);
     switch (probe.state) {
       case "outstanding":
@@ -350,10 +345,14 @@ class StampProber implements UdpProber, ChannelListener {
       this.#timedOut(probe);
       return this.#late(probe);
     }
-    const pathNs = elapsedNs - reply.residenceNs;
-    const rttNs = pathNs > -RESIDENCE_ERROR_NS ? Math.max(pathNs, SHORTEST_PATH_NS) : undefined;
     const kernel = !Number.isNaN(probe.stampNs) && !Number.isNaN(receivedNs) && reply.residenceClock === "kernel";
-    this.#end(probe, { kind: "answered", rttNs, clock: kernel ? "kernel" : "user" });
+    const clock = kernel ? "kernel" : "user";
+    const rttNs = probe.slot.delays.answered({ number: probe.number, estimateNs: elapsedNs - reply.residenceNs, clock, follows: reply.followUp !== undefined });
+    this.#end(probe, { kind: "answered", rttNs, clock });
+  }
+
+  #known(slot: Slot, delay: Delay | undefined): void {
+    if (delay) this.#sink.delay(slot, delay);
   }
 
   #timedOut(probe: UdpProbe): void {

@@ -3,7 +3,7 @@
 import type { SocketAddress } from "../kernel/kernel.ts";
 import type { IpFamily, Network, Node } from "../model/peer.ts";
 import { firstArrival, noteArrival, type Arrivals } from "../wire/arrivals.ts";
-import type { ReceivedRequest } from "../wire/stamp.ts";
+import type { FollowUp, ReceivedRequest } from "../wire/stamp.ts";
 
 /** Sources whose node is a peer: 1,000 nodes on two networks and two families. */
 const MAX_SOURCES = 4_096;
@@ -20,6 +20,9 @@ export interface Life {
   readonly arrivals: Arrivals;
   /** Replies sent, by source port of the sender: the reflector's own STAMP sequence. */
   readonly replies: Uint32Array;
+  /** The probe answered last, and when that reply really left, once it is known. */
+  latest: number | undefined;
+  followUp: FollowUp | undefined;
 }
 
 export interface Source {
@@ -60,7 +63,7 @@ export class Sources {
     const source = this.#touch(request);
     let life = source.lives.find((l) => l.incarnation === request.incarnation);
     const first = life === undefined || noteArrival(life.arrivals, request.number);
-    life ??= { incarnation: request.incarnation, arrivals: firstArrival(request.number), replies: new Uint32Array(PORTS) };
+    life ??= { incarnation: request.incarnation, arrivals: firstArrival(request.number), replies: new Uint32Array(PORTS), latest: undefined, followUp: undefined };
     if (source.lives[0] !== life) {
       const others = source.lives.filter((l) => l !== life).slice(0, LIVES - 1);
       source.lives.splice(0, source.lives.length, life, ...others);

@@ -17,8 +17,6 @@ export class TransmitLag {
 
   /** A reply left so long after the clock was read for it. */
   learn(lagNs: number): void {
-    // A clock that stepped in between.
-    if (lagNs < 0) return;
     this.#newest[this.#next++ % REMEMBERED] = lagNs;
     const sorted = this.#newest.toSorted((a, b) => a - b);
     this.#ns = sorted[sorted.length >> 1]!;

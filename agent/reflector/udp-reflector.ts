@@ -7,6 +7,7 @@ import type { IpFamily, Node } from "../model/peer.ts";
 import type { UdpReceived } from "../model/snapshot.ts";
 import { arrivalsHex, type Arrivals } from "../wire/arrivals.ts";
 import { id64, StampFormat, type Fault, type Id64, type ReceivedRequest } from "../wire/stamp.ts";
+import { FollowUps } from "./follow-ups.ts";
 import { Sources, type Life } from "./sources.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { TransmitLag } from "./transmit-lag.ts";
@@ -101,9 +102,9 @@ class StatefulReflector implements UdpReflector {
   #limited = 0;
   #unsent = 0;
   readonly #faults: Partial<Record<Fault | "truncated", number>> = {};
-  /** Of the last reply: its size, and the lag that its transmit time includes. */
+  readonly #followUps = new FollowUps();
+  /** Size of the last reply to a probe. */
   #replyBytes = 0;
-  #addedLagNs = 0;
   #closed = false;
 
   constructor(options: UdpReflectorOptions) {
@@ -131,6 +132,7 @@ class StatefulReflector implements UdpReflector {
 
   drain(): number {
     const stepped = this.#clockStepped();
+    if (stepped) this.#followUps.forget();
     let came = 0;
     for (const socket of this.#sockets) {
       const before = this.#answered + this.#unsent;
@@ -181,10 +183,10 @@ class StatefulReflector implements UdpReflector {
       this.#limited++;
       return;
     }
-    if (request.smallReply) return this.#answer(i, from, { bytes, port: request.port, life: undefined });
+    if (request.smallReply) return this.#answer(i, from, { bytes, request, life: undefined, first: false });
     const { life, first } = this.#sources.note(request);
     if (!first) this.#duplicates++;
-    this.#answer(i, from, { bytes, port: request.port, life });
+    this.#answer(i, from, { bytes, request, life, first });
   }
 
   #fault(fault: Fault | "truncated"): void {
@@ -218,31 +220,34 @@ class StatefulReflector implements UdpReflector {
     return stepped;
   }
 
-  #answer(i: number, from: Queue, packet: { readonly bytes: Uint8Array; readonly port: number; readonly life: Life | undefined }): void {
+  #answer(i: number, from: Queue, packet: { readonly bytes: Uint8Array; readonly request: ReceivedRequest; readonly life: Life | undefined; readonly first: boolean }): void {
     const { socket } = from;
-    const { life } = packet;
+    const { request, life } = packet;
     const stampNs = this.#incoming.stampNs(i);
     const nowNs = this.#clock.realtimeNs();
     const receivedNs = Number.isNaN(stampNs) ? nowNs : stampNs;
     const sane = !from.stepped && nowNs >= receivedNs && nowNs - receivedNs < MAX_RESIDENCE_NS;
     const ttl = this.#incoming.ttl(i);
     const reply = this.#format.encodeReply(this.#outgoing.room(0), packet.bytes, {
-      sequence: life && packet.port < life.replies.length ? life.replies[packet.port]!++ : 0,
+      sequence: life && request.port < life.replies.length ? life.replies[request.port]!++ : 0,
       receivedNs,
       residenceClock: sane ? (Number.isNaN(stampNs) ? "user" : "kernel") : "unknown",
       ttl: ttl < 0 ? TTL_UNKNOWN : ttl,
       reflector: this.#incarnation,
       arrivals: life?.arrivals ?? NOTHING_ARRIVED,
       drops: from.drops,
+      followUp: life?.followUp,
     });
-    this.#replyBytes = reply.bytes.length;
-    this.#outgoing.prepareReply(0, this.#replyBytes, { received: this.#incoming, at: i });
+    if (life) this.#replyBytes = reply.bytes.length;
+    this.#outgoing.prepareReply(0, reply.bytes.length, { received: this.#incoming, at: i });
     // Another's pending ICMP error may fail this send: then drain the errors and try once more.
     for (let tries = 0; tries < 2; tries++) {
-      this.#addedLagNs = this.#lag.ns;
-      this.#format.sealReply(reply, this.#clock.realtimeNs() + this.#addedLagNs);
+      const readNs = this.#clock.realtimeNs();
+      const transmitNs = readNs + this.#lag.ns;
+      this.#format.sealReply(reply, transmitNs);
       if (socket.send(this.#outgoing, 0, 1) === 1) {
         this.#answered++;
+        if (life) this.#followUps.sent({ ...request, life, readNs, transmitNs }, !packet.first);
         return;
       }
       this.#drainErrors(socket);
@@ -258,7 +263,9 @@ class StatefulReflector implements UdpReflector {
         const frame = this.#errors.bytes(i);
         const reply = frame.subarray(Math.max(0, frame.length - this.#replyBytes));
         // Replies of another size than the last one are passed over.
-        if (this.#format.peek(reply)) this.#lag.learn(this.#errors.stampNs(i) - this.#format.transmitNs(reply) + this.#addedLagNs);
+        const name = this.#format.peek(reply);
+        const lagNs = name && this.#followUps.left(name, this.#errors.stampNs(i));
+        if (lagNs !== undefined) this.#lag.learn(lagNs);
       }
       if (count === 0) return;
     }

@@ -6,7 +6,7 @@ import { NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from 
 import type { SecondSummary } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import type { WindowSummary } from "../model/window.ts";
-import type { OutcomeSink } from "../probes/prober.ts";
+import type { Delay, OutcomeSink } from "../probes/prober.ts";
 import { CounterTable } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
 import { Trailing } from "./trailing.ts";
@@ -179,6 +179,12 @@ class TypedArrayResults implements Results {
         this.#windows.failed(index, second, outcome.reason);
         return;
     }
+  }
+
+  delay(slot: Slot, { rttNs, clock, previousRttNs }: Delay): void {
+    if (!this.#has(slot)) return;
+    this.#windows.delayed(slot.index, this.#second(), { rttNs, previousNs: previousRttNs ?? Number.NaN });
+    this.#delay(slot, rttNs, clock);
   }
 
   anomaly(slot: Slot, kind: AnomalyKind): void {

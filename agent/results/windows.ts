@@ -74,18 +74,13 @@ export class Windows {
       this.interrupt(row);
       return;
     }
-    const at = bucket * DELAYS;
-    const first = this.#numbers[bucket * NUMBERS + RTTS] === 0;
-    this.#add(bucket, RTTS, 1);
-    this.#delays[at + SUM]! += rttNs;
-    if (first || rttNs < this.#delays[at + MIN]!) this.#delays[at + MIN] = rttNs;
-    if (first || rttNs > this.#delays[at + MAX]!) this.#delays[at + MAX] = rttNs;
-    const previousNs = this.#previousNs[row]!;
-    if (!Number.isNaN(previousNs)) {
-      this.#delays[at + VARIATION]! += Math.abs(rttNs - previousNs);
-      this.#add(bucket, VARIATIONS, 1);
-    }
+    this.#delay(bucket, rttNs, this.#previousNs[row]!);
     this.#previousNs[row] = rttNs;
+  }
+
+  /** The delay of a probe that has been answered before; `previousNs` is that of the probe right before it, or NaN. */
+  delayed(row: number, second: number, { rttNs, previousNs }: { readonly rttNs: number; readonly previousNs: number }): void {
+    this.#delay(this.#advance(row, second), rttNs, previousNs);
   }
 
   refused(row: number, second: number): void {
@@ -226,6 +221,18 @@ export class Windows {
       this.#youngest[row] = second;
     }
     return this.#bucket(row, second);
+  }
+
+  #delay(bucket: number, rttNs: number, previousNs: number): void {
+    const at = bucket * DELAYS;
+    const first = this.#number(bucket, RTTS) === 0;
+    this.#add(bucket, RTTS, 1);
+    this.#delays[at + SUM]! += rttNs;
+    if (first || rttNs < this.#delays[at + MIN]!) this.#delays[at + MIN] = rttNs;
+    if (first || rttNs > this.#delays[at + MAX]!) this.#delays[at + MAX] = rttNs;
+    if (Number.isNaN(previousNs)) return;
+    this.#delays[at + VARIATION]! += Math.abs(rttNs - previousNs);
+    this.#add(bucket, VARIATIONS, 1);
   }
 
   #clearBuckets(from: number, to: number): void {

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { IpFamily, Network } from "../model/peer.ts";
 import type { Arrivals } from "./arrivals.ts";
-import { ntpDifferenceNs, readNtp, writeNtp } from "./ntp.ts";
+import { ntpDifferenceNs, writeNtp } from "./ntp.ts";
 import {
   AUTHENTICATED, HMAC_BYTES, HMAC_OFFSET, sameHmac, truncatedHmac, UNAUTHENTICATED, writeReflectorHeader, writeSenderHeader, type StampLayout,
 } from "./stamp-header.ts";
@@ -28,9 +28,11 @@ type Kind = keyof typeof KIND;
 /** The body, by offset from its start. Padding with a pattern follows it. */
 const BODY = {
   magic: 0, version: 4, kind: 5, flags: 6, port: 7, slot: 8, number: 12, nonce: 16, incarnation: 24, source: 32,
-  reflector: 40, highest: 48, arrivals: 52, drops: 60, checksum: 64, bytes: 68,
+  reflector: 40, highest: 48, arrivals: 52, drops: 60, followedNumber: 64, followedNs: 68, checksum: 72, bytes: 76,
 } as const;
-const FLAG = { nodeNetwork: 1, ipv6: 2, smallReply: 4, residenceKernel: 8, residenceUser: 16 } as const;
+const FLAG = { nodeNetwork: 1, ipv6: 2, smallReply: 4, residenceKernel: 8, residenceUser: 16, followUp: 32 } as const;
+/** What a reply takes over of its request's flags. */
+const REQUEST_FLAGS = FLAG.nodeNetwork | FLAG.ipv6 | FLAG.smallReply;
 
 /** Eight bytes that name an agent's life, or a node's name. */
 export type Id64 = Uint8Array & { readonly __brand: "id64" };
@@ -68,6 +70,17 @@ export interface StampRequest {
   readonly smallReply: boolean;
 }
 
+/**
+ * When an earlier reply really left, told by the next one (the idea of RFC 8972 §4.7): a packet cannot carry the stamp
+ * of its own departure.
+ */
+export interface FollowUp {
+  /** Of the probe that the earlier reply answered. */
+  readonly number: number;
+  /** The kernel's transmit stamp minus the transmit time that the reply carried; within ±2 s. */
+  readonly correctionNs: number;
+}
+
 export interface StampReply extends Omit<StampRequest, "network" | "family" | "smallReply"> {
   /** Hex. */
   readonly reflector: string;
@@ -76,6 +89,8 @@ export interface StampReply extends Omit<StampRequest, "network" | "family" | "s
   /** Transmit minus receive time at the reflector, and how it was measured; NaN when its clock stepped in between. */
   readonly residenceNs: number;
   readonly residenceClock: "kernel" | "user" | "unknown";
+  /** A reflector that sends one will also follow up on this reply. */
+  readonly followUp: FollowUp | undefined;
 }
 
 /** Why a packet is none of ours: `checksum` means it is, but for some bits. */
@@ -91,6 +106,7 @@ export interface ReplyFields {
   readonly reflector: Id64;
   readonly arrivals: Readonly<Arrivals>;
   readonly drops: number;
+  readonly followUp?: FollowUp | undefined;
 }
 
 /** A reply that lacks its transmit time only. */
@@ -179,12 +195,15 @@ export class StampFormat {
     out.set(request.subarray(body, body + BODY.reflector), body);
     this.#writeTlvHeader(out, 0);
     view.setUint8(body + BODY.kind, KIND.reply);
-    view.setUint8(body + BODY.flags, flags | (reply.residenceClock === "kernel" ? FLAG.residenceKernel : reply.residenceClock === "user" ? FLAG.residenceUser : 0));
+    const residence = reply.residenceClock === "kernel" ? FLAG.residenceKernel : reply.residenceClock === "user" ? FLAG.residenceUser : 0;
+    view.setUint8(body + BODY.flags, (flags & REQUEST_FLAGS) | residence | (reply.followUp ? FLAG.followUp : 0));
     out.set(reply.reflector, body + BODY.reflector);
     view.setUint32(body + BODY.highest, reply.arrivals.highest);
     view.setUint32(body + BODY.arrivals, reply.arrivals.high);
     view.setUint32(body + BODY.arrivals + 4, reply.arrivals.low);
     view.setUint32(body + BODY.drops, reply.drops % 2 ** 32);
+    view.setUint32(body + BODY.followedNumber, reply.followUp?.number ?? 0);
+    view.setInt32(body + BODY.followedNs, Math.round(reply.followUp?.correctionNs ?? 0));
     this.#fillPadding(out);
     return { bytes: out, untimedChecksum: this.#untimedChecksum(out) };
   }
@@ -213,6 +232,7 @@ export class StampFormat {
         drops: view.getUint32(body + BODY.drops),
         residenceNs: residenceClock === "unknown" ? Number.NaN : ntpDifferenceNs(view, layout.timestamp, layout.receiveTimestamp),
         residenceClock,
+        followUp: flags & FLAG.followUp ? { number: view.getUint32(body + BODY.followedNumber), correctionNs: view.getInt32(body + BODY.followedNs) } : undefined,
       },
     };
   }
@@ -225,11 +245,6 @@ export class StampFormat {
     if (bytes.length < this.#body + BODY.incarnation) return undefined;
     const view = viewOf(bytes);
     return view.getUint32(this.#body + BODY.magic) === MAGIC ? this.#identity(view) : undefined;
-  }
-
-  /** When a packet says that it left, in nanoseconds of `Clock.realtimeNs`. */
-  transmitNs(bytes: Uint8Array): number {
-    return readNtp(viewOf(bytes), this.#layout.timestamp, this.#baseSeconds);
   }
 
   #identity(view: DataView): Pick<StampRequest, "slot" | "port" | "number" | "nonceHigh" | "nonceLow"> {

@@ -22,4 +22,15 @@ for (let i = 0; i < count; i++) {
     prober.expire();
   } while (prober.outstanding > 0);
 }
-console.log(JSON.stringify(sink.outcomes().map((o) => (o.kind === "answered" && o.rttNs !== undefined ? { rttNs: o.rttNs, clock: o.clock } : null))));
+const reports: ({ readonly rttNs: number; readonly clock: string } | null)[] = [];
+/** The probe whose delay the next reply tells. */
+let held = -1;
+for (const event of sink.events) {
+  if (event.kind === "delay") reports[held] = { rttNs: event.delay.rttNs, clock: event.delay.clock };
+  if (event.kind !== "record") continue;
+  const { outcome } = event;
+  const known = outcome.kind === "answered" && outcome.rttNs !== undefined;
+  if (outcome.kind === "answered" && !known) held = reports.length;
+  reports.push(known ? { rttNs: outcome.rttNs!, clock: outcome.clock } : null);
+}
+console.log(JSON.stringify(reports));

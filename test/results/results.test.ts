@@ -57,6 +57,27 @@ test("every outcome counts as one probe, a failure also as a failure and as its 
   expect(results.window(a)).toMatchObject({ probes: 7, failures: 4, refusals: 1, reasons: { timeout: 1, unreachable: 1, blocked: 2 }, rttMeanNs: 100_000 });
 });
 
+test("a delay that becomes known after its answer counts where the answer's own would have, and is no second probe", () => {
+  const { results, count, clock } = setup("full");
+  const a = slot(0);
+  results.open(a);
+  for (const [rttNs, previousRttNs] of [[100_000, undefined], [300_000, 100_000], [250_000, 300_000], [900_000, undefined]] as const) {
+    results.record(a, answered(undefined));
+    clock.advanceMs(2_000);
+    results.delay(a, { rttNs, previousRttNs, clock: "kernel" });
+  }
+  expect((["probes", "failures", "rttCount"] as const).map((c) => count(a, c))).toEqual([4, 0, 4]);
+  const { counters, delays, zones, histograms } = results.capture();
+  expect(counters.rttSumNs(0)).toBe(1_550_000);
+  expect([delays.maxNs[0], delays.minNs[0], delays.jitterNs[0]]).toEqual([900_000, 100_000, 125_000]);
+  expect([zones[0]!.cumulative.at(-1), histograms[0]!.cumulative.at(-1), zones[0]!.sumNs]).toEqual([4, 4, 1_550_000]);
+  expect(results.window(a)).toMatchObject({ probes: 4, rttMeanNs: 387_500, jitterNs: 125_000 });
+  expect(results.counts().stamps).toContainEqual({ protocol: "icmp", clock: "kernel", count: 4 });
+  results.close(a);
+  results.delay(a, { rttNs: 1, previousRttNs: undefined, clock: "kernel" });
+  expect(results.counts().stamps).toContainEqual({ protocol: "icmp", clock: "kernel", count: 4 });
+});
+
 test("anomalies, retransmits and directions have counters of their own and are not probes", () => {
   const { results, count } = setup();
   const a = slot(0, { protocol: "tcp" });

@@ -1,10 +1,11 @@
 // An OutcomeSink that keeps every call, in order, for tests to look at.
 import type { AnomalyKind, LossDirection, Outcome } from "../../agent/model/outcome.ts";
 import type { Slot } from "../../agent/model/slot.ts";
-import type { OutcomeSink } from "../../agent/probes/prober.ts";
+import type { Delay, OutcomeSink } from "../../agent/probes/prober.ts";
 
 export type SinkEvent =
   | { readonly kind: "record"; readonly slot: Slot; readonly outcome: Outcome }
+  | { readonly kind: "delay"; readonly slot: Slot; readonly delay: Delay }
   | { readonly kind: "anomaly"; readonly slot: Slot; readonly anomaly: AnomalyKind }
   | { readonly kind: "localError"; readonly slot: Slot; readonly errno: string }
   | { readonly kind: "retransmits"; readonly slot: Slot; readonly count: number }
@@ -16,6 +17,9 @@ export class RecordingSink implements OutcomeSink {
 
   record(slot: Slot, outcome: Outcome): void {
     this.events.push({ kind: "record", slot, outcome });
+  }
+  delay(slot: Slot, delay: Delay): void {
+    this.events.push({ kind: "delay", slot, delay });
   }
   anomaly(slot: Slot, anomaly: AnomalyKind): void {
     this.events.push({ kind: "anomaly", slot, anomaly });
@@ -36,6 +40,15 @@ export class RecordingSink implements OutcomeSink {
   /** Outcomes in order, of one slot or of all. */
   outcomes(slot?: Slot): readonly Outcome[] {
     return this.#of("record", slot).map((e) => e.outcome);
+  }
+  /** Delays in the order they became known: with their outcome, or after it. */
+  delays(slot?: Slot): readonly Pick<Delay, "rttNs" | "clock">[] {
+    return this.events.flatMap((e) => {
+      if (slot !== undefined && e.slot !== slot) return [];
+      if (e.kind === "delay") return [{ rttNs: e.delay.rttNs, clock: e.delay.clock }];
+      if (e.kind !== "record" || e.outcome.kind !== "answered" || e.outcome.rttNs === undefined) return [];
+      return [{ rttNs: e.outcome.rttNs, clock: e.outcome.clock }];
+    });
   }
   anomalies(slot?: Slot): readonly AnomalyKind[] {
     return this.#of("anomaly", slot).map((e) => e.anomaly);

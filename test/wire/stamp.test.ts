@@ -123,6 +123,16 @@ describe("a STAMP reflector packet", () => {
     expect(decoded.value.residenceNs).toBeCloseTo(3_000, 0);
   });
 
+  it("follows up on an earlier one, or does not", () => {
+    const format = new StampFormat({ baseSeconds: BASE });
+    for (const followUp of [{ number: 0, correctionNs: 0 }, { number: 2 ** 32 - 1, correctionNs: -2_500 }, { number: 899, correctionNs: 90_000_001 }, undefined]) {
+      const room = Buffer.alloc(512);
+      const reply = format.encodeReply(room, requestBytes(format), { ...REPLY, followUp });
+      format.sealReply(reply, 1_250_003_000);
+      expect(format.decodeReply(reply.bytes)).toMatchObject({ kind: "ok", value: { followUp } });
+    }
+  });
+
   it("is as large as its request, never larger, and the smallest possible where that was asked for", () => {
     for (const key of [undefined, KEY]) {
       const format = new StampFormat({ baseSeconds: BASE, key });
@@ -170,8 +180,8 @@ describe("a packet that is not right", () => {
     expect(fault(requestBytes(other), keyed)).toBe("key");
     const later = Buffer.from(request);
     later[48 + 4] = 2;
-    const pieces = [later.subarray(0, 4), later.subarray(12, 48 + 64), later.subarray(48 + 68), later.subarray(4, 12)];
-    later.writeUInt32BE(crc32(Buffer.concat(pieces)), 48 + 64);
+    const pieces = [later.subarray(0, 4), later.subarray(12, 48 + 72), later.subarray(48 + 76), later.subarray(4, 12)];
+    later.writeUInt32BE(crc32(Buffer.concat(pieces)), 48 + 72);
     expect(fault(later)).toBe("version");
   });
 });
