@@ -1,0 +1,33 @@
+// One colour, one meaning, on every dashboard. Chosen to be told apart by people who do not see red and green, and to
+// work on Grafana's dark and light grounds.
+import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
+
+export const FINE = "#2f8f5b";
+export const SOME = "#e8c43a";
+export const LOSSY = "#f0871f";
+export const BAD = "#d0341f";
+export const DEAD = "#6d0f12";
+/** A node and itself: nothing to measure. */
+export const DIAGONAL = "#3c4450";
+/** Should have been measured, or may have been, and was not. */
+export const NO_DATA = "#a7aeb7";
+
+const steps = (base: string, ...rest: readonly (readonly [from: number, color: string])[]): ThresholdsConfigBuilder => {
+  // JSON has no -Infinity: Grafana reads null as that.
+  const first: Threshold = { value: null, color: base };
+  return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([first, ...rest.map(([value, color]) => ({ value, color }))]);
+};
+
+/** From 3 % the rules call a protocol of a pair lossy. Below a tenth of a per mille is floating-point dust. */
+export const lossSteps = () => steps(FINE, [0.0001, SOME], [0.03, LOSSY], [0.1, BAD], [0.5, DEAD]);
+
+/** Seconds, about doubling: a delay is long or short, not good or bad, so the scale is one hue. */
+export const rttSteps = () =>
+  steps("#e4f1fb", [0.0002, "#cbe3f6"], [0.0005, "#a9d0ef"], [0.001, "#7fb8e5"], [0.002, "#569dd8"], [0.005, "#3480c4"], [0.01, "#1f64a8"], [0.025, "#1a4a86"], [0.05, "#233267"], [0.1, "#3b1d5c"]);
+
+/** Fine at zero, bad above it. */
+export const zeroIsFine = () => steps(FINE, [0.000001, LOSSY]);
+/** Fine at one, bad below it. */
+export const oneIsFine = () => steps(BAD, [1, FINE]);
+/** No judgement. */
+export const plain = () => steps("#3480c4");
