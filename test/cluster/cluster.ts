@@ -115,7 +115,7 @@ export class Cluster implements AsyncDisposable {
     const server = await startApiServer(parts);
     const client = await this.#authority.client("admin", { user: "admin", groups: ["system:masters"] });
     await writeKubeconfig(this.kubeconfig, { server, authority: this.#authority, client });
-    const nodes = await Promise.all(this.plan.nodes.map((node) => this.#bootNode(node, images)));
+    const nodes = await allOf(this.plan.nodes.map((node) => this.#bootNode(node, images)));
     clock(`${nodes.length} machines with containerd`);
 
     await until(`the API server (see ${this.controlPlane("kube-apiserver").logFile})`, async () => {
@@ -224,6 +224,12 @@ export function openCluster(name: string): Cluster {
   const cluster = new Cluster(plan, programs);
   cluster.attach(nodes);
   return cluster;
+}
+
+/** Like Promise.all, but one that fails does not leave the others at work behind our back. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 /** Their programs run where these folders are the machine's own. */
