@@ -1,2 +1,35 @@
 {{- define "internode.faults.monitoring" -}}
+{{- $monitoring := .Values.monitoring -}}
+{{- $rules := .Files.Get "files/rules/internode.yaml" -}}
+{{- $podMonitor := eq (toString $monitoring.podMonitor.enabled) "true" }}
+{{- if and $podMonitor $monitoring.serviceMonitor.enabled }}
+- "monitoring.podMonitor.enabled and monitoring.serviceMonitor.enabled are both true: every agent would be scraped twice. Set one of them to false."
+{{- end }}
+{{- if and $monitoring.scrapeAnnotations (or $podMonitor $monitoring.serviceMonitor.enabled) }}
+- "monitoring.scrapeAnnotations is true beside a {{ ternary "PodMonitor" "ServiceMonitor" $podMonitor }}: every agent would be scraped twice. Set one of them to false."
+{{- end }}
+{{- $interval := include "internode.seconds" $monitoring.interval | int }}
+{{- $timeout := include "internode.seconds" $monitoring.scrapeTimeout | int }}
+{{- if or (lt $interval 1) (gt $interval 30) }}
+- "monitoring.interval is {{ $monitoring.interval }}: the alert rules look at windows of one minute and need at least two scrapes in each. Set it to 30s at most; 15s is what they are made for."
+{{- end }}
+{{- if or (lt $timeout 1) (gt $timeout $interval) }}
+- "monitoring.scrapeTimeout is {{ $monitoring.scrapeTimeout }}, not between 1s and monitoring.interval, which is {{ $monitoring.interval }}. Lower it."
+{{- end }}
+{{- range $name, $_ := .Values.alerts.thresholds }}
+{{- if not (contains (printf "- record: internode:threshold_%s\n" $name) $rules) }}
+- "alerts.thresholds.{{ $name }} is no threshold of the rules. There are: {{ regexFindAll "internode:threshold_[a-z_]+\n" $rules -1 | join "" | replace "internode:threshold_" "" | trim | replace "\n" ", " }}."
+{{- end }}
+{{- end }}
+{{- range $name, $_ := .Values.alerts.overrides }}
+{{- if not (contains (printf "- alert: %s\n" $name) $rules) }}
+- "alerts.overrides.{{ $name }} is no alert of the rules. There are: {{ regexFindAll "- alert: [A-Za-z]+\n" $rules -1 | uniq | join "" | replace "- alert: " "" | trim | replace "\n" ", " }}."
+{{- end }}
+{{- end }}
+{{- if and .Values.dashboards.grafanaOperator.enabled (not .Values.dashboards.grafanaOperator.instanceSelector) }}
+- "dashboards.grafanaOperator.instanceSelector is empty: no Grafana would take the dashboards. Set it to the labels of your Grafana resource, such as {matchLabels: {dashboards: grafana}}."
+{{- end }}
+{{- if and .Values.dashboards.grafanaOperator.enabled (not .Values.dashboards.enabled) }}
+- "dashboards.grafanaOperator.enabled is true, but its resources refer to ConfigMaps that dashboards.enabled: false leaves out. Set dashboards.enabled to true."
+{{- end }}
 {{- end -}}

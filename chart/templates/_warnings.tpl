@@ -22,4 +22,33 @@ nodes. NetworkPolicies do not apply. Only network="node" is measured and exporte
 ICMP: the chart does not set net.ipv4.ping_group_range here. Where the {{ ternary "node" "runtime" .Values.hostNetwork }}'s own range leaves out the agent's group,
 the agent goes on with TCP and UDP and says so in its log and by internode_protocol_available{protocol="icmp"} = 0.
 {{- end }}
+{{- include "internode.monitoringNotes" . }}
+{{- end -}}
+
+{{/* Who scrapes, and what is known to keep them from it. */}}
+{{- define "internode.monitoringNotes" -}}
+{{- if or (include "internode.hasPodMonitor" .) .Values.monitoring.serviceMonitor.enabled }}
+{{- $prometheuses := list }}
+{{- $namespaceLabels := dict }}
+{{- if .Values.askCluster }}
+{{- $prometheuses = default list (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items }}
+{{- $namespaceLabels = dig "metadata" "labels" (dict) (lookup "v1" "Namespace" "" .Release.Namespace) }}
+{{- end }}
+{{- with include "internode.unselected" (dict "root" . "prometheuses" $prometheuses "namespaceLabels" $namespaceLabels) | fromYamlArray }}
+
+PROMETHEUS WILL NOT SEE THIS RELEASE:
+{{- range . }}
+  {{ . }}
+{{- end }}
+{{- with include "internode.selectionCure" (dict "prometheuses" $prometheuses) }}
+Label its objects:
+  helm -n {{ $.Release.Namespace }} upgrade {{ $.Release.Name }} <this chart> --reuse-values {{ . }}
+{{- end }}
+{{- end }}
+{{- else if not .Values.monitoring.scrapeAnnotations }}
+
+Nobody scrapes yet: the Prometheus Operator's kinds are not known here. Without the operator, point Prometheus at port {{ (include "internode.effective" . | fromJson).ports.metrics }}
+of the pods and load files/rules/internode.yaml, as the chart's README shows; with it, set monitoring.podMonitor.enabled
+and monitoring.prometheusRule.enabled to true.
+{{- end }}
 {{- end -}}

@@ -177,8 +177,10 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     expect((await agent({ image: { tag: "2" } })).image).toBe("ghcr.io/internode/internode:2");
   });
 
-  test("a long release name stays within what a label and a Service may hold", async () => {
+  test("a long release name stays within what a Service and a label may hold", async () => {
     const manifests = await render({ release: "a-release-name-of-fifty-three-characters-precisely-ok" });
-    expect(Math.max(...manifests.filter(({ kind }) => kind !== "PriorityClass").map(({ metadata }) => metadata.name.length))).toBeLessThanOrEqual(63);
+    const names = [only(manifests, "Service").metadata.name, ...manifests.flatMap(({ metadata }) => Object.values(metadata.labels ?? {}))];
+    expect(names.filter((name) => name.length > 63)).toEqual([]);
+    expect(new Set(manifests.filter(({ kind }) => kind === "ConfigMap").map(({ metadata }) => metadata.name)).size).toBe(manifests.filter(({ kind }) => kind === "ConfigMap").length);
   });
 });

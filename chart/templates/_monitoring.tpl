@@ -1,0 +1,65 @@
+{{/* Labels of a monitoring object: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
+{{- define "internode.monitoringLabels" -}}
+{{- include "internode.labels" .root }}
+{{- with mustMergeOverwrite (deepCopy .root.Values.monitoring.labels) .own.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether the cluster knows a kind of the Prometheus Operator: (dict "root" $ "kind" "PodMonitor" "wanted" "auto"). */}}
+{{- define "internode.isWanted" -}}
+{{- if kindIs "bool" .wanted -}}
+{{- if .wanted -}}true{{- end -}}
+{{- else if .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* One way of scraping: what `auto` would add to another way is left out. */}}
+{{- define "internode.hasPodMonitor" -}}
+{{- with .Values.monitoring -}}
+{{- if not (and (eq (toString .podMonitor.enabled) "auto") (or .serviceMonitor.enabled .scrapeAnnotations)) -}}
+{{- include "internode.isWanted" (dict "root" $ "kind" "PodMonitor" "wanted" .podMonitor.enabled) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "internode.hasPrometheusRule" -}}
+{{- include "internode.isWanted" (dict "root" . "kind" "PrometheusRule" "wanted" .Values.monitoring.prometheusRule.enabled) -}}
+{{- end -}}
+
+{{/* What PodMonitor and ServiceMonitor have in common. */}}
+{{- define "internode.scrapeLimits" -}}
+{{- with .Values.monitoring -}}
+{{- range $key := list "sampleLimit" "targetLimit" "labelLimit" }}
+{{- with get $.Values.monitoring $key }}
+{{ $key }}: {{ int64 . }}
+{{- end }}
+{{- end }}
+{{- with .bodySizeLimit }}
+bodySizeLimit: {{ . }}
+{{- end }}
+{{- if .nativeHistograms }}
+convertClassicHistogramsToNHCB: true
+# Dashboards and rules read the classic ones.
+scrapeClassicHistograms: true
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "internode.scrapeEndpoint" -}}
+path: /metrics
+interval: {{ .Values.monitoring.interval }}
+scrapeTimeout: {{ .Values.monitoring.scrapeTimeout }}
+{{- end -}}
+
+{{/* The node is the instance: a new pod of the same node continues its series. */}}
+{{- define "internode.relabelings" -}}
+- sourceLabels: [__meta_kubernetes_pod_node_name]
+  targetLabel: instance
+- action: labeldrop
+  regex: pod|container|endpoint
+{{- with .relabelings }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

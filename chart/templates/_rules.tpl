@@ -1,0 +1,33 @@
+{{/*
+The shipped rules with what the values override, as YAML: thresholds, the runbooks' place and the DaemonSet's name in
+the text itself, as the rules' own tests do it; then `for` and labels alert by alert.
+*/}}
+{{- define "internode.ruleGroups" -}}
+{{- $alerts := .Values.alerts -}}
+{{- $text := .Files.Get "files/rules/internode.yaml" -}}
+{{- range $name, $value := $alerts.thresholds -}}
+{{- $text = regexReplaceAll (printf "(- record: internode:threshold_%s\\n\\s+expr: vector)\\([^)]*\\)" $name) $text (printf "${1}(%v)" $value) -}}
+{{- end -}}
+{{- with $alerts.runbookUrl -}}
+{{- $text = regexReplaceAllLiteral "https://github\\.com/internode/internode/blob/main/docs/runbooks" $text (trimSuffix "/" .) -}}
+{{- end -}}
+{{- $text = replace "daemonset=\"internode\"" (printf "daemonset=%q" (include "internode.fullname" .)) $text -}}
+{{- $groups := list -}}
+{{- range $group := ($text | fromYaml).groups -}}
+{{- $rules := list -}}
+{{- range $rule := $group.rules -}}
+{{- $override := dict -}}
+{{- if $rule.alert -}}
+{{- $override = get $alerts.overrides $rule.alert | default dict -}}
+{{- $labels := mustMergeOverwrite (deepCopy (default dict $rule.labels)) (dict "namespace" $.Release.Namespace) $alerts.labels (default dict $override.labels) -}}
+{{- $_ := set $rule "labels" $labels -}}
+{{- with $override.for }}{{- $_ := set $rule "for" . -}}{{- end -}}
+{{- end -}}
+{{- if not (and (hasKey $override "enabled") (not $override.enabled)) -}}
+{{- $rules = append $rules $rule -}}
+{{- end -}}
+{{- end -}}
+{{- if $rules -}}{{- $groups = append $groups (set $group "rules" $rules) -}}{{- end -}}
+{{- end -}}
+{{- concat $groups $alerts.extraGroups | toYaml -}}
+{{- end -}}
