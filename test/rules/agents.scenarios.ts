@@ -23,13 +23,11 @@ export function agents(scenario: Declare): void {
       firing: { ...after([60, 240]), ...after([360, 900], warning("AgentSilent", { node: "b1" })) },
     });
     scenario("a silent one on a cordoned node is nobody's business", {
-      weight: "heavy",
       kubeState: true,
       incidents: [cordon("b1", { fromS: 100 }), unscrapeable("b1", { fromS: FAULT_S })],
       firing: after([60, 360, 900]),
     });
     scenario("two of six silent is one warning without a node", {
-      weight: "heavy",
       incidents: [unscrapeable("b1", { fromS: FAULT_S }), unscrapeable("c1", { fromS: FAULT_S + 20 })],
       firing: { ...after([240]), ...after([420, 900], warning("AgentSilent")) },
     });
@@ -38,7 +36,6 @@ export function agents(scenario: Declare): void {
       firing: { ...after([60, 240]), ...after([330, 900], critical("Down")) },
     });
     scenario("one that skips a tenth of its probes cannot keep its schedule", {
-      weight: "heavy",
       incidents: [rate("internode_probes_skipped_total", 0.5, (labels) => from("a1")(labels) && labels["protocol"] === "icmp")],
       firing: { ...after([240]), ...after([540, 900], warning("AgentImpaired", { node: "a1", reason: "schedule" })) },
     });
@@ -47,22 +44,18 @@ export function agents(scenario: Declare): void {
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { node: "a1", reason: "protocol" })) },
     });
     scenario("all that cannot open a protocol are one warning with the reason", {
-      weight: "heavy",
       incidents: [gauge("internode_protocol_available", 0, (labels) => labels["protocol"] === "icmp")],
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "protocol" })) },
     });
     scenario("one that has not heard of the API server for 15 minutes is impaired by discovery", {
-      weight: "heavy",
       incidents: [rate("internode_discovery_last_sync_timestamp_seconds", 0, from("a1"))],
       firing: { ...after([600, 900]), ...after([1230], warning("AgentImpaired", { node: "a1", reason: "discovery" })) },
     });
     scenario("one that knows fewer nodes than the others for ten minutes disagrees", {
-      weight: "heavy",
       incidents: [gauge("internode_mesh_size", 4, from("a1"))],
       firing: { ...after([300, 585]), ...after([630, 900], warning("MembershipDisagreement", { node: "a1" })) },
     });
     scenario("nodes that want an agent and have none are counted after 15 minutes", {
-      weight: "heavy",
       kubeState: true,
       incidents: [gauge("kube_daemonset_status_desired_number_scheduled", 8, everywhere)],
       firing: { ...after([300, 885]), ...after([930], warning("NodeUnwatched")) },
@@ -79,7 +72,6 @@ export function agents(scenario: Declare): void {
       firing: { ...after([120]), ...after([300, 600], critical("DnsFailing")) },
     });
     scenario("failing because the node is cut off is the node's page alone", {
-      weight: "heavy",
       incidents: [rate("internode_dns_failures_total", 1 / 8, from("c2")), loss(touching("c2"), { fromS: FAULT_S })],
       firing: after([300, 600], critical("NodeDegraded", { node: "c2" })),
     });
@@ -95,7 +87,6 @@ export function agents(scenario: Declare): void {
       firing: { ...after([120]), ...after([300, 600], warning("PathMtuBlackHole", { node: "b2" })) },
     });
     scenario("a black hole everywhere is one warning", {
-      weight: "heavy",
       incidents: [shortfall(everywhere)],
       firing: { ...after([120]), ...after([300, 600], warning("PathMtuBlackHole")) },
     });

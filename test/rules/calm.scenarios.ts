@@ -19,7 +19,6 @@ export function calm(scenario: Declare): void {
     });
     scenario("a rolling update of the whole DaemonSet", { incidents: rollout, firing: after(QUARTERS) });
     scenario("a rolling update where every restart takes 60 s and two overlap", {
-      weight: "heavy",
       mesh: THREE_ZONES,
       incidents: nodesOf(THREE_ZONES).map(({ name }, index) =>
         restart(name, { fromS: FAULT_S + index * 40, untilS: FAULT_S + index * 40 + 60 }),
@@ -32,18 +31,15 @@ export function calm(scenario: Declare): void {
       firing: after(QUARTERS),
     });
     scenario("a burst of 60 s that takes everything", {
-      weight: "heavy",
       incidents: [loss(() => true, { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after(QUARTERS),
     });
     scenario("a target that Prometheus loses for two minutes", {
-      weight: "heavy",
       incidents: [unscrapeable("a1", { fromS: FAULT_S, untilS: FAULT_S + 120 })],
       firing: after(QUARTERS),
     });
     scenario("a cordon alone", { kubeState: true, incidents: [cordon("a1", { fromS: FAULT_S })], firing: after(QUARTERS) });
     scenario("a drained machine that is switched off and comes back", {
-      weight: "heavy",
       kubeState: true,
       incidents: [cordon("a1", { fromS: 200, untilS: FAULT_S + 400 }), dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 300 })],
       firing: after(QUARTERS),
@@ -56,7 +52,6 @@ export function calm(scenario: Declare): void {
       firing: after(QUARTERS),
     });
     scenario("a mesh that doubles, every new node slow to get its routes", {
-      weight: "heavy",
       incidents: ["a2", "b2", "c2"].flatMap((node) => [
         { kind: "member" as const, node, ...within({ fromS: FAULT_S }) },
         loss(touching(node), { fromS: FAULT_S, untilS: FAULT_S + 60 }),
@@ -75,7 +70,6 @@ export function calm(scenario: Declare): void {
       firing: after(QUARTERS),
     });
     scenario("agents on the host network that restart: TCP and UDP are refused there, which proves the path", {
-      weight: "heavy",
       mesh: { ...SIX_NODES, hostPort: true },
       incidents: [
         { kind: "refusal", where: (slot) => slot.destination === "a1" && slot.protocol !== "icmp", fromS: FAULT_S, untilS: FAULT_S + 600 },
@@ -86,7 +80,6 @@ export function calm(scenario: Declare): void {
 
   describe("and yet", () => {
     scenario("a node that dies in the middle of a rolling update is paged, alone", {
-      weight: "heavy",
       mesh: THREE_ZONES,
       incidents: [
         ...nodesOf(THREE_ZONES)

@@ -17,7 +17,6 @@ export function nodes(scenario: Declare): void {
       firing: { ...after([0, 30, 60]), ...after([90, 105, 180, 300, 600], critical("NodeDegraded", { node: "c1" })) },
     });
     scenario("that loses everyone while Prometheus still reaches it pages the same", {
-      weight: "heavy",
       incidents: [loss(touching("c1"), { fromS: FAULT_S })],
       firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "c1" })) },
     });
@@ -27,7 +26,6 @@ export function nodes(scenario: Declare): void {
       firing: after([90, 105, 300, 600]),
     });
     scenario("that comes back resolves within five minutes", {
-      weight: "heavy",
       incidents: [dead("c1", { fromS: FAULT_S, untilS: FAULT_S + 395 })],
       firing: { ...after([390], critical("NodeDegraded", { node: "c1" })), ...after([690, 900]) },
     });
@@ -43,13 +41,11 @@ export function nodes(scenario: Declare): void {
       firing: { ...after([60, 150]), ...after([240, 600], critical("NodeDegraded", { node: "b1" })) },
     });
     scenario("because a policy stops the connections its pods open, and only those, is named as a source", {
-      weight: "heavy",
       incidents: [loss((slot) => slot.source === "b1" && slot.network === "pod" && slot.protocol !== "icmp", { fromS: FAULT_S })],
       firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "b1" })) },
     });
     scenario("because its pod network misses four of eight peers is a warning", {
       mesh: THREE_ZONES,
-      weight: "heavy",
       incidents: [
         loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), { fromS: FAULT_S }),
       ],
@@ -60,7 +56,6 @@ export function nodes(scenario: Declare): void {
   describe("two nodes at once", () => {
     scenario("of nine are two pages, each with its name", {
       mesh: THREE_ZONES,
-      weight: "heavy",
       incidents: ["a1", "b1"].map((node) => dead(node, { fromS: FAULT_S })),
       firing: { ...after([60]), ...after([90, 600], critical("NodeDegraded", { node: "a1" }), critical("NodeDegraded", { node: "b1" })) },
     });
@@ -159,12 +154,10 @@ export function nodes(scenario: Declare): void {
       firing: after([90, 180, 240, 300, 330, 360, 390, 420, 480, 600]),
     });
     scenario("UDP, losing half of everything everywhere is a starved agent or a policy, and no page", {
-      weight: "heavy",
       incidents: [loss((slot) => slot.protocol === "udp", { fromS: FAULT_S, share: 0.5 })],
       firing: after([90, 300, 600]),
     });
     scenario("TCP, losing only SYNs that are sent again counts as lost beside UDP", {
-      weight: "heavy",
       incidents: [
         loss((slot) => slot.protocol === "udp" && slot.source === "a1" && slot.destination === "b1", { fromS: FAULT_S, share: 0.2 }),
         {

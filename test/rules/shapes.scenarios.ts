@@ -20,13 +20,11 @@ export function shapes(scenario: Declare): void {
       firing: { ...after([0, 60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "b3" })) },
     });
     scenario("names a zone without power", {
-      weight: "heavy",
       mesh: SAMPLED,
       incidents: ["b1", "b2", "b3", "b4"].map((node) => dead(node, { fromS: FAULT_S })),
       firing: { ...after([0, 60]), ...after([90, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
     });
     scenario("names the pod network of one node", {
-      weight: "heavy",
       mesh: SAMPLED,
       incidents: [loss((slot) => slot.network === "pod" && touching("c4")(slot), { fromS: FAULT_S })],
       firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "c4" })) },
@@ -40,13 +38,11 @@ export function shapes(scenario: Declare): void {
       firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "c1" })) },
     });
     scenario("of three names the node whose pod network is broken", {
-      weight: "heavy",
       mesh: { zones: { "": 3 } },
       incidents: [loss((slot) => slot.network === "pod" && touching("n2")(slot), { fromS: FAULT_S })],
       firing: { ...after([60]), ...after([240, 600], critical("PodNetworkDegraded", { node: "n2" })) },
     });
     scenario("of three with one bad link of the pod network is a warning about pairs", {
-      weight: "heavy",
       mesh: { zones: { "": 3 } },
       incidents: [loss((slot) => slot.network === "pod" && touching("n2")(slot) && touching("n3")(slot), { fromS: FAULT_S })],
       firing: { ...after([60]), ...after([300, 600], warning("PairsDegraded")) },
@@ -57,7 +53,6 @@ export function shapes(scenario: Declare): void {
       firing: { ...after([60]), ...after([90, 300, 600], critical("MeshDegraded")) },
     });
     scenario("of two is calm when healthy and when an agent restarts", {
-      weight: "heavy",
       mesh: { zones: { "": 2 } },
       incidents: [restart("n2", { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after([0, 60, 90, 120, 180, 240, 300]),
@@ -88,13 +83,11 @@ export function shapes(scenario: Declare): void {
       firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "n5" })) },
     });
     scenario("one link is one warning", {
-      weight: "heavy",
       mesh: NO_ZONES,
       incidents: [loss((slot) => touching("n1")(slot) && touching("n2")(slot), { fromS: FAULT_S })],
       firing: { ...after([90, 210]), ...after([300, 600], warning("PairsDegraded")) },
     });
     scenario("half of the nodes dead is one page for the mesh", {
-      weight: "heavy",
       mesh: NO_ZONES,
       incidents: ["n1", "n2", "n3"].map((node) => dead(node, { fromS: FAULT_S })),
       firing: { ...after([60]), ...after([90, 300, 600], critical("MeshDegraded")) },
@@ -103,14 +96,13 @@ export function shapes(scenario: Declare): void {
 
   describe("scraped every 30 s", () => {
     const slow = { scrapeS: 30 };
-    scenario("a healthy mesh is calm", { weight: "heavy", ...slow, firing: after([-270, 0, 300, 600]) });
+    scenario("a healthy mesh is calm", { ...slow, firing: after([-270, 0, 300, 600]) });
     scenario("a dead node is still named, a little later", {
       ...slow,
       incidents: [dead("a1", { fromS: FAULT_S })],
       firing: { ...after([60]), ...after([120, 300, 600], critical("NodeDegraded", { node: "a1" })) },
     });
     scenario("a restart and a burst of a minute page nobody", {
-      weight: "heavy",
       ...slow,
       incidents: [
         restart("a1", { fromS: FAULT_S, untilS: FAULT_S + 60 }),
@@ -119,7 +111,6 @@ export function shapes(scenario: Declare): void {
       firing: after([60, 90, 120, 180, 240, 345, 360, 375, 390, 405, 420, 450, 480, 540, 600]),
     });
     scenario("a filtered protocol is told from a broken mesh", {
-      weight: "heavy",
       ...slow,
       incidents: [loss((slot) => slot.protocol === "icmp", { fromS: FAULT_S })],
       firing: { ...after([60, 120, 180]), ...after([330, 600], ...icmpBlocked) },
@@ -127,7 +118,7 @@ export function shapes(scenario: Declare): void {
   });
 
   describe("where ICMP is filtered everywhere", () => {
-    scenario("nothing but the filter fires", { weight: "heavy", incidents: [icmpFiltered], firing: after([0, 300, 600], ...icmpBlocked) });
+    scenario("nothing but the filter fires", { incidents: [icmpFiltered], firing: after([0, 300, 600], ...icmpBlocked) });
     scenario("a dead node is named by the other protocols", {
       incidents: [icmpFiltered, dead("a1", { fromS: FAULT_S })],
       firing: {
@@ -143,7 +134,6 @@ export function shapes(scenario: Declare): void {
 
   describe("several clusters in one Prometheus", () => {
     scenario("are judged one by one, and alerts say which", {
-      weight: "heavy",
       cluster: "east",
       incidents: [dead("a1", { fromS: FAULT_S })],
       others: [{ cluster: "west", incidents: [loss(() => true, { fromS: FAULT_S })] }, { cluster: "north" }],
@@ -156,7 +146,6 @@ export function shapes(scenario: Declare): void {
 
   describe("both address families", () => {
     scenario("IPv6 lost on one node's pods is seen while IPv4 is fine", {
-      weight: "heavy",
       mesh: { ...SIX_NODES, families: ["ipv4", "ipv6"] },
       incidents: [loss((slot) => slot.ipFamily === "ipv6" && slot.network === "pod" && touching("a1")(slot), { fromS: FAULT_S })],
       firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "a1" })) },
@@ -165,9 +154,8 @@ export function shapes(scenario: Declare): void {
 
   describe("thresholds that the chart replaced", () => {
     const fivePercent = { incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.05 })] };
-    scenario("a loss threshold of 10 % ignores 5 %", { weight: "heavy", ...fivePercent, thresholds: { loss_ratio: 0.1 }, firing: after([300, 600]) });
+    scenario("a loss threshold of 10 % ignores 5 %", { ...fivePercent, thresholds: { loss_ratio: 0.1 }, firing: after([300, 600]) });
     scenario("a loss threshold of 1 % names 2 %", {
-      weight: "heavy",
       incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.02 })],
       thresholds: { loss_ratio: 0.01 },
       firing: after([600], critical("NodeDegraded", { node: "a1" })),
@@ -178,14 +166,12 @@ export function shapes(scenario: Declare): void {
       firing: after([90, 600], critical("NodeDegraded", { node: "a1" }), critical("NodeDegraded", { node: "b1" })),
     });
     scenario("a node share of 30 % names a node that lost a third of its peers", {
-      weight: "heavy",
       mesh: THREE_ZONES,
       incidents: [loss((slot) => touching("a1")(slot) && touching("b1", "b2", "b3")(slot), { fromS: FAULT_S })],
       thresholds: { node_share: 0.3 },
       firing: after([240, 600], critical("NodeDegraded", { node: "a1" })),
     });
     scenario("a DNS threshold of 60 % ignores half of the lookups", {
-      weight: "heavy",
       incidents: [{ kind: "rate", metric: "internode_dns_failures_total", labels: () => true, perSecond: 1 / 16, fromS: FAULT_S, untilS: Infinity }],
       thresholds: { dns_failure_ratio: 0.6 },
       firing: after([300, 600]),
