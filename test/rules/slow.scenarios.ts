@@ -9,7 +9,7 @@ const HOUR_S = 3600;
 const STEP_S = 26 * HOUR_S;
 const MESH = { zones: { a: 2, b: 2, c: 2 } };
 /** A minute between samples is as coarse as windows of 5 minutes allow; nothing here happens faster. */
-const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 120, weight: "heavy" } as const;
+const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 120, } as const;
 
 const slower = (factor: number, fromS: number, where: (slot: Slot) => boolean): Incident => ({ kind: "latency", where, factor, ...within({ fromS }) });
 const touches = (node: string) => (slot: Slot) => slot.source === node || slot.destination === node;
@@ -44,7 +44,7 @@ export function slow(scenario: Declare): void {
   });
 
   describe("the error budget", () => {
-    const thin = { mesh: MESH, scrapeS: 30, evaluationS: 15, weight: "heavy" } as const;
+    const thin = { mesh: MESH, scrapeS: 30, evaluationS: 15, } as const;
     scenario("burns by 2 % of loss everywhere, too thin for any other alert", {
       ...thin,
       incidents: [loss(() => true, { fromS: 600, share: 0.02 })],
