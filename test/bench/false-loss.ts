@@ -84,7 +84,7 @@ function fpingRows(pair: VethPair): Cell[][] {
     const sent = count(/(\d+) ICMP Echos sent/);
     return { sent, lost: sent - count(/(\d+) ICMP Echo Replies received/), said: said.trim().split("\n").at(-1) ?? "" };
   };
-  const row = (name: string, { sent, lost, said }: ReturnType<typeof lossOf>): Cell[] => [Number.isNaN(sent) ? `${name}: ${said.slice(0, 60)}` : name, sent, lost, undefined, undefined, undefined];
+  const row = (name: string, { sent, lost, said }: ReturnType<typeof lossOf>): Cell[] => [Number.isNaN(sent) ? `${name}: ${said.slice(0, 60)}` : name, Number.isNaN(sent) ? undefined : sent, Number.isNaN(sent) ? undefined : lost, undefined, undefined, undefined];
   return [
     row("fping, the same rate, 5 s", lossOf(targets, { rounds: 50 })),
     row("fping, 100 peers, 2 s SIGSTOP", lossOf(targets.slice(0, 100), { rounds: 60, around: "sleep 2; kill -STOP $!; sleep 2; kill -CONT $!;" })),

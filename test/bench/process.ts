@@ -13,3 +13,9 @@ export function memoryMb(pid: number, name: "VmRSS" | "RssAnon"): number {
   const line = readFileSync(`/proc/${pid}/status`, "utf8").match(new RegExp(`^${name}:\\s+(\\d+) kB`, "m"));
   return Number(line?.[1]) / 1024;
 }
+
+/** Echo requests sent so far in the network namespace of a process (IcmpMsg's OutType8 in /proc/net/snmp). */
+export function echoRequests(pid: number): number {
+  const [names, values] = readFileSync(`/proc/${pid}/net/snmp`, "utf8").split("\n").filter((line) => line.startsWith("IcmpMsg:")).map((line) => line.split(" "));
+  return Number(values?.[names?.indexOf("OutType8") ?? -1] ?? 0);
+}
