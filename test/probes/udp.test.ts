@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Clock } from "../../agent/model/clock.ts";
 import { SOURCE_PORTS } from "../../agent/probes/udp-session.ts";
 import { StampFormat } from "../../agent/wire/stamp.ts";
 import { testSlot } from "../support/test-slot.ts";
@@ -152,6 +153,36 @@ describe("a UDP probe", () => {
     clock.advanceMs(2);
     prober.drain();
     expect(sink.outcomes()).toMatchObject([{ kind: "answered", rttNs: undefined }]);
+  });
+
+  it.each(["before", "after"] as const)("has its delay although the reflector's process was stopped between its readings of the two clocks (%s)", (when) => {
+    const { clock, network, prober, slot, sink, run, restartReflector } = udpPair();
+    let pauseMs = 0;
+    const pause = () => {
+      clock.advanceMs(pauseMs);
+      pauseMs = 0;
+    };
+    const stopping: Clock = {
+      baseSeconds: clock.baseSeconds,
+      monotonicNs: () => clock.monotonicNs(),
+      realtimeNs() {
+        if (when === "before") pause();
+        const now = clock.realtimeNs();
+        pause();
+        return now;
+      },
+    };
+    restartReflector({ clock: stopping });
+    network.delayNs = 1_000_000;
+    for (let i = 0; i < 4; i++) {
+      prober.send([slot]);
+      pauseMs = i === 1 ? 90 : 0;
+      run(600);
+    }
+    run(600);
+    // All but the last, which waits for the reply to the next.
+    expect(sink.delays()).toHaveLength(3);
+    for (const { rttNs } of sink.delays()) expect(Math.abs(rttNs - 2_000_000)).toBeLessThan(2_600);
   });
 
   it("is refused by a closed port, and no other peer's probe suffers from it", () => {
