@@ -36,6 +36,8 @@ export interface Rendering {
   readonly apiVersions?: readonly string[];
   readonly chart?: string;
   readonly helm?: Helm;
+  /** A cluster that templates may look things up in; without, they find nothing. */
+  readonly kubeconfig?: string;
 }
 
 const OPERATOR = ["PodMonitor", "ServiceMonitor", "PrometheusRule"].map((kind) => `monitoring.coreos.com/v1/${kind}`);
@@ -46,8 +48,14 @@ export async function render(rendering: Rendering = {}): Promise<readonly Manife
   return (loadAll(await template(rendering)) as (Manifest | undefined)[]).filter((document) => document !== undefined && document !== null);
 }
 
+/** Many tests look at the same rendering. */
+const templates = new Map<string, Promise<string>>();
+
 export function template(rendering: Rendering = {}): Promise<string> {
-  return helm("template", { ...rendering, flags: (rendering.apiVersions ?? []).flatMap((version) => ["--api-versions", version]) });
+  const key = JSON.stringify(rendering);
+  const text = templates.get(key) ?? helm("template", { ...rendering, flags: (rendering.apiVersions ?? []).flatMap((version) => ["--api-versions", version]) });
+  templates.set(key, text);
+  return text;
 }
 
 /** What `helm install` prints below its own lines. */
@@ -72,7 +80,8 @@ export async function lint(rendering: Rendering): Promise<string> {
 
 async function helm(command: "template" | "install", { flags, ...rendering }: Rendering & { readonly flags: readonly string[] }): Promise<string> {
   const { release = "internode", namespace = "monitoring", chart = CHART } = rendering;
-  const version = command === "template" ? ["--kube-version", "1.37.0"] : [];
+  const { kubeconfig } = rendering;
+  const version = command === "template" ? ["--kube-version", "1.37.0", ...(kubeconfig === undefined ? [] : ["--dry-run=server", "--disable-openapi-validation", "--kubeconfig", kubeconfig])] : [];
   return withValues(rendering, async (values) => (await run(path(rendering), [command, release, chart, "--namespace", namespace, ...version, ...flags, ...values], OPTIONS)).stdout);
 }
 
