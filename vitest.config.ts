@@ -1,17 +1,19 @@
 import { defineConfig } from "vitest/config";
 
 // unit: no privileges, any machine. integration: real namespaces, sockets and programs, three files at a time,
-// since they mostly wait. long: minutes. serial: moves machine-wide state (clock) and restores it.
-const LONG = ["test/long/**", "test/cluster/**", "test/e2e/**"];
+// since they mostly wait. long: minutes. cluster: a real Kubernetes, built first where it is not cached. serial: moves machine-wide state (clock) and restores it.
+const LONG = ["test/long/**"];
+const CLUSTER = ["test/cluster/**", "test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
 const SERIAL = ["test/serial/**"];
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { test: { name: "cluster", include: CLUSTER.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
       { test: { name: "serial", include: ["test/serial/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 } },
     ],
   },
