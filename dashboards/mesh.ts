@@ -36,8 +36,11 @@ const shownNodes = (() => {
   return `topk(${limit}, sum by (node) (${trouble("source")} or ${trouble("destination")}))`;
 })();
 
-/** The cells of a matrix, and its diagonal, for the nodes that are shown. */
-const nodeMatrix = (cells: string) => `(${cells} or ${selfPairs}) and on (source_node) ${relabel(shownNodes, "node", "source_node")} and on (destination_node) ${relabel(shownNodes, "node", "destination_node")}`;
+/**
+ * The cells of a matrix, and its diagonal, for the nodes that are shown. A rate outlives its series by the window: what an
+ * agent that has fallen silent said last must not stand there as if it were said now.
+ */
+const nodeMatrix = (cells: string) => `((${cells}) and on (source_node) internode_mesh_size{${CLUSTER}} or ${selfPairs}) and on (source_node) ${relabel(shownNodes, "node", "source_node")} and on (destination_node) ${relabel(shownNodes, "node", "destination_node")}`;
 
 /** Delays, and NO_ANSWER where probes were completed and none was answered. */
 const rttOrLost = (reading: typeof pairs | typeof zones) =>

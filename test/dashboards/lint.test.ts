@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Dashboard, DashboardLinkType, type FieldConfig, type VariableModel, VariableType } from "@grafana/grafana-foundation-sdk/dashboard";
+import { type Dashboard, DashboardLinkType, type FieldConfig, type VariableModel, VariableRefresh, VariableType } from "@grafana/grafana-foundation-sdk/dashboard";
 import { describe, expect, test } from "vitest";
 import { CATALOGUE, type Metric } from "../../agent/metrics/catalogue.ts";
 import { dashboards, toJson } from "../../dashboards/all.ts";
@@ -101,8 +101,8 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
 
   test("has variables that are all explained, read anew with the time range, and used", () => {
     const text = JSON.stringify({ panels, variables: variablesOf(dashboard).map(({ query, definition }) => ({ query, definition })) });
-    const onTimeRangeChanged = 2;
-    expect(variablesOf(dashboard).filter(({ type, refresh }) => type === VariableType.Query && refresh !== onTimeRangeChanged)).toEqual([]);
+    
+    expect(variablesOf(dashboard).filter(({ type, refresh }) => type === VariableType.Query && refresh !== VariableRefresh.OnTimeRangeChanged)).toEqual([]);
     for (const { name, label } of variablesOf(dashboard)) {
       expect(label, name).toBeTruthy();
       expect(new RegExp(`\\$\\{?${name}\\b`).test(text), `${name} is not used`).toBe(true);
