@@ -51,7 +51,7 @@
 
 {{/* MiB for V8's old space, or empty without a memory limit. */}}
 {{- define "internode.heapMebibytes" -}}
-{{- with .Values.resources.limits.memory -}}
+{{- with dig "limits" "memory" "" .Values.resources -}}
 {{- $mebibytes := include "internode.mebibytes" . -}}
 {{- if $mebibytes -}}{{- divf (mulf (float64 $mebibytes) $.Values.heapPercent) 100.0 | floor | int -}}{{- end -}}
 {{- end -}}

@@ -77,7 +77,8 @@
 {{- if le (mul 1000 (int .Values.terminationGracePeriodSeconds)) (int $config.shutdown.drainMs) }}
 - "terminationGracePeriodSeconds is {{ int .Values.terminationGracePeriodSeconds }}, not longer than config.shutdown.drainMs, which is {{ int $config.shutdown.drainMs }}: agents would be killed while they drain. Raise the one or lower the other."
 {{- end }}
-{{- with .Values.resources.limits.memory }}
+{{- $memory := dig "limits" "memory" "" .Values.resources }}
+{{- with $memory }}
 {{- if not (include "internode.mebibytes" .) }}
 - "resources.limits.memory is {{ . }}, which is no quantity of memory. Write for instance 256Mi."
 {{- else if lt (include "internode.mebibytes" . | float64) 96.0 }}
@@ -85,11 +86,12 @@
 {{- end }}
 {{- end }}
 {{- $own := list "NODE_NAME" "POD_NAMESPACE" "POD_IPS" "HOST_IPS" }}
-{{- if .Values.hostNetwork }}{{- $own = append $own "INTERNODE_LISTEN" }}{{- end }}
-{{- if .Values.resources.limits.memory }}{{- $own = append $own "NODE_OPTIONS" }}{{- end }}
+{{- if $memory }}{{- $own = append $own "NODE_OPTIONS" }}{{- end }}
 {{- range .Values.env }}
 {{- if has .name $own }}
 - "env has {{ .name }}, which the chart sets itself. Remove it{{ if eq .name "NODE_OPTIONS" }}; heapPercent and resources.limits.memory bound the heap{{ end }}."
+{{- else if hasPrefix "INTERNODE_" .name }}
+- "env has {{ .name }}: ports, policies and notes follow `config`, and would not follow this. Set the option there; docs/configuration.md has its path."
 {{- end }}
 {{- end }}
 {{- range $key, $_ := merge (dict) .Values.labels .Values.podLabels }}

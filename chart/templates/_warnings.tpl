@@ -42,7 +42,7 @@ PROMETHEUS WILL NOT SEE THIS RELEASE:
 {{- end }}
 {{- with include "internode.selectionCure" (dict "prometheuses" $prometheuses) }}
 Label its objects:
-  helm -n {{ $.Release.Namespace }} upgrade {{ $.Release.Name }} <this chart> --reuse-values {{ . }}
+  helm -n {{ $.Release.Namespace }} upgrade {{ $.Release.Name }} <this chart> --reset-then-reuse-values {{ . }}
 {{- end }}
 {{- end }}
 {{- else if not .Values.monitoring.scrapeAnnotations }}

@@ -1,6 +1,8 @@
 // The default install, object by object, and what each group of values changes in it.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { HELMS, notes, only, render, WHY_NO_HELM, type Rendering } from "./helm.ts";
+import { CHART, HELMS, notes, only, render, WHY_NO_HELM, type Rendering } from "./helm.ts";
 import type { Container, DaemonSet, PodSpec } from "./kinds.ts";
 
 const daemonSet = async (rendering: Rendering = {}): Promise<DaemonSet> => only(await render(rendering), "DaemonSet");
@@ -71,9 +73,13 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   });
 
   test("without a memory limit V8 decides itself", async () => {
-    const { env, resources } = await agent({ resources: { limits: { memory: null } } });
-    expect(resources.limits).toEqual({});
-    expect(env.map(({ name }) => name)).not.toContain("NODE_OPTIONS");
+    for (const limits of [{ memory: null }, null, {}]) {
+      const { env, resources } = await agent({ resources: { limits } });
+      const isUnlimited = resources.limits?.["memory"] === undefined;
+      expect(env.some(({ name }) => name === "NODE_OPTIONS")).toBe(!isUnlimited);
+      // An empty map adds nothing to the chart's own; null takes it away.
+      expect(isUnlimited).toBe(limits === null || "memory" in limits);
+    }
   });
 
   test("gives an ending agent longer than it drains", async () => {
@@ -116,6 +122,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
     expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } } });
     expect(pod.spec.containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
     expect(pod.spec.containers[0]!.image).toBe((await agent({})).image);
+    expect(only(manifests, "ConfigMap", "internode-test").data["mesh.mjs"]!.trim()).toBe(readFileSync(join(CHART, "files/test/mesh.mjs"), "utf8").trim());
     const { matchLabels } = only(manifests, "DaemonSet").spec.selector;
     expect(Object.entries(matchLabels).every(([key, value]) => pod.metadata.labels![key] === value)).toBe(false);
   });

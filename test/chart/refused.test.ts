@@ -52,6 +52,7 @@ const CONTRADICTIONS: readonly Wrong[] = [
   { what: "too little memory", values: { resources: { limits: { memory: "64Mi" } } }, says: [/resources\.limits\.memory is 64Mi/, /at least 96Mi/] },
   { what: "NODE_OPTIONS by hand", values: { env: [{ name: "NODE_OPTIONS", value: "" }] }, says: [/env has NODE_OPTIONS/, /heapPercent/] },
   { what: "a name of the downward API by hand", values: { env: [{ name: "HOST_IPS", value: "10.0.0.1" }] }, says: [/env has HOST_IPS/] },
+  { what: "an option of the agent by environment", values: { env: [{ name: "INTERNODE_PORTS_METRICS", value: "1" }] }, says: [/env has INTERNODE_PORTS_METRICS/, /Set the option there/] },
   { what: "another name by label", values: { podLabels: { "app.kubernetes.io/name": "x" } }, says: [/has app\.kubernetes\.io\/name/, /nameOverride/] },
   { what: "a service account without name", values: { serviceAccount: { create: false } }, says: [/serviceAccount\.name is empty/] },
   { what: "a priority class of Kubernetes' own", values: { priorityClass: { create: false, name: "system-node-critical" } }, says: [/system-node-critical in namespace monitoring/, /priorityClass\.create/] },
