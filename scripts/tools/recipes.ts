@@ -69,6 +69,7 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
       ctr: "github.com/containerd/containerd/v2/cmd/ctr",
     },
     tags: ["no_btrfs", "no_zfs", "no_devmapper", "no_aufs"],
+    ldflags: `-X github.com/containerd/containerd/v2/version.Version=${versions.containerd}`,
   },
   etcd: {
     module: "go.etcd.io/etcd/server/v3",

@@ -1,0 +1,106 @@
+// Makes the agent that an image carries: JavaScript alone, minified, what loads lazily in files of its own, native
+// code beside it, the page's files inside, and the licences of everything in it. Same input, same bytes.
+//
+//   node scripts/bundle.mjs [--out FOLDER]      (Node 24; default dist/image)
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { buildPageAssets } from "../agent/http/page/assets.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist/image") } } });
+const out = values.out;
+
+// CommonJS packages inside ask for `require`.
+const REQUIRE = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
+/**
+ * `const { Client } = await import("undici")`: Node.js finds the names of a CommonJS package by reading it, esbuild
+ * gives such an import the default export alone. So each is sent through a module that names them one by one.
+ */
+const namedExports = {
+  name: "named-exports-of-lazy-packages",
+  setup({ onResolve, onLoad, initialOptions: { external } }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) =>
+      kind === "dynamic-import" && !importer.includes("node_modules") && !isBuiltin(path) && !external.includes(path) ? { path, namespace: "named" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "named" }, async ({ path }) => ({
+      resolveDir: root,
+      contents: `export { ${Object.keys(await import(path)).filter((name) => /^[\w$]+$/.test(name)).join(", ")} } from "${path}";`,
+    }));
+  },
+};
+
+rmSync(out, { recursive: true, force: true });
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: { main: "agent/main.ts" },
+  outdir: out,
+  outExtension: { ".js": ".mjs" },
+  chunkNames: "[name]-[hash]",
+  bundle: true,
+  splitting: true,
+  minify: true,
+  keepNames: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  // raw-socket is native. esbuild serves checkouts only: here the page's files are inside.
+  external: ["raw-socket", "esbuild"],
+  plugins: [namedExports],
+  define: { PAGE_ASSETS: JSON.stringify(await buildPageAssets()) },
+  banner: { js: REQUIRE },
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+});
+const native = copyNative();
+writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
+writeFileSync(join(out, "LICENSE"), readFileSync(join(root, "LICENSE")));
+writeFileSync(join(out, "THIRD-PARTY-LICENSES.txt"), licences([...bundledPackages(metafile), ...native]));
+console.log(`bundle: ${relative(process.cwd(), out) || "."}: ${sizeMb(out)} MB, native: ${native.map((folder) => relative(join(root, "node_modules"), folder)).join(", ")}`);
+
+/** Only the files that run. koffi looks its binary up as a package; raw-socket is there where it compiled. */
+function copyNative() {
+  const arch = process.arch;
+  const koffi = join(root, `node_modules/@koromix/koffi-linux-${arch}`);
+  if (!existsSync(koffi)) throw new Error(`bundle: ${koffi} is missing: npm ci must run on Linux ${arch}, optional packages included`);
+  copy(koffi, ["package.json", "index.js", `linux_${arch}/koffi.node`]);
+  const raw = join(root, "node_modules/raw-socket");
+  if (!existsSync(join(raw, "build/Release/raw.node"))) {
+    console.error("bundle: raw-socket is not compiled: the userspace engine of this bundle has no ICMP");
+    return [koffi];
+  }
+  copy(raw, ["package.json", "index.js", "build/Release/raw.node"]);
+  return [koffi, raw];
+}
+
+function copy(folder, files) {
+  for (const file of files) {
+    const target = join(out, relative(root, folder), file);
+    mkdirSync(dirname(target), { recursive: true });
+    cpSync(join(folder, file), target);
+  }
+}
+
+function bundledPackages({ inputs }) {
+  const folders = Object.keys(inputs).flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []);
+  return [...new Set(folders)].map((folder) => join(root, folder));
+}
+
+function licences(folders) {
+  const texts = folders.toSorted().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    return `${name} ${version} (${license ?? "see below"})\n\n${file ? readFileSync(join(folder, file), "utf8").trim() : "(no licence file in the package)"}\n`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function sizeMb(folder) {
+  const bytes = readdirSync(folder, { recursive: true }).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+  return (bytes / 1e6).toFixed(1);
+}
