@@ -1,8 +1,9 @@
 // Whoever is paged follows these pages at night: every alert has one, and nothing on them is invented.
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "../../agent/cli/commands.ts";
@@ -70,6 +71,12 @@ test("every alert that a page names exists", () => {
   const named = guides.flatMap(({ path, text }) => [...text.matchAll(/\bInternode[A-Z]\w+/g)].map(([alert]) => `${path}: ${alert}`));
   expect(named.length).toBeGreaterThan(alerts.size);
   expect(named.filter((entry) => !alerts.has(entry.split(": ")[1]!))).toEqual([]);
+});
+
+test("every link to another page or file leads somewhere", () => {
+  const links = guides.flatMap(({ path, text }) => [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => join(dirname(path), link!)));
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter((link) => !existsSync(new URL(`../../docs/${link}`, import.meta.url)))).toEqual([]);
 });
 
 test("every command of ours that a page calls exists, with the options it is given", async () => {
