@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createLab, type Lab } from "../../agent/lab/lab.ts";
+import { pages } from "../docs/pages.ts";
 import { startAlerting, type Alerting, type Notification } from "../support/alerting.ts";
 
 const MINUTE_MS = 60_000;
@@ -54,6 +55,8 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
       // Long enough for anything narrower or slower to follow.
       await sleep(3 * MINUTE_MS);
       expect(alerting.notifications).toEqual([told]);
+      // What only data shows: a runbook's query that matches many to many. It rejects.
+      for (const query of pages("{runbooks/*,troubleshooting}.md").flatMap((page) => page.queries)) await alerting.query(query);
 
       await lab.clear();
       const mendedMs = Date.now();
