@@ -10,7 +10,7 @@ export const DEAD = "#6d0f12";
 /** A node and itself: nothing to measure. */
 export const DIAGONAL = "#3c4450";
 /** Should have been measured, or may have been, and was not. */
-export const NO_DATA = "#a7aeb7";
+export const NO_DATA = "#c9ced5";
 
 const steps = (base: string, ...rest: readonly (readonly [from: number, color: string])[]): ThresholdsConfigBuilder => {
   // JSON has no -Infinity: Grafana reads null as that.

@@ -47,7 +47,7 @@ export const dns: Dashboard = frame({
           queries: [0.5, 0.95, 0.99].map((share) => ({ expr: quantile(share, ["server"], RATE), legend: `{{server}} ${share * 100} %` })),
         }),
         buckets({ title: "Lookups by time taken", description: "How many lookups took how long. A second band at five or ten seconds is the signature of a lost packet.", unit: "s", span: 12, height: 9, expr: `sum by (le) (increase(internode_dns_lookup_seconds_bucket{${WHERE}}[${RATE}]))` }),
-        series({ title: "Failures by reason", description: "Failed lookups by what went wrong.", unit: "cps", span: 12, height: 9, queries: [{ expr: orQuiet({ expr: `sum by (server, reason) (rate(internode_dns_failure_reasons_total{${WHERE}}[${RATE}]))`, label: "reason", text: "none" }), legend: "{{server}} {{reason}}" }] }),
+        series({ title: "Failures by reason", description: "Failed lookups by what went wrong.", unit: "suffix: /s", span: 12, height: 9, queries: [{ expr: orQuiet({ expr: `sum by (server, reason) (rate(internode_dns_failure_reasons_total{${WHERE}}[${RATE}]))`, label: "reason", text: "none" }), legend: "{{server}} {{reason}}" }] }),
       ],
     },
     {
@@ -64,7 +64,7 @@ export const dns: Dashboard = frame({
           columns: [
             { name: "Failed", unit: "percentunit", steps: lossSteps(), expr: failureRatio(LINE, "$window") },
             { name: "Mean", unit: "s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookup_seconds_sum{${WHERE}}[$window])) / (sum by (${LINE.join(", ")}) (rate(internode_dns_lookup_seconds_count{${WHERE}}[$window])) > 0)` },
-            { name: "Lookups", unit: "cps", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookups_total{${WHERE}}[$window]))` },
+            { name: "Lookups", unit: "suffix: /s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookups_total{${WHERE}}[$window]))` },
           ],
           sortedBy: "Failed",
           links: { source_node: [toDashboard("Open this node", UID.node, { node: "${__value.raw}" })] },

@@ -72,7 +72,7 @@ export const node: Dashboard = frame({
       panels: [
         series({ title: "Path MTU, smallest over all peers", description: "Largest IP packet that passes unfragmented.", unit: "bytes", span: 8, height: 8, queries: perNetwork(({ where }) => `min by (network) (internode_path_mtu_bytes{${where}})`) }),
         series({ title: "Path MTU shortfall, largest over all peers", description: "What the kernel believes in, less what passes. Above 0 larger packets vanish silently: a black hole.", unit: "bytes", span: 8, height: 8, queries: perNetwork(({ where }) => `max by (network) (internode_path_mtu_shortfall_bytes{${where}})`) }),
-        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first.", unit: "pps", span: 8, height: 8, queries: perNetwork(({ where }) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`) }),
+        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first.", unit: "suffix: /s", span: 8, height: 8, queries: perNetwork(({ where }) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`) }),
       ],
     },
   ],

@@ -221,11 +221,13 @@ export function list(options: ListOptions): table.PanelBuilder {
   const panel = tableOf(options)
     .targets(columns.map(atOnce(PromQueryFormat.Table)))
     .transformations([
+      // Lines are joined by all they have in common: a time that differs would keep them apart.
+      { id: "filterFieldsByName", options: { exclude: { names: ["Time"] } } },
       ...(columns.length > 1 ? [{ id: "merge", options: {} }] : []),
-      { id: "organize", options: { excludeByName: { Time: true }, indexByName: Object.fromEntries(order.map((name, index) => [name, index])), renameByName: names } },
+      { id: "organize", options: { excludeByName: {}, indexByName: Object.fromEntries(order.map((name, index) => [name, index])), renameByName: names } },
     ])
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(sortedBy).desc(true)])
-    .mappings([{ type: MappingType.SpecialValue, options: { match: SpecialValueMatch.NullAndNan, result: { text: "–", index: 0 } } }]);
+    .mappings([{ type: MappingType.SpecialValue, options: { match: SpecialValueMatch.NullAndNan, result: { text: "–", color: NO_DATA, index: 0 } } }]);
   columns.forEach(({ name, unit, steps, mappings }) =>
     panel.overrideByName(name, [
       { id: "unit", value: unit },
