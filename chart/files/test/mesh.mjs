@@ -78,6 +78,6 @@ function judge(answers, unresolved) {
     }
     warnings.push(...row.health.unavailable.map(({ network, protocol, reason }) => `${name} measures no ${protocol} on the ${network} network: ${reason}`));
   }
-  const summary = `${agents.size} agents, ${pairs} pairs answered${isFullMesh ? "" : ` (a sample: each node probes at least ${due} of ${others})`}: ${[...slots].sort().join(", ")}`;
+  const summary = `${agents.size} agents, ${pairs} pairs answered${isFullMesh ? "" : ` (a sample: each node probes at least ${due} of ${others})`}: ${[...slots].sort((a, b) => a.localeCompare(b)).join(", ")}`;
   return { complaints, warnings, summary };
 }
