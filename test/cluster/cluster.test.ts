@@ -167,7 +167,7 @@ test("a cluster of which one machine cannot be plugged in is taken down with all
 test("what is left of a cluster is counted", async () => {
   const name = `r${process.pid}`;
   const { prefix } = planCluster({ name });
-  const traces = { prefix, folder: folderOf(name), namespaces: [] };
+  const traces = { prefix, folder: folderOf(name), namespaces: [], processes: [] };
   expect(await countResidue(traces)).toEqual(NOTHING);
   await run("ip", ["netns", "add", `${prefix}left`]);
   await createCgroup(`${prefix}left`);

@@ -7,7 +7,7 @@ import { removeFabric } from "./fabric.ts";
 import { openMachine } from "./machine.ts";
 import { planCluster } from "./plan.ts";
 import { identify, signal } from "./process-id.ts";
-import { countResidue, type Residue } from "./residue.ts";
+import { countResidue, findProcesses, type Residue } from "./residue.ts";
 import { CLUSTERS, clusterNames, folderOf } from "./state.ts";
 import { until } from "./until.ts";
 
@@ -17,13 +17,14 @@ export async function removeCluster(name: string): Promise<Residue> {
   const entries = existsSync(folder) ? readdirSync(folder) : [];
   const machines = entries.flatMap((entry) => openMachine(prefix + entry, join(folder, entry)) ?? []);
   const namespaces = machines.flatMap((machine) => machine.namespaces);
+  const processes = findProcesses(folder, namespaces);
   await Promise.all(machines.map((machine) => machine.powerOff()));
   await endProcesses(prefix);
   await removeFabric({ prefix });
   await removeCgroups(prefix);
   await rm(folder, { recursive: true, force: true });
   if (clusterNames().length === 0) await rm(CLUSTERS, { recursive: true, force: true });
-  return countResidue({ prefix, folder, namespaces });
+  return countResidue({ prefix, folder, namespaces, processes });
 }
 
 /** What runs outside the machines, and machines that were still booting. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { cgroupFolders, cgroupProcesses } from "./cgroups.ts";
 import { namespaceNames } from "./fabric.ts";
+import { identify, isAlive, type ProcessId } from "./process-id.ts";
 
 export interface Residue {
   readonly namespaces: number;
@@ -14,17 +15,26 @@ export interface Residue {
 export interface Traces {
   readonly prefix: string;
   readonly folder: string;
-  /** Of all its machines, as `/proc/PID/ns/*` names them. */
+  /** Of all its machines, as `/proc/PID/ns/*` names them. The kernel gives a name to the next one once it is free. */
   readonly namespaces: readonly string[];
+  /** Found by findProcesses while it was up. */
+  readonly processes: readonly ProcessId[];
 }
 
-export async function countResidue({ prefix, folder, namespaces }: Traces): Promise<Residue> {
+/** While the cluster is up: afterwards its namespaces' names may be those of somebody else's. */
+export function findProcesses(folder: string, namespaces: readonly string[]): readonly ProcessId[] {
   const ours = new Set(namespaces);
-  const processes = new Set([...cgroupProcesses(prefix), ...allProcesses().filter((pid) => belongs(pid, ours, folder))]);
-  const held = new Set(allProcesses().flatMap((pid) => namespacesOf(pid)).filter((name) => ours.has(name)));
+  return allProcesses().filter((pid) => belongs(pid, ours, folder)).flatMap((pid) => identify(pid) ?? []);
+}
+
+export async function countResidue({ prefix, folder, namespaces, processes }: Traces): Promise<Residue> {
+  const ours = new Set(namespaces);
+  const traced = processes.filter((id) => isAlive(id)).map(({ pid }) => pid);
+  const left = [...new Set([...cgroupProcesses(prefix), ...traced])];
+  const held = new Set(left.flatMap((pid) => namespacesOf(pid)).filter((name) => ours.has(name)));
   return {
     namespaces: (await namespaceNames(prefix)).length + held.size,
-    processes: processes.size,
+    processes: left.length,
     mounts: lines("/proc/self/mountinfo").filter((line) => line.includes(folder) || line.includes(`/${prefix}`)).length,
     cgroups: cgroupFolders(prefix).length,
     files: countFiles(folder),
