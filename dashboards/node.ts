@@ -21,8 +21,8 @@ const NETWORKS = ["pod", "node"] as const;
 const onNetwork = ({ where }: Role, network: string) => `${where},network="${network}"`;
 const perNetwork = (expr: (role: Role) => string) => ROLES.map((role) => ({ expr: expr(role), legend: `${role.title}, {{network}}` }));
 
-/** Values by the node at the other end. */
-const byPeer = ({ peer }: Role, expr: string) => relabel(expr, `${peer}_node`, "peer");
+/** Values by the node at the other end. A peer that has fallen silent has none from it: its last rates would outlive it by the window. */
+const byPeer = ({ peer }: Role, expr: string) => relabel(peer === "source" ? `(${expr}) and on (source_node) internode_mesh_size{${CLUSTER}}` : expr, `${peer}_node`, "peer");
 const peerColumns: readonly Column[] = ROLES.flatMap((role) =>
   NETWORKS.map((network): Column => ({ name: `Loss ${role.end === "source" ? "to it" : "from it"}, ${network}`, unit: "percentunit", steps: lossSteps(), expr: `sum by (peer) (${byPeer(role, worstLossRatio({ by: [`${role.peer}_node`], where: onNetwork(role, network), window: "$window" }))})` })),
 ).concat(
