@@ -41,6 +41,16 @@ function readings(dashboard: Dashboard): readonly Record<string, string>[] {
   return (windows ? optionsOf(windows) : [""]).map((window) => ({ ...BUILT_IN, ...values, window }));
 }
 
+test("the pages that the dashboards link to are there: one an alert, and one that lists them", () => {
+  const alerts = new Set([...rules.matchAll(/- alert: (\S+)/g)].map(([, name]) => name!));
+  expect(alerts.size).toBeGreaterThan(10);
+  const page = (name: string) => readFileSync(new URL(`../../docs/runbooks/${name}.md`, import.meta.url), "utf8");
+  for (const alert of alerts) {
+    expect(page("README"), alert).toContain(`](${alert}.md)`);
+    expect(page(alert), alert).toContain(alert);
+  }
+});
+
 test("every dashboard has a uid and a title of its own", () => {
   for (const key of ["uid", "title"] as const) expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);
 });
