@@ -1,6 +1,6 @@
 // Types, lint, then the tests, project by project; closes with one line that counts them.
 //
-//   node scripts/test.mjs [--long | --serial | --cluster]
+//   node scripts/test.mjs [--PROJECT…]   a project of vitest.config.ts; without one: unit and integration
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const projects = process.argv.includes("--serial") ? ["serial"] : process.argv.includes("--cluster") ? ["cluster"] : process.argv.includes("--long") ? ["long"] : ["unit", "integration"];
+const asked = process.argv.slice(2).map((flag) => flag.replace("--", ""));
+const projects = asked.length > 0 ? asked : ["unit", "integration"];
 const results = mkdtempSync(join(tmpdir(), "internode-test-"));
 const count = { passed: 0, failed: 0, skipped: 0 };
 const started = Date.now();

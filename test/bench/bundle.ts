@@ -1,6 +1,6 @@
 // The agent as one bundle, as an image carries it: what loads lazily stays in files of its own, koffi's binary
 // stays outside.
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +11,10 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const REQUIRE = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 export interface Bundle extends Disposable {
-  /** Run it with Node and the command's name. */
+  /** Run it with Node, `nodeFlags` before it and the command's name behind. */
   readonly main: string;
+  /** What the image's ENTRYPOINT gives to Node. */
+  readonly nodeFlags: readonly string[];
 }
 
 export async function bundleAgent(): Promise<Bundle> {
@@ -29,5 +31,10 @@ export async function bundleAgent(): Promise<Bundle> {
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
-  return { main: join(folder, "main.mjs"), [Symbol.dispose]: remove };
+  return { main: join(folder, "main.mjs"), nodeFlags: imageNodeFlags(), [Symbol.dispose]: remove };
+}
+
+function imageNodeFlags(): string[] {
+  const [, entrypoint] = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(ROOT, "Dockerfile"), "utf8")) ?? [];
+  return (JSON.parse(entrypoint!) as string[]).filter((word) => word.startsWith("--"));
 }

@@ -45,13 +45,13 @@ async function costOf(child: ChildProcess, { name, kind }: Prober): Promise<Cost
   return cost;
 }
 
-async function measure(pair: VethPair, peers: number, bundle: string): Promise<Cost[]> {
+async function measure(pair: VethPair, peers: number, bundle: readonly string[]): Promise<Cost[]> {
   const targets = farAddresses(peers);
   using files = meshFiles({ address: pair.nearIp, peers, settings: ICMP_ONLY });
-  const agent = (main: string) => [process.execPath, main, "agent", "--config", files.configFile];
+  const agent = (program: readonly string[]) => [process.execPath, ...program, "agent", "--config", files.configFile];
   const probers: readonly Prober[] = [
     { name: "internode, bundled", kind: "agent", command: agent(bundle) },
-    ...(peers === 1_000 ? [{ name: "internode, from source", kind: "agent", command: agent(MAIN) } as const] : []),
+    ...(peers === 1_000 ? [{ name: "internode, from source", kind: "agent", command: agent([MAIN]) } as const] : []),
     { name: "fping -l", kind: "rival", command: ["fping", "-l", "-q", "-p", "1000", "-i", "1", ...targets] },
     { name: "smokeping_prober (Debian, unprivileged)", kind: "rival", command: ["prometheus-smokeping-prober", "--no-privileged", "--ping.interval=1s", ...targets] },
   ];
@@ -66,7 +66,7 @@ export async function run(): Promise<Figure> {
   const tables: Table[] = [];
   const bars: Bar[] = [];
   for (const peers of [100, 1_000]) {
-    const costs = await measure(pair, peers, bundle.main);
+    const costs = await measure(pair, peers, [...bundle.nodeFlags, bundle.main]);
     tables.push({
       title: `CPU per ICMP probe of the whole process, ${peers} peers at 1 Hz`,
       columns: ["", "probes/s", "µs/probe", "% of a core", "RSS MB"],

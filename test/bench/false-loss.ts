@@ -40,7 +40,7 @@ export async function run(): Promise<Figure> {
   using pair = routedPair(2 * PEERS);
   using bundle = await bundleAgent();
   using files = meshFiles({ address: pair.nearIp, peers: PEERS, settings: { ...ICMP_ONLY, icmp: { networks: ["pod"], intervalMs: INTERVAL_MS, timeoutMs: INTERVAL_MS - 10 } } });
-  const agent = pair.start(pair.near, process.execPath, bundle.main, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, process.execPath, ...bundle.nodeFlags, bundle.main, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   await totals(pair); // it is there

@@ -19,12 +19,12 @@ interface Grown {
   readonly anonMb: number;
 }
 
-async function grow(main: string, peers: number): Promise<Grown> {
+async function grow(program: readonly string[], peers: number): Promise<Grown> {
   using pair: VethPair = routedPair(2 * peers);
   await using far = converse(pair.start(pair.far, process.execPath, FAR, peerAddresses(peers).pod.join(","), pair.nearIp));
   await far.heard();
   using files = meshFiles({ address: pair.nearIp, peers, nodeNetwork: true, settings: { dns: { enabled: false } } });
-  const agent = pair.start(pair.near, process.execPath, main, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, process.execPath, ...program, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   let [anonMb, rssMb, scrape] = [0, 0, ""];
@@ -41,7 +41,7 @@ async function grow(main: string, peers: number): Promise<Grown> {
 export async function run(): Promise<Figure> {
   using bundle = await bundleAgent();
   const grown: Grown[] = [];
-  for (const { peers } of BARS) grown.push(await grow(bundle.main, peers));
+  for (const { peers } of BARS) grown.push(await grow([...bundle.nodeFlags, bundle.main], peers));
   return {
     tables: [{
       title: `Memory of the bundled agent: ICMP on two networks, TCP, UDP, path MTU, answering as many; ${SECONDS} s, a scrape every ${SCRAPE_EVERY_S} s`,

@@ -23,13 +23,13 @@ interface Start {
   readonly completeS: number;
 }
 
-async function start(pair: VethPair, main: string): Promise<Start> {
+async function start(pair: VethPair, program: readonly string[]): Promise<Start> {
   using files = meshFiles({ address: pair.nearIp, peers: PEERS, nodeNetwork: true, settings: { dns: { enabled: false } } });
   using there = new DisposableStack();
   there.use(enterNamespace(pair.near));
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const agent = pair.start(pair.near, process.execPath, main, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, process.execPath, ...program, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   let answersS = NaN;
@@ -55,10 +55,11 @@ export async function run(): Promise<Figure> {
   await far.heard();
   const rows: Cell[][] = [];
   const bundled: number[] = [];
-  for (const [name, main, times] of [["internode, bundled", bundle.main, 3], ["internode, from source", MAIN, 1]] as const) {
+  const shipped = [...bundle.nodeFlags, bundle.main];
+  for (const { name, program, times } of [{ name: "internode, bundled", program: shipped, times: 3 }, { name: "internode, from source", program: [MAIN], times: 1 }]) {
     for (let i = 0; i < times; i++) {
-      const { answersS, completeS } = await start(pair, main);
-      if (main === bundle.main) bundled.push(completeS);
+      const { answersS, completeS } = await start(pair, program);
+      if (program === shipped) bundled.push(completeS);
       rows.push([name, answersS, completeS]);
     }
   }
