@@ -7,6 +7,8 @@ import { phase } from "./phase.ts";
 const FIRST_PROBE_WITHIN_NS = 1e9;
 /** A turn missed by more than this share of the interval is skipped and counted, not made up for in a burst. */
 const MISSED_SHARE = 1 / 4;
+/** But never one that is late by no more than two ticks and some: at short intervals that is how ticks are. */
+const ALWAYS_TAKEN_NS = 50e6;
 
 interface Entry {
   readonly slot: Slot;
@@ -70,7 +72,7 @@ export class Agenda {
     this.#arrange();
     const due: Slot[] = [];
     while (this.#first.length > 0 && this.#first.at(-1)!.atNs <= nowNs) due.push(this.#first.pop()!.slot);
-    const tooOldNs = nowNs - this.#options.intervalNs * MISSED_SHARE;
+    const tooOldNs = nowNs - Math.max(this.#options.intervalNs * MISSED_SHARE, ALWAYS_TAKEN_NS);
     for (let entry; (entry = this.#ring[this.#position]) !== undefined; ) {
       const turnNs = this.#turnNs(entry);
       if (turnNs > nowNs) break;

@@ -66,6 +66,15 @@ describe("an agenda", () => {
     expect(taken).toBe(1_000);
   });
 
+  test("takes turns that are two ticks late even where a quarter of the interval is less", () => {
+    const agenda = new Agenda({ intervalNs: 100 * MS, timeoutNs: 90 * MS, epochNs: 0 }, 0);
+    for (const slot of slots(20)) agenda.add(slot, 0);
+    for (let ms = 20; ms <= 1_000; ms += 20) agenda.due(ms * MS, () => expect.fail("missed"));
+    let taken = 0;
+    for (let ms = 1_045; ms <= 2_035; ms += 45) taken += agenda.due(ms * MS, () => expect.fail("missed")).length;
+    expect(taken).toBeGreaterThanOrEqual(195);
+  });
+
   test("neither repeats nor loses anyone's turn when slots come and go", () => {
     const agenda = agendaAt();
     const stay = slots(30);
