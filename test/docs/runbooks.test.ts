@@ -26,7 +26,8 @@ const exported = new Map<string, ReadonlySet<string>>(
 const ANY_LABEL: ReadonlySet<string> = new Set([...exported.values()].flatMap((labels) => [...labels]).concat("node", "zone", "daemonset"));
 const ofKubernetes = new Set(rules.match(/\bkube_\w+/g));
 
-const runbooks = pages("runbooks/*.md");
+// README.md is their index.
+const runbooks = pages("runbooks/Internode*.md");
 const guides = [...runbooks, ...pages("{troubleshooting,scaling}.md")];
 const queries = guides.flatMap(({ path, queries }) => queries.map((query): [string, string] => [path, query]));
 
