@@ -17,7 +17,7 @@
 {{- with .Values.secrets.actionsToken -}}
 {{- if .name -}}{{- $_ := set $secrets "actions" (dict "tokenFile" (printf "/etc/internode/actions-token/%s" .key)) -}}{{- end -}}
 {{- end -}}
-{{- mustMergeOverwrite $chart $secrets (deepCopy .Values.config) | toJson -}}
+{{- mustMergeOverwrite $chart $secrets (deepCopy (default dict .Values.config)) | toJson -}}
 {{- end -}}
 
 {{/* The same with the agent's defaults filled in: what templates compute with. */}}

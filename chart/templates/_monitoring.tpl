@@ -1,9 +1,6 @@
 {{/* Labels of a monitoring object: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
 {{- define "internode.monitoringLabels" -}}
-{{- include "internode.labels" .root }}
-{{- with mustMergeOverwrite (deepCopy .root.Values.monitoring.labels) .own.labels }}
-{{ toYaml . }}
-{{- end }}
+{{- mustMergeOverwrite (include "internode.labels" .root | fromYaml) (default dict .root.Values.monitoring.labels) (default dict .own.labels) | toYaml -}}
 {{- end -}}
 
 {{/* Whether the cluster knows a kind of the Prometheus Operator: (dict "root" $ "kind" "PodMonitor" "wanted" "auto"). */}}
@@ -37,7 +34,7 @@ true
 {{- end }}
 {{- end }}
 {{- with .bodySizeLimit }}
-bodySizeLimit: {{ . }}
+bodySizeLimit: {{ . | quote }}
 {{- end }}
 {{- if .nativeHistograms }}
 convertClassicHistogramsToNHCB: true

@@ -1,26 +1,24 @@
 {{/* Names and labels. */}}
 
 {{- define "internode.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimAll "-." -}}
 {{- end -}}
 
+{{/* The Service's name too, which has no dots. */}}
 {{- define "internode.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "internode.name" . -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
-{{- end -}}
+{{- $ofRelease := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- default $ofRelease .Values.fullnameOverride | replace "." "-" | trunc 50 | trimAll "-" -}}
 {{- end -}}
 
 {{- define "internode.serviceAccountName" -}}
 {{- default (include "internode.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* PriorityClasses belong to the cluster: the namespace makes the name unique per release. */}}
+{{/* PriorityClasses belong to the cluster: the namespace makes the name unique per release, and no other name has a dot. */}}
 {{- define "internode.priorityClassName" -}}
 {{- if .Values.priorityClass.create -}}
-{{- default (printf "%s-%s" .Release.Namespace (include "internode.fullname" .)) .Values.priorityClass.name -}}
+{{- default (printf "%s.%s" .Release.Namespace (include "internode.fullname" .)) .Values.priorityClass.name -}}
 {{- else -}}
 {{- .Values.priorityClass.name -}}
 {{- end -}}
@@ -38,8 +36,8 @@
 
 {{/* What never changes in the life of a release: DaemonSets cannot change their selector. */}}
 {{- define "internode.releaseLabels" -}}
-app.kubernetes.io/name: {{ include "internode.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "internode.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Only the agents carry all of these: the pod of `helm test` is no peer. */}}

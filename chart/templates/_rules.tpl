@@ -6,7 +6,7 @@ the text itself, as the rules' own tests do it; then `for` and labels alert by a
 {{- $alerts := .Values.alerts -}}
 {{- $text := .Files.Get "files/rules/internode.yaml" -}}
 {{- range $name, $value := $alerts.thresholds -}}
-{{- $text = regexReplaceAll (printf "(- record: internode:threshold_%s\\n\\s+expr: vector)\\([^)]*\\)" $name) $text (printf "${1}(%v)" $value) -}}
+{{- $text = regexReplaceAll (printf "(- record: internode:threshold_%s\\n\\s+expr: vector)\\([^)]*\\)" (regexQuoteMeta $name)) $text (printf "${1}(%v)" $value) -}}
 {{- end -}}
 {{- with $alerts.runbookUrl -}}
 {{- $text = regexReplaceAllLiteral "https://github\\.com/internode/internode/blob/main/docs/runbooks" $text (trimSuffix "/" .) -}}
@@ -18,8 +18,8 @@ the text itself, as the rules' own tests do it; then `for` and labels alert by a
 {{- range $rule := $group.rules -}}
 {{- $override := dict -}}
 {{- if $rule.alert -}}
-{{- $override = get $alerts.overrides $rule.alert | default dict -}}
-{{- $labels := mustMergeOverwrite (deepCopy (default dict $rule.labels)) (dict "namespace" $.Release.Namespace) $alerts.labels (default dict $override.labels) -}}
+{{- $override = get (default dict $alerts.overrides) $rule.alert | default dict -}}
+{{- $labels := mustMergeOverwrite (deepCopy (default dict $rule.labels)) (dict "namespace" $.Release.Namespace) (default dict $alerts.labels) (default dict $override.labels) -}}
 {{- $_ := set $rule "labels" $labels -}}
 {{- with $override.for }}{{- $_ := set $rule "for" . -}}{{- end -}}
 {{- end -}}
@@ -29,5 +29,5 @@ the text itself, as the rules' own tests do it; then `for` and labels alert by a
 {{- end -}}
 {{- if $rules -}}{{- $groups = append $groups (set $group "rules" $rules) -}}{{- end -}}
 {{- end -}}
-{{- concat $groups $alerts.extraGroups | toYaml -}}
+{{- concat $groups (default list $alerts.extraGroups) | toYaml -}}
 {{- end -}}

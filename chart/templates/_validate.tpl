@@ -94,7 +94,7 @@
 - "env has {{ .name }}: ports, policies and notes follow `config`, and would not follow this. Set the option there; docs/configuration.md has its path."
 {{- end }}
 {{- end }}
-{{- range $key, $_ := merge (dict) .Values.labels .Values.podLabels }}
+{{- range $key, $_ := merge (dict) (default dict .Values.labels) (default dict .Values.podLabels) }}
 {{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" "sidecar.istio.io/inject" "istio.io/dataplane-mode") }}
 - "labels or podLabels has {{ $key }}, which the chart sets itself. Remove it; nameOverride changes the name."
 {{- end }}
@@ -102,6 +102,8 @@
 {{- range $key, $_ := .Values.podAnnotations }}
 {{- if has $key (list "checksum/config" "linkerd.io/inject" "kubectl.kubernetes.io/default-container") }}
 - "podAnnotations has {{ $key }}, which the chart sets itself. Remove it."
+{{- else if and $.Values.monitoring.scrapeAnnotations (has $key (list "prometheus.io/scrape" "prometheus.io/port" "prometheus.io/path")) }}
+- "podAnnotations has {{ $key }}, which monitoring.scrapeAnnotations sets. Remove it."
 {{- end }}
 {{- end }}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
@@ -110,6 +112,10 @@
 {{- end -}}
 
 {{- define "internode.faults.cluster" -}}
+{{- $name := include "internode.fullname" . }}
+{{- if not (regexMatch "^[a-z]" $name) }}
+- "everything would be named {{ $name }}, and a Service's name begins with a letter. Set fullnameOverride, or choose another release name."
+{{- end }}
 {{- $class := include "internode.priorityClassName" . }}
 {{- if hasPrefix "system-" $class }}
 {{- if .Values.priorityClass.create }}

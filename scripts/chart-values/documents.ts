@@ -12,9 +12,24 @@ const WIDTH = 118;
 
 type Schema = ValueSchema & { readonly additionalProperties?: unknown };
 
-const chartSchema = (): Schema => z.toJSONSchema(valuesSchema, { target: "draft-7", io: "input" }) as Schema;
+const chartSchema = (): Schema => withRequired(z.toJSONSchema(valuesSchema, { target: "draft-7", io: "input" }) as Schema, defaults());
 const defaults = (): Readonly<Record<string, unknown>> => valuesSchema.parse({});
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Helm takes `key: null`, and a key with only comments below it, for the wish to have no such key. Maps and lists are
+ * empty then, and so is a text that is empty by default; without the rest templates would stumble.
+ */
+function withRequired(schema: Schema, values: Readonly<Record<string, unknown>>): Schema {
+  const needed = Object.entries(values).filter(([key, value]) => schema.properties![key]!.properties !== undefined || !(value === "" || value === null || typeof value === "object")).map(([key]) => key);
+  const properties = Object.entries(schema.properties!).map(([key, child]) => {
+    const inner = values[key];
+    return [key, child.properties !== undefined && isObject(inner) ? withRequired(child, inner) : child] as const;
+  });
+  const nullable = (key: string): boolean => schema.properties![key]!.anyOf?.some(({ type }) => type === "null") === true;
+  const required = needed.filter((key) => !nullable(key));
+  return { ...schema, properties: Object.fromEntries(properties), ...(required.length === 0 ? {} : { required }) };
+}
 
 /** The agent's options that an installation may set: the downward API and the chart say the rest. */
 function agentOptions(): Schema {

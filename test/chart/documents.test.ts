@@ -29,6 +29,7 @@ interface Schema {
   readonly type?: unknown;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: unknown;
+  readonly required?: readonly string[];
 }
 
 const schema = JSON.parse(read("values.schema.json")) as Schema & { readonly $schema: string };
@@ -43,6 +44,22 @@ test("the schema is draft-07, and closed wherever it names properties", () => {
   };
   visit("", schema);
   expect(open).toEqual([]);
+});
+
+test("what templates cannot do without may not be null; maps, lists and empty texts may", () => {
+  const schemaOf = (path: readonly string[]) => path.reduce<Schema>((at, key) => at.properties![key]!, schema);
+  const wrong: string[] = [];
+  const visit = (path: readonly string[], values: Readonly<Record<string, unknown>>): void => {
+    const { required = [] } = schemaOf(path);
+    for (const [key, value] of Object.entries(values)) {
+      const isSection = schemaOf([...path, key]).properties !== undefined && key !== "config";
+      const isNeeded = isSection || (value !== "" && value !== null && typeof value !== "object");
+      if (required.includes(key) !== (isNeeded && path[0] !== "podSecurity")) wrong.push([...path, key].join("."));
+      if (isSection) visit([...path, key], value as Readonly<Record<string, unknown>>);
+    }
+  };
+  visit([], valuesSchema.parse({}));
+  expect(wrong).toEqual([]);
 });
 
 test("every option of the agent is an option of the chart, but what the pod and the chart know themselves", () => {

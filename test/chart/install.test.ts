@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CHART, HELMS, notes, only, render, WHY_NO_HELM, type Rendering } from "./helm.ts";
+import { CHART, HELMS, notes, only, render, WHY_NO_HELM, WITH_OPERATOR, type Rendering } from "./helm.ts";
 import type { Container, DaemonSet, PodSpec } from "./kinds.ts";
 
 const daemonSet = async (rendering: Rendering = {}): Promise<DaemonSet> => only(await render(rendering), "DaemonSet");
@@ -19,7 +19,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
       "DaemonSet internode",
       "NetworkPolicy internode",
       "Pod internode-test",
-      "PriorityClass monitoring-internode",
+      "PriorityClass monitoring.internode",
       "Role internode",
       "RoleBinding internode",
       "Service internode",
@@ -88,7 +88,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
 
   test("two releases of one name in two namespaces share no object of the cluster", async () => {
     const classes = await Promise.all(["a", "b"].map(async (namespace) => only(await render({ namespace }), "PriorityClass").metadata.name));
-    expect(classes).toEqual(["a-internode", "b-internode"]);
+    expect(classes).toEqual(["a.internode", "b.internode"]);
   });
 
   test("another configuration replaces the pods, another release note does not", async () => {
@@ -176,6 +176,24 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
 
   test("an empty list of networks switches a protocol off rather than back to its default", async () => {
     expect(await configOf({ hostPort: true, config: { udp: { networks: [] } } })).toMatchObject({ udp: { networks: [] } });
+  });
+
+  // A key with only comments below it is null to YAML.
+  test("maps, lists and texts set to null are empty", async () => {
+    const nulls = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, null]));
+    const object = nulls(["labels", "annotations"]);
+    const values = {
+      ...nulls(["config", "labels", "podLabels", "podAnnotations", "imagePullSecrets", "env", "extraVolumes", "extraVolumeMounts", "extraManifests", "nodeSelector", "nodeAffinityExpressions", "tolerations", "nameOverride", "fullnameOverride"]),
+      image: nulls(["tag", "digest"]), resources: nulls(["requests", "limits"]), service: nulls(["annotations", "ipFamilies"]), networkPolicy: nulls(["metricsFrom", "extraIngress"]), serviceAccount: nulls(["name", "annotations"]),
+      monitoring: { labels: null, podMonitor: { ...object, relabelings: null, metricRelabelings: null, jobLabel: null }, prometheusRule: object, alertmanagerConfig: { enabled: true, ...object, route: null, receivers: null } },
+      alerts: nulls(["thresholds", "labels", "overrides", "extraGroups", "runbookUrl"]), dashboards: nulls(["namespace", "labels"]),
+    };
+    const all = await render({ ...WITH_OPERATOR, values });
+    const spec = only(all, "DaemonSet").spec.template.spec;
+    expect([spec.tolerations, spec.containers[0]!.resources]).toEqual([undefined, undefined]);
+    const others = (manifests: readonly { readonly kind: string }[]) => manifests.filter(({ kind }) => ["ConfigMap", "Service", "PodMonitor", "PrometheusRule", "NetworkPolicy"].includes(kind));
+    const defaults = await render({ ...WITH_OPERATOR, values: { dashboards: { labels: { grafana_dashboard: null } } } });
+    expect(others(all)).toEqual(others(defaults));
   });
 
   test("a digest wins over the tag", async () => {

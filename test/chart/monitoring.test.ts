@@ -102,6 +102,17 @@ describe.skipIf(HELMS.length === 0)(`what the Prometheus Operator gets (${HELMS.
   });
 });
 
+describe.skipIf(HELMS.length === 0)("labels of one object that others give too", () => {
+  test("are there once, and the object's own wins", async () => {
+    const labels = { "team": "object", "app.kubernetes.io/part-of": "kps" };
+    const values = { labels: { team: "all" }, monitoring: { labels, alertmanagerConfig: { enabled: true } }, dashboards: { labels } };
+    const manifests = await render(withOperator(values));
+    for (const kind of ["PodMonitor", "PrometheusRule", "AlertmanagerConfig"]) expect(only(manifests, kind).metadata.labels).toMatchObject(labels);
+    expect(only(manifests, "ConfigMap", "internode-dashboard-mesh").metadata.labels).toMatchObject(labels);
+    expect(only(manifests, "ConfigMap", "internode").metadata.labels).toMatchObject({ team: "all" });
+  });
+});
+
 describe.skipIf(HELMS.length === 0)("the alert rules in the chart", () => {
   test("are the shipped file, rule by rule, with the release's namespace on every alert", async () => {
     expect(await ruleGroups()).toEqual(asShipped(SHIPPED));

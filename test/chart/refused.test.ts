@@ -29,6 +29,8 @@ const SHAPES: readonly Wrong[] = [
   { what: "a priority reserved for the system", values: { priorityClass: { value: 2_000_000_000 } }, says: [/'\/priorityClass\/value'/] },
   { what: "a heap larger than the memory", values: { heapPercent: 100 }, says: [/'\/heapPercent'/, /want 80/] },
   { what: "a memory limit that is no quantity", values: { resources: { limits: { memory: "lots" } } }, says: [/'\/resources\/limits\/memory'/] },
+  { what: "a whole section set to null", values: { monitoring: null }, says: [/missing property 'monitoring'/] },
+  { what: "a switch set to null", values: { networkPolicy: { enabled: null } }, says: [/'\/networkPolicy'/, /missing property 'enabled'/] },
   { what: "a duration without unit", values: { monitoring: { interval: "15" } }, says: [/'\/monitoring\/interval'/] },
 ];
 
@@ -54,6 +56,8 @@ const CONTRADICTIONS: readonly Wrong[] = [
   { what: "a name of the downward API by hand", values: { env: [{ name: "HOST_IPS", value: "10.0.0.1" }] }, says: [/env has HOST_IPS/] },
   { what: "an option of the agent by environment", values: { env: [{ name: "INTERNODE_PORTS_METRICS", value: "1" }] }, says: [/env has INTERNODE_PORTS_METRICS/, /Set the option there/] },
   { what: "another name by label", values: { podLabels: { "app.kubernetes.io/name": "x" } }, says: [/has app\.kubernetes\.io\/name/, /nameOverride/] },
+  { what: "an annotation that another value sets", values: { monitoring: { scrapeAnnotations: true }, podAnnotations: { "prometheus.io/port": "1" } }, says: [/podAnnotations has prometheus\.io\/port, which monitoring\.scrapeAnnotations sets\. Remove it/] },
+  { what: "a threshold with a name that is a broken pattern", values: { alerts: { thresholds: { "loss(": 1 } } }, says: [/alerts\.thresholds\.loss\( is no threshold/] },
   { what: "a service account without name", values: { serviceAccount: { create: false } }, says: [/serviceAccount\.name is empty/] },
   { what: "a priority class of Kubernetes' own", values: { priorityClass: { create: false, name: "system-node-critical" } }, says: [/system-node-critical in namespace monitoring/, /priorityClass\.create/] },
   { what: "creating a priority class of Kubernetes' own", values: { priorityClass: { name: "system-mesh" } }, says: [/cannot be created/] },
