@@ -32,28 +32,29 @@
 {{- if and (eq $config.engine "userspace") $config.icmp.networks -}}true{{- end -}}
 {{- end -}}
 
-{{/* Pod Security level that the namespace must allow. */}}
-{{- define "internode.podSecurityLevel" -}}
-{{- if or .Values.hostNetwork .Values.hostPort (include "internode.rawSockets" .) -}}privileged{{- else -}}restricted{{- end -}}
+{{/* Why the namespace must allow the Pod Security level `privileged`, for sentences; empty when `restricted` will do. */}}
+{{- define "internode.privilegedBy" -}}
+{{- if .Values.hostNetwork -}}hostNetwork
+{{- else if .Values.hostPort -}}hostPort
+{{- else if include "internode.rawSockets" . -}}the raw sockets of engine userspace (root and NET_RAW)
+{{- else if contains "\"hostPath\":" (toJson .Values.extraVolumes) -}}hostPath in extraVolumes
+{{- end -}}
 {{- end -}}
 
-{{/* A quantity of memory in MiB, or empty when it is none. */}}
-{{- define "internode.mebibytes" -}}
+{{/* A quantity of Kubernetes, such as 256Mi, 0.5Gi, 50m or 268435456, as a number. */}}
+{{- define "internode.quantity" -}}
 {{- $text := toString . -}}
-{{- $units := dict "" 1.0 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
+{{- $units := dict "" 1.0 "m" 1e-3 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 -}}
 {{- $unit := regexFind "[a-zA-Z]*$" $text -}}
-{{- if and (hasKey $units $unit) (regexMatch "^[0-9.]+[a-zA-Z]*$" $text) -}}
-{{- divf (mulf (trimSuffix $unit $text | float64) (get $units $unit)) 1048576.0 -}}
-{{- else if regexMatch "^[0-9.]+e[+][0-9]+$" $text -}}
-{{- divf (float64 $text) 1048576.0 -}}
+{{- if hasKey $units $unit -}}
+{{- mulf (trimSuffix $unit $text | float64) (get $units $unit) -}}
 {{- end -}}
 {{- end -}}
 
 {{/* MiB for V8's old space, or empty without a memory limit. */}}
 {{- define "internode.heapMebibytes" -}}
 {{- with dig "limits" "memory" "" .Values.resources -}}
-{{- $mebibytes := include "internode.mebibytes" . -}}
-{{- if $mebibytes -}}{{- divf (mulf (float64 $mebibytes) $.Values.heapPercent) 100.0 | floor | int -}}{{- end -}}
+{{- divf (mulf (include "internode.quantity" . | float64) $.Values.heapPercent) 100.0 1048576.0 | floor | int -}}
 {{- end -}}
 {{- end -}}
 

@@ -59,16 +59,19 @@ requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
   "sampled" (lt $peers (sub $nodes 1)) | toJson -}}
 {{- end -}}
 
-{{/* Linux nodes of the cluster and their zones, as JSON: nodes 0 where nobody may be asked. */}}
+{{/* Linux nodes of the cluster that nodeSelector takes, and their zones, as JSON: nodes 0 where nobody may be asked. */}}
 {{- define "internode.cluster" -}}
 {{- $nodes := int .Values.expectedNodes -}}
 {{- $zones := dict -}}
 {{- if .Values.askCluster -}}
 {{- $found := 0 -}}
 {{- range (lookup "v1" "Node" "" "").items -}}
-{{- if eq (dig "labels" "kubernetes.io/os" "linux" .metadata) "linux" -}}
+{{- $labels := default dict .metadata.labels -}}
+{{- $isOurs := eq (dig "kubernetes.io/os" "linux" $labels) "linux" -}}
+{{- range $key, $value := $.Values.nodeSelector -}}{{- $isOurs = and $isOurs (eq (dig $key "" $labels) $value) -}}{{- end -}}
+{{- if $isOurs -}}
 {{- $found = add $found 1 -}}
-{{- $_ := set $zones (dig "labels" "topology.kubernetes.io/zone" "" .metadata) true -}}
+{{- $_ := set $zones (dig "topology.kubernetes.io/zone" "" $labels) true -}}
 {{- end -}}
 {{- end -}}
 {{- if eq $nodes 0 -}}{{- $nodes = $found -}}{{- end -}}

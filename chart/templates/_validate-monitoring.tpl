@@ -16,14 +16,23 @@
 {{- if or (lt $timeout 1) (gt $timeout $interval) }}
 - "monitoring.scrapeTimeout is {{ $monitoring.scrapeTimeout }}, not between 1s and monitoring.interval, which is {{ $monitoring.interval }}. Lower it."
 {{- end }}
-{{- range $name, $_ := .Values.alerts.thresholds }}
+{{- range $name, $value := .Values.alerts.thresholds }}
 {{- if not (contains (printf "- record: internode:threshold_%s\n" $name) $rules) }}
 - "alerts.thresholds.{{ $name }} is no threshold of the rules. There are: {{ regexFindAll "internode:threshold_[a-z_]+\n" $rules -1 | join "" | replace "internode:threshold_" "" | trim | replace "\n" ", " }}."
+{{- else if or (lt (float64 $value) 0.0) (and (regexMatch "_(ratio|share)$" $name) (gt (float64 $value) 1.0)) }}
+- "alerts.thresholds.{{ $name }} is {{ $value }}, which nothing can exceed or everything does. Write a number from 0 {{ regexMatch "_(ratio|share)$" $name | ternary "to 1; 5 % is 0.05" "upwards" }}."
 {{- end }}
 {{- end }}
 {{- range $name, $_ := .Values.alerts.overrides }}
 {{- if not (contains (printf "- alert: %s\n" $name) $rules) }}
 - "alerts.overrides.{{ $name }} is no alert of the rules. There are: {{ regexFindAll "- alert: [A-Za-z]+\n" $rules -1 | uniq | join "" | replace "- alert: " "" | trim | replace "\n" ", " }}."
+{{- end }}
+{{- end }}
+{{- $receivers := list }}
+{{- range $monitoring.alertmanagerConfig.receivers }}{{- $receivers = append $receivers .name }}{{- end }}
+{{- with $monitoring.alertmanagerConfig.route }}
+{{- if and .receiver (not (has .receiver $receivers)) }}
+- "monitoring.alertmanagerConfig.route.receiver is {{ .receiver }}, and no receiver of monitoring.alertmanagerConfig.receivers has that name: the operator would drop the whole object. Add it."
 {{- end }}
 {{- end }}
 {{- if and .Values.dashboards.grafanaOperator.enabled (not .Values.dashboards.grafanaOperator.instanceSelector) }}

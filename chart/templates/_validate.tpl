@@ -38,6 +38,18 @@
 {{- if and (kindIs "slice" $config.families) (gt (len $config.families) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
 - "config.families names two address families, but with service.ipFamilyPolicy SingleStack the agents learn only one address of each other. Set it to PreferDualStack."
 {{- end }}
+{{- if and (gt (len (default list .Values.service.ipFamilies)) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
+- "service.ipFamilies names two address families, but service.ipFamilyPolicy is SingleStack. Name one, or set the policy to PreferDualStack."
+{{- end }}
+{{- $lists := dict "service.ipFamilies" .Values.service.ipFamilies "config.dns.names" $config.dns.names "config.dns.servers" $config.dns.servers "config.listen" $config.listen "config.families" $config.families }}
+{{- range $protocol := list "icmp" "tcp" "udp" }}
+{{- $_ := set $lists (printf "config.%s.networks" $protocol) (get $config $protocol).networks }}
+{{- end }}
+{{- range $path, $values := $lists }}
+{{- if and (kindIs "slice" $values) (ne (len $values) (len (uniq $values))) }}
+- "{{ $path }} names one of its values twice. Name it once."
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "internode.faults.agent" -}}
@@ -79,10 +91,28 @@
 {{- end }}
 {{- $memory := dig "limits" "memory" "" .Values.resources }}
 {{- with $memory }}
-{{- if not (include "internode.mebibytes" .) }}
-- "resources.limits.memory is {{ . }}, which is no quantity of memory. Write for instance 256Mi."
-{{- else if lt (include "internode.mebibytes" . | float64) 96.0 }}
+{{- if lt (include "internode.quantity" . | float64) (mulf 96 1048576.0) }}
 - "resources.limits.memory is {{ . }}, too little for an agent, which would be killed again and again. Set at least 96Mi; docs/scaling.md says what a large mesh takes."
+{{- end }}
+{{- end }}
+{{- range $resource, $limit := .Values.resources.limits }}
+{{- $request := get (default dict $.Values.resources.requests) $resource }}
+{{- if gt (include "internode.quantity" $request | float64) (include "internode.quantity" $limit | float64) }}
+- "resources.requests.{{ $resource }} is {{ $request }}, more than resources.limits.{{ $resource }}, which is {{ $limit }}: Kubernetes refuses such pods. Lower the request or raise the limit."
+{{- end }}
+{{- end }}
+{{- range .Values.extraVolumes }}
+{{- if has .name (list "config" "udp-key" "actions-token") }}
+- "extraVolumes has {{ .name }}, which the chart mounts itself. Give it another name."
+{{- end }}
+{{- end }}
+{{- if and .Values.pingGroupRange (not .Values.hostNetwork) }}
+{{- $groups := splitList " " .Values.pingGroupRange }}
+{{- $group := dig "runAsGroup" nil .Values.podSecurity }}
+{{- if gt (last $groups | float64) 2147483647.0 }}
+- "pingGroupRange is {{ .Values.pingGroupRange }}, and Linux takes nothing above 2147483647: no pod would start. Lower it."
+{{- else if and $config.icmp.networks (eq $config.engine "kernel") (regexMatch "^[0-9]" (toString $group)) (or (lt (float64 $group) (first $groups | float64)) (gt (float64 $group) (last $groups | float64))) }}
+- "pingGroupRange is {{ .Values.pingGroupRange }}, which leaves out podSecurity.runAsGroup, {{ int64 $group }}: the agents could not open ICMP. Widen it, or set it to '' to leave the range to the runtime."
 {{- end }}
 {{- end }}
 {{- $own := list "NODE_NAME" "POD_NAMESPACE" "POD_IPS" "HOST_IPS" }}
@@ -124,16 +154,11 @@
 - "priorityClass.name is {{ $class }} in namespace {{ .Release.Namespace }}: many clusters admit it only in kube-system. Let the chart create a class of its own (priorityClass.create)."
 {{- end }}
 {{- end }}
-{{- if and .Values.askCluster (eq (include "internode.podSecurityLevel" .) "privileged") }}
+{{- if and .Values.askCluster (include "internode.privilegedBy" .) }}
 {{- $namespace := lookup "v1" "Namespace" "" .Release.Namespace }}
 {{- $level := dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" $namespace }}
 {{- if has $level (list "baseline" "restricted") }}
 - "namespace {{ .Release.Namespace }} enforces the Pod Security level {{ $level }}, which admits no pod with {{ include "internode.privilegedBy" . }}. Run: kubectl label namespace {{ .Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite"
 {{- end }}
 {{- end }}
-{{- end -}}
-
-{{/* Why the level `privileged` is needed, for sentences. */}}
-{{- define "internode.privilegedBy" -}}
-{{- if .Values.hostNetwork -}}hostNetwork{{- else if .Values.hostPort -}}hostPort{{- else if include "internode.rawSockets" . -}}the raw sockets of engine userspace (root and NET_RAW){{- end -}}
 {{- end -}}

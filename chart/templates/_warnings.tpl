@@ -1,11 +1,11 @@
 {{/* What the reader must know or do, below the notes. Nothing when there is nothing. */}}
 {{- define "internode.warnings" -}}
 {{- $config := include "internode.effective" . | fromJson }}
-{{- if eq (include "internode.podSecurityLevel" .) "privileged" }}
+{{- with include "internode.privilegedBy" . }}
 
-Pod Security: {{ include "internode.privilegedBy" . }} needs a namespace at the level `privileged`; `baseline` and `restricted`
-admit no pod, and only an event of the DaemonSet tells:
-  kubectl label namespace {{ .Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite
+Pod Security: the namespace needs the level `privileged` for {{ . }}.
+`baseline` and `restricted` admit no pod, and only an event of the DaemonSet tells:
+  kubectl label namespace {{ $.Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite
 {{- end }}
 {{- if .Values.hostPort }}
 
@@ -50,5 +50,10 @@ Label its objects:
 Nobody scrapes yet: the Prometheus Operator's kinds are not known here. Without the operator, point Prometheus at port {{ (include "internode.effective" . | fromJson).ports.metrics }}
 of the pods and load files/rules/internode.yaml, as the chart's README shows; with it, set monitoring.podMonitor.enabled
 and monitoring.prometheusRule.enabled to true.
+{{- end }}
+{{- if and (or (include "internode.hasPodMonitor" .) .Values.monitoring.serviceMonitor.enabled .Values.monitoring.scrapeAnnotations) (not (include "internode.hasPrometheusRule" .)) (ne (toString .Values.monitoring.prometheusRule.enabled) "false") }}
+
+No alert fires yet: the kind PrometheusRule is not known here. With the operator, set monitoring.prometheusRule.enabled to
+true; without, load files/rules/internode.yaml, as the chart's README shows.
 {{- end }}
 {{- end -}}

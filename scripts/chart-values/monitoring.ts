@@ -1,6 +1,6 @@
 // The chart's values about who scrapes, what is alerted and where dashboards go.
 import { z } from "zod";
-import { flag, mapOfStrings, objects, text } from "./types.ts";
+import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 /** Kinds of the Prometheus Operator: rendered where the cluster has them, or where told to (no cluster to ask in GitOps). */
 const whereKnown = (what: string) => z.union([z.literal("auto"), z.boolean()]).default("auto").describe(`${what} \`auto\`: where the cluster has that kind. Renders without a cluster (GitOps) must say true or false.`);
@@ -62,7 +62,7 @@ export const MONITORING = {
   dashboards: z
     .strictObject({
       enabled: flag.default(true).describe("One ConfigMap for each dashboard, found by the sidecar of Grafana's chart."),
-      namespace: text.default("").describe("Namespace of the ConfigMaps. Empty: that of the release."),
+      namespace: objectName.default("").describe("Namespace of the ConfigMaps. Empty: that of the release."),
       labels: mapOfStrings.default({ grafana_dashboard: "1" }).describe("Labels that the sidecar looks for."),
       folder: text.default("Internode").describe("Folder in Grafana."),
       folderAnnotation: text.default("grafana_folder").describe("Annotation in which the sidecar expects the folder."),

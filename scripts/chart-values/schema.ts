@@ -2,19 +2,17 @@
 // the table in the chart's README are written from here; the agent's own options join as `config`.
 import { z } from "zod";
 import { MONITORING } from "./monitoring.ts";
-import { flag, mapOfStrings, objects, text } from "./types.ts";
+import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
-/** Names of Kubernetes objects: RFC 1123 subdomains. */
-const objectName = z.string().regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/).max(253);
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
 const secretKey = (key: string, what: string) =>
-  z.strictObject({ name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`), key: z.string().min(1).default(key).describe("Key within the Secret.") }).prefault({});
+  z.strictObject({ name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`), key: z.string().regex(/^[A-Za-z0-9._-]+$/).default(key).describe("Key within the Secret.") }).prefault({});
 
 export const valuesSchema = z.strictObject({
   image: z
     .strictObject({
-      repository: z.string().min(1).default("ghcr.io/internode/internode").describe("Image of the agent, without tag."),
-      tag: text.default("").describe("Empty: the chart's appVersion."),
+      repository: z.string().regex(/^([^\s/@]+\/)*[^\s/:@]+$/).default("ghcr.io/internode/internode").describe("Image of the agent, without tag."),
+      tag: z.string().regex(/^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/).default("").describe("Empty: the chart's appVersion."),
       digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/).default("").describe("`sha256:…`; wins over the tag."),
       pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).default("IfNotPresent").describe("When the kubelet pulls."),
     })
@@ -34,8 +32,8 @@ export const valuesSchema = z.strictObject({
   labels: mapOfStrings.default({}).describe("Labels added to every object."),
   podLabels: mapOfStrings.default({}).describe("Labels added to the agents' pods."),
   podAnnotations: mapOfStrings.default({}).describe("Annotations added to the agents' pods."),
-  env: objects.default([]).describe("Environment variables added to the agent. Options of the agent belong in `config`."),
-  extraVolumes: objects.default([]).describe("Volumes added to the pods."),
+  env: z.array(z.looseObject({ name: z.string().min(1) })).default([]).describe("Environment variables added to the agent. Options of the agent belong in `config`."),
+  extraVolumes: z.array(z.looseObject({ name: z.string().min(1) })).default([]).describe("Volumes added to the pods."),
   extraVolumeMounts: objects.default([]).describe("Mounts added to the agent's container."),
   extraManifests: z.array(z.union([z.string(), z.record(z.string(), z.unknown())])).default([]).describe("Further objects of the release; templates within are rendered."),
   secrets: z
@@ -54,7 +52,7 @@ export const valuesSchema = z.strictObject({
   heapPercent: z.int().min(10).max(80).default(60).describe("Share of the memory limit that V8's old space may take (`--max-old-space-size`); the rest is for packets and code."),
   podSecurity: z
     .strictObject({
-      runAsUser: z.int().min(0).nullable().default(65_532).describe("Null: the platform chooses (OpenShift)."),
+      runAsUser: z.int().min(1).nullable().default(65_532).describe("Null: the platform chooses (OpenShift)."),
       runAsGroup: z.int().min(0).nullable().default(65_532).describe("Null: the platform chooses (OpenShift)."),
       fsGroup: z.int().min(0).nullable().default(null).describe("Group of mounted volumes, where a Secret must be readable."),
     })

@@ -67,7 +67,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   });
 
   test.for([
-    ["1Gi", 614], ["200M", 114], ["0.5Gi", 307], [268_435_456, 153], ["300000000", 171],
+    ["1Gi", 614], ["200M", 114], ["0.5Gi", 307], [268_435_456, 153], ["300000000", 171], ["300000000000m", 171],
   ] as const)("a memory limit of %s gives V8 %i MiB", async ([memory, mebibytes]) => {
     expect((await agent({ resources: { limits: { memory } } })).env).toContainEqual({ name: "NODE_OPTIONS", value: `--max-old-space-size=${mebibytes}` });
   });
@@ -121,6 +121,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
     expect(pod.metadata.annotations).toMatchObject({ "helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" });
     expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } } });
     expect(pod.spec.containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    expect(only(await render({ values: { labels: { team: "network" } } }), "Pod").metadata.labels).toMatchObject({ team: "network" });
     expect(pod.spec.containers[0]!.image).toBe((await agent({})).image);
     expect(only(manifests, "ConfigMap", "internode-test").data["mesh.mjs"]!.trim()).toBe(readFileSync(join(CHART, "files/test/mesh.mjs"), "utf8").trim());
     const { matchLabels } = only(manifests, "DaemonSet").spec.selector;
@@ -134,7 +135,7 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     expect(ports.filter(({ hostPort }) => hostPort === 7843).map(({ name }) => name)).toEqual(["probe-tcp", "probe-udp"]);
     expect(await configOf({ hostPort: true })).toMatchObject({ tcp: { networks: ["pod", "node"] }, udp: { networks: ["pod", "node"] } });
     expect(only(await render({ values: { hostPort: true } }), "NetworkPolicy")["spec"]).toMatchObject({ ingress: expect.arrayContaining([{ ports: [{ port: 7843 }, { port: 7843, protocol: "UDP" }] }]) as unknown });
-    expect(await notes({ values: { hostPort: true } })).toMatch(/hostPort needs a namespace at the level `privileged`/);
+    expect(await notes({ values: { hostPort: true } })).toMatch(/needs the level `privileged` for hostPort\.\n/);
   });
 
   test("hostNetwork measures the node network only, binds to the InternalIPs, and sets no sysctl", async () => {
@@ -155,8 +156,13 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     const values = { config: { engine: "userspace" } };
     expect((await podSpec(values)).securityContext).toMatchObject({ runAsNonRoot: false, runAsUser: 0 });
     expect((await agent(values)).securityContext.capabilities).toEqual({ drop: ["ALL"], add: ["NET_RAW"] });
-    expect(await notes({ values })).toMatch(/NET_RAW\) needs a namespace at the level `privileged`/);
+    expect(await notes({ values })).toMatch(/needs the level `privileged` for the raw sockets.*NET_RAW/);
     expect((await agent({ config: { engine: "userspace", icmp: { networks: [] } } })).securityContext.capabilities).toEqual({ drop: ["ALL"] });
+  });
+
+  test("a volume of the node's needs the namespace's level said, too", async () => {
+    expect(await notes({ values: { extraVolumes: [{ name: "host", hostPath: { path: "/" } }] } })).toMatch(/needs the level `privileged` for hostPath in extraVolumes/);
+    expect(await notes({ values: { extraVolumes: [{ name: "hostPath", emptyDir: {} }] } })).not.toMatch(/privileged/);
   });
 
   test("OpenShift chooses the user itself", async () => {

@@ -23,6 +23,7 @@ describe.skipIf(HELMS.length === 0)(`a cluster that can be asked (${HELMS.length
     const nodes = [node("a", zone("1")), node("b", zone("1")), node("c", zone("2")), node("w", { "kubernetes.io/os": "windows" })];
     expect(JSON.parse(await said("internode.cluster", { nodes }))).toEqual({ nodes: 3, zones: 2 });
     expect(JSON.parse(await said("internode.cluster", { nodes }, { expectedNodes: 50 }))).toEqual({ nodes: 50, zones: 2 });
+    expect(JSON.parse(await said("internode.cluster", { nodes }, { nodeSelector: zone("1") }))).toEqual({ nodes: 2, zones: 1 });
     expect(JSON.parse(await said("internode.cluster", { nodes }, { askCluster: false }))).toEqual({ nodes: 0, zones: 3 });
   });
 

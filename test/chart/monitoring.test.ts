@@ -273,6 +273,13 @@ describe.skipIf(HELMS.length === 0)("without the operator", () => {
     expect(await notes({ values: { monitoring: { podMonitor: { enabled: true } } } })).not.toMatch(/Nobody scrapes/);
   });
 
+  test.for([{ podMonitor: { enabled: true } }, { serviceMonitor: { enabled: true } }, { scrapeAnnotations: true }])("the notes say that no rules are loaded with %j, unless that was wanted", async (scraping) => {
+    const text = (prometheusRule?: object) => notes({ values: { monitoring: { ...scraping, ...(prometheusRule === undefined ? {} : { prometheusRule }) } } });
+    expect(await text()).toMatch(/No alert fires yet.*prometheusRule\.enabled to\s+true/);
+    expect(await text({ enabled: true })).not.toMatch(/No alert/);
+    expect(await text({ enabled: false })).not.toMatch(/No alert/);
+  });
+
   const README_JOB = /```yaml\n(scrape_configs:[\s\S]*?)```/.exec(readFileSync(join(CHART, "README.md"), "utf8"))![1]!;
 
   // Debian's promtool is built without Kubernetes discovery.
