@@ -2,7 +2,7 @@
 // the table in the chart's README are written from here; the agent's own options join as `config`.
 import { z } from "zod";
 import { MONITORING } from "./monitoring.ts";
-import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
+import { flag, mapOfStrings, objectName, objects } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
 const secretKey = (key: string, what: string) =>

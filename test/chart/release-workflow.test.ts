@@ -33,6 +33,12 @@ test("no job may do more than it says, and only the one that signs gets an ident
   expect(Object.values(jobs).filter((job) => job["timeout-minutes"] === undefined)).toEqual([]);
 });
 
+test("nothing in the image depends on when it was built", () => {
+  expect(text).toMatch(/SOURCE_DATE_EPOCH=\$\(git log -1 --format=%ct\)\n\s+export SOURCE_DATE_EPOCH/);
+  expect(text).toContain("rewrite-timestamp=true");
+  expect(text).toContain('--build-arg "CREATED=$(git log -1 --format=%cI)"');
+});
+
 test("both architectures get an SBOM and provenance, and image and chart are signed by digest", () => {
   for (const architecture of ["amd64", "arm64"]) expect(text).toContain(`architecture: ${architecture}`);
   expect(text).toContain("--sbom=true --provenance=mode=max");
