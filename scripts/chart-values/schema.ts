@@ -62,7 +62,7 @@ export const valuesSchema = z.strictObject({
     .strictObject({
       create: flag.default(true).describe("Create a PriorityClass of this release's own, so that full nodes get an agent too."),
       name: objectName.default("").describe("Its name, or with `create: false` that of an existing one. Empty: namespace and name of the release, or none."),
-      value: z.int().min(-2_147_483_648).max(1_000_000_000).default(100_000_000).describe("Priority of the agents."),
+      value: z.int().min(-2_147_483_648).max(1_000_000_000).default(100_000_000).describe("Priority of the agents. Kubernetes keeps it: to change it later, give the class another name too."),
     })
     .prefault({}),
   tolerations: objects.default([{ operator: "Exists" }]).describe("Every taint is tolerated: a mesh with holes misleads."),
@@ -101,6 +101,7 @@ export const valuesSchema = z.strictObject({
     .prefault({}),
 
   ...MONITORING,
+  enabled: flag.optional().describe("Condition of an umbrella chart (`condition: internode.enabled`); not read."),
   global: z.record(z.string(), z.unknown()).optional().describe("Shared by charts of one umbrella; not read."),
 });
 

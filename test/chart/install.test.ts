@@ -180,6 +180,14 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual(["/etc/internode/config.json", "/etc/internode/actions-token", "/etc/internode/udp-key"]);
   });
 
+  test.for([{}, { hostPort: true }, { hostNetwork: true }, { monitoring: { scrapeAnnotations: true } }, { monitoring: { serviceMonitor: { enabled: true } } }])("other ports reach everything that names a port, with %j", async (more) => {
+    const values = { ...more, config: { ports: { metrics: 19_843, probe: 17_843, http: 18_843 } } };
+    const manifests = (await render({ ...WITH_OPERATOR, values })).filter(({ kind, metadata }) => kind !== "PrometheusRule" && !metadata.name.includes("dashboard"));
+    const text = JSON.stringify(manifests.map(({ data, ...manifest }) => ({ ...manifest, config: (data as Record<string, string> | undefined)?.["config.json"] }))) + (await notes({ values }));
+    expect(text.match(/.{0,40}\b[789]843\b.{0,40}/g)).toBeNull();
+    expect(text).toMatch(/\b19843\b.*\b17843\b|\b17843\b.*\b19843\b/);
+  });
+
   test("an empty list of networks switches a protocol off rather than back to its default", async () => {
     expect(await configOf({ hostPort: true, config: { udp: { networks: [] } } })).toMatchObject({ udp: { networks: [] } });
   });

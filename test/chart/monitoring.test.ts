@@ -292,7 +292,7 @@ describe.skipIf(HELMS.length === 0)("without the operator", () => {
     const { labels } = only(await render(), "DaemonSet").spec.template.metadata;
     expect(job!.scrape_interval).toBe("15s");
     expect(job!.relabel_configs).toEqual([
-      { source_labels: ["__meta_kubernetes_pod_label_app_kubernetes_io_component", "__meta_kubernetes_pod_container_port_name"], regex: `${labels["app.kubernetes.io/component"]};metrics`, action: "keep" },
+      { source_labels: ["__meta_kubernetes_pod_label_app_kubernetes_io_name", "__meta_kubernetes_pod_label_app_kubernetes_io_component", "__meta_kubernetes_pod_container_port_name"], regex: `${labels["app.kubernetes.io/name"]};${labels["app.kubernetes.io/component"]};metrics`, action: "keep" },
       { source_labels: ["__meta_kubernetes_pod_node_name"], target_label: "instance" },
     ]);
   });
