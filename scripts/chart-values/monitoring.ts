@@ -5,6 +5,8 @@ import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 /** Kinds of the Prometheus Operator: rendered where the cluster has them, or where told to (no cluster to ask in GitOps). */
 const whereKnown = (what: string) => z.union([z.literal("auto"), z.boolean()]).default("auto").describe(`${what} \`auto\`: where the cluster has that kind. Renders without a cluster (GitOps) must say true or false.`);
 const duration = z.string().regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/).min(2);
+/** `--set` gives every fraction as text. */
+const threshold = z.union([z.number(), z.string().regex(/^[0-9]+(\.[0-9]+)?$/)]);
 const limit = (what: string) => z.int().min(0).default(0).describe(`${what} 0: no limit.`);
 const object = { labels: mapOfStrings.default({}).describe("Labels of this object, on top of `monitoring.labels`."), annotations: mapOfStrings.default({}).describe("Annotations of this object.") };
 
@@ -42,7 +44,7 @@ export const MONITORING = {
     .prefault({}),
   alerts: z
     .strictObject({
-      thresholds: z.record(z.string(), z.number()).default({}).describe("Constants of the rules' first group by their name without `internode:threshold_`: `{loss_ratio: 0.05}`."),
+      thresholds: z.record(z.string(), threshold).default({}).describe("Constants of the rules' first group by their name without `internode:threshold_`: `{loss_ratio: 0.05}`."),
       labels: mapOfStrings.default({}).describe("Labels of every alert."),
       runbookUrl: text.default("").describe("Where the runbooks are, instead of the project's own: the alert's name and `.md` follow."),
       overrides: z

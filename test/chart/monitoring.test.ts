@@ -134,6 +134,12 @@ describe.skipIf(HELMS.length === 0)("the alert rules in the chart", () => {
     expect(groups.slice(1)).toEqual(expected.slice(1));
   });
 
+  test("take a threshold as `--set` gives it, which is text", async () => {
+    const [thresholds] = await ruleGroups({ alerts: { thresholds: { loss_ratio: "0.05" } } });
+    expect(thresholds!.rules.find(({ record }) => record === "internode:threshold_loss_ratio")!.expr).toBe("vector(0.05)");
+    expect(await refusal({ values: { alerts: { thresholds: { loss_ratio: "5%" } } } })).toMatch(/'\/alerts\/thresholds\/loss_ratio'.*\n.*got string, want number/);
+  });
+
   test("take `for`, labels and another home of the runbooks, and leave an alert out", async () => {
     const values = {
       alerts: {
