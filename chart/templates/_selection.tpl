@@ -5,18 +5,7 @@ the cure. The commonest failure of real installs is an object that nobody select
 */}}
 {{- define "internode.unselected" -}}
 {{- $root := .root -}}
-{{- $monitoring := $root.Values.monitoring -}}
-{{- $kinds := list -}}
-{{- if include "internode.hasPodMonitor" $root -}}
-{{- $kinds = append $kinds (dict "kind" "PodMonitor" "selector" "podMonitorSelector" "namespaces" "podMonitorNamespaceSelector" "own" $monitoring.podMonitor "loss" "nothing will be scraped") -}}
-{{- end -}}
-{{- if $monitoring.serviceMonitor.enabled -}}
-{{- $kinds = append $kinds (dict "kind" "ServiceMonitor" "selector" "serviceMonitorSelector" "namespaces" "serviceMonitorNamespaceSelector" "own" $monitoring.serviceMonitor "loss" "nothing will be scraped") -}}
-{{- end -}}
-{{- if include "internode.hasPrometheusRule" $root -}}
-{{- $kinds = append $kinds (dict "kind" "PrometheusRule" "selector" "ruleSelector" "namespaces" "ruleNamespaceSelector" "own" $monitoring.prometheusRule "loss" "no alert will fire") -}}
-{{- end -}}
-{{- range $kind := $kinds -}}
+{{- range $kind := include "internode.selectedKinds" $root | fromJsonArray -}}
 {{- $labels := include "internode.monitoringLabels" (dict "root" $root "own" $kind.own) | fromYaml -}}
 {{- $isTaken := false -}}
 {{- $why := list -}}
@@ -30,6 +19,8 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- $isTaken = true -}}
 {{- else if $fault -}}
 {{- $why = append $why (printf "Prometheus %s takes a %s only with %s" $name $kind.kind $fault) -}}
+{{- else if not (hasKey $prometheus.spec $kind.namespaces) -}}
+{{- $why = append $why (printf "Prometheus %s takes a %s only from its own namespace" $name $kind.kind) -}}
 {{- else -}}
 {{- $why = append $why (printf "Prometheus %s takes a %s only from namespaces with %s" $name $kind.kind $elsewhere) -}}
 {{- end -}}
@@ -61,15 +52,36 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- join ", " $missing -}}
 {{- end -}}
 
-{{/* The values that cure it, for `--set`: labels that some Prometheus asks for. */}}
+{{/* The kinds of this release that a Prometheus must select, as JSON: its selectors, the values of ours, what is lost. */}}
+{{- define "internode.selectedKinds" -}}
+{{- $kinds := list -}}
+{{- if include "internode.hasPodMonitor" . -}}
+{{- $kinds = append $kinds (dict "kind" "PodMonitor" "selector" "podMonitorSelector" "namespaces" "podMonitorNamespaceSelector" "own" .Values.monitoring.podMonitor "loss" "nothing will be scraped") -}}
+{{- end -}}
+{{- if .Values.monitoring.serviceMonitor.enabled -}}
+{{- $kinds = append $kinds (dict "kind" "ServiceMonitor" "selector" "serviceMonitorSelector" "namespaces" "serviceMonitorNamespaceSelector" "own" .Values.monitoring.serviceMonitor "loss" "nothing will be scraped") -}}
+{{- end -}}
+{{- if include "internode.hasPrometheusRule" . -}}
+{{- $kinds = append $kinds (dict "kind" "PrometheusRule" "selector" "ruleSelector" "namespaces" "ruleNamespaceSelector" "own" .Values.monitoring.prometheusRule "loss" "no alert will fire") -}}
+{{- end -}}
+{{- toJson $kinds -}}
+{{- end -}}
+
+{{/* What cures it, as JSON: flags for `--set` and labels of the namespace that some Prometheus asks for and that are not there. */}}
 {{- define "internode.selectionCure" -}}
 {{- $flags := list -}}
-{{- range $prometheus := .prometheuses -}}
-{{- range $selector := list "podMonitorSelector" "serviceMonitorSelector" "ruleSelector" -}}
-{{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $selector)) -}}
-{{- $flags = append $flags (printf "--set-string 'monitoring.labels.%s=%s'" (replace "." "\\." $key) $value) -}}
+{{- $namespace := list -}}
+{{- $namespaceLabels := default dict .namespaceLabels -}}
+{{- range $kind := include "internode.selectedKinds" .root | fromJsonArray -}}
+{{- $labels := include "internode.monitoringLabels" (dict "root" $.root "own" $kind.own) | fromYaml -}}
+{{- range $prometheus := $.prometheuses -}}
+{{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.selector)) -}}
+{{- if ne (get $labels $key | toString) $value -}}{{- $flags = append $flags (printf "--set-string 'monitoring.labels.%s=%s'" (replace "." "\\." $key) $value) -}}{{- end -}}
+{{- end -}}
+{{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.namespaces)) -}}
+{{- if ne (get $namespaceLabels $key | toString) $value -}}{{- $namespace = append $namespace (printf "%s=%s" $key $value) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $flags | uniq | join " " -}}
+{{- dict "flags" ($flags | uniq | join " ") "namespace" ($namespace | uniq | join " ") | toJson -}}
 {{- end -}}

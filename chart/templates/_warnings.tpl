@@ -40,9 +40,14 @@ PROMETHEUS WILL NOT SEE THIS RELEASE:
 {{- range . }}
   {{ . }}
 {{- end }}
-{{- with include "internode.selectionCure" (dict "prometheuses" $prometheuses) }}
+{{- $cure := include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" $namespaceLabels) | fromJson }}
+{{- with $cure.flags }}
 Label its objects:
   helm -n {{ $.Release.Namespace }} upgrade {{ $.Release.Name }} <this chart> --reset-then-reuse-values {{ . }}
+{{- end }}
+{{- with $cure.namespace }}
+Label its namespace:
+  kubectl label namespace {{ $.Release.Namespace }} {{ . }}
 {{- end }}
 {{- end }}
 {{- else if not .Values.monitoring.scrapeAnnotations }}

@@ -222,7 +222,7 @@ interface Matcher {
 
 describe.skipIf(HELMS.length === 0)("a Prometheus that selects something else", () => {
   /** What the templates say of these Prometheus resources, asked through a template of our own. */
-  async function said(prometheuses: readonly unknown[], values: object = {}, namespaceLabels: object = {}): Promise<{ unselected: readonly string[]; cure: string }> {
+  async function said(prometheuses: readonly unknown[], values: object = {}, namespaceLabels: object = {}): Promise<{ unselected: readonly string[]; cure: { readonly flags: string; readonly namespace: string } }> {
     const question = `
 apiVersion: v1
 kind: ConfigMap
@@ -230,9 +230,9 @@ metadata: { name: said }
 data:
   {{- $prometheuses := \`${JSON.stringify(prometheuses)}\` | fromJsonArray }}
   unselected: {{ include "internode.unselected" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" (\`${JSON.stringify(namespaceLabels)}\` | fromJson)) | fromYamlArray | toJson | quote }}
-  cure: {{ include "internode.selectionCure" (dict "prometheuses" $prometheuses) | quote }}`;
+  cure: {{ include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" (\`${JSON.stringify(namespaceLabels)}\` | fromJson)) | quote }}`;
     const { unselected, cure } = only(await render(withOperator({ ...values, extraManifests: [question] })), "ConfigMap", "said").data;
-    return { unselected: JSON.parse(unselected!) as string[], cure: cure! };
+    return { unselected: JSON.parse(unselected!) as string[], cure: JSON.parse(cure!) as { flags: string; namespace: string } };
   }
   const all = { podMonitorSelector: {}, podMonitorNamespaceSelector: {}, ruleSelector: {}, ruleNamespaceSelector: {} };
   const prometheus = (spec: object, namespace = "prometheus") => ({ metadata: { name: "kps", namespace }, spec: { ...all, ...spec } });
@@ -244,7 +244,7 @@ data:
       "Prometheus prometheus/kps takes a PodMonitor only with release=kps: nothing will be scraped.",
       "Prometheus prometheus/kps takes a PrometheusRule only with release=kps: no alert will fire.",
     ]);
-    expect(cure).toBe("--set-string 'monitoring.labels.release=kps'");
+    expect(cure).toEqual({ flags: "--set-string 'monitoring.labels.release=kps'", namespace: "" });
   });
 
   test("nothing is said once the labels are there, or when another Prometheus takes everything", async () => {
@@ -256,7 +256,7 @@ data:
   test("a selector that is not set takes nothing, and a namespace selector that is not set its own namespace", async () => {
     expect((await said([{ metadata: { name: "kps", namespace: "prometheus" }, spec: { ...all, ruleSelector: undefined } }])).unselected).toEqual([expect.stringContaining("takes a PrometheusRule only with nothing at all") as string]);
     const own = { podMonitorSelector: {}, ruleSelector: {} };
-    expect((await said([{ metadata: { name: "kps", namespace: "prometheus" }, spec: own }])).unselected).toHaveLength(2);
+    expect((await said([{ metadata: { name: "kps", namespace: "prometheus" }, spec: own }])).unselected).toEqual(["Prometheus prometheus/kps takes a PodMonitor only from its own namespace: nothing will be scraped.", "Prometheus prometheus/kps takes a PrometheusRule only from its own namespace: no alert will fire."]);
     expect((await said([{ metadata: { name: "kps", namespace: "monitoring" }, spec: own }])).unselected).toEqual([]);
   });
 
@@ -264,6 +264,13 @@ data:
     const spec = { podMonitorNamespaceSelector: { matchExpressions: [{ key: "watch", operator: "In", values: ["yes"] }] } };
     expect((await said([prometheus(spec)])).unselected).toEqual(["Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch In yes: nothing will be scraped."]);
     expect((await said([prometheus(spec)], {}, { watch: "yes" })).unselected).toEqual([]);
+  });
+
+  test("the cure names only what is missing, and a label of the namespace where that is what is missing", async () => {
+    const spec = { podMonitorSelector: release, serviceMonitorSelector: { matchLabels: { other: "x" } }, ruleSelector: release, podMonitorNamespaceSelector: { matchLabels: { watch: "yes" } } };
+    const { unselected, cure } = await said([prometheus(spec)], { monitoring: { labels: { release: "kps" } } });
+    expect(unselected).toEqual(["Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch=yes: nothing will be scraped."]);
+    expect(cure).toEqual({ flags: "", namespace: "watch=yes" });
   });
 });
 
