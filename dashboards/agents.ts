@@ -5,9 +5,9 @@ import { frame, labelVariable, UID } from "./frame.ts";
 import { figures, list, rowsOverTime, type Look, series, toDashboard } from "./panels.ts";
 import { CLUSTER, orQuiet } from "./promql.ts";
 
-const WHERE = `${CLUSTER},source_node=~"$node"`;
+const WHERE = `${CLUSTER},source_node=~"$agent"`;
 const RATE = "$__rate_interval";
-const openAgent = toDashboard("Only this agent", UID.agents, { node: "${__value.raw}" });
+const openAgent = toDashboard("Only this agent", UID.agents, { agent: "${__value.raw}" });
 const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
 
 /** What Prometheus or the process says of a scrape target, by the node that the same target names. */
@@ -22,14 +22,14 @@ export const agents: Dashboard = frame({
   uid: UID.agents,
   title: "Agents",
   description: "The probers' own health: whether their figures can be believed, and what they cost.",
-  variables: [labelVariable({ name: "node", label: "Node", description: "Nodes whose agents report", from: `internode_mesh_size{${CLUSTER}}`, of: "source_node", several: true })],
+  variables: [labelVariable({ name: "agent", label: "Node", description: "Nodes whose agents report", from: `internode_mesh_size{${CLUSTER}}`, of: "source_node", several: true })],
   sections: [
     {
       panels: [
         figures({ title: "Agents reporting", description: "Agents whose metrics are there now.", unit: "short", span: 4, height: 5, queries: [{ expr: `count(group by (source_node) (internode_mesh_size{${WHERE}}))` }], steps: plain() }),
         figures({ title: "Nodes known", description: "The smallest and the largest mesh that an agent knows: they differ only while nodes come and go.", unit: "short", span: 4, height: 5, queries: [{ expr: `min(internode_mesh_size{${WHERE}})`, legend: "smallest" }, { expr: `max(internode_mesh_size{${WHERE}})`, legend: "largest" }], steps: plain() }),
         figures({ title: "Series", description: "Samples of the last scrape, of all agents together: what this costs Prometheus.", unit: "short", span: 4, height: 5, queries: [{ expr: `sum(${ofAgent(`scrape_samples_scraped{${CLUSTER}}`)})` }], steps: plain() }),
-        figures({ title: "Probes", description: "Probes completed, of all agents together.", unit: "suffix: /s", span: 4, height: 5, queries: [{ expr: `sum(rate(internode_probes_total{${WHERE}}[5m]))` }], steps: plain() }),
+        figures({ title: "Probes", description: "Probes completed, of all agents together.", unit: "suffix:/s", span: 4, height: 5, queries: [{ expr: `sum(rate(internode_probes_total{${WHERE}}[5m]))` }], steps: plain() }),
         figures({ title: "Impaired agents", description: "Agents that the alert rules call impaired: they cannot keep their schedule, open a socket, or reach the API server.", unit: "short", span: 4, height: 5, queries: [{ expr: `count(group by (node) (internode:agent_impaired{${CLUSTER}})) or vector(0)` }], steps: zeroIsFine() }),
         figures({ title: "Stamped by the kernel", description: "Share of delays stamped by the kernel. The rest is measured in user time, which is less exact under load.", unit: "percentunit", span: 4, height: 5, queries: [{ expr: `sum(rate(internode_timestamps_total{${WHERE},clock="kernel"}[5m])) / sum(rate(internode_timestamps_total{${WHERE}}[5m]))` }], steps: plain() }),
       ],
@@ -38,7 +38,7 @@ export const agents: Dashboard = frame({
       title: "Schedule",
       panels: [
         series({ ...third("Tick lag, 99th percentile", "s", "How late the tick ran that sends and collects probes. Kernel stamps keep it out of the delays; probes are skipped when it grows past their interval."), queries: byNode(`histogram_quantile(0.99, sum by (source_node, le) (rate(internode_tick_lag_seconds_bucket{${WHERE}}[${RATE}])))`) }),
-        series({ ...third("Probes skipped", "suffix: /s", "Not sent because the one before was outstanding or the agent fell behind. They are not loss."), queries: byNode(`sum by (source_node) (rate(internode_probes_skipped_total{${WHERE}}[${RATE}]))`) }),
+        series({ ...third("Probes skipped", "suffix:/s", "Not sent because the one before was outstanding or the agent fell behind. They are not loss."), queries: byNode(`sum by (source_node) (rate(internode_probes_skipped_total{${WHERE}}[${RATE}]))`) }),
         series({ ...third("Clock steps", "short", "Steps of the wall clock that the agents noticed. Probes in flight then carry no delay."), queries: byNode(`sum by (source_node) (increase(internode_clock_steps_total{${WHERE}}[${RATE}]))`) }),
       ],
     },
@@ -46,8 +46,8 @@ export const agents: Dashboard = frame({
       title: "Sockets",
       panels: [
         rowsOverTime({ ...third("Protocols open", "bool", "1: the agent could open what the protocol needs. 0 on one agent: rights or a port are missing there."), query: { expr: `min by (source_node, network, protocol) (internode_protocol_available{${WHERE}})`, legend: "{{source_node}} {{network}} {{protocol}}" }, steps: oneIsFine() }),
-        series({ ...third("Errors of the machine itself", "suffix: /s", "Sends that the machine could not do, by error number: full tables, buffers, no address. They are not probes, and not loss."), queries: byNode(orQuiet({ expr: `sum by (source_node, errno) (rate(internode_local_errors_total{${WHERE}}[${RATE}]))`, label: "errno", text: "none" }), "{{source_node}} {{errno}}") }),
-        series({ ...third("Packets dropped before they were read", "suffix: /s", "The receive buffer of an agent's socket was full. Told apart from loss where the counter says so."), queries: byNode(`sum by (source_node) (rate(internode_socket_drops_total{${WHERE}}[${RATE}]))`) }),
+        series({ ...third("Errors of the machine itself", "suffix:/s", "Sends that the machine could not do, by error number: full tables, buffers, no address. They are not probes, and not loss."), queries: byNode(orQuiet({ expr: `sum by (source_node, errno) (rate(internode_local_errors_total{${WHERE}}[${RATE}]))`, label: "errno", text: "none" }), "{{source_node}} {{errno}}") }),
+        series({ ...third("Packets dropped before they were read", "suffix:/s", "The receive buffer of an agent's socket was full. Told apart from loss where the counter says so."), queries: byNode(`sum by (source_node) (rate(internode_socket_drops_total{${WHERE}}[${RATE}]))`) }),
       ],
     },
     {

@@ -1,16 +1,20 @@
 // One colour, one meaning, on every dashboard. Chosen to be told apart by people who do not see red and green, and to
-// work on Grafana's dark and light grounds.
+// work on Grafana's dark and light grounds. Grafana writes black on what is brighter than 180 of 255, else white: nothing
+// lies just below that.
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
 
 export const FINE = "#2f8f5b";
 export const SOME = "#e8c43a";
-export const LOSSY = "#f0871f";
+export const LOSSY = "#dd7410";
 export const BAD = "#d0341f";
 export const DEAD = "#6d0f12";
 /** A node and itself: nothing to measure. */
 export const DIAGONAL = "#3c4450";
 /** Should have been measured, or may have been, and was not. */
-export const NO_DATA = "#c9ced5";
+export const NO_DATA = "#767d88";
+
+/** A protocol has its colour wherever it is a line; the node network is drawn with dashes. */
+export const PROTOCOLS = { icmp: "#56b4e9", tcp: "#e69f00", udp: "#cc79a7" } as const;
 
 const steps = (base: string, ...rest: readonly (readonly [from: number, color: string])[]): ThresholdsConfigBuilder => {
   // JSON has no -Infinity: Grafana reads null as that.
@@ -23,7 +27,7 @@ export const lossSteps = () => steps(FINE, [0.0001, SOME], [0.03, LOSSY], [0.1, 
 
 /** Seconds, about doubling: a delay is long or short, not good or bad, so the scale is one hue. */
 export const rttSteps = () =>
-  steps("#e4f1fb", [0.0002, "#cbe3f6"], [0.0005, "#a9d0ef"], [0.001, "#7fb8e5"], [0.002, "#569dd8"], [0.005, "#3480c4"], [0.01, "#1f64a8"], [0.025, "#1a4a86"], [0.05, "#233267"], [0.1, "#3b1d5c"]);
+  steps("#eef7fd", [0.00005, "#dbecf9"], [0.0001, "#c3dff4"], [0.0002, "#a9d1ef"], [0.0005, "#94c5eb"], [0.001, "#4a90d0"], [0.002, "#3a7fc2"], [0.005, "#2c6cae"], [0.01, "#205a98"], [0.025, "#1c447f"], [0.05, "#233064"], [0.1, "#3b1d5c"]);
 
 /** Fine at zero, bad above it. */
 export const zeroIsFine = () => steps(FINE, [0.000001, LOSSY]);

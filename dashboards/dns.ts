@@ -5,7 +5,7 @@ import { frame, labelVariable, UID, windowVariable } from "./frame.ts";
 import { buckets, figures, list, rowsOverTime, series, toDashboard } from "./panels.ts";
 import { CLUSTER, orQuiet } from "./promql.ts";
 
-const WHERE = `${CLUSTER},source_node=~"$node",server=~"$server",name=~"$name"`;
+const WHERE = `${CLUSTER},source_node=~"$agent",server=~"$server",name=~"$name"`;
 const RATE = "$__rate_interval";
 
 const failureRatio = (by: readonly string[], window: string) =>
@@ -20,7 +20,7 @@ export const dns: Dashboard = frame({
   title: "DNS",
   description: "Cluster DNS as every node sees it. A and AAAA are asked side by side, as libc does, and count as one lookup.",
   variables: [
-    labelVariable({ name: "node", label: "Node", description: "Where lookups are made", from: `internode_dns_lookups_total{${CLUSTER}}`, of: "source_node", several: true }),
+    labelVariable({ name: "agent", label: "Node", description: "Where lookups are made", from: `internode_dns_lookups_total{${CLUSTER}}`, of: "source_node", several: true }),
     variable("server", "Server", "cluster: the Service. nodelocal: the node's own cache. pod: the agents' own resolver."),
     variable("name", "Name", "What is looked up"),
     windowVariable(),
@@ -47,7 +47,7 @@ export const dns: Dashboard = frame({
           queries: [0.5, 0.95, 0.99].map((share) => ({ expr: quantile(share, ["server"], RATE), legend: `{{server}} ${share * 100} %` })),
         }),
         buckets({ title: "Lookups by time taken", description: "How many lookups took how long. A second band at five or ten seconds is the signature of a lost packet.", unit: "s", span: 12, height: 9, expr: `sum by (le) (increase(internode_dns_lookup_seconds_bucket{${WHERE}}[${RATE}]))` }),
-        series({ title: "Failures by reason", description: "Failed lookups by what went wrong.", unit: "suffix: /s", span: 12, height: 9, queries: [{ expr: orQuiet({ expr: `sum by (server, reason) (rate(internode_dns_failure_reasons_total{${WHERE}}[${RATE}]))`, label: "reason", text: "none" }), legend: "{{server}} {{reason}}" }] }),
+        series({ title: "Failures by reason", description: "Failed lookups by what went wrong.", unit: "suffix:/s", span: 12, height: 9, queries: [{ expr: orQuiet({ expr: `sum by (server, reason) (rate(internode_dns_failure_reasons_total{${WHERE}}[${RATE}]))`, label: "reason", text: "none" }), legend: "{{server}} {{reason}}" }] }),
       ],
     },
     {
@@ -64,7 +64,7 @@ export const dns: Dashboard = frame({
           columns: [
             { name: "Failed", unit: "percentunit", steps: lossSteps(), expr: failureRatio(LINE, "$window") },
             { name: "Mean", unit: "s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookup_seconds_sum{${WHERE}}[$window])) / (sum by (${LINE.join(", ")}) (rate(internode_dns_lookup_seconds_count{${WHERE}}[$window])) > 0)` },
-            { name: "Lookups", unit: "suffix: /s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookups_total{${WHERE}}[$window]))` },
+            { name: "Lookups", unit: "suffix:/s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookups_total{${WHERE}}[$window]))` },
           ],
           sortedBy: "Failed",
           links: { source_node: [toDashboard("Open this node", UID.node, { node: "${__value.raw}" })] },

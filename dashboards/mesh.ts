@@ -9,7 +9,7 @@ const PAIR = ["source_node", "destination_node"] as const;
 const ZONES = ["source_zone", "destination_zone"] as const;
 const WINDOW = "$window";
 const SLOTS = `${CLUSTER},network="$network",protocol=~"$protocol"`;
-const WHERE = `${SLOTS},source_zone=~"$source_zone",destination_zone=~"$destination_zone",source_node=~"$source",destination_node=~"$destination"`;
+const WHERE = `${SLOTS},source_zone=~"$source_zone",destination_zone=~"$destination_zone",source_node=~"$from_node",destination_node=~"$to_node"`;
 const ZONES_WHERE = `${SLOTS},source_zone=~"$source_zone",destination_zone=~"$destination_zone"`;
 const pairs = { by: PAIR, where: WHERE, window: WINDOW };
 const zones = { by: ZONES, where: ZONES_WHERE, window: WINDOW };
@@ -24,7 +24,7 @@ const WORST_NODES = 40;
 /** One cell a node that is on both axes, whether it reports or is only probed: a silent agent keeps its row, without data. */
 const selfPairs = (() => {
   const seenAs = (end: string, otherEnd: string) =>
-    relabel(`group by (${end}_node) (internode_probes_total{${SLOTS},${end}_zone=~"$source_zone",${end}_zone=~"$destination_zone",${end}_node=~"$source",${end}_node=~"$destination"})`, `${end}_node`, `${otherEnd}_node`);
+    relabel(`group by (${end}_node) (internode_probes_total{${SLOTS},${end}_zone=~"$source_zone",${end}_zone=~"$destination_zone",${end}_node=~"$from_node",${end}_node=~"$to_node"})`, `${end}_node`, `${otherEnd}_node`);
   return `(${seenAs("destination", "source")} or ${seenAs("source", "destination")}) * 0 + ${SELF.value}`;
 })();
 
@@ -55,7 +55,8 @@ const openPair = toDashboard("Open this pair", UID.pair, { source: "${__data.fie
 const openRow = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
 const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
 const zoneVariable = (end: "source" | "destination") => labelVariable({ name: `${end}_zone`, label: end === "source" ? "From zone" : "To zone", description: `Zone of the ${end} node`, from: `internode_probes_total{${CLUSTER}}`, of: `${end}_zone`, several: true });
-const nodeVariable = (end: "source" | "destination") => labelVariable({ name: end, label: end === "source" ? "From node" : "To node", description: `${end === "source" ? "Rows" : "Columns"} of the node matrices`, from: `internode_probes_total{${CLUSTER},${end}_zone=~"$${end}_zone"}`, of: `${end}_node`, several: true });
+/** Not `source` and `destination`: links among the dashboards carry variables by name, and a pair is no filter of the mesh. */
+const nodeVariable = (end: "source" | "destination") => labelVariable({ name: end === "source" ? "from_node" : "to_node", label: end === "source" ? "From node" : "To node", description: `${end === "source" ? "Rows" : "Columns"} of the node matrices`, from: `internode_probes_total{${CLUSTER},${end}_zone=~"$${end}_zone"}`, of: `${end}_node`, several: true });
 
 export const mesh: Dashboard = frame({
   uid: UID.mesh,
@@ -82,15 +83,15 @@ export const mesh: Dashboard = frame({
     {
       title: "Zones",
       panels: [
-        matrix({ title: "Loss, zone to zone", description: "Share of probes lost between all nodes of two zones, for the protocol that loses most. A zone of one node has nothing to measure inside.", unit: "percentunit", span: 12, height: 7, expr: nameZones(worstLossRatio(zones)), row: "source_zone", column: "destination_zone", corner: "from ↓   to →", steps: lossSteps(), cellLinks: [], rowLinks: [] }),
-        matrix({ title: "Round trip, zone to zone", description: "Mean delay of answered probes between all nodes of two zones.", unit: "s", span: 12, height: 7, expr: nameZones(rttOrLost(zones)), row: "source_zone", column: "destination_zone", corner: "from ↓   to →", steps: rttSteps(), specials: [NO_ANSWER], cellLinks: [], rowLinks: [] }),
+        matrix({ title: "Loss, zone to zone", description: "Share of probes lost between all nodes of two zones, for the protocol that loses most. A zone of one node has nothing to measure inside.", unit: "percentunit", span: 12, height: 7, expr: nameZones(worstLossRatio(zones)), row: "source_zone", column: "destination_zone", corner: "from ↓   to →", cornerWidth: 150, steps: lossSteps(), cellLinks: [], rowLinks: [] }),
+        matrix({ title: "Round trip, zone to zone", description: "Mean delay of answered probes between all nodes of two zones.", unit: "s", span: 12, height: 7, expr: nameZones(rttOrLost(zones)), row: "source_zone", column: "destination_zone", corner: "from ↓   to →", cornerWidth: 150, steps: rttSteps(), specials: [NO_ANSWER], cellLinks: [], rowLinks: [] }),
       ],
     },
     {
       title: "Nodes",
       panels: [
-        matrix({ title: "Loss, node to node", description: `Share of probes lost, for the protocol that loses most. A red row and column: that node. Single red cells: those paths. A grey row: its agent reports nothing. Above ${READABLE_NODES} nodes the worst ${WORST_NODES} are shown; the filters choose others. A cell opens its pair.`, unit: "percentunit", span: 24, height: 14, expr: nodeMatrix(worstPairLossRatio(pairs)), row: "source_node", column: "destination_node", corner: "from ↓   to →", steps: lossSteps(), specials: [SELF], cellLinks: [openPair], rowLinks: [openRow] }),
-        matrix({ title: "Round trip, node to node", description: `Mean delay of answered probes. "lost": probes were sent and none was answered. Above ${READABLE_NODES} nodes the worst ${WORST_NODES} are shown. A cell opens its pair.`, unit: "s", span: 24, height: 14, expr: nodeMatrix(rttOrLost(pairs)), row: "source_node", column: "destination_node", corner: "from ↓   to →", steps: rttSteps(), specials: [SELF, NO_ANSWER], cellLinks: [openPair], rowLinks: [openRow] }),
+        matrix({ title: "Loss, node to node", description: `Share of probes lost, for the protocol that loses most. A red row and column: that node. Single red cells: those paths. A grey row: its agent reports nothing. Above ${READABLE_NODES} nodes the worst ${WORST_NODES} are shown; the filters choose others. A cell opens its pair.`, unit: "percentunit", span: 24, height: 14, expr: nodeMatrix(worstPairLossRatio(pairs)), row: "source_node", column: "destination_node", corner: "from ↓   to →", cornerWidth: 260, steps: lossSteps(), specials: [SELF], cellLinks: [openPair], rowLinks: [openRow] }),
+        matrix({ title: "Round trip, node to node", description: `Mean delay of answered probes. "lost": probes were sent and none was answered. Above ${READABLE_NODES} nodes the worst ${WORST_NODES} are shown. A cell opens its pair.`, unit: "s", span: 24, height: 14, expr: nodeMatrix(rttOrLost(pairs)), row: "source_node", column: "destination_node", corner: "from ↓   to →", cornerWidth: 260, steps: rttSteps(), specials: [SELF, NO_ANSWER], cellLinks: [openPair], rowLinks: [openRow] }),
         list({
           title: "Worst pairs",
           description: "The 20 pairs that lose most; among those that lose nothing, the slowest.",

@@ -26,19 +26,19 @@ const byPeer = ({ peer }: Role, expr: string) => relabel(peer === "source" ? `($
 const peerColumns: readonly Column[] = ROLES.flatMap((role) =>
   NETWORKS.map((network): Column => ({ name: `Loss ${role.end === "source" ? "to it" : "from it"}, ${network}`, unit: "percentunit", steps: lossSteps(), expr: `sum by (peer) (${byPeer(role, worstLossRatio({ by: [`${role.peer}_node`], where: onNetwork(role, network), window: "$window" }))})` })),
 ).concat(
-  NETWORKS.map((network): Column => ({ name: `Round trip to it, ${network}`, unit: "s", expr: `sum by (peer) (${byPeer(SOURCE, meanRtt({ by: ["destination_node"], where: onNetwork(SOURCE, network), window: "$window" }))})` })),
+  NETWORKS.map((network): Column => ({ name: `RTT to it, ${network}`, unit: "s", expr: `sum by (peer) (${byPeer(SOURCE, meanRtt({ by: ["destination_node"], where: onNetwork(SOURCE, network), window: "$window" }))})` })),
 );
 
 const lossOverTime = (role: Role) =>
-  series({ title: `Loss, ${role.title}`, description: "Share of probes lost, over all peers. Loss of one protocol alone is a policy or a starved agent; loss of the pod network alone is the CNI.", unit: "percentunit", span: 12, height: 8, queries: [{ expr: lossRatio({ by: ["network", "protocol"], where: role.where, window: RATE }), legend: "{{network}} {{protocol}}" }] });
+  series({ title: `Loss, ${role.title}`, description: "Share of probes lost, over all peers. Loss of one protocol alone is a policy or a starved agent; loss of the pod network alone is the CNI.", unit: "percentunit", span: 12, height: 8, queries: [{ expr: lossRatio({ by: ["network", "protocol"], where: role.where, window: RATE }), legend: "{{network}} {{protocol}}" }], byProtocol: true });
 
 const rttOverTime = (role: Role) =>
-  series({ title: `Round trip, ${role.title}`, description: "Mean of answered probes, over all peers.", unit: "s", span: 12, height: 8, queries: [{ expr: meanRtt({ by: ["network", "protocol"], where: role.where, window: RATE }), legend: "{{network}} {{protocol}}" }] });
+  series({ title: `Round trip, ${role.title}`, description: "Mean of answered probes, over all peers.", unit: "s", span: 12, height: 8, queries: [{ expr: meanRtt({ by: ["network", "protocol"], where: role.where, window: RATE }), legend: "{{network}} {{protocol}}" }], byProtocol: true });
 
 const openPair = toDashboard("Open the pair", UID.pair, { source: "${node}", destination: "${__value.raw}" });
 const openPairBack = toDashboard("Open the pair, other way", UID.pair, { source: "${__value.raw}", destination: "${node}" });
 const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
-const openAgents = toDashboard("Open its agent", UID.agents, { node: "${node}" });
+const openAgents = toDashboard("Open its agent", UID.agents, { agent: "${node}" });
 
 export const node: Dashboard = frame({
   uid: UID.node,
@@ -72,7 +72,7 @@ export const node: Dashboard = frame({
       panels: [
         series({ title: "Path MTU, smallest over all peers", description: "Largest IP packet that passes unfragmented.", unit: "bytes", span: 8, height: 8, queries: perNetwork(({ where }) => `min by (network) (internode_path_mtu_bytes{${where}})`) }),
         series({ title: "Path MTU shortfall, largest over all peers", description: "What the kernel believes in, less what passes. Above 0 larger packets vanish silently: a black hole.", unit: "bytes", span: 8, height: 8, queries: perNetwork(({ where }) => `max by (network) (internode_path_mtu_shortfall_bytes{${where}})`) }),
-        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first.", unit: "suffix: /s", span: 8, height: 8, queries: perNetwork(({ where }) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`) }),
+        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first.", unit: "suffix:/s", span: 8, height: 8, queries: perNetwork(({ where }) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`) }),
       ],
     },
   ],

@@ -41,14 +41,14 @@ const roundTrips = ({ title, where }: Way) =>
   });
 
 const lossOverTime = ({ title, where }: Way) =>
-  series({ title: `Loss, ${title}`, description: "A probe is a round trip: loss on one way of a link shows both ways here. The panels of UDP below tell the direction. A SYN sent again counts as a lost packet.", unit: "percentunit", span: 12, height: 8, queries: [{ expr: lossRatio({ by: ["network", "protocol"], where, window: RATE }), legend: "{{network}} {{protocol}}" }] });
+  series({ title: `Loss, ${title}`, description: "A probe is a round trip: loss on one way of a link shows both ways here. The panels of UDP below tell the direction. A SYN sent again counts as a lost packet.", unit: "percentunit", span: 12, height: 8, queries: [{ expr: lossRatio({ by: ["network", "protocol"], where, window: RATE }), legend: "{{network}} {{protocol}}" }], byProtocol: true });
 
 /** A packet dies on the way from A to B as A's test packet or as A's answer to B: two witnesses. */
 const udpLost = (way: Way, other: Way) =>
   series({
     title: `UDP packets that died on the way ${way.title}`,
     description: "As each end tells: its own test packets lost on the way there, and answers to the other end lost on the way back.",
-    unit: "suffix: /s",
+    unit: "suffix:/s",
     span: 8,
     height: 8,
     queries: [
@@ -84,7 +84,7 @@ export const pair: Dashboard = frame({
             { name: "Loss", unit: "percentunit", steps: lossSteps(), expr: bothWays((where) => lossRatio({ by: ["network", "protocol"], where, window: "$window" })) },
             { name: "Mean round trip", unit: "s", expr: bothWays((where) => meanRtt({ by: ["network", "protocol"], where, window: "$window" })) },
             { name: "Largest, last minute", unit: "s", expr: bothWays((where) => `max by (network, protocol) (internode_rtt_max_seconds{${where}})`) },
-            { name: "Probes", unit: "suffix: /s", expr: bothWays((where) => `sum by (network, protocol) (rate(internode_probes_total{${where}}[$window]))`) },
+            { name: "Probes", unit: "suffix:/s", expr: bothWays((where) => `sum by (network, protocol) (rate(internode_probes_total{${where}}[$window]))`) },
           ],
           sortedBy: "Loss",
         }),
@@ -101,9 +101,9 @@ export const pair: Dashboard = frame({
         udpLost(THERE, BACK),
         udpLost(BACK, THERE),
         series({ title: "UDP test packets that arrived", description: "What the far end counted, of what was sent: tells the direction even when everything is lost. The two are scraped at different moments.", unit: "percentunit", span: 8, height: 8, queries: perWay((where) => `clamp_max(sum by (network) (rate(internode_udp_received_total{${where}}[${RATE}])) / (sum by (network) (rate(internode_probes_total{${where},protocol="udp"}[${RATE}])) > 0), 1)`, "{{network}}"), max: 1 }),
-        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first. Their delay is not in any round trip.", unit: "suffix: /s", span: 8, height: 8, queries: perWay((where) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`, "{{network}}") }),
-        series({ title: "Failed probes by reason", description: "timeout: nothing came back. unreachable: a router or the kernel said so. blocked: a policy said so. What a firewall drops silently is a timeout.", unit: "suffix: /s", span: 8, height: 8, queries: perWay((where) => orQuiet({ expr: `sum by (network, protocol, reason) (rate(internode_probe_failure_reasons_total{${where}}[${RATE}]))`, label: "reason", text: "none" }), "{{network}} {{protocol}} {{reason}}") }),
-        series({ title: "Answers late, duplicate or corrupt, and probes refused", description: "Counted apart from loss. A refusal proves the path: nothing listens there.", unit: "suffix: /s", span: 8, height: 8, queries: perWay((where) => orQuiet({ expr: `(sum by (network, protocol, kind) (rate(internode_probe_anomalies_total{${where}}[${RATE}])) or label_replace(sum by (network, protocol) (rate(internode_probe_refusals_total{${where}}[${RATE}])), "kind", "refused", "", ""))`, label: "kind", text: "none" }), "{{network}} {{protocol}} {{kind}}") }),
+        series({ title: "SYNs sent again", description: "TCP handshakes whose SYN or answer was lost at first. Their delay is not in any round trip.", unit: "suffix:/s", span: 8, height: 8, queries: perWay((where) => `sum by (network) (rate(internode_tcp_syn_retransmits_total{${where}}[${RATE}]))`, "{{network}}") }),
+        series({ title: "Failed probes by reason", description: "timeout: nothing came back. unreachable: a router or the kernel said so. blocked: a policy said so. What a firewall drops silently is a timeout.", unit: "suffix:/s", span: 8, height: 8, queries: perWay((where) => orQuiet({ expr: `sum by (network, protocol, reason) (rate(internode_probe_failure_reasons_total{${where}}[${RATE}]))`, label: "reason", text: "none" }), "{{network}} {{protocol}} {{reason}}") }),
+        series({ title: "Answers late, duplicate or corrupt, and probes refused", description: "Counted apart from loss. A refusal proves the path: nothing listens there.", unit: "suffix:/s", span: 8, height: 8, queries: perWay((where) => orQuiet({ expr: `(sum by (network, protocol, kind) (rate(internode_probe_anomalies_total{${where}}[${RATE}])) or label_replace(sum by (network, protocol) (rate(internode_probe_refusals_total{${where}}[${RATE}])), "kind", "refused", "", ""))`, label: "kind", text: "none" }), "{{network}} {{protocol}} {{kind}}") }),
       ],
     },
   ],

@@ -8,7 +8,7 @@ import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as statushistory from "@grafana/grafana-foundation-sdk/statushistory";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
-import { DIAGONAL, NO_DATA } from "./colours.ts";
+import { DIAGONAL, NO_DATA, PROTOCOLS } from "./colours.ts";
 
 /** A panel that has still to be given its id. */
 export type Unnumbered = Builder<Panel> & { id(id: number): Unnumbered };
@@ -66,6 +66,8 @@ export interface Band {
 export interface SeriesOptions extends Look {
   readonly queries: readonly Query[];
   readonly bands?: readonly Band[];
+  /** Lines are named `network protocol`, and drawn as such. */
+  readonly byProtocol?: boolean;
   /** Colours of lines by their legend. */
   readonly colours?: Readonly<Record<string, string>>;
   readonly steps?: ThresholdsConfigBuilder;
@@ -74,7 +76,7 @@ export interface SeriesOptions extends Look {
 }
 
 export function series(options: SeriesOptions): timeseries.PanelBuilder {
-  const { queries, bands = [], colours = {}, max, links = [] } = options;
+  const { queries, bands = [], byProtocol = false, colours = {}, max, links = [] } = options;
   const panel = dress(new timeseries.PanelBuilder(), options)
     .targets(queries.map(overTime))
     .min(0)
@@ -88,6 +90,12 @@ export function series(options: SeriesOptions): timeseries.PanelBuilder {
   if (options.steps) panel.thresholds(options.steps);
   if (links.length > 0) panel.dataLinks(links.map((link) => ({ build: () => link })));
   for (const [legend, color] of Object.entries(colours)) panel.overrideByName(legend, [colourOf(color)]);
+  if (byProtocol) {
+    for (const [protocol, color] of Object.entries(PROTOCOLS)) {
+      panel.overrideByName(`pod ${protocol}`, [colourOf(color), { id: "custom.lineWidth", value: 2 }]);
+      panel.overrideByName(`node ${protocol}`, [colourOf(color), { id: "custom.lineWidth", value: 2 }, { id: "custom.lineStyle", value: { fill: "dash", dash: [8, 6] } }]);
+    }
+  }
   for (const { mean, max: largest, color } of bands) {
     panel.overrideByName(mean, [colourOf(color), { id: "custom.lineWidth", value: 2 }]);
     panel.overrideByName(largest, [colourOf(color), { id: "custom.lineWidth", value: 0 }, { id: "custom.fillBelowTo", value: mean }, { id: "custom.fillOpacity", value: 25 }]);
@@ -152,8 +160,9 @@ export interface MatrixOptions extends Look {
   readonly expr: string;
   readonly row: string;
   readonly column: string;
-  /** Over the column of row names. */
+  /** Over the column of row names, and how wide that is: the others share what is left. */
   readonly corner: string;
+  readonly cornerWidth: number;
   readonly steps: ThresholdsConfigBuilder;
   readonly specials?: readonly Special[];
   readonly cellLinks: readonly DashboardLink[];
@@ -165,10 +174,10 @@ export interface MatrixOptions extends Look {
  * answer is sorted by column before it and by row after it. A cell nobody measured would be painted like zero: null has a
  * colour of its own.
  */
-export function matrix(options: MatrixOptions): table.PanelBuilder {
-  const { expr, row, column, corner, steps, specials = [], cellLinks, rowLinks } = options;
+export function matrix(options: MatrixOptions): Unnumbered {
+  const { expr, row, column, corner, cornerWidth, steps, specials = [], cellLinks, rowLinks } = options;
   const header = `${row}\\${column}`;
-  return tableOf(options)
+  const panel = tableOf(options)
     .withTarget(atOnce(PromQueryFormat.Table)({ expr }, 0))
     .withTransformation({ id: "sortBy", options: { fields: {}, sort: [{ field: column }] } })
     .withTransformation({ id: "groupingToMatrix", options: { rowField: row, columnField: column, valueField: "Value", emptyValue: "null" } })
@@ -177,19 +186,37 @@ export function matrix(options: MatrixOptions): table.PanelBuilder {
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .cellOptions(colouredCells())
     .align(common.FieldTextAlignment.Center)
-    .minWidth(64)
+    .minWidth(80)
     .mappings([
       { type: MappingType.SpecialValue, options: { match: SpecialValueMatch.NullAndNan, result: { text: "no data", color: NO_DATA, index: 0 } } },
       { type: MappingType.ValueToText, options: Object.fromEntries(specials.map(({ value, text, color }, index) => [String(value), { text, color, index: index + 1 }])) },
     ])
     .dataLinks(cellLinks.map((link) => ({ build: () => link })))
+    // Names of nodes are longer than a cell is wide. Since Grafana 12.1; before, a name is cut and whole when pointed at.
+    .overrideByRegexp(".*", [{ id: "custom.wrapHeaderText", value: true }])
     .overrideByName(header, [
       { id: "displayName", value: corner },
       { id: "custom.cellOptions", value: { type: "auto" } },
       { id: "custom.align", value: "left" },
-      { id: "custom.minWidth", value: 130 },
+      { id: "custom.width", value: cornerWidth },
       { id: "links", value: rowLinks },
     ]);
+  return withFrozenColumn(panel);
+}
+
+/** The first column stays in sight however far one scrolls, in Grafana 12.2 and newer; the SDK has no word for it yet. */
+function withFrozenColumn(panel: table.PanelBuilder): Unnumbered {
+  const frozen: Unnumbered = {
+    id(id) {
+      panel.id(id);
+      return frozen;
+    },
+    build() {
+      const built = panel.build();
+      return { ...built, options: { ...(built.options as table.Options), frozenColumns: { left: 1 } } };
+    },
+  };
+  return frozen;
 }
 
 /** A column of a list: one query, whose value goes under `name`. */
@@ -220,6 +247,7 @@ export function list(options: ListOptions): table.PanelBuilder {
   const order = [...Object.keys(keys), ...columns.map((_, index) => valueOf(index))];
   const panel = tableOf(options)
     .targets(columns.map(atOnce(PromQueryFormat.Table)))
+    .minWidth(90)
     .transformations([
       // Lines are joined by all they have in common: a time that differs would keep them apart.
       { id: "filterFieldsByName", options: { exclude: { names: ["Time"] } } },

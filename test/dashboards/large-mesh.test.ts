@@ -10,10 +10,10 @@ import { BUILT_IN, fill, queriesOf } from "./queries.ts";
 const missing = spawnSync("promtool", ["--version"]).status !== 0;
 if (missing && process.env["CI"] === "true") throw new Error("promtool is not installed: apt-get install prometheus");
 
-const LOSSY = { source: "node-62", destination: "node-02" };
+const LOSSY = { source: "node-70", destination: "node-02" };
 const matrix = (() => {
   const query = queriesOf(dashboards["mesh"]!).find(({ panel }) => panel.title === "Loss, node to node")!;
-  const everything = { protocol: ".*", source_zone: ".*", destination_zone: ".*", source: ".*", destination: ".*" };
+  const everything = { protocol: ".*", source_zone: ".*", destination_zone: ".*", from_node: ".*", to_node: ".*" };
   return fill(query.target.expr, { ...BUILT_IN, ...everything, cluster: "big", network: "pod", window: "2m" });
 })();
 
@@ -51,9 +51,9 @@ function judge(nodes: number, expected: readonly { readonly expr: string; readon
 describe.skipIf(missing)("the node matrix", () => {
   const lossy = [{ labels: `{source_node="${LOSSY.source}", destination_node="${LOSSY.destination}"}`, value: 0.5 }];
 
-  test("shows 40 of 62 nodes on both axes, the lossy pair and its two nodes among them", () => {
+  test("shows 40 of 70 nodes on both axes, the lossy pair and its two nodes among them", () => {
     expect(() =>
-      judge(62, [
+      judge(70, [
         { expr: `count((${matrix}) == -1)`, samples: [{ labels: "{}", value: 40 }] },
         { expr: `(${matrix}) > 0`, samples: lossy },
       ]),

@@ -55,6 +55,20 @@ test("every dashboard has a uid and a title of its own", () => {
   for (const key of ["uid", "title"] as const) expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);
 });
 
+test("a variable that two dashboards have takes the same values in both: the links at the top carry all of them", () => {
+  const takes = new Map<string, string>();
+  for (const [file, dashboard] of shipped) {
+    for (const { name, type, multi = false, includeAll = false } of variablesOf(dashboard)) {
+      const kind = `${type}, ${multi ? "several" : "one"}, ${includeAll ? "all" : "never all"}`;
+      expect(takes.get(name) ?? kind, `${name} of ${file}`).toBe(kind);
+      takes.set(name, kind);
+    }
+  }
+  // What names a pair would cut the matrix down to it.
+  const names = (file: string) => variablesOf(dashboards[file]!).map(({ name }) => name);
+  expect(names("mesh").filter((name) => names("pair").includes(name)).sort()).toEqual(["cluster", "datasource", "window"]);
+});
+
 describe.each(shipped)("the dashboard %s", (_, dashboard) => {
   const panels = panelsOf(dashboard);
   const queries = queriesOf(dashboard);

@@ -4,54 +4,47 @@
 //   npm run dashboards:pictures
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { chromium, type Browser } from "playwright-core";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { PromQueryFormat } from "@grafana/grafana-foundation-sdk/prometheus";
 import { dashboards, toJson } from "../../dashboards/all.ts";
 import { BUILT_IN, fill, queriesOf } from "../dashboards/queries.ts";
 import type { Prometheus } from "../support/prometheus.ts";
 import { startWatchedMesh } from "../support/watched-mesh.ts";
+import { bundle, draw, launch } from "./drawing.ts";
 import type { Answer, Picture, Result } from "./picture.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const LARGEST_BYTES = 150_000;
-const MESH = { network: "pod", protocol: ".*", source_zone: ".*", destination_zone: ".*", source: ".*", destination: ".*" };
+const MESH = { network: "pod", protocol: ".*", source_zone: ".*", destination_zone: ".*", from_node: ".*", to_node: ".*" };
 const PAIR = { source: "node-2", destination: "node-4" };
 
 const PICTURES = [
   { name: "zones-loss", dashboard: "mesh", panel: "Loss, zone to zone", width: 620, height: 230, values: MESH },
   { name: "mesh-loss", dashboard: "mesh", panel: "Loss, node to node", width: 900, height: 350, values: MESH },
   { name: "mesh-rtt", dashboard: "mesh", panel: "Round trip, node to node", width: 900, height: 350, values: MESH },
-  { name: "worst-pairs", dashboard: "mesh", panel: "Worst pairs", width: 900, height: 350, values: MESH },
+  { name: "worst-pairs", dashboard: "mesh", panel: "Worst pairs", width: 900, height: 380, values: MESH },
   { name: "pair-loss", dashboard: "pair", panel: "Loss, $source → $destination", width: 900, height: 330, values: PAIR },
   { name: "pair-rtt", dashboard: "pair", panel: "ICMP round trip, $source → $destination", width: 900, height: 330, values: PAIR },
   { name: "pair-direction", dashboard: "pair", panel: "UDP packets that died on the way $source → $destination", width: 900, height: 330, values: PAIR },
   { name: "node-peers", dashboard: "node", panel: "Every peer of $node", width: 1_000, height: 300, values: { node: "node-2" } },
 ] as const;
 
-const folder = mkdtempSync(join(tmpdir(), "internode-pictures-"));
-try {
-  install();
-  const script = await bundle();
-  const pictures = await readPictures();
-  await using browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"] });
-  mkdirSync(images, { recursive: true });
-  for (const [name, picture] of pictures) {
-    const path = join(images, `grafana-${name}.png`);
-    writeFileSync(path, await draw(browser, script, picture));
-    const { size } = statSync(path);
-    if (size > LARGEST_BYTES) throw new Error(`${path} has ${size} bytes, more than ${LARGEST_BYTES}: draw it smaller`);
-    console.log(`${path} ${size} bytes`);
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+install();
+const script = await bundle();
+const pictures = await readPictures();
+await using browser = await launch();
+mkdirSync(images, { recursive: true });
+for (const [name, picture] of pictures) {
+  const path = join(images, `grafana-${name}.png`);
+  writeFileSync(path, await draw(browser, script, picture));
+  const { size } = statSync(path);
+  if (size > LARGEST_BYTES) throw new Error(`${path} has ${size} bytes, more than ${LARGEST_BYTES}: draw it smaller`);
+  console.log(`${path} ${size} bytes`);
 }
 
 /** Grafana's packages, once for each lock. */
@@ -73,53 +66,6 @@ async function readPictures(): Promise<readonly (readonly [name: string, Picture
   const pictures: [string, Picture][] = [];
   for (const wanted of PICTURES) pictures.push([wanted.name, await readPanel(prometheus, wanted)]);
   return pictures;
-}
-
-async function draw(browser: Browser, script: string, picture: Picture): Promise<Buffer> {
-  const page = await browser.newPage({ viewport: { width: picture.width, height: picture.height } });
-  const faults: string[] = [];
-  page.on("pageerror", (err) => faults.push(err.message));
-  // An origin of its own: without one a page has no storage, and Grafana's code asks for it.
-  await page.route("**/*", (route) => route.fulfill({ contentType: "text/html", body: '<!doctype html><meta charset="utf-8"><div id="panel"></div>' }));
-  await page.goto("http://dashboards.test/");
-  await page.addScriptTag({ content: script });
-  await page.evaluate((picture) => (globalThis as unknown as { draw: (picture: Picture) => Promise<void> }).draw(picture), picture);
-  await page.locator("#panel section").waitFor();
-  // A plot is painted a frame or two after it is laid out.
-  await sleep(1_500);
-  const png = await page.screenshot();
-  await page.close();
-  if (faults.length > 0) throw new Error(`${picture.title}: Grafana's code failed in the browser: ${faults.join("; ")}`);
-  return png;
-}
-
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(here, "browser/draw.tsx")],
-    bundle: true,
-    write: false,
-    outfile: join(folder, "draw.js"),
-    format: "iife",
-    jsx: "automatic",
-    minify: true,
-    define: { global: "window", "process.env.NODE_ENV": '"production"' },
-    loader: { ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl", ".woff": "dataurl", ".png": "dataurl", ".css": "text" },
-    logLevel: "error",
-    plugins: [
-      {
-        // From a file that is .mjs, esbuild takes the whole of a CommonJS module for its default export, as Node does.
-        name: "scrollbars",
-        setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^react-custom-scrollbars-2$/ }, () => ({ path: "scrollbars", namespace: "unwrap" }));
-          onLoad({ filter: /.*/, namespace: "unwrap" }, () => ({
-            contents: `export { Scrollbars, default } from ${JSON.stringify(join(here, "node_modules/react-custom-scrollbars-2"))};`,
-            resolveDir: here,
-          }));
-        },
-      },
-    ],
-  });
-  return outputFiles.find(({ path }) => path.endsWith(".js"))!.text;
 }
 
 async function readPanel(prometheus: Prometheus, { dashboard, panel: title, width, height, values }: (typeof PICTURES)[number]): Promise<Picture> {

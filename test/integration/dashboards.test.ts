@@ -21,11 +21,11 @@ function missing(command: string): string | undefined {
 
 /** What a person who chose nothing reads: the lists' first values, or everything. */
 const CHOSEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  mesh: { network: "pod", protocol: ".*", source_zone: ".*", destination_zone: ".*", source: ".*", destination: ".*" },
+  mesh: { network: "pod", protocol: ".*", source_zone: ".*", destination_zone: ".*", from_node: ".*", to_node: ".*" },
   pair: { source: "node-1", destination: "node-2" },
   node: { node: "node-1" },
-  agents: { node: ".*" },
-  dns: { node: ".*", server: ".*", name: ".*" },
+  agents: { agent: ".*" },
+  dns: { agent: ".*", server: ".*", name: ".*" },
 };
 
 

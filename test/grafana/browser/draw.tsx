@@ -1,18 +1,27 @@
-// Draws one panel of a dashboard with Grafana's own code: its transformations, its display of values, its Table and
-// TimeSeries. What is missing of Grafana is only its server, and the wiring between a panel's JSON and these parts.
+// Draws one panel of a dashboard with Grafana's own code: its transformations, its display of values, its table and
+// graph. What is missing of Grafana is only its server, and the wiring between a panel's JSON and these parts.
 import {
   createTheme, dateTime, FieldType, fieldMatchers, getDisplayProcessor, getFieldDisplayName, standardTransformers, standardTransformersRegistry, ThemeContext, transformDataFrame,
   type DataFrame, type Field, type TimeRange,
 } from "@grafana/data";
 import { initPluginTranslations } from "@grafana/i18n";
-import { Table, TimeSeries } from "@grafana/ui";
-import type { LegendDisplayMode } from "@grafana/schema";
+import { TimeSeries } from "@grafana/ui";
+// What the table panel draws since Grafana 12. `Table` of the package is the one before it.
+import { TableNG } from "@grafana/ui/unstable";
+import type { LegendDisplayMode, TableCellHeight } from "@grafana/schema";
 import { createRoot } from "react-dom/client";
 import { lastValueFrom } from "rxjs";
+import gridCss from "@grafana/react-data-grid/lib/styles.css";
 import uplotCss from "uplot/dist/uPlot.min.css";
 import type { Picture, Result } from "../picture.ts";
 
 const theme = createTheme({ colors: { mode: "dark" } });
+
+interface TableOptions {
+  readonly cellHeight: TableCellHeight;
+  readonly frozenColumns?: { readonly left: number };
+  readonly sortBy?: { displayName: string; desc?: boolean }[];
+}
 
 declare global {
   interface Window {
@@ -28,15 +37,16 @@ window.draw = async (picture) => {
   const { panel, width, height } = picture;
   const style = document.createElement("style");
   // What Grafana's page has as global styles, as far as these panels need it.
-  style.textContent = `${uplotCss} * { box-sizing: border-box } button { color: inherit; font: inherit; background: none; border: 0; padding: 0 }`;
+  style.textContent = `${uplotCss} ${gridCss} * { box-sizing: border-box } button { color: inherit; font: inherit; background: none; border: 0; padding: 0 }`;
   document.head.append(style);
   const frames = configure(await lastValueFrom(transformDataFrame([...(panel.transformations ?? [])], framesOf(picture))), panel);
   document.body.style.cssText = `margin:0; width:${width}px; background:${theme.colors.background.canvas}; color:${theme.colors.text.primary}; font:${theme.typography.body.fontWeight} 14px Inter, "Helvetica Neue", Arial, sans-serif`;
   const body = height - 56;
+  const options = (panel.options ?? {}) as TableOptions;
   const timeRange: TimeRange = { from: dateTime(picture.fromMs), to: dateTime(picture.toMs), raw: { from: "now-1h", to: "now" } };
   const content =
     panel.type === "table" ? (
-      <Table data={frames[0]!} width={width - 32} height={body} {...(panel.options?.sortBy ? { initialSortBy: panel.options.sortBy } : {})} />
+      <TableNG data={frames[0]!} width={width - 32} height={body} cellHeight={options.cellHeight} frozenColumns={options.frozenColumns?.left ?? 0} sortBy={options.sortBy ?? []} sortByBehavior="initial" enableVirtualization={false} />
     ) : (
       <TimeSeries frames={frames} width={width - 32} height={body} timeRange={timeRange} timeZone="utc" legend={{ showLegend: true, displayMode: "list" as LegendDisplayMode, placement: "bottom", calcs: [] }} />
     );
@@ -44,7 +54,7 @@ window.draw = async (picture) => {
     <ThemeContext.Provider value={theme}>
       <section style={{ boxSizing: "border-box", width, height, padding: "12px 16px", background: theme.colors.background.primary, border: `1px solid ${theme.colors.border.weak}` }}>
         <h2 style={{ margin: "0 0 8px", fontSize: 15, fontWeight: 500 }}>{picture.title}</h2>
-        {content}
+        <div style={{ height: body, overflow: "hidden" }}>{content}</div>
       </section>
     </ThemeContext.Provider>,
   );
