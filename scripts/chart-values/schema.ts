@@ -65,7 +65,7 @@ export const valuesSchema = z.strictObject({
       value: z.int().min(-2_147_483_648).max(1_000_000_000).default(100_000_000).describe("Priority of the agents. Kubernetes keeps it: to change it later, give the class another name too."),
     })
     .prefault({}),
-  tolerations: objects.default([{ operator: "Exists" }]).describe("Every taint is tolerated: a mesh with holes misleads."),
+  tolerations: objects.default([{ operator: "Exists" }]).describe("Every taint is tolerated: a mesh with holes misleads. The pod of `helm test` gets only those that name a key."),
   nodeSelector: mapOfStrings.default({}).describe("Only nodes with these labels get an agent."),
   nodeAffinityExpressions: objects.default([]).describe("Conditions (`matchExpressions`) on top of the chart's own: Linux, amd64 or arm64, no virtual node."),
   updateStrategy: z

@@ -129,6 +129,16 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   });
 });
 
+describe.skipIf(HELMS.length === 0)("the pod of helm test", () => {
+  // A dead node has the most room: with the agents' tolerations the scheduler would like it best, and the test would hang.
+  test("is not put on a node that is dead or cordoned, but on one with a taint that the values name", async () => {
+    const named = { key: "dedicated", operator: "Exists" };
+    const tolerationsOf = async (values: object) => only(await render({ values }), "Pod").spec.tolerations;
+    expect(await tolerationsOf({})).toBeUndefined();
+    expect(await tolerationsOf({ tolerations: [{ operator: "Exists", effect: "NoSchedule" }, named] })).toEqual([named]);
+  });
+});
+
 describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   test("hostPort opens the probe port of both protocols and measures them over the node network", async () => {
     const { ports } = await agent({ hostPort: true });

@@ -38,7 +38,9 @@ describe.skipIf(HELMS.length === 0)(`the chart in every variant (${HELMS.length 
     });
 
     test("a pod that needs more than Pod Security restricted is one that was asked for", async () => {
-      const { spec } = only(await render({ valuesFile }), "DaemonSet").spec.template;
+      const manifests = await render({ valuesFile });
+      const { spec } = only(manifests, "DaemonSet").spec.template;
+      expect(restrictedFaults(only(manifests, "Pod").spec)).toEqual([]);
       const needs = restrictedFaults(spec);
       const asked: Readonly<Record<string, readonly string[]>> = {
         "host-port-values.yaml": ["hostPort"],
@@ -74,7 +76,7 @@ function restrictedFaults({ hostNetwork, securityContext, containers, volumes }:
   if (securityContext.runAsUser === 0 || !securityContext.runAsNonRoot) faults.push("root");
   if (securityContext.seccompProfile.type !== "RuntimeDefault") faults.push("seccomp");
   for (const sysctl of securityContext.sysctls ?? []) if (sysctl.name !== "net.ipv4.ping_group_range") faults.push(`sysctl ${sysctl.name}`);
-  for (const { securityContext: own, ports } of containers) {
+  for (const { securityContext: own, ports = [] } of containers) {
     if (own.allowPrivilegeEscalation || own.privileged) faults.push("privilege");
     if (!own.capabilities.drop.includes("ALL")) faults.push("capabilities kept");
     faults.push(...(own.capabilities.add ?? []).map((capability) => `capability ${capability}`));
