@@ -1,7 +1,7 @@
 // What the alert rules cost: a real Prometheus evaluates the shipped file over generated data, first healthy, then with
-// a dead node. A group may take a tenth of its interval.
+// a dead node, then with a third of the nodes losing packets besides. A group may take a tenth of its interval.
 //
-//   node test/bench/rules.ts [nodes[:sample] …]     default: 100 (full mesh) and 300:24 (sampled); 300 takes about 10 GB
+//   node test/bench/rules.ts [--prometheus PATH] [nodes[:sample] …]     default: 100 (full mesh) and 300:24 (sampled)
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -13,8 +13,11 @@ import { cpuUs, memoryMb } from "./process.ts";
 import { atMost, barsTable, quantile, tableText, type Bar } from "./table.ts";
 
 const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
-const HEALTHY_S = 210;
-const DEAD_S = 135;
+const HEALTHY_S = 240;
+const DEAD_S = 120;
+const LOSSY_S = 120;
+/** Evaluations of each group whose CPU is averaged. */
+const TURNS = 3;
 const SHARE_OF_INTERVAL = 0.1;
 const ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] as const;
 const KINDS = [
@@ -24,6 +27,8 @@ const KINDS = [
   { network: "node", protocol: "icmp", intervalS: 1 },
 ] as const;
 const DEAD = 0;
+/** What every third node loses of the probes it sends and of those sent to it, in the end. */
+const LOSS = 0.2;
 
 interface Shape {
   readonly nodes: number;
@@ -38,11 +43,12 @@ interface Group {
   readonly rules: readonly { readonly name: string; readonly query: string; readonly health: string; readonly lastError?: string; readonly evaluationTime: number }[];
 }
 
-/** The exposition of every agent; `deadSinceS` is when node 0 was cut off. */
+/** The exposition of every agent: node 0 can be cut off, and a third of the others lose packets. */
 class Agents {
   readonly #shape: Shape;
   readonly #startedMs = Date.now();
   #deadSinceMs: number | undefined;
+  #lossySinceMs: number | undefined;
 
   constructor(shape: Shape) {
     this.#shape = shape;
@@ -52,6 +58,10 @@ class Agents {
     this.#deadSinceMs = Date.now();
   }
 
+  lose(): void {
+    this.#lossySinceMs = Date.now();
+  }
+
   /** Undefined: no answer. */
   exposition(source: number): string | undefined {
     if (source === DEAD && this.#deadSinceMs !== undefined) return undefined;
@@ -59,9 +69,12 @@ class Agents {
     const ageS = (now - this.#startedMs) / 1000 + 86_400;
     const deadS = this.#deadSinceMs === undefined ? 0 : (now - this.#deadSinceMs) / 1000;
     const lines: string[] = [];
+    const lossyS = this.#lossySinceMs === undefined ? 0 : (now - this.#lossySinceMs) / 1000;
     for (const destination of this.#peers(source)) {
-      const lostS = destination === DEAD ? deadS : 0;
-      for (const kind of KINDS) lines.push(this.#slot({ source, destination, kind, ageS, lostS }));
+      const isLossy = source % 3 === 1 || destination % 3 === 1;
+      const lostS = destination === DEAD ? deadS : isLossy ? lossyS * LOSS : 0;
+      const isDead = destination === DEAD && deadS >= 60;
+      for (const kind of KINDS) lines.push(this.#slot({ source, destination, kind, ageS, lostS, isDead }));
       lines.push(`internode_path_mtu_shortfall_bytes{${pair(source, destination)},network="pod",ip_family="ipv4"} 0`);
     }
     return `${[...lines, ...this.#agent(source, now)].join("\n")}\n`;
@@ -72,7 +85,7 @@ class Agents {
     return Array.from({ length: sample }, (_, step) => (source + 1 + Math.floor((step * (nodes - 1)) / sample)) % nodes);
   }
 
-  #slot({ source, destination, kind, ageS, lostS }: SlotAge): string {
+  #slot({ source, destination, kind, ageS, lostS, isDead }: SlotAge): string {
     const labels = `{${pair(source, destination)},network="${kind.network}",protocol="${kind.protocol}",ip_family="ipv4"}`;
     const probes = Math.floor(ageS / kind.intervalS);
     const failures = Math.floor(lostS / kind.intervalS);
@@ -83,7 +96,7 @@ class Agents {
       `internode_rtt_seconds_count${labels} ${probes - failures}`,
       `internode_rtt_seconds_sum${labels} ${((probes - failures) * rttS).toFixed(6)}`,
     ];
-    if (lostS < 60) lines.push(`internode_rtt_max_seconds${labels} ${rttS * 3}`);
+    if (!isDead) lines.push(`internode_rtt_max_seconds${labels} ${rttS * 3}`);
     if (kind.protocol === "tcp") lines.push(`internode_tcp_syn_retransmits_total${labels} 0`);
     return lines.join("\n");
   }
@@ -108,6 +121,7 @@ interface SlotAge {
   readonly kind: (typeof KINDS)[number];
   readonly ageS: number;
   readonly lostS: number;
+  readonly isDead: boolean;
 }
 
 const nodeName = (index: number) => `ip-10-0-${index >> 8}-${index & 255}.eu-central-1.compute.internal`;
@@ -115,17 +129,25 @@ const pair = (source: number, destination: number) =>
   `source_node="${nodeName(source)}",destination_node="${nodeName(destination)}",source_zone="${ZONES[source % 3]}",destination_zone="${ZONES[destination % 3]}"`;
 
 const bars: Bar[] = [];
-const shapes = process.argv.slice(2).map(parseShape);
-for (const shape of shapes.length > 0 ? shapes : [parseShape("100"), parseShape("300:24")]) await measure(shape);
+const { program, shapes } = parseArguments(process.argv.slice(2));
+for (const shape of shapes) await measure(shape);
 console.log(tableText(barsTable(bars)));
+
+function parseArguments(args: readonly string[]) {
+  const [first, path, ...rest] = args;
+  if (first !== "--prometheus") return { program: "prometheus", shapes: (args.length > 0 ? args : ["100", "300:24"]).map(parseShape) };
+  return { program: path ?? usage(first), shapes: (rest.length > 0 ? rest : ["100", "300:24"]).map(parseShape) };
+}
 
 function parseShape(text: string): Shape {
   const [nodes, sample] = text.split(":").map(Number);
-  if (!Number.isInteger(nodes) || nodes! < 2 || !Number.isInteger(sample ?? 1)) {
-    console.error(`rules: cannot read a mesh from '${text}'; usage: node test/bench/rules.ts [nodes[:sample] …]`);
-    process.exit(2);
-  }
+  if (!Number.isInteger(nodes) || nodes! < 2 || !Number.isInteger(sample ?? 1)) usage(text);
   return { nodes: nodes!, sample: Math.min(sample ?? Infinity, nodes! - 1) };
+}
+
+function usage(text: string): never {
+  console.error(`rules: cannot make anything of '${text}'; usage: node test/bench/rules.ts [--prometheus PATH] [nodes[:sample] …]`);
+  process.exit(2);
 }
 
 async function measure(shape: Shape): Promise<void> {
@@ -140,20 +162,42 @@ async function measure(shape: Shape): Promise<void> {
   const address = `127.0.0.1:${await freePort()}`;
   await writeFile(join(folder, "prometheus.yml"), JSON.stringify(prometheusConfig(shape, port)));
   const prometheus = spawn(
-    "prometheus",
-    [`--config.file=${join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder, "data")}`, `--web.listen-address=${address}`, "--log.level=warn"],
+    program,
+    [
+      `--config.file=${join(folder, "prometheus.yml")}`,
+      `--storage.tsdb.path=${join(folder, "data")}`,
+      `--web.listen-address=${address}`,
+      "--web.enable-lifecycle",
+      "--log.level=warn",
+    ],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
+  let rssMb = 0;
+  const weigh = async () => {
+    rssMb = Math.max(rssMb, memoryMb(prometheus.pid!, "VmRSS"));
+  };
   try {
-    const healthy = await watch(address, HEALTHY_S);
-    const cpu = await cpuOf(address, prometheus.pid!);
+    const healthy: Phase = { name: "healthy", durations: await watch(address, HEALTHY_S, weigh), atS: Date.now() / 1000 };
+    const series = await seriesOf(address);
     agents.kill();
     const killedMs = Date.now();
-    let firedS: number | undefined;
-    const dead = await watch(address, DEAD_S, async () => {
-      if (firedS === undefined && (await firing(address)).length > 0) firedS = (Date.now() - killedMs) / 1000;
+    let fired: { readonly afterS: number; readonly alerts: readonly string[] } | undefined;
+    const deadDurations = await watch(address, DEAD_S, async () => {
+      const alerts = await firing(address);
+      if (fired === undefined && alerts.length > 0) fired = { afterS: (Date.now() - killedMs) / 1000, alerts };
+      await weigh();
     });
-    report({ shape, healthy, cpu, dead, firedS, alerts: await firing(address), rssMb: memoryMb(prometheus.pid!, "VmRSS"), series: await seriesOf(address) });
+    const dead: Phase = { name: "dead node", durations: deadDurations, atS: Date.now() / 1000 };
+    agents.lose();
+    const lossy: Phase = { name: "a third lossy", durations: await watch(address, LOSSY_S, weigh), atS: Date.now() / 1000 };
+    const groups = await groupsOf(address);
+    // Nothing but what is asked from here on: no scrape, no evaluation.
+    await writeFile(join(folder, "prometheus.yml"), "{}");
+    await fetch(`http://${address}/-/reload`, { method: "POST" });
+    await sleep(5000);
+    const phases: Measured[] = [];
+    for (const phase of [healthy, dead, lossy]) phases.push({ ...phase, cpu: await cpuOf({ address, pid: prometheus.pid!, groups, atS: phase.atS }) });
+    report({ shape, phases, fired, rssMb, series, version: await versionOf(address) });
   } finally {
     prometheus.kill("SIGTERM");
     await new Promise((resolve) => prometheus.once("exit", resolve));
@@ -181,10 +225,20 @@ function prometheusConfig({ nodes }: Shape, port: number) {
   };
 }
 
-type Durations = Map<string, { readonly intervalS: number; readonly seconds: number[]; slowest: string }>;
+type Durations = Map<string, { readonly intervalS: number; readonly seconds: number[] }>;
+
+interface Phase {
+  readonly name: string;
+  readonly durations: Durations;
+  readonly atS: number;
+}
+
+interface Measured extends Phase {
+  readonly cpu: ReadonlyMap<string, number>;
+}
 
 /** Every evaluation of every group for so many seconds; those of the first half warm up and are not counted. */
-async function watch(address: string, seconds: number, eachTurn: () => Promise<void> = async () => {}): Promise<Durations> {
+async function watch(address: string, seconds: number, eachTurn: () => Promise<void>): Promise<Durations> {
   const durations: Durations = new Map();
   const seen = new Set<string>();
   const begun = Date.now();
@@ -198,10 +252,8 @@ async function watch(address: string, seconds: number, eachTurn: () => Promise<v
       const broken = group.rules.find((rule) => rule.health === "err");
       if (broken !== undefined) throw new Error(`rule ${broken.name} failed on Prometheus: ${broken.lastError}`);
       if (Date.now() - begun < (seconds * 1000) / 2) continue;
-      const entry = durations.get(group.name) ?? { intervalS: group.interval, seconds: [], slowest: "" };
+      const entry = durations.get(group.name) ?? { intervalS: group.interval, seconds: [] };
       entry.seconds.push(group.evaluationTime);
-      const slowest = [...group.rules].sort((a, b) => b.evaluationTime - a.evaluationTime)[0]!;
-      entry.slowest = `${slowest.name} ${slowest.evaluationTime.toFixed(2)}`;
       durations.set(group.name, entry);
     }
     await eachTurn();
@@ -209,56 +261,66 @@ async function watch(address: string, seconds: number, eachTurn: () => Promise<v
   return durations;
 }
 
+interface CpuOf {
+  readonly address: string;
+  readonly pid: number;
+  readonly groups: readonly Group[];
+  readonly atS: number;
+}
+
 /**
- * CPU seconds of one evaluation of each group, every rule asked three times over HTTP and the cheapest counted: unlike the
- * clock's seconds they hardly grow with whatever else the machine does. An upper bound: scrapes, garbage collection and
- * the evaluations that go on meanwhile are in it, the more the longer an answer takes, so a quiet machine tells most.
+ * CPU seconds of one evaluation of each group, garbage collection and all, as at a moment that has passed: its rules are
+ * asked over HTTP, while Prometheus does nothing else. Unlike the clock's seconds they grow little with what else runs.
  */
-async function cpuOf(address: string, pid: number): Promise<ReadonlyMap<string, number>> {
-  const at = Math.floor(Date.now() / 1000);
+async function cpuOf({ address, pid, groups, atS }: CpuOf): Promise<ReadonlyMap<string, number>> {
   const total = new Map<string, number>();
-  for (const group of await groupsOf(address)) {
-    for (const { query } of group.rules) {
-      const costs: number[] = [];
-      for (let turn = 0; turn < 3; turn++) {
-        const before = cpuUs(pid);
-        await (await fetch(`http://${address}/api/v1/query?time=${at}&query=${encodeURIComponent(query)}`)).arrayBuffer();
-        costs.push((cpuUs(pid) - before) / 1e6);
-      }
-      total.set(group.name, (total.get(group.name) ?? 0) + Math.min(...costs));
+  for (const { name, rules } of groups) {
+    const before = cpuUs(pid);
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (const { query } of rules) await (await fetch(`http://${address}/api/v1/query?time=${atS}&query=${encodeURIComponent(query)}`)).arrayBuffer();
     }
+    total.set(name, (cpuUs(pid) - before) / 1e6 / TURNS);
   }
   return total;
 }
 
 interface Report {
   readonly shape: Shape;
-  readonly healthy: Durations;
-  readonly cpu: ReadonlyMap<string, number>;
-  readonly dead: Durations;
-  readonly firedS: number | undefined;
-  readonly alerts: readonly string[];
+  readonly phases: readonly Measured[];
+  readonly fired: { readonly afterS: number; readonly alerts: readonly string[] } | undefined;
   readonly rssMb: number;
   readonly series: number;
+  readonly version: string;
 }
 
-function report({ shape, healthy, cpu, dead, firedS, alerts, rssMb, series }: Report): void {
+function report({ shape, phases, fired, rssMb, series, version }: Report): void {
   const mesh = shape.sample === shape.nodes - 1 ? `${shape.nodes} nodes, full mesh` : `${shape.nodes} nodes, ${shape.sample} peers each`;
   console.log(
     tableText({
-      title: `Rules: ${mesh}, ${shape.nodes * shape.sample * KINDS.length} slots, ${series} series in the head, Prometheus RSS ${rssMb.toFixed(0)} MB`,
-      columns: ["group, seconds an evaluation", "interval", "allowed", "CPU", "healthy p50", "max", "dead node p50", "max", "slowest rule"],
-      rows: [...healthy].map(([name, { intervalS, seconds }]) => {
-        const other = dead.get(name);
-        return [name, intervalS, intervalS * SHARE_OF_INTERVAL, cpu.get(name), quantile(seconds, 0.5), Math.max(...seconds), other && quantile(other.seconds, 0.5), other && Math.max(...other.seconds), other?.slowest];
-      }),
-      note: `the dead node was named ${firedS === undefined ? "NOT AT ALL" : `${firedS.toFixed(0)} s after it was cut off`}: ${alerts.join(", ")}`,
+      title: `Rules on Prometheus ${version}: ${mesh}, ${shape.nodes * shape.sample * KINDS.length} slots, ${series} series in the head, largest RSS ${rssMb.toFixed(0)} MB`,
+      columns: ["group", "interval", "allowed", ...phases.flatMap(({ name }) => [`${name}: CPU s`, "p50 s", "max s"])],
+      rows: [...phases[0]!.durations].map(([group, { intervalS }]) => [
+        group,
+        intervalS,
+        intervalS * SHARE_OF_INTERVAL,
+        ...phases.flatMap(({ cpu, durations }) => {
+          const seconds = durations.get(group)?.seconds ?? [];
+          return [cpu.get(group), quantile(seconds, 0.5), seconds.length === 0 ? NaN : Math.max(...seconds)];
+        }),
+      ]),
+      note: `the dead node was named ${fired === undefined ? "NOT AT ALL" : `${fired.afterS.toFixed(0)} s after it was cut off`}: ${fired?.alerts.join(", ")}; p50 and max by the clock`,
     }),
   );
-  for (const [name, { intervalS }] of healthy) {
-    bars.push(atMost(intervalS * SHARE_OF_INTERVAL, { what: `${mesh}: ${name}`, value: cpu.get(name) ?? NaN, unit: "s of CPU" }));
+  for (const { name, cpu } of phases) {
+    for (const [group, { intervalS }] of phases[0]!.durations) {
+      bars.push(atMost(intervalS * SHARE_OF_INTERVAL, { what: `${mesh}, ${name}: ${group}`, value: cpu.get(group) ?? NaN, unit: "s of CPU" }));
+    }
   }
-  bars.push(atMost(90, { what: `${mesh}: cut off to firing`, value: firedS ?? NaN, unit: "s" }));
+  bars.push(atMost(90, { what: `${mesh}: cut off to firing`, value: fired?.afterS ?? NaN, unit: "s" }));
+}
+
+async function versionOf(address: string): Promise<string> {
+  return (await api<{ readonly version: string }>(address, "status/buildinfo")).version;
 }
 
 async function groupsOf(address: string): Promise<readonly Group[]> {
