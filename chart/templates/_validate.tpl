@@ -2,8 +2,9 @@
 {{- define "internode.validate" -}}
 {{- $faults := list -}}
 {{- range $part := list "network" "agent" "pod" "cluster" "monitoring" -}}
-{{- range (include (printf "internode.faults.%s" $part) $ | fromYamlArray) -}}
-{{- $faults = append $faults (printf "  - %s" .) -}}
+{{- /* Not read as YAML: the values quoted in them may hold anything. */ -}}
+{{- range regexFindAll "(?ms)^- \".*?\"$" (include (printf "internode.faults.%s" $part) $) -1 -}}
+{{- $faults = append $faults (printf "  - %s" (. | trimPrefix "- \"" | trimSuffix "\"")) -}}
 {{- end -}}
 {{- end -}}
 {{- if $faults -}}
@@ -40,6 +41,12 @@
 {{- end }}
 {{- if and (gt (len (default list .Values.service.ipFamilies)) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
 - "service.ipFamilies names two address families, but service.ipFamilyPolicy is SingleStack. Name one, or set the policy to PreferDualStack."
+{{- end }}
+{{- if and (eq .Values.service.ipFamilyPolicy "SingleStack") (eq (len (default list .Values.service.ipFamilies)) 1) (kindIs "slice" $config.families) }}
+{{- $listed := first .Values.service.ipFamilies }}
+{{- range without $config.families (lower $listed) }}
+- "config.families names {{ . }}, and service.ipFamilies only {{ $listed }}: the agents learn no {{ . }} address of each other. Name one family in both."
+{{- end }}
 {{- end }}
 {{- $lists := dict "service.ipFamilies" .Values.service.ipFamilies "config.dns.names" $config.dns.names "config.dns.servers" $config.dns.servers "config.listen" $config.listen "config.families" $config.families }}
 {{- range $protocol := list "icmp" "tcp" "udp" }}
