@@ -7,8 +7,8 @@ import { CLUSTER, orQuiet } from "./promql.ts";
 
 const WHERE = `${CLUSTER},source_node=~"$agent"`;
 const RATE = "$__rate_interval";
-const openAgent = toDashboard("Only this agent", UID.agents, { agent: "${__value.raw}" });
-const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
+const openAgent = toDashboard("Only this agent", UID.agents, { agent: "__value.raw" });
+const openNode = toDashboard("Open this node", UID.node, { node: "__value.raw" });
 
 /** What Prometheus or the process says of a scrape target, by the node that the same target names. */
 const ofAgent = (expr: string) => `sum by (source_node) (${expr} * on (instance) group_left (source_node) internode_build_info{${WHERE}})`;

@@ -67,7 +67,7 @@ export const dns: Dashboard = frame({
             { name: "Lookups", unit: "suffix:/s", expr: `sum by (${LINE.join(", ")}) (rate(internode_dns_lookups_total{${WHERE}}[$window]))` },
           ],
           sortedBy: "Failed",
-          links: { source_node: [toDashboard("Open this node", UID.node, { node: "${__value.raw}" })] },
+          links: { source_node: [toDashboard("Open this node", UID.node, { node: "__value.raw" })] },
         }),
       ],
     },

@@ -51,9 +51,9 @@ const worstPairs = (() => {
   return (expr: string) => `${expr} and on (source_node, destination_node) topk(20, ${loss} + ((${rtt}) / 1000 or 0 * ${loss}))`;
 })();
 
-const openPair = toDashboard("Open this pair", UID.pair, { source: "${__data.fields[0]}", destination: "${__field.name}" });
-const openRow = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
-const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
+const openPair = toDashboard("Open this pair", UID.pair, { source: "__data.fields[0]", destination: "__field.name" });
+const openRow = toDashboard("Open this node", UID.node, { node: "__value.raw" });
+const openNode = toDashboard("Open this node", UID.node, { node: "__value.raw" });
 const zoneVariable = (end: "source" | "destination") => labelVariable({ name: `${end}_zone`, label: end === "source" ? "From zone" : "To zone", description: `Zone of the ${end} node`, from: `internode_probes_total{${CLUSTER}}`, of: `${end}_zone`, several: true });
 /** Not `source` and `destination`: links among the dashboards carry variables by name, and a pair is no filter of the mesh. */
 const nodeVariable = (end: "source" | "destination") => labelVariable({ name: end === "source" ? "from_node" : "to_node", label: end === "source" ? "From node" : "To node", description: `${end === "source" ? "Rows" : "Columns"} of the node matrices`, from: `internode_probes_total{${CLUSTER},${end}_zone=~"$${end}_zone"}`, of: `${end}_node`, several: true });
@@ -105,7 +105,7 @@ export const mesh: Dashboard = frame({
             { name: "Largest, last minute", unit: "s", expr: worstPairs(`max by (source_node, destination_node) (internode_rtt_max_seconds{${WHERE}})`) },
           ],
           sortedBy: "Loss",
-          links: { source_node: [openNode], destination_node: [openNode, toDashboard("Open this pair", UID.pair, { source: "${__data.fields.From}", destination: "${__value.raw}" })] },
+          links: { source_node: [openNode], destination_node: [openNode, toDashboard("Open this pair", UID.pair, { source: "__data.fields.From", destination: "__value.raw" })] },
         }),
       ],
     },

@@ -35,10 +35,10 @@ const lossOverTime = (role: Role) =>
 const rttOverTime = (role: Role) =>
   series({ title: `Round trip, ${role.title}`, description: "Mean of answered probes, over all peers.", unit: "s", span: 12, height: 8, queries: [{ expr: meanRtt({ by: ["network", "protocol"], where: role.where, window: RATE }), legend: "{{network}} {{protocol}}" }], byProtocol: true });
 
-const openPair = toDashboard("Open the pair", UID.pair, { source: "${node}", destination: "${__value.raw}" });
-const openPairBack = toDashboard("Open the pair, other way", UID.pair, { source: "${__value.raw}", destination: "${node}" });
-const openNode = toDashboard("Open this node", UID.node, { node: "${__value.raw}" });
-const openAgents = toDashboard("Open its agent", UID.agents, { agent: "${node}" });
+const openPair = toDashboard("Open the pair", UID.pair, { source: "node", destination: "__value.raw" });
+const openPairBack = toDashboard("Open the pair, other way", UID.pair, { source: "__value.raw", destination: "node" });
+const openNode = toDashboard("Open this node", UID.node, { node: "__value.raw" });
+const openAgents = toDashboard("Open its agent", UID.agents, { agent: "node" });
 
 export const node: Dashboard = frame({
   uid: UID.node,

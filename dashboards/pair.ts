@@ -88,7 +88,7 @@ export const pair: Dashboard = frame({
           ],
           sortedBy: "Loss",
         }),
-        figures({ title: "Path MTU", description: "Largest IP packet that passes unfragmented.", unit: "bytes", span: 4, height: 9, queries: perWay((where) => `min by (network) (internode_path_mtu_bytes{${where}})`, "{{network}}"), steps: plain(), links: [openNode("Open the source", "${source}"), openNode("Open the destination", "${destination}")] }),
+        figures({ title: "Path MTU", description: "Largest IP packet that passes unfragmented.", unit: "bytes", span: 4, height: 9, queries: perWay((where) => `min by (network) (internode_path_mtu_bytes{${where}})`, "{{network}}"), steps: plain(), links: [openNode("Open the source", "source"), openNode("Open the destination", "destination")] }),
         figures({ title: "MTU shortfall", description: "What the kernel believes in, less what passes. Above 0 larger packets vanish silently: a black hole.", unit: "bytes", span: 4, height: 9, queries: perWay((where) => `max by (network) (internode_path_mtu_shortfall_bytes{${where}})`, "{{network}}"), steps: zeroIsFine() }),
       ],
     },

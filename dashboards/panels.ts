@@ -53,8 +53,9 @@ export const colourOf = (color: string): DynamicConfigValue => ({ id: "color", v
 export function cellLink(title: string, url: string): DashboardLink {
   return { title, url, type: DashboardLinkType.Link, icon: "", tooltip: "", tags: [], asDropdown: false, targetBlank: url.startsWith("https:"), includeVars: false, keepTime: false };
 }
+/** `variables`: each of the target's from a variable or a macro of here, by its name without `${}`. */
 export const toDashboard = (title: string, uid: string, variables: Readonly<Record<string, string>>) =>
-  cellLink(title, `/d/${uid}?${["${__url_time_range}", "${datasource:queryparam}", "${cluster:queryparam}", ...Object.entries(variables).map(([name, value]) => `var-${name}=${value}`)].join("&")}`);
+  cellLink(title, `/d/${uid}?${["${__url_time_range}", "${datasource:queryparam}", "${cluster:queryparam}", ...Object.entries(variables).map(([name, value]) => `var-${name}=\${${value}:percentencode}`)].join("&")}`);
 
 /** A range of delays: the mean line, and a band from it up to the largest. */
 export interface Band {

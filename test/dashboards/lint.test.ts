@@ -179,7 +179,10 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
       const target = shipped.find(([, dashboard]) => dashboard.uid === uid)?.[1];
       expect(target, `${url} leads nowhere`).toBeDefined();
       const names = variablesOf(target!).map(({ name }) => name);
-      for (const [, name] of query!.matchAll(/var-(\w+)=/g)) expect(names, url).toContain(name);
+      for (const [, name, value] of query!.matchAll(/var-(\w+)=([^&]*)/g)) {
+        expect(names, url).toContain(name);
+        expect(value, url).toMatch(/^\$\{[\w.[\]]+:percentencode\}$/);
+      }
       expect(query).toContain("${__url_time_range}&${datasource:queryparam}&${cluster:queryparam}");
     }
     expect(urls.some((url) => url.startsWith(`${base}/`))).toBe(true);
