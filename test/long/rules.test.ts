@@ -4,7 +4,8 @@ import { calm } from "../rules/calm.scenarios.ts";
 import { thorough } from "../rules/check.ts";
 import { described } from "../rules/described.scenarios.ts";
 import { nodes } from "../rules/nodes.scenarios.ts";
+import { sampled } from "../rules/sampled.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
 import { slow } from "../rules/slow.scenarios.ts";
 
-for (const scenarios of [nodes, calm, shapes, agents, described, slow]) scenarios(thorough);
+for (const scenarios of [nodes, calm, sampled, shapes, agents, described, slow]) scenarios(thorough);

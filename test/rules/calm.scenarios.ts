@@ -1,11 +1,10 @@
 // Everyday events of a cluster that must page nobody.
 import { describe } from "vitest";
-import { after, FAULT_S, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
+import { after, FAULT_S, QUARTERS, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
 import { cordon, dead, loss, restart, touching, unscrapeable, within } from "./incident.ts";
 import { nodesOf } from "./mesh.ts";
 import { critical } from "./promtool.ts";
 
-const QUARTERS = [15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 270, 300, 360, 420, 480, 600];
 const rollout = nodesOf(SIX_NODES).map(({ name }, index) =>
   restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
 );
@@ -33,6 +32,15 @@ export function calm(scenario: Declare): void {
     scenario("a burst of 60 s that takes everything", {
       incidents: [loss(() => true, { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after(QUARTERS),
+    });
+    scenario("a burst of 60 s that takes one link, a pair of zones and the pod network, one after the other", {
+      mesh: THREE_ZONES,
+      incidents: [
+        loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S, untilS: FAULT_S + 60 }),
+        loss((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", { fromS: FAULT_S + 420, untilS: FAULT_S + 480 }),
+        loss((slot) => slot.network === "pod", { fromS: FAULT_S + 840, untilS: FAULT_S + 900 }),
+      ],
+      firing: after([0, 420, 840].flatMap((shift) => QUARTERS.map((second) => second + shift))),
     });
     scenario("a target that Prometheus loses for two minutes", {
       incidents: [unscrapeable("a1", { fromS: FAULT_S, untilS: FAULT_S + 120 })],
@@ -78,7 +86,29 @@ export function calm(scenario: Declare): void {
     });
   });
 
+  describe("the other Prometheus of a pair, which scrapes and evaluates at other moments,", () => {
+    // To a server whose moments come later, the same fault comes earlier.
+    for (const lead of [1, 9, 14]) {
+      scenario(`pages for the dead node as its twin does, ${lead} s after a scrape`, {
+        incidents: [dead("a1", { fromS: FAULT_S - 5 + lead })],
+        firing: { ...after([60]), ...after([90, 105, 300, 600], critical("NodeDegraded", { node: "a1" })) },
+      });
+      scenario(`is as calm as its twin in a restart, a burst and an absence, ${lead} s after a scrape`, {
+        incidents: [
+          restart("a1", { fromS: FAULT_S - 5 + lead, untilS: FAULT_S + 55 + lead }),
+          loss(() => true, { fromS: FAULT_S + 415 + lead, untilS: FAULT_S + 475 + lead }),
+          { kind: "prometheus-down", fromS: FAULT_S + 835 + lead, untilS: FAULT_S + 955 + lead },
+        ],
+        firing: after([0, 420, 840].flatMap((shift) => QUARTERS.map((second) => second + shift))),
+      });
+    }
+  });
+
   describe("and yet", () => {
+    scenario("a node that dies while Prometheus is away is paged when it is back", {
+      incidents: [{ kind: "prometheus-down", fromS: FAULT_S, untilS: FAULT_S + 120 }, dead("a1", { fromS: FAULT_S + 20 })],
+      firing: { ...after([60, 120]), ...after([240, 600], critical("NodeDegraded", { node: "a1" })) },
+    });
     scenario("a node that dies in the middle of a rolling update is paged, alone", {
       mesh: THREE_ZONES,
       incidents: [

@@ -16,6 +16,8 @@ const PATIENCE_MS = 900_000;
 const BEFORE_S = 300;
 /** When incidents begin: between two scrapes and two evaluations, five minutes after the first. */
 export const FAULT_S = BEFORE_S + 5;
+/** Moments at which an everyday event must have fired nothing: every evaluation of two minutes, then ever fewer. */
+export const QUARTERS = [15, 30, 45, 60, 75, 90, 105, 120, 150, 180, 210, 240, 270, 300, 360, 420, 480, 600];
 
 export interface Check extends Omit<Scenario, "histories"> {
   readonly mesh?: MeshShape;

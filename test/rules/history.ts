@@ -29,6 +29,8 @@ interface Counter {
   /** What one second adds, or the value there when it is a gauge; undefined: the gauge is not exported. */
   readonly at: (second: number) => number | undefined;
   readonly gauge?: boolean;
+  /** A counter that reads as the time of day: a new process goes on from now, not from 0. */
+  readonly clock?: boolean;
 }
 
 /** Exact in binary, so that promtool's additions give back the very same numbers: no rounding looks like a reset. */
@@ -99,7 +101,7 @@ function agentSeries(history: History): readonly Counter[] {
       ...Object.entries(PROBE_INTERVAL_S).map(([protocol, seconds]) => gauge("internode_probe_interval_seconds", seconds, { protocol })),
       ...kinds.map(([network, protocol]) => gauge("internode_protocol_available", 1, { network, protocol })),
       ...kinds.map(([network, protocol]) => counter("internode_probes_skipped_total", 0, { network, protocol })),
-      counter("internode_discovery_last_sync_timestamp_seconds", 1),
+      { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
       counter("internode_dns_lookups_total", 1 / 8, dns),
       counter("internode_dns_failures_total", 0, dns),
     ];
@@ -122,13 +124,14 @@ function clusterSeries(history: History): readonly Counter[] {
       at: (second: number) => (cordoned(node).some((incident) => active(incident, second)) ? 1 : 0),
       gauge: true,
     })),
-    tunable(history, {
-      metric: "kube_daemonset_status_desired_number_scheduled",
-      labels: { ...clusterLabel(history), daemonset: "internode", namespace: "internode" },
-      value: nodes.length,
-      gauge: true,
-    }),
+    desired(history),
   ];
+}
+
+/** One agent for every node that is a member, unless an incident says otherwise. */
+function desired(history: History): Counter {
+  const tuned = tunable(history, { metric: "kube_daemonset_status_desired_number_scheduled", labels: { ...clusterLabel(history), daemonset: "internode", namespace: "internode" }, value: 0, gauge: true });
+  return { ...tuned, at: (second) => (tuned.at(second) ?? 0) || nodesOf(history.mesh).filter((node) => isMember(history, node.name, second)).length };
 }
 
 interface Tunable {
@@ -178,7 +181,7 @@ function samples(history: History, counter: Counter): readonly Sample[] {
   let value = 0;
   let present = false;
   for (let second = 0; second <= history.lengthS; second++) {
-    if (isRestarted(history, counter.source, second) || !isExported(history, counter, second)) value = 0;
+    if (isRestarted(history, counter.source, second) || !isExported(history, counter, second)) value = counter.clock ? second : 0;
     else if (!counter.gauge && second > 0) value += counter.at(second) ?? 0;
     if (second % history.scrapeS !== 0) continue;
     const scraped = isExported(history, counter, second) && !isUnscrapeable(history, counter.source, second);

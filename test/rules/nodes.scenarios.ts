@@ -1,7 +1,7 @@
 // Incidents of nodes, zones and the whole mesh: one page each, naming the widest thing that explains it.
 import { describe } from "vitest";
 import { after, FAULT_S, THREE_ZONES, type Declare } from "./check.ts";
-import { cordon, dead, loss, restart, touching, within } from "./incident.ts";
+import { cordon, dead, loss, restart, touching, within, type Incident } from "./incident.ts";
 import { critical, warning } from "./promtool.ts";
 
 export function nodes(scenario: Declare): void {
@@ -39,6 +39,10 @@ export function nodes(scenario: Declare): void {
     scenario("because its uplink loses one way: both ordered pairs fail, and it is named", {
       incidents: [loss(touching("b1"), { fromS: FAULT_S, share: 0.5 })],
       firing: { ...after([60, 150]), ...after([240, 600], critical("NodeDegraded", { node: "b1" })) },
+    });
+    scenario("because its uplink loses everything one way: UDP tells, and it is named as one that is dead", {
+      incidents: [{ ...loss(touching("b1"), { fromS: FAULT_S }), direction: (slot) => (slot.source === "b1" ? "forward" : "reverse") } as Incident],
+      firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "b1" })) },
     });
     scenario("because a policy stops the connections its pods open, and only those, is named as a source", {
       incidents: [loss((slot) => slot.source === "b1" && slot.network === "pod" && slot.protocol !== "icmp", { fromS: FAULT_S })],
@@ -142,6 +146,12 @@ export function nodes(scenario: Declare): void {
         ),
       },
     });
+    for (const protocol of ["tcp", "udp"] as const) {
+      scenario(`filtered everywhere is one warning: ${protocol}`, {
+        incidents: [loss((slot) => slot.protocol === protocol, { fromS: FAULT_S })],
+        firing: { ...after([90]), ...after([330, 600], warning("ProtocolBlocked", { network: "pod", protocol, ip_family: "ipv4" })) },
+      });
+    }
     scenario("filtered on one node's pods fires nothing: the other two prove the path", {
       incidents: [loss((slot) => slot.network === "pod" && slot.protocol === "tcp" && slot.destination === "a1", { fromS: FAULT_S })],
       firing: after([90, 300, 600]),

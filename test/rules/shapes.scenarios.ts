@@ -1,10 +1,12 @@
-// Meshes that are not the textbook's: sampled, tiny, without zones, slowly scraped, filtered, several in one Prometheus.
+// Meshes that are not the textbook's: tiny, without zones, slowly scraped, filtered, several in one Prometheus.
 import { describe } from "vitest";
-import { after, FAULT_S, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
-import { dead, loss, restart, touching } from "./incident.ts";
+import { after, FAULT_S, QUARTERS, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
+import { cordon, dead, loss, restart, touching, unscrapeable, within } from "./incident.ts";
+import { nodesOf } from "./mesh.ts";
 import { critical, warning } from "./promtool.ts";
+import { SAMPLED } from "./sampled.scenarios.ts";
 
-const SAMPLED = { zones: { a: 4, b: 4, c: 4 }, sampleSize: 6 };
+const SIX = nodesOf(SIX_NODES);
 const NO_ZONES = { zones: { "": 6 } };
 const icmpFiltered = loss((slot) => slot.protocol === "icmp", { fromS: 0 });
 const icmpBlocked = [
@@ -13,24 +15,6 @@ const icmpBlocked = [
 ];
 
 export function shapes(scenario: Declare): void {
-  describe("a sampled mesh", () => {
-    scenario("names one dead node", {
-      mesh: SAMPLED,
-      incidents: [dead("b3", { fromS: FAULT_S })],
-      firing: { ...after([0, 60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "b3" })) },
-    });
-    scenario("names a zone without power", {
-      mesh: SAMPLED,
-      incidents: ["b1", "b2", "b3", "b4"].map((node) => dead(node, { fromS: FAULT_S })),
-      firing: { ...after([0, 60]), ...after([90, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
-    });
-    scenario("names the pod network of one node", {
-      mesh: SAMPLED,
-      incidents: [loss((slot) => slot.network === "pod" && touching("c4")(slot), { fromS: FAULT_S })],
-      firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "c4" })) },
-    });
-  });
-
   describe("a tiny mesh", () => {
     scenario("of three names the dead one", {
       mesh: { zones: { a: 1, b: 1, c: 1 } },
@@ -56,6 +40,31 @@ export function shapes(scenario: Declare): void {
       mesh: { zones: { "": 2 } },
       incidents: [restart("n2", { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after([0, 60, 90, 120, 180, 240, 300]),
+    });
+    scenario("of three with one bad link is a warning about pairs", {
+      mesh: { zones: { "": 3 } },
+      incidents: [loss((slot) => touching("n2")(slot) && touching("n3")(slot), { fromS: FAULT_S })],
+      firing: { ...after([60, 90]), ...after([300, 600], warning("PairsDegraded")) },
+    });
+    for (const count of [2, 3]) {
+      scenario(`of ${count} is calm in a rolling update and in bursts of a minute`, {
+        mesh: { zones: { "": count } },
+        incidents: [
+          ...Array.from({ length: count }, (_, index) => restart(`n${index + 1}`, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+          loss(touching("n1"), { fromS: FAULT_S + 600, untilS: FAULT_S + 660 }),
+        ],
+        firing: after([...QUARTERS, ...QUARTERS.map((second) => second + 600)]),
+      });
+    }
+    scenario("of three is calm when it shrinks to two and grows again", {
+      mesh: { zones: { "": 3 } },
+      incidents: [
+        { kind: "member", node: "n3", fromS: 0, untilS: FAULT_S + 30 },
+        { kind: "member", node: "n3", fromS: FAULT_S + 600, untilS: Infinity },
+        ...dead("n3", { fromS: FAULT_S, untilS: FAULT_S + 30 }),
+        loss(touching("n3"), { fromS: FAULT_S + 600, untilS: FAULT_S + 660 }),
+      ],
+      firing: after([...QUARTERS, ...QUARTERS.map((second) => second + 600)]),
     });
     scenario("of two zones with two nodes each blames the zone without power", {
       mesh: { zones: { a: 2, b: 2 } },
@@ -94,6 +103,20 @@ export function shapes(scenario: Declare): void {
     });
   });
 
+  describe("without zone labels nobody is paged by", () => {
+    scenario("a rolling update, a burst of a minute, and a node that joins late", {
+      mesh: NO_ZONES,
+      incidents: [
+        ...nodesOf(NO_ZONES).slice(0, 5).map(({ name }, index) => restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        { kind: "member", node: "n6", ...within({ fromS: FAULT_S + 800 }) },
+        loss(touching("n6"), { fromS: FAULT_S + 800, untilS: FAULT_S + 860 }),
+        // Not 1300, from one scrape to another: such a minute is just as long as what counts as dead.
+        loss(() => true, { fromS: FAULT_S + 1305, untilS: FAULT_S + 1365 }),
+      ],
+      firing: after([0, 600, 1200].flatMap((shift) => QUARTERS.map((second) => second + shift))),
+    });
+  });
+
   describe("scraped every 30 s", () => {
     const slow = { scrapeS: 30 };
     scenario("a healthy mesh is calm", { ...slow, firing: after([-270, 0, 300, 600]) });
@@ -109,6 +132,42 @@ export function shapes(scenario: Declare): void {
         loss(touching("b1"), { fromS: FAULT_S + 300, untilS: FAULT_S + 360 }),
       ],
       firing: after([60, 90, 120, 180, 240, 345, 360, 375, 390, 405, 420, 450, 480, 540, 600]),
+    });
+    scenario("a rolling update, a cordon, a scale-up, a scale-down and an absence of Prometheus page nobody", {
+      ...slow,
+      kubeState: true,
+      incidents: [
+        ...["a1", "a2", "b1", "b2"].map((node, index) => restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        cordon("b2", { fromS: FAULT_S + 600 }),
+        { kind: "member", node: "c2", fromS: FAULT_S + 620, untilS: FAULT_S + 1250 },
+        loss(touching("c2"), { fromS: FAULT_S + 620, untilS: FAULT_S + 680 }),
+        ...dead("c2", { fromS: FAULT_S + 1220 }),
+        { kind: "prometheus-down", fromS: FAULT_S + 1800, untilS: FAULT_S + 1920 },
+      ],
+      firing: after([0, 600, 1200, 1800].flatMap((shift) => QUARTERS.map((second) => second + shift))),
+    });
+    scenario("a zone without power is still one page", {
+      ...slow,
+      mesh: THREE_ZONES,
+      incidents: ["b1", "b2", "b3"].map((node) => dead(node, { fromS: FAULT_S })),
+      firing: { ...after([60]), ...after([120, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
+    });
+    scenario("one link and one node's pod network are told apart", {
+      ...slow,
+      mesh: THREE_ZONES,
+      incidents: [
+        loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S }),
+        loss((slot) => slot.network === "pod" && touching("c1")(slot), { fromS: FAULT_S }),
+      ],
+      firing: {
+        ...after([90]),
+        ...after(
+          [360, 600],
+          critical("PodNetworkDegraded", { node: "c1" }),
+          warning("PairsDegraded", { source_zone: "a", destination_zone: "b" }),
+          warning("PairsDegraded", { source_zone: "b", destination_zone: "a" }),
+        ),
+      },
     });
     scenario("a filtered protocol is told from a broken mesh", {
       ...slow,
@@ -132,7 +191,43 @@ export function shapes(scenario: Declare): void {
     });
   });
 
+  describe("where ICMP is filtered everywhere,", () => {
+    scenario("one link is the warning about pairs", {
+      incidents: [icmpFiltered, loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S })],
+      firing: {
+        ...after([90], ...icmpBlocked),
+        ...after(
+          [300, 600],
+          ...icmpBlocked,
+          warning("PairsDegraded", { source_zone: "a", destination_zone: "b" }),
+          warning("PairsDegraded", { source_zone: "b", destination_zone: "a" }),
+        ),
+      },
+    });
+    scenario("nobody is paged by a rolling update, a scale-up or a burst of a minute", {
+      incidents: [
+        icmpFiltered,
+        ...["a1", "a2", "b1", "b2", "c1"].map((node, index) => restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        { kind: "member", node: "c2", ...within({ fromS: FAULT_S + 700 }) },
+        loss(touching("c2"), { fromS: FAULT_S + 700, untilS: FAULT_S + 760 }),
+        loss(() => true, { fromS: FAULT_S + 1200, untilS: FAULT_S + 1260 }),
+      ],
+      firing: after([0, 600, 1200].flatMap((shift) => QUARTERS.map((second) => second + shift)), ...icmpBlocked),
+    });
+    scenario("a sampled mesh names a dead node too", {
+      mesh: SAMPLED,
+      incidents: [icmpFiltered, dead("b3", { fromS: FAULT_S })],
+      firing: { ...after([60], ...icmpBlocked), ...after([240, 600], ...icmpBlocked, critical("NodeDegraded", { node: "b3" })) },
+    });
+  });
+
   describe("several clusters in one Prometheus", () => {
+    scenario("one that falls silent is down, the other is not, and a restart there pages nobody", {
+      cluster: "east",
+      incidents: SIX.map(({ name }) => unscrapeable(name, { fromS: FAULT_S })),
+      others: [{ cluster: "west", incidents: restart("a1", { fromS: FAULT_S, untilS: FAULT_S + 60 }) }],
+      firing: { ...after([60, 240]), ...after([330, 900], critical("Down", { cluster: "east" })) },
+    });
     scenario("are judged one by one, and alerts say which", {
       cluster: "east",
       incidents: [dead("a1", { fromS: FAULT_S })],
@@ -170,6 +265,31 @@ export function shapes(scenario: Declare): void {
       incidents: [loss((slot) => touching("a1")(slot) && touching("b1", "b2", "b3")(slot), { fromS: FAULT_S })],
       thresholds: { node_share: 0.3 },
       firing: after([240, 600], critical("NodeDegraded", { node: "a1" })),
+    });
+    scenario("a path MTU threshold of 60 bytes ignores 50", {
+      incidents: [{ kind: "gauge", metric: "internode_path_mtu_shortfall_bytes", labels: () => true, value: 50, ...within({ fromS: FAULT_S }) }],
+      thresholds: { path_mtu_shortfall_bytes: 60 },
+      firing: after([300, 600]),
+    });
+    scenario("a pod network share of 60 % leaves four of eight peers to the warnings about pairs", {
+      mesh: THREE_ZONES,
+      incidents: [loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), { fromS: FAULT_S })],
+      thresholds: { pod_network_share: 0.6 },
+      firing: after([300, 600], ...["a", "c"].flatMap((zone) => [warning("PairsDegraded", { source_zone: zone, destination_zone: "b" }), warning("PairsDegraded", { source_zone: "b", destination_zone: zone })])),
+    });
+    scenario("several at once hold together: 10 % of loss, a third of the peers, five minutes without the API server", {
+      mesh: THREE_ZONES,
+      incidents: [
+        loss(touching("a1"), { fromS: FAULT_S, share: 0.08 }),
+        loss((slot) => touching("c1")(slot) && touching("b1", "b2", "b3")(slot), { fromS: FAULT_S }),
+        { kind: "rate", metric: "internode_discovery_last_sync_timestamp_seconds", labels: (labels) => labels["source_node"] === "a2", perSecond: 0, ...within({ fromS: FAULT_S }) },
+      ],
+      thresholds: { loss_ratio: 0.1, node_share: 0.3, discovery_age_seconds: 300 },
+      firing: {
+        ...after([60]),
+        ...after([300, 570], critical("NodeDegraded", { node: "c1" })),
+        ...after([690, 900], critical("NodeDegraded", { node: "c1" }), warning("AgentImpaired", { node: "a2", reason: "discovery" })),
+      },
     });
     scenario("a DNS threshold of 60 % ignores half of the lookups", {
       incidents: [{ kind: "rate", metric: "internode_dns_failures_total", labels: () => true, perSecond: 1 / 16, fromS: FAULT_S, untilS: Infinity }],
