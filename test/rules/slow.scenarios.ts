@@ -31,6 +31,19 @@ export function slow(scenario: Declare): void {
         ],
       },
     });
+    // Three nodes and few samples: a week is long.
+    const weekLong = { ...coarse, mesh: { zones: { a: 1, b: 1, c: 1 } }, scrapeS: 120, evaluationS: 240 } as const;
+    const DAY_S = 24 * HOUR_S;
+    scenario("that grows after a whole week is measured against that week", {
+      ...weekLong,
+      incidents: [slower(8, 7 * DAY_S + 6 * HOUR_S, touches("a1"))],
+      firing: { [2 * DAY_S]: [], [7 * DAY_S + 5 * HOUR_S]: [], [7 * DAY_S + 7 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })] },
+    });
+    scenario("that has grown and stays is the new average after some days", {
+      ...weekLong,
+      incidents: [slower(8, 2 * DAY_S, touches("a1"))],
+      firing: { [2 * DAY_S - 600]: [], [2 * DAY_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [3 * DAY_S]: [warning("LatencyHigh", { node: "a1" })], [6 * DAY_S]: [] },
+    });
     scenario("is not judged before there is a day of it", {
       ...coarse,
       incidents: [slower(8, 20 * HOUR_S, touches("a1"))],
