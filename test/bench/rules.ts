@@ -206,7 +206,7 @@ async function measure(shape: Shape): Promise<void> {
     const lossy: Phase = { name: "a third lossy", durations: await watch(address, LOSSY_S, weigh), atS: Date.now() / 1000 };
     await configure("{}");
     phases.push(await measured(lossy));
-    report({ shape, phases, fired, rssMb, series, version: await versionOf(address) });
+    report({ shape, phases, fired, rssMb, series, version: (await versionOf(address)) || program });
   } finally {
     prometheus.kill("SIGTERM");
     await new Promise((resolve) => prometheus.once("exit", resolve));
