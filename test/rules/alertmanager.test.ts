@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { load } from "js-yaml";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RULES } from "./promtool.ts";
 
@@ -21,6 +22,12 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Alerts of the rules that can be a page. */
+async function criticalAlerts(): Promise<readonly string[]> {
+  const alerts = [...(await readFile(RULES, "utf8")).matchAll(/- alert: (\w+)\n(?:(?!- alert:)[\s\S])*?severity: (\w+)/g)];
+  return alerts.filter(([, , severity]) => severity === "critical").map(([, alert]) => alert!);
+}
 
 test("amtool accepts the documented configuration", async () => {
   const { stdout } = await run("amtool", ["check-config", config]);
@@ -42,12 +49,18 @@ test.each([
 });
 
 test("the page is sent at once and knows every critical alert of the rules", async () => {
-  const rules = await readFile(RULES, "utf8");
   const page = await readFile(PAGE, "utf8");
   const row = page.split("\n").find((line) => line.startsWith("| `critical`"))!;
-  const critical = [...rules.matchAll(/- alert: (\w+)\n(?:(?!- alert:)[\s\S])*?severity: (\w+)/g)].filter(([, , severity]) => severity === "critical");
-  expect(new Set(row.match(/Internode\w+/g))).toEqual(new Set(critical.map(([, alert]) => alert)));
+  expect(new Set(row.match(/Internode\w+/g))).toEqual(new Set(await criticalAlerts()));
   expect(text).toMatch(/severity = "critical"'\]\n\s+receiver: pager\n\s+group_by: .*\n\s+group_wait: 1s/);
+});
+
+test("a page of ours is never silenced by another alert", async () => {
+  const { inhibit_rules: inhibitions } = load(text) as { inhibit_rules: readonly { target_matchers: readonly string[] }[] };
+  const ours = inhibitions.filter(({ target_matchers: targets }) => targets.some((matcher) => matcher.includes("Internode")));
+  const pages = (await criticalAlerts()).filter((alert) => ours.some(({ target_matchers: targets }) => targets.some((matcher) => matcher.includes(alert)) && !targets.includes('severity = "warning"')));
+  expect(ours).toHaveLength(3);
+  expect(pages).toEqual([]);
 });
 
 test("every alert named in the configuration exists", async () => {
