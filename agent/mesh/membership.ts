@@ -24,6 +24,8 @@ export interface KnownNode {
   readonly nodeAddresses: Addresses;
   /** The source itself tells this node's addresses, so that nobody needs to be asked. */
   readonly nodeAddressesListed: boolean;
+  /** Its pod is being deleted: gone soon, or a peer again when its kubelet is dead. */
+  readonly isTerminating: boolean;
 }
 
 export interface MembershipOptions extends AddressPolicy {
@@ -166,6 +168,7 @@ export class Membership {
       podAddresses: pod.addresses,
       nodeAddresses: node.addresses,
       nodeAddressesListed: Object.keys(endpoint.nodeAddresses).length > 0,
+      isTerminating: endpoint.terminating,
     };
     const unprobed = (reason: string): KnownNode => ({ ...facts, state: "unprobed", reason });
     const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;

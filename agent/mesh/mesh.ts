@@ -198,14 +198,18 @@ class RunningMesh implements Mesh {
     this.#sample = sampleMesh({ nodes, ...this.#options.config.peers });
   }
 
-  /** Peers whose node address the source does not tell, when anything is probed there. */
+  /**
+   * Peers whose node address the source does not tell, when anything is probed there. Those that are just terminating
+   * too: if their kubelet is dead they will be peers again, and then nobody can be asked any more.
+   */
   #toAsk(): { nodeName: string; endpointId: string; podAddresses: Addresses }[] {
     const { icmp, tcp, udp } = this.#options.config;
     if (![icmp, tcp, udp].some((protocol) => protocol.networks.includes("node"))) return [];
-    const probed = new Set(this.#peers.map((peer) => peer.node.name));
+    const sampled = this.#sample.destinations(this.#self.name);
+    const isPeer = ({ node, state, isTerminating }: KnownNode): boolean => sampled.has(node.name) && (state === "serving" || state === "not_serving" || isTerminating);
     return this.#membership
       .known()
-      .filter((known) => probed.has(known.node.name) && !known.nodeAddressesListed)
+      .filter((known) => isPeer(known) && !known.nodeAddressesListed)
       .map(({ node, endpointId, podAddresses }) => ({ nodeName: node.name, endpointId, podAddresses }));
   }
 

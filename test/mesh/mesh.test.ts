@@ -183,6 +183,34 @@ describe("node addresses", () => {
     expect(m.mesh.known()[1]).toMatchObject({ nodeAddresses: { ipv4: "192.168.0.2" } });
   });
 
+  test("of a node that died in a rollout are kept while its pod is terminating, also by an agent that starts meanwhile", async () => {
+    const dead = endpoint(2);
+    let isDead = false;
+    const fetchJson = (url: string) => {
+      if (url.includes("10.0.0.3:")) return Promise.resolve(identityDocument("node-3", { ipv4: "192.168.0.3" }, { "node-2": { ipv4: "192.168.0.2" } }));
+      return isDead ? Promise.reject(new Error("timeout")) : Promise.resolve(identityDocument("node-2", { ipv4: "192.168.0.2" }));
+    };
+    const nodeAddresses = (m: Mesh) => m.peers().map((peer) => peer.addresses.node);
+    const both = [{ ipv4: "192.168.0.2" }, { ipv4: "192.168.0.3" }];
+
+    const m = start({}, { fetchJson });
+    m.source.list(endpoint(1), dead, endpoint(3));
+    await vi.waitFor(() => expect(nodeAddresses(m.mesh)).toEqual(both));
+    isDead = true;
+    m.source.list(endpoint(1), { ...dead, terminating: true }, endpoint(3));
+    m.pass(10);
+    expect(m.mesh.known()[1]).toMatchObject({ state: "unprobed", nodeAddresses: { ipv4: "192.168.0.2" } });
+    m.pass(51);
+    expect(nodeAddresses(m.mesh)).toEqual(both);
+    await m.mesh[Symbol.asyncDispose]();
+
+    const young = start({}, { fetchJson });
+    young.source.list(endpoint(1), { ...dead, terminating: true }, endpoint(3));
+    await vi.waitFor(() => expect(nodeAddresses(young.mesh)).toEqual([{ ipv4: "192.168.0.3" }]));
+    young.pass(61);
+    expect(nodeAddresses(young.mesh)).toEqual(both);
+  });
+
   test("are not asked for where the node network is not measured, nor where the source tells them", () => {
     const podOnly = start({ icmp: { networks: ["pod"] } });
     podOnly.source.list(...endpoints(3));
