@@ -28,7 +28,12 @@ export async function ensureTools(
   return paths;
 }
 
-/** The same for what the cache has already, or undefined when one is missing: for tests that may be skipped. */
+/** The folder that a recipe keeps beside its programs. */
+export async function ensureShare(name: ToolName, options: EnsureOptions = {}): Promise<string> {
+  return join(await ensureTool(name, options), "share");
+}
+
+/** The same as ensureTools for what the cache has already, or undefined when one is missing: for tests that may be skipped. */
 export function builtTools(names: readonly ToolName[]): Readonly<Record<string, string>> | undefined {
   if (!names.every((name) => existsSync(folderOf(name)))) return undefined;
   return Object.fromEntries(names.flatMap((name) => programsOf(RECIPES[name]).map((program) => [program, join(folderOf(name), "bin", program)])));

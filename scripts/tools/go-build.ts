@@ -10,7 +10,7 @@ const run = promisify(execFile);
 
 interface GoBuild {
   readonly recipe: Recipe;
-  /** Folder for the module; the programs end up in its `bin`. */
+  /** Folder for the module; the programs end up in its `bin`, the recipe's `share` in its `share`. */
   readonly folder: string;
   /** Compilers at a time (go build -p); the Go tool's own default when absent. */
   readonly parallel?: number | undefined;
@@ -35,6 +35,11 @@ export async function goBuild({ recipe, folder, parallel }: GoBuild): Promise<vo
     await writeFile(join(folder, "main.go"), recipe.main.source);
     await go([...flags, "-o", join(bin, recipe.main.program), "."], folder);
   }
+  if (recipe.share !== undefined) {
+    const { Dir: source } = await download(recipe, folder);
+    // Modules lie read-only in Go's cache; a copy must be removable.
+    await run("cp", ["-r", "--no-preserve=mode", join(source, recipe.share), join(folder, "share")]);
+  }
 }
 
 async function goMod(recipe: Recipe, folder: string): Promise<string> {
@@ -53,12 +58,16 @@ async function goMod(recipe: Recipe, folder: string): Promise<string> {
 
 /** `X => ./folder` in the module's go.mod becomes `X => X version`. */
 async function siblingReplacements(recipe: Recipe, folder: string): Promise<readonly string[]> {
-  const { stdout } = await go(["mod", "download", "-json", `${recipe.module}@${recipe.version}`], folder);
-  const { GoMod: path } = JSON.parse(stdout) as { readonly GoMod: string };
+  const { GoMod: path } = await download(recipe, folder);
   const text = await readFile(path, "utf8");
   return [...text.matchAll(/^\s*(?:replace\s+)?(\S+) => \.\/\S+/gm)].map(
     ([, sibling]) => `replace ${sibling} => ${sibling} ${recipe.siblings}`,
   );
+}
+
+async function download({ module, version }: Recipe, folder: string): Promise<{ readonly Dir: string; readonly GoMod: string }> {
+  const { stdout } = await go(["mod", "download", "-json", `${module}@${version}`], folder);
+  return JSON.parse(stdout) as { readonly Dir: string; readonly GoMod: string };
 }
 
 /** Keeps the packages in the module's import graph, so that -mod=mod resolves everything they need. */

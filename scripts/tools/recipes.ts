@@ -16,6 +16,8 @@ export interface Recipe {
    * a module's own replacements do not count for those who build it from outside.
    */
   readonly siblings?: string;
+  /** A folder of the module kept beside the programs, as `share`: what belongs to them and is no program. */
+  readonly share?: string;
   /** A main package of our own instead of the module's (CoreDNS: its documented way to be built small). */
   readonly main?: { readonly program: string; readonly source: string };
 }
@@ -92,7 +94,12 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
     module: "helm.sh/helm/v3",
     version: versions.helm3,
     programs: { helm3: "helm.sh/helm/v3/cmd/helm" },
-    ldflags: `-X helm.sh/helm/v3/internal/version.version=${versions.helm3}`,
+    // Without the last two it takes every cluster that it is not connected to for Kubernetes 1.20.
+    ldflags: [
+      `-X helm.sh/helm/v3/internal/version.version=${versions.helm3}`,
+      `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=${kubernetesVersion[0]}`,
+      `-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${kubernetesVersion[1]}`,
+    ].join(" "),
   },
   prometheus: {
     module: "github.com/prometheus/prometheus",
@@ -108,6 +115,8 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
     version: versions["prometheus-operator"],
     programs: { "prometheus-operator": "github.com/prometheus-operator/prometheus-operator/cmd/operator" },
     siblings: versions["prometheus-operator"],
+    // The definitions of its kinds (CRDs).
+    share: "example/prometheus-operator-crd",
   },
   alertmanager: {
     module: "github.com/prometheus/alertmanager",
