@@ -33,6 +33,11 @@ export function calm(scenario: Declare): void {
       incidents: [loss(() => true, { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after(QUARTERS),
     });
+    scenario("a burst of 60 s between two scrapes, as one agent alone sees it in its last minute", {
+      // FAULT_S lies between scrapes; from one scrape to another the trailing minute holds nothing but the burst.
+      incidents: [loss((slot) => slot.source === "a1", { fromS: 15 * Math.ceil(FAULT_S / 15), untilS: 15 * Math.ceil(FAULT_S / 15) + 60 })],
+      firing: after(QUARTERS),
+    });
     scenario("a burst of 60 s that takes one link, a pair of zones and the pod network, one after the other", {
       mesh: THREE_ZONES,
       incidents: [
