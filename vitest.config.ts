@@ -2,21 +2,24 @@ import { defineConfig } from "vitest/config";
 
 // unit: no privileges, any machine. integration: real namespaces, sockets and programs, three files at a time,
 // since they mostly wait. long: minutes; alerts: a quarter of an hour of
-// real time. cluster: a real Kubernetes, built first where it is not cached. serial: moves machine-wide state (clock) and restores it.
+// real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
+// on clusters of that kind, one for each file and three at a time, since they mostly wait. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
-const CLUSTER = ["test/cluster/**", "test/e2e/**"];
+const CLUSTER = ["test/cluster/**"];
+const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
 const SERIAL = ["test/serial/**"];
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), exclude: [ALERTS], maxWorkers: 2, testTimeout: 900_000, hookTimeout: 900_000 } },
       { test: { name: "alerts", include: [ALERTS], testTimeout: 1_800_000, hookTimeout: 900_000 } },
       { test: { name: "cluster", include: CLUSTER.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { test: { name: "e2e", include: ["test/e2e/*.test.ts"], globalSetup: "test/e2e/setup.ts", maxWorkers: 3, testTimeout: 1_200_000, hookTimeout: 900_000 } },
       { test: { name: "serial", include: ["test/serial/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 } },
     ],
   },

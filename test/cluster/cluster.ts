@@ -55,7 +55,12 @@ export class Cluster implements AsyncDisposable {
   }
 
   controlPlane(program: ControlPlaneProgram): Component {
-    return new Component(this.#machine(CONTROL_PLANE), program);
+    return new Component(this.controlPlaneMachine, program);
+  }
+
+  /** Reaches API server, nodes and pods; a place for programs of a test's own. */
+  get controlPlaneMachine(): Machine {
+    return this.#machine(CONTROL_PLANE);
   }
 
   kubectl(args: readonly string[], options: CommandOptions = {}): Promise<string> {

@@ -35,6 +35,8 @@ export async function plugIn(plan: ClusterPlan, { machine, address4, address6 }:
   await ip(namespace, `addr add ${address4}/24 dev eth0`);
   if (address6 !== undefined) await ip(namespace, `addr add ${address6}/64 dev eth0 nodad`);
   await ip(namespace, `link set eth0 up`);
+  // As systemd sets it on every node; a new namespace lets nobody open ICMP sockets without CAP_NET_RAW.
+  await run("ip", ["netns", "exec", namespace, "sh", "-c", "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range"]);
   await ip(namespace, `route add default via ${GATEWAY4}`);
   if (address6 !== undefined) await ip(namespace, `-6 route add default via ${GATEWAY6}`);
   await forward(namespace);

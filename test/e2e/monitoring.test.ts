@@ -1,0 +1,113 @@
+// From `helm install` to a firing alert, through the real Prometheus Operator: what a user of kube-prometheus-stack goes
+// through, the missing label included. Then an upgrade, under the eyes of the same Prometheus.
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../cluster/until.ts";
+import { OperatorStack } from "./operator.ts";
+import { Release } from "./release.ts";
+import { slotsAmong } from "./slots.ts";
+import { helms, IS_FOREIGN, report, Target, WHY_NOT_FOREIGN } from "./target.ts";
+
+const NODES = ["node-1", "node-2", "node-3"];
+const MINUTE_MS = 60_000;
+/** From the first lost packet of a node that is cut off completely. */
+const DEAD_NODE_LIMIT_MS = 90_000;
+/** The slowest alert about loss has fired by then if a rollout were loss at all: five minutes of window, one of hold. */
+const CALM_MS = 6 * MINUTE_MS;
+
+describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_FOREIGN})`, () => {
+  let target: Target;
+  let stack: OperatorStack;
+  let release: Release;
+  let notes: string;
+
+  beforeAll(async () => {
+    const [helm] = await helms();
+    target = await Target.open();
+    stack = await OperatorStack.start(target.own);
+    release = await Release.prepare(target, { helm: helm!, namespace: "internode" });
+    notes = await release.install();
+    await release.rolledOut();
+  });
+  afterAll(() => target?.[Symbol.asyncDispose]());
+
+  /** Every alert that has been pending or firing since Prometheus began. */
+  const everFired = async (): Promise<readonly string[]> => {
+    const samples = await stack.query(`group by (alertname, node) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
+    return samples.map(({ labels }) => [labels["alertname"], labels["node"]].filter(Boolean).join(" ")).sort();
+  };
+  const pairSeries = async (): Promise<readonly string[]> => {
+    const range = `start=${Math.floor(Date.now() / 1000) - 3_600}&end=${Math.floor(Date.now() / 1000)}`;
+    const series = await stack.data<readonly Record<string, string>[]>(`/api/v1/series?match[]=${encodeURIComponent('{__name__=~"internode_.+",destination_node!=""}')}&${range}`);
+    return series.map((labels) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => a.localeCompare(b)))).sort();
+  };
+
+  test("installed without the label that Prometheus selects by, nothing is scraped, and the notes say so with the cure", async () => {
+    expect(notes).toContain("PROMETHEUS WILL NOT SEE THIS RELEASE");
+    expect(notes).toMatch(/Prometheus prometheus\/kps takes a PodMonitor only with release=kps/);
+    expect(notes).toMatch(/Prometheus prometheus\/kps takes a PrometheusRule only with release=kps/);
+    expect(await stack.configuration()).not.toContain("job_name: podMonitor/");
+  });
+
+  test("the command of the notes cures it: every pair is scraped and every rule loaded and healthy", async () => {
+    const [, flag, value] = /(--set-string) '(monitoring\.labels\.release=kps)'/.exec(notes)!;
+    expect(await release.upgrade([flag!, value!])).not.toContain("PROMETHEUS WILL NOT SEE THIS RELEASE");
+    await stack.startPrometheus(release.namespace);
+
+    const scraped = await until("every pair to be scraped", async () => {
+      const samples = await stack.query("internode_rtt_seconds_count > 0");
+      return samples.length >= slotsAmong(NODES).length && samples;
+    }, { timeoutMs: 90_000, intervalMs: 2_000 });
+    expect(scraped.map(({ labels }) => `${labels["source_node"]} → ${labels["destination_node"]} ${labels["network"]} ${labels["protocol"]}`).sort()).toEqual(slotsAmong(NODES));
+    const up = await stack.query("up");
+    expect(new Map(up.map(({ labels, value }) => [labels["instance"], value]))).toEqual(new Map(NODES.map((node) => [node, 1])));
+    // Labels that a new pod would change are on no series.
+    expect(new Set(up.flatMap(({ labels }) => Object.keys(labels)))).toEqual(new Set(["__name__", "instance", "job", "namespace"]));
+
+    const { groups } = await until("every rule to have been evaluated", async () => {
+      const told = await stack.data<{ groups: readonly { name: string; rules: readonly { name: string; health: string; lastError?: string }[] }[] }>("/api/v1/rules");
+      return told.groups.flatMap(({ rules }) => rules).every(({ health }) => health !== "unknown") && told;
+    }, { timeoutMs: 5 * MINUTE_MS, intervalMs: 2_000 });
+    expect(groups.map(({ name }) => name)).toContain("internode.verdicts");
+    expect(groups.flatMap(({ rules }) => rules).filter(({ health }) => health !== "ok")).toEqual([]);
+    const alerts = await stack.data<{ groups: readonly { rules: readonly { name: string; labels: Record<string, string> }[] }[] }>("/api/v1/rules?type=alert");
+    const alerting = alerts.groups.flatMap(({ rules }) => rules);
+    expect(new Set(alerting.map(({ name }) => name)).size).toBe(16);
+    expect(new Set(alerting.map(({ labels }) => labels["namespace"]))).toEqual(new Set([release.namespace]));
+  });
+
+  test("an upgrade that replaces every agent makes no new series and fires no alert", async () => {
+    await until("all nodes to be judged", async () => {
+      const [count] = await stack.query("internode:nodes:count");
+      return count?.value === NODES.length;
+    }, { timeoutMs: 6 * MINUTE_MS, intervalMs: 5_000 });
+    const before = await pairSeries();
+    await release.upgradeTo({ config: { dns: { intervalMs: 20_000 } } });
+    await release.rolledOut();
+    await sleep(CALM_MS);
+    // What first happens during a rollout may be counted for the first time then, without a pair being new.
+    const bornOfTrouble = /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total)"|"direction","unknown"/;
+    const after = (await pairSeries()).filter((series) => before.includes(series) || !bornOfTrouble.test(series));
+    expect(after).toEqual(before);
+    expect(await everFired()).toEqual([]);
+  });
+
+  test("a node that is cut off completely is one alert that names it, within 90 seconds", async () => {
+    const cutAt = performance.now();
+    await target.own.node("node-3").cutLink();
+    try {
+      const fired = await until("an alert", async () => {
+        const firing = await stack.query('ALERTS{alertstate="firing"}');
+        return firing.length > 0 && firing;
+      }, { timeoutMs: 3 * MINUTE_MS, intervalMs: 500 });
+      const tookMs = performance.now() - cutAt;
+      report(`a node cut off: alert after ${(tookMs / 1000).toFixed(1)} s`);
+      expect(fired.map(({ labels }) => [labels["alertname"], labels["severity"], labels["node"]])).toEqual([["InternodeNodeDegraded", "critical", "node-3"]]);
+      expect(tookMs).toBeLessThan(DEAD_NODE_LIMIT_MS);
+    } finally {
+      await target.own.node("node-3").healLink();
+    }
+    await until("it to be over", async () => (await stack.query('ALERTS{alertstate="firing"}')).length === 0, { timeoutMs: 10 * MINUTE_MS, intervalMs: 2_000 });
+    expect(await everFired()).toEqual(["InternodeNodeDegraded node-3"]);
+  });
+});

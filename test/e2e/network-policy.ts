@@ -1,0 +1,99 @@
+// A NetworkPolicy as a CNI would enforce it: no CNI to be had here does, so the object from the API server is laid as
+// nftables rules on each node, and its pods are followed. Ingress, and selectors of pods within the policy's own
+// namespace: all that the chart writes by default; anything else is refused. What comes from the pod's own node passes,
+// as the Kubernetes documentation has it.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Release } from "./release.ts";
+import type { Target } from "./target.ts";
+
+type Selector = { readonly matchLabels: Readonly<Record<string, string>> };
+
+interface NetworkPolicy {
+  readonly spec: {
+    readonly podSelector: Selector;
+    readonly policyTypes: readonly string[];
+    readonly ingress: readonly {
+      readonly from?: readonly { readonly podSelector?: Selector }[];
+      readonly ports?: readonly { readonly port: number; readonly protocol?: "TCP" | "UDP" }[];
+    }[];
+  };
+}
+
+export interface LaidPolicy extends AsyncDisposable {
+  /** Packets that the rules have dropped so far, on all nodes. */
+  dropped(): Promise<number>;
+}
+
+const TABLE = "inet internode_e2e_policy";
+const FOLLOW_EVERY_MS = 1_000;
+
+export async function layNetworkPolicy(target: Target, release: Release): Promise<LaidPolicy> {
+  const { spec } = await target.get<NetworkPolicy>(["networkpolicy", release.name, "--namespace", release.namespace]);
+  const { selectors, script } = translate(spec);
+  const everywhere = (argv: readonly string[], input = ""): Promise<string[]> => Promise.all(target.own.nodes.map((node) => node.run(["nft", ...argv], { input })));
+
+  const follow = async (): Promise<void> => {
+    const changes = await Promise.all(selectors.map(async (selector, i) => {
+      const found = await addressesOf(selector);
+      return [`flush set ${TABLE} pods${i}`, ...(found.length === 0 ? [] : [`add element ${TABLE} pods${i} { ${found.join(", ")} }`])];
+    }));
+    await everywhere(["-f", "-"], `${changes.flat().join("\n")}\n`);
+  };
+  const addressesOf = async ({ matchLabels }: Selector): Promise<readonly string[]> => {
+    const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`).join();
+    const { items } = await target.get<{ items: { status: { podIP?: string } }[] }>(["pods", "--namespace", release.namespace, "--selector", selector]);
+    return [...new Set(items.flatMap(({ status }) => status.podIP ?? []))];
+  };
+
+  await everywhere(["-f", "-"], script);
+  await follow();
+  const lifted = new AbortController();
+  const following = (async () => {
+    while (!lifted.signal.aborted) {
+      await sleep(FOLLOW_EVERY_MS, undefined, { signal: lifted.signal }).catch(() => {});
+      if (!lifted.signal.aborted) await follow();
+    }
+  })();
+  following.catch(() => {}); // told when the policy is lifted
+
+  return {
+    async dropped() {
+      const chains = await everywhere(["list", "chain", ...TABLE.split(" "), "ingress"]);
+      return chains.reduce((sum, chain) => sum + Number(/counter packets (\d+)/.exec(chain)![1]), 0);
+    },
+    async [Symbol.asyncDispose]() {
+      lifted.abort();
+      await everywhere(["delete", "table", ...TABLE.split(" ")]);
+      await following;
+    },
+  };
+}
+
+/** One set of addresses for each selector, the policy's own first, and the rules that use them. */
+function translate({ podSelector, policyTypes, ingress }: NetworkPolicy["spec"]): { readonly selectors: readonly Selector[]; readonly script: string } {
+  if (policyTypes.join() !== "Ingress") throw new Error(`a policy of types ${policyTypes.join()}: only Ingress can be laid`);
+  const selectors = [podSelector];
+  const rules: string[] = [];
+  for (const { from, ports } of ingress) {
+    for (const peer of from ?? [undefined]) {
+      if (peer !== undefined && (peer.podSelector === undefined || Object.keys(peer).length > 1)) throw new Error(`a peer that is no pod selector alone cannot be laid: ${JSON.stringify(peer)}`);
+      const source = peer === undefined ? "" : `ip saddr @pods${selectors.push(peer.podSelector!) - 1} `;
+      if (ports === undefined) rules.push(`${source}accept`);
+      for (const { port, protocol = "TCP" } of ports ?? []) rules.push(`${source}${protocol.toLowerCase()} dport ${port} accept`);
+    }
+  }
+  const script = `table ${TABLE} {
+${selectors.map((_, i) => `  set pods${i} { type ipv4_addr; }`).join("\n")}
+  chain ingress {
+${rules.map((rule) => `    ${rule}`).join("\n")}
+    counter drop
+  }
+  chain forward {
+    type filter hook forward priority 0; policy accept;
+    ct state established,related accept
+    ip daddr @pods0 jump ingress
+  }
+}
+`;
+  return { selectors, script };
+}

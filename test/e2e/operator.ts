@@ -1,0 +1,139 @@
+// The real Prometheus Operator beside a cluster, and a real Prometheus on the very configuration that it generates. Both
+// run as processes in the control plane's machine: no image of theirs can be pulled. What their pods would do is done
+// here, and no more: the files of the operator's Secret and ConfigMaps are laid out, and what each pod is told by its
+// environment is filled in (POD_NAME, SHARD).
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { ensureShare, ensureTools } from "../../scripts/tools/cache.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { Component } from "../cluster/component.ts";
+import { until } from "../cluster/until.ts";
+import type { Sample } from "../support/prometheus.ts";
+
+const NAMESPACE = "prometheus";
+const NAME = "kps";
+/** Where the operator's configuration expects rules. */
+const IN_THE_POD = "/etc/prometheus";
+
+export class OperatorStack {
+  readonly #cluster: Cluster;
+  readonly #folder: string;
+  readonly #programs: Readonly<Record<string, string>>;
+
+  private constructor(cluster: Cluster, programs: Readonly<Record<string, string>>) {
+    this.#cluster = cluster;
+    this.#folder = join(cluster.folder, "prometheus");
+    this.#programs = programs;
+  }
+
+  /** Kinds, operator, and a Prometheus resource that selects as kube-prometheus-stack does: by `release: kps` alone. */
+  static async start(cluster: Cluster): Promise<OperatorStack> {
+    const stack = new OperatorStack(cluster, await ensureTools(["prometheus-operator", "prometheus"]));
+    await mkdir(stack.#folder, { recursive: true });
+    await applyDefinitions(cluster);
+    const { kubeconfig } = cluster;
+    await new Component(cluster.controlPlaneMachine, "prometheus-operator").start({
+      place: "outside",
+      argv: [stack.#programs["prometheus-operator"]!, "--web.listen-address=127.0.0.1:0"],
+      env: { KUBECONFIG: kubeconfig },
+    });
+    await cluster.apply(...accessManifests());
+    await stack.#prometheusResource();
+    return stack;
+  }
+
+  /** Lays out what the operator generated last, and returns Prometheus' configuration. */
+  async #layConfiguration(): Promise<string> {
+    const secret = JSON.parse(await this.#kubectl("get", "secret", `prometheus-${NAME}`, "--output=json")) as { data: Record<string, string> };
+    const generated = gunzipSync(Buffer.from(secret.data["prometheus.yaml.gz"]!, "base64")).toString();
+    const config = generated.replaceAll(IN_THE_POD, this.#folder).replaceAll("$(POD_NAME)", `prometheus-${NAME}-0`).replaceAll("$(SHARD)", "0");
+    await writeFile(join(this.#folder, "prometheus.yml"), config);
+    const maps = JSON.parse(await this.#kubectl("get", "configmaps", "--selector", `prometheus-name=${NAME}`, "--output=json")) as { items: { metadata: { name: string }; data?: Record<string, string> }[] };
+    await rm(join(this.#folder, "rules"), { recursive: true, force: true });
+    for (const { metadata, data = {} } of maps.items) {
+      const folder = join(this.#folder, "rules", metadata.name);
+      await mkdir(folder, { recursive: true });
+      for (const [file, text] of Object.entries(data)) await writeFile(join(folder, file), text);
+    }
+    return config;
+  }
+
+  /** Waits until the operator has taken up a PodMonitor and rules of the namespace, and starts Prometheus on them. */
+  async startPrometheus(namespace: string): Promise<void> {
+    await until("the operator to take the PodMonitor and the rules up", async () => {
+      const config = await this.#layConfiguration();
+      const rules = await readdir(join(this.#folder, "rules"), { recursive: true });
+      return config.includes(`job_name: podMonitor/${namespace}/`) && rules.some((file) => file.includes(`${namespace}-`));
+    }, { timeoutMs: 90_000, intervalMs: 1_000 });
+    const prometheus = new Component(this.#cluster.controlPlaneMachine, "prometheus");
+    await prometheus.start({
+      argv: [this.#programs["prometheus"]!, `--config.file=${this.#folder}/prometheus.yml`, `--storage.tsdb.path=${this.#folder}/data`, "--web.listen-address=127.0.0.1:9090"],
+    });
+    await until(`Prometheus to be ready (see ${prometheus.logFile})`, () => this.get("/-/ready"));
+  }
+
+  /** The configuration as generated just now, without starting anything on it. */
+  configuration(): Promise<string> {
+    return until("the operator's configuration", () => this.#layConfiguration());
+  }
+
+  /** Body of a GET to Prometheus. */
+  get(path: string): Promise<string> {
+    return this.#cluster.controlPlaneMachine.run([process.execPath, "-e", GET, `http://127.0.0.1:9090${path}`]);
+  }
+
+  async data<T>(path: string): Promise<T> {
+    return (JSON.parse(await this.get(path)) as { data: T }).data;
+  }
+
+  async query(promql: string): Promise<readonly Sample[]> {
+    const { result } = await this.data<{ result: { metric: Record<string, string>; value: [number, string] }[] }>(`/api/v1/query?query=${encodeURIComponent(promql)}`);
+    return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+  }
+
+  #kubectl(...args: readonly string[]): Promise<string> {
+    return this.#cluster.kubectl(["--namespace", NAMESPACE, ...args]);
+  }
+
+  async #prometheusResource(): Promise<void> {
+    const { address4 } = this.#cluster.plan.controlPlane;
+    const token = join(this.#folder, "token");
+    await writeFile(token, (await this.#kubectl("create", "token", NAME, "--duration=24h")).trim(), { mode: 0o600 });
+    const selected = { matchLabels: { release: NAME } };
+    await this.#cluster.apply({
+      apiVersion: "monitoring.coreos.com/v1",
+      kind: "Prometheus",
+      metadata: { name: NAME, namespace: NAMESPACE },
+      spec: {
+        serviceAccountName: NAME,
+        apiserverConfig: { host: `https://${address4}:6443`, authorization: { credentialsFile: token }, tlsConfig: { caFile: join(this.#cluster.folder, "pki/ca.crt") } },
+        podMonitorSelector: selected,
+        podMonitorNamespaceSelector: {},
+        ruleSelector: selected,
+        ruleNamespaceSelector: {},
+      },
+    });
+  }
+}
+
+const GET = `fetch(process.argv[1]).then(async (r) => { const text = await r.text(); if (!r.ok) throw new Error(r.status + " " + text); process.stdout.write(text); })`;
+
+/** The operator's kinds. Too large for the annotation that a client-side apply writes. */
+export async function applyDefinitions(cluster: Pick<Cluster, "kubectl">): Promise<void> {
+  const folder = await ensureShare("prometheus-operator");
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
+  await cluster.kubectl(["apply", "--server-side", ...files.flatMap((name) => ["-f", join(folder, name)])]);
+  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+}
+
+function accessManifests(): readonly object[] {
+  const subject = { kind: "ServiceAccount", name: NAME, namespace: NAMESPACE };
+  const rules = [{ apiGroups: [""], resources: ["pods", "services", "endpoints", "nodes"], verbs: ["get", "list", "watch"] }];
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: NAME, namespace: NAMESPACE } },
+    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "prometheus" }, rules },
+    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "prometheus" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "prometheus" }, subjects: [subject] },
+  ];
+}

@@ -1,0 +1,93 @@
+// Every variant of the chart against a real API server with the operator's kinds, and the two that leave the pod network
+// installed for real.
+import { basename } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { run } from "../cluster/command.ts";
+import { until } from "../cluster/until.ts";
+import { CHART, CI_VALUES, render } from "../chart/helm.ts";
+import { untilAnswered } from "./measured.ts";
+import { applyDefinitions } from "./operator.ts";
+import { Release } from "./release.ts";
+import { namesWhere, since, slotsAmong, slotsOf } from "./slots.ts";
+import { helms, IS_FOREIGN, Target, WHY_NOT_FOREIGN } from "./target.ts";
+
+const HELMS = await helms();
+const OPERATOR_GROUP = "monitoring.coreos.com";
+/** No definitions of this group are to be had for tests: its kinds are judged by test/chart alone. */
+const UNDEFINED_GROUP = "grafana.integreatly.org";
+
+describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => {
+  let target: Target;
+  beforeAll(async () => {
+    target = await Target.open({ dualStack: true });
+    await applyDefinitions(target.own);
+    for (const level of ["restricted", "privileged"] as const) await Release.prepare(target, { helm: HELMS[0]!, namespace: level, level });
+  });
+  afterAll(() => target?.[Symbol.asyncDispose]());
+
+  test.for(CI_VALUES.flatMap((valuesFile) => HELMS.map((helm) => ({ valuesFile, helm, variant: basename(valuesFile, "-values.yaml") }))))(
+    "the API server takes every object of variant $variant as $helm.name renders it, and the level its notes name admits its pods",
+    async ({ valuesFile, helm }) => {
+      const level = await levelOf(valuesFile);
+      const operators = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"].map((kind) => `${OPERATOR_GROUP}/v1/${kind}`);
+      const manifests = (await render({ valuesFile, helm, namespace: level, apiVersions: operators })).filter(({ apiVersion }) => !apiVersion.startsWith(UNDEFINED_GROUP));
+      const list = { apiVersion: "v1", kind: "List", items: manifests };
+      // A pod template that the namespace's level would refuse is only warned about.
+      const taken = await target.kubectl(["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--namespace", level, "-f", "-"], { input: JSON.stringify(list) });
+      expect(taken.trim().split("\n")).toHaveLength(manifests.length);
+      expect(taken.match(/serverside-applied \(server dry run\)/g)).toHaveLength(manifests.length);
+    },
+  );
+
+  /** Whether the render for a restricted namespace stops, and asks for another level. */
+  async function levelOf(valuesFile: string): Promise<"restricted" | "privileged"> {
+    const asked = await run(HELMS[0]!.path, ["template", "internode", CHART, "--namespace", "restricted", "--values", valuesFile, "--set", "askCluster=true,dashboards.grafanaOperator.enabled=false", "--dry-run=server"], { env: { KUBECONFIG: target.kubeconfig } }).then(() => "", String);
+    if (asked === "") return "restricted";
+    expect(asked).toContain("kubectl label namespace restricted pod-security.kubernetes.io/enforce=privileged --overwrite");
+    return "privileged";
+  }
+
+  describe.each([
+    { variant: "hostPort", kinds: ["pod icmp", "pod tcp", "pod udp", "node icmp", "node tcp", "node udp"] },
+    { variant: "hostNetwork", kinds: ["node icmp", "node tcp", "node udp"] },
+  ])("$variant", ({ variant, kinds }) => {
+    const namespace = variant.toLowerCase();
+    const values = { [variant]: true };
+
+    test.each(["restricted", "baseline"] as const)("is stopped before anything is installed at level %s, and told how to go on", async (level) => {
+      const release = await Release.prepare(target, { helm: HELMS[0]!, namespace: `${namespace}-${level}`, level });
+      await expect(release.install(values)).rejects.toThrow(`kubectl label namespace ${namespace}-${level} pod-security.kubernetes.io/enforce=privileged --overwrite`);
+      expect(await release.leftovers()).toEqual([]);
+    });
+
+    test("at level baseline, where the chart may not ask, Kubernetes itself admits no pod", async () => {
+      const release = await Release.prepare(target, { helm: HELMS[0]!, namespace: `${namespace}-unasked`, level: "baseline" });
+      await release.install({ ...values, askCluster: false });
+      const event = await until("the refusal", async () => {
+        const events = await release.kubectl(["get", "events", "--field-selector=reason=FailedCreate", "--output=jsonpath={.items[*].message}"]);
+        return events !== "" && events;
+      });
+      expect(event).toMatch(/violates PodSecurity "baseline:latest"/);
+      await release.uninstall();
+    });
+
+    test("installed at level privileged it measures just the slots it promises, and helm test passes", async () => {
+      const release = await Release.install(target, { helm: HELMS[0]!, namespace, level: "privileged" }, values);
+      try {
+        const nodes = (await release.agents()).map(({ node }) => node);
+        const before = await untilAnswered(release, slotsAmong(nodes, kinds), 90_000);
+        expect([...before.keys()].sort()).toEqual(slotsAmong(nodes, kinds));
+        expect(await release.test()).toMatch(/Phase: +Succeeded/);
+        expect(namesWhere(since(before, slotsOf(await release.scrapeAll())), ({ failures }) => failures > 0)).toEqual([]);
+        const listening = await target.own.node("node-1").run(["ss", "-Hltun"]);
+        const ours = listening.split("\n").map((line) => line.trim().split(/\s+/)[4] ?? "").filter((address) => /:(7843|8843|9843)$/.test(address));
+        // A host port is the business of the CNI's rules, not of a socket of the node.
+        const hosts = [...new Set(ours.map((address) => address.replace(/:\d+$/, "")))].sort();
+        const { address4, address6 } = target.own.node("node-1").plan;
+        expect(hosts).toEqual(variant === "hostNetwork" ? ["127.0.0.1", address4, `[${address6}]`].sort() : []);
+      } finally {
+        await release.uninstall();
+      }
+    });
+  });
+});
