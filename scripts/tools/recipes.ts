@@ -118,11 +118,6 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
     // The definitions of its kinds (CRDs).
     share: "example/prometheus-operator-crd",
   },
-  alertmanager: {
-    module: "github.com/prometheus/alertmanager",
-    version: versions.alertmanager,
-    programs: { amtool: "github.com/prometheus/alertmanager/cmd/amtool" },
-  },
   actionlint: {
     module: "github.com/rhysd/actionlint",
     version: versions.actionlint,
