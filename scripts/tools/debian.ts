@@ -53,7 +53,8 @@ async function install(names: readonly string[]): Promise<void> {
 }
 
 async function apt(args: readonly string[]): Promise<void> {
-  await promisify(execFile)("apt-get", args, {
+  // Another installation may hold the lock: wait for it, instead of failing.
+  await promisify(execFile)("apt-get", ["-o", "DPkg::Lock::Timeout=300", ...args], {
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
     maxBuffer: 16 << 20,
   });

@@ -1,69 +1,109 @@
 // The user's main path, on a real cluster: install with the defaults, test, upgrade, uninstall, with Helm 4 and Helm 3
 // side by side in two namespaces that enforce Pod Security "restricted".
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../cluster/until.ts";
-import { untilAnswered, untilHealthy } from "./measured.ts";
+import type { Sample } from "../support/exposition-parser.ts";
+import { WHY_NOT_FOREIGN } from "./arguments.ts";
+import { UDP_SETTLED_MS, untilAnswered, untilHealthy } from "./measured.ts";
 import { layNetworkPolicy } from "./network-policy.ts";
 import { Release } from "./release.ts";
-import { namesWhere, since, slotsAmong, slotsOf } from "./slots.ts";
-import { helms, IS_FOREIGN, report, Target, WHY_NOT_FOREIGN } from "./target.ts";
+import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "./slots.ts";
+import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 import { watchGaps } from "./watch.ts";
 
 const HELMS = await helms();
 /** From every pod Ready to every pair measured. */
 const MEASURED_LIMIT_MS = 60_000;
+const HTTP_PORT = 8843;
+
+interface Installed {
+  readonly release: Release;
+  /** What `helm install` printed. */
+  readonly notes: string;
+  /** From every pod Ready to the first look at which every slot had an answer. */
+  readonly measuredMs: number;
+}
 
 let target: Target;
 let nodes: readonly string[];
+const releases: Release[] = [];
 /** One for each Helm, all installed at once: as many meshes that must not notice each other. */
-let releases: readonly Release[];
-const notes: string[] = [];
+let installed: readonly Installed[];
 
 beforeAll(async () => {
   target = await Target.open();
-  const namespaces = HELMS.map((_, i) => `internode-e2e-${i + 1}`);
-  releases = await Promise.all(HELMS.map((helm, i) => Release.prepare(target, { helm, namespace: namespaces[i]! })));
-  for (const release of releases) notes.push(await release.install());
-  await Promise.all(releases.map((release) => release.rolledOut()));
-  nodes = (await releases[0]!.agents()).map(({ node }) => node);
+  for (const [i, helm] of HELMS.entries()) releases.push(await Release.prepare(target, { helm, namespace: `internode-e2e-${i + 1}` }));
+  const notes = await Promise.all(releases.map((release) => release.install()));
+  nodes = await nodesToCover(releases[0]!);
+  installed = await Promise.all(releases.map(async (release, i) => {
+    await release.rolledOut();
+    const readyAt = performance.now();
+    await untilAnswered(release, slotsAmong(nodes), 2 * MEASURED_LIMIT_MS);
+    return { release, notes: notes[i]!, measuredMs: performance.now() - readyAt };
+  }));
 });
 afterAll(async () => {
-  // On our own cluster they go with it.
-  if (IS_FOREIGN) await target.kubectl(["delete", "namespace", ...releases.map(({ namespace }) => namespace), "--ignore-not-found"]);
+  // On a cluster of our own they go with it.
+  if (IS_FOREIGN) for (const release of releases) await release.remove();
   await target?.[Symbol.asyncDispose]();
 });
 
-describe.each(HELMS.map(({ name, logsTests }, i) => ({ name, logsTests, i })))("installed by $name with defaults", ({ name, logsTests, i }) => {
-  const release = (): Release => releases[i]!;
+/** By Kubernetes' word, not by that of the agents. */
+async function nodesToCover(release: Release): Promise<readonly string[]> {
+  if (!IS_FOREIGN) return target.own.nodes.map(({ name }) => name).sort();
+  const wanted = await release.wantedNodes();
+  if (wanted < 2) throw new Error(`the cluster has ${wanted} node for agents: pairs take two`);
+  return until(`agents on ${wanted} nodes`, async () => {
+    const names = (await release.agents()).map(({ node }) => node);
+    return names.length === wanted && names;
+  }, { timeoutMs: 180_000, intervalMs: 1_000 });
+}
 
-  test("every pair is measured over both networks within a minute of Ready, and of this mesh only", async () => {
-    const startedAt = performance.now();
-    const slots = await untilAnswered(release(), slotsAmong(nodes), MEASURED_LIMIT_MS);
-    expect([...slots.keys()].sort()).toEqual(slotsAmong(nodes));
-    report(`${name}: all ${slotsAmong(nodes).length} slots answered ${((performance.now() - startedAt) / 1000).toFixed(1)} s after the look began`);
+describe.each(HELMS.map(({ name, logsTests }, i) => ({ name, logsTests, i })))("installed by $name with defaults", ({ name, logsTests, i }) => {
+  const release = (): Release => installed[i]!.release;
+
+  test("every pair is measured over both networks within a minute of Ready", () => {
+    const { measuredMs } = installed[i]!;
+    report(`${name}: all ${slotsAmong(nodes).length} slots answered ${(measuredMs / 1000).toFixed(1)} s after every pod was Ready`);
+    expect(measuredMs).toBeLessThan(MEASURED_LIMIT_MS);
   });
 
-  test("nothing is lost, by kernel stamps, with path MTU and DNS beside it", async () => {
-    const before = slotsOf(await release().scrapeAll());
-    const samples = await until("path MTU and DNS to be measured", async () => {
+  test("only the agents of this release are probed", async () => {
+    const agents = await release().agents();
+    const own = agents.map(({ address }) => address);
+    for (const agent of agents) {
+      const { pairs } = JSON.parse(await target.fetch(agent, { port: HTTP_PORT, path: "/api/v1/pairs" })) as { pairs: readonly { network: string; address: string }[] };
+      const probed = new Set(pairs.filter(({ network }) => network === "pod").map(({ address }) => address));
+      expect([...probed].sort()).toEqual(own.filter((address) => address !== agent.address).sort());
+    }
+  });
+
+  test("nothing is lost, by kernel stamps, with path MTU of every pair and DNS beside it", async () => {
+    const first = await release().scrapeAll();
+    const counted = await untilHealthy(release(), slotsAmong(nodes));
+    expect(namesWhere(counted, wasHealthy)).toEqual(slotsAmong(nodes));
+    const valuesOf = (samples: readonly Sample[], metric: string) => samples.filter(({ name: found }) => found === metric);
+    const last = await until("the path MTU of every pair", async () => {
       const now = await release().scrapeAll();
-      const has = (metric: string, source: string) => now.some(({ name: found, labels, value }) => found === metric && labels["source_node"] === source && value > 0);
-      return nodes.every((node) => has("internode_path_mtu_bytes", node) && has("internode_dns_lookups_total", node)) && now;
+      return valuesOf(now, "internode_path_mtu_bytes").length === slotsAmong(nodes, ["pod"]).length && now;
     }, { timeoutMs: 90_000, intervalMs: 1_000 });
-    const total = (metric: string) => samples.filter(({ name: found }) => found === metric).reduce((sum, { value }) => sum + value, 0);
-    expect(namesWhere(since(before, slotsOf(samples)), ({ failures }) => failures > 0)).toEqual([]);
-    expect(total("internode_path_mtu_shortfall_bytes")).toBe(0);
-    expect(total("internode_dns_failures_total")).toBe(0);
-    expect(samples.filter(({ name: found, value }) => found === "internode_protocol_available" && value === 0)).toEqual([]);
-    const user = samples.filter(({ name: found, labels }) => found === "internode_timestamps_total" && labels["clock"] === "user");
-    expect(user.filter(({ value }) => value > 0)).toEqual([]);
+    expect(valuesOf(last, "internode_path_mtu_shortfall_bytes").map(({ value }) => value)).toEqual(slotsAmong(nodes, ["pod"]).map(() => 0));
+    const sum = (samples: readonly Sample[], metric: string) => valuesOf(samples, metric).reduce((total, { value }) => total + value, 0);
+    expect(sum(last, "internode_dns_lookups_total")).toBeGreaterThan(sum(first, "internode_dns_lookups_total"));
+    expect(sum(last, "internode_dns_failures_total")).toBe(sum(first, "internode_dns_failures_total"));
+    expect(valuesOf(last, "internode_protocol_available").map(({ value }) => value)).toEqual(nodes.flatMap(() => [1, 1, 1, 1]));
+    const stamped = (clock: string) => new Set(valuesOf(last, "internode_timestamps_total").filter(({ labels, value }) => labels["clock"] === clock && value > 0).map(({ labels }) => `${labels["source_node"]} ${labels["protocol"]}`));
+    expect(stamped("kernel")).toEqual(new Set(nodes.flatMap((node) => ["icmp", "tcp", "udp"].map((protocol) => `${node} ${protocol}`))));
+    expect(stamped("user")).toEqual(new Set());
   });
 
   test("the notes say what is measured, what it will cost, and the next commands", () => {
-    expect(notes[i]).toMatch(/pod network +ICMP every 1 s, TCP every 5 s, UDP every 5 s/);
-    expect(notes[i]).toMatch(/node network +ICMP every 1 s/);
-    expect(notes[i]).toMatch(new RegExp(`^ +${nodes.length} +${nodes.length * (nodes.length - 1)} `, "m"));
-    expect(notes[i]).toContain("helm -n " + release().namespace + " test internode");
+    const { notes } = installed[i]!;
+    expect(notes).toMatch(/pod network +ICMP every 1 s, TCP every 5 s, UDP every 5 s/);
+    expect(notes).toMatch(/node network +ICMP every 1 s/);
+    expect(notes).toMatch(new RegExp(`^ +${nodes.length} +${nodes.length * (nodes.length - 1)} `, "m"));
+    expect(notes).toContain(`helm -n ${release().namespace} test internode`);
   });
 
   test("helm test passes, and says what it saw where helm shows that", async () => {
@@ -73,20 +113,20 @@ describe.each(HELMS.map(({ name, logsTests }, i) => ({ name, logsTests, i })))("
 
   test("an upgrade replaces every agent, and no pair goes unmeasured for longer than that takes", async () => {
     const before = await release().agents();
-    const gaps = watchGaps(release());
+    await using gaps = await watchGaps(release(), slotsAmong(nodes, [""]).map((pair) => pair.trim()));
     const startedAt = performance.now();
     await release().upgradeTo({ config: { dns: { intervalMs: 20_000 } } });
     await release().rolledOut();
     const rolloutMs = performance.now() - startedAt;
     const after = await release().agents();
     expect(after.map(({ node }) => node)).toEqual(nodes);
-    expect(after.map(({ name: pod }) => pod).filter((pod) => before.some((old) => old.name === pod))).toEqual([]);
+    expect(after.filter(({ name: pod }) => before.some((old) => old.name === pod))).toEqual([]);
     await untilAnswered(release(), slotsAmong(nodes), MEASURED_LIMIT_MS);
     const longest = await gaps.stop();
     report(`${name}: rollout ${(rolloutMs / 1000).toFixed(1)} s; longest without an answer: ${longest.pair}, ${(longest.ms / 1000).toFixed(1)} s`);
-    expect([...gaps.pairs].sort()).toEqual(slotsAmong(nodes, [""]).map((pair) => pair.trim()));
     expect(longest.ms).toBeLessThan(rolloutMs);
-    expect((await release().scrape(after[0]!)).find(({ name: found, labels }) => found === "internode_probe_interval_seconds" && labels["protocol"] === "icmp")?.value).toBe(1);
+    // A pair is unmeasured while its source is replaced, and not while the others are.
+    expect(longest.ms).toBeLessThan((2 * rolloutMs) / nodes.length);
   });
 });
 
@@ -100,27 +140,35 @@ describe.skipIf(IS_FOREIGN)(`the NetworkPolicy, laid as nftables rules since no 
         const ask = `fetch("http://${other.address}:${port}${path}", { signal: AbortSignal.timeout(3000) }).then(() => console.log("reached"), () => console.log("not reached"))`;
         return (await stranger.kubectl(["exec", name, "--", "/nodejs/bin/node", "-e", ask])).trim() === "reached";
       }));
-    expect(await reached(8843, "/healthz")).toEqual(nodes.map(() => true));
+    expect(await reached(HTTP_PORT, "/healthz")).toEqual(nodes.map(() => true));
 
     await using policy = await layNetworkPolicy(target, release);
-    expect(await reached(8843, "/healthz")).toEqual(nodes.map(() => false));
+    expect(await reached(HTTP_PORT, "/healthz")).toEqual(nodes.map(() => false));
     expect(await reached(9843, "/metrics")).toEqual(nodes.map(() => true));
-    await untilHealthy(release, slotsAmong(nodes));
+    expect(namesWhere(await untilHealthy(release, slotsAmong(nodes)), wasHealthy)).toEqual(slotsAmong(nodes));
     expect(await release.test()).toMatch(/Phase: +Succeeded/);
+    expect(await policy.dropped()).toBeGreaterThan(0);
+  });
+
+  test("with ports listed in the rule for the other agents, ICMP and UDP would not pass: the rules do enforce", async () => {
+    const [release] = releases as [Release];
+    await using policy = await layNetworkPolicy(target, release, (rule, i) => (i === 0 ? { ...rule, ports: [{ port: 7843 }] } : rule));
+    await sleep(UDP_SETTLED_MS);
+    const before = slotsOf(await release.scrapeAll());
+    await sleep(12_000);
+    const counted = since(before, slotsOf(await release.scrapeAll()));
+    expect(namesWhere(counted, wasDead)).toEqual(slotsAmong(nodes, ["pod icmp", "pod udp"]));
+    expect(namesWhere(counted, wasHealthy)).toEqual(slotsAmong(nodes, ["pod tcp", "node icmp"]));
     expect(await policy.dropped()).toBeGreaterThan(0);
   });
 });
 
 test("uninstalling one release leaves nothing of it, and the other one goes on; then nothing of that", async () => {
   for (const [i, release] of releases.entries()) {
-    const rest = releases.slice(i + 1);
-    const before = await Promise.all(rest.map(async (other) => slotsOf(await other.scrapeAll())));
     await release.uninstall();
-    await until("its pods to have ended", async () => (await release.agents()).length === 0 && (await release.leftovers()).every((name) => !name.startsWith("Pod ")), { timeoutMs: 90_000, intervalMs: 1_000 });
-    expect(await release.leftovers()).toEqual([]);
-    for (const [k, other] of rest.entries()) {
-      const grown = since(before[k]!, slotsOf(await other.scrapeAll()));
-      expect(namesWhere(grown, ({ network, protocol, answers, failures }) => network === "node" && protocol === "icmp" && answers > 0 && failures === 0)).toEqual(slotsAmong(nodes, ["node icmp"]));
-    }
+    let left: readonly string[] = [];
+    await until("everything to be gone", async () => (left = await release.leftovers()).length === 0, { timeoutMs: 90_000, intervalMs: 1_000 }).catch(() => {});
+    expect(left).toEqual([]);
+    for (const other of releases.slice(i + 1)) expect(namesWhere(await untilHealthy(other, slotsAmong(nodes)), wasHealthy)).toEqual(slotsAmong(nodes));
   }
 });

@@ -1,19 +1,21 @@
-// `npm run e2e [-- --kubeconfig FILE [--image REPOSITORY:TAG]] [NAME…]`: the end-to-end suite, on clusters of its own or on
-// one that is there. NAMEs choose files: install, faults, monitoring, outage, variants.
+// `npm run e2e [-- --kubeconfig FILE [--image REPOSITORY:TAG|REPOSITORY@DIGEST]] [NAME…]`: the end-to-end suite, on clusters of its own or on
+// one that is there. NAMEs choose files.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 
+const PARTS = ["install", "variants", "faults", "outage", "monitoring"];
 const ROOT = new URL("../..", import.meta.url).pathname;
 const USAGE = `usage: npm run e2e [-- [--image ARCHIVE] [NAME…]]
-       npm run e2e -- --kubeconfig FILE [--image REPOSITORY:TAG] [NAME…]
+       npm run e2e -- --kubeconfig FILE [--image REPOSITORY:TAG|REPOSITORY@DIGEST] [NAME…]
 
 Without --kubeconfig: clusters made on this machine (root, Go; built from source where not cached). --image: what
 'npm run image' wrote; without it the image of this checkout is built.
 With --kubeconfig: installs into that cluster, in namespaces internode-e2e-*, with the kubectl and helm on the PATH; what
 would break the cluster is skipped. --image: what its nodes can pull; without it the chart's own.
-NAME: install, faults, monitoring, outage, variants. Without one: all.`;
+NAME: ${PARTS.join(", ")}. Without one: all.`;
 
 const { values, positionals } = options();
 if (values.help) {
@@ -22,8 +24,10 @@ if (values.help) {
 }
 if (values.image !== undefined && values.kubeconfig === undefined && !existsSync(values.image)) refuse(`there is no image archive '${values.image}': npm run image`);
 if (values.kubeconfig !== undefined && !existsSync(values.kubeconfig)) refuse(`there is no kubeconfig '${values.kubeconfig}'`);
-const unknown = positionals.filter((name) => !existsSync(new URL(`${name}.test.ts`, import.meta.url)));
+const unknown = positionals.filter((name) => !PARTS.includes(name));
 if (unknown.length > 0) refuse(`no such part: ${unknown.join(", ")}`);
+if (values.kubeconfig !== undefined && values.image !== undefined && !IMAGE.test(values.image)) refuse(`'${values.image}' is not repository:tag or repository@sha256:…`);
+if (values.kubeconfig !== undefined && positionals.length > 0 && !positionals.includes("install")) refuse(`with --kubeconfig only 'install' runs: what breaks things ${WHY_NOT_FOREIGN}`);
 
 const env = {
   ...process.env,

@@ -3,8 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { until } from "../cluster/until.ts";
 import type { Release } from "./release.ts";
-import { namesWhere, since, slotsOf, type Slots } from "./slots.ts";
+import { namesWhere, since, slotsOf, wasHealthy, type Slots } from "./slots.ts";
 
+/** The delay of a UDP answer is counted up to three probes and a timeout later. */
+export const UDP_SETTLED_MS = 21_000;
 /** Two turns of the protocols that are probed every five seconds. */
 const STRETCH_MS = 11_000;
 
@@ -24,7 +26,7 @@ export async function untilHealthy(release: Release, slots: readonly string[], t
     await sleep(STRETCH_MS);
     const now = slotsOf(await release.scrapeAll());
     const counted = since(before, now);
-    refuseUnless(slots, now, namesWhere(counted, ({ answers, failures }) => answers > 1 && failures === 0), counted);
+    refuseUnless(slots, now, namesWhere(counted, (counters) => wasHealthy(counters) && counters.answers > 1), counted);
     return counted;
   }, { timeoutMs, intervalMs: 500 });
 }

@@ -1,14 +1,18 @@
 // From `helm install` to a firing alert, through the real Prometheus Operator: what a user of kube-prometheus-stack goes
 // through, the missing label included. Then an upgrade, under the eyes of the same Prometheus.
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../cluster/until.ts";
 import { OperatorStack } from "./operator.ts";
 import { Release } from "./release.ts";
 import { slotsAmong } from "./slots.ts";
-import { helms, IS_FOREIGN, report, Target, WHY_NOT_FOREIGN } from "./target.ts";
+import { WHY_NOT_FOREIGN } from "./arguments.ts";
+import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 
 const NODES = ["node-1", "node-2", "node-3"];
+const README = new URL("../../chart/README.md", import.meta.url);
 const MINUTE_MS = 60_000;
 /** From the first lost packet of a node that is cut off completely. */
 const DEAD_NODE_LIMIT_MS = 90_000;
@@ -31,14 +35,15 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
   });
   afterAll(() => target?.[Symbol.asyncDispose]());
 
-  /** Every alert that has been pending or firing since Prometheus began. */
+  /** Every alert that has fired since Prometheus began. */
   const everFired = async (): Promise<readonly string[]> => {
     const samples = await stack.query(`group by (alertname, node) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
     return samples.map(({ labels }) => [labels["alertname"], labels["node"]].filter(Boolean).join(" ")).sort();
   };
-  const pairSeries = async (): Promise<readonly string[]> => {
+  /** Of all that has been scraped within the hour. */
+  const allSeries = async (): Promise<readonly string[]> => {
     const range = `start=${Math.floor(Date.now() / 1000) - 3_600}&end=${Math.floor(Date.now() / 1000)}`;
-    const series = await stack.data<readonly Record<string, string>[]>(`/api/v1/series?match[]=${encodeURIComponent('{__name__=~"internode_.+",destination_node!=""}')}&${range}`);
+    const series = await stack.data<readonly Record<string, string>[]>(`/api/v1/series?match[]=${encodeURIComponent('{__name__=~"internode_.+|up"}')}&${range}`);
     return series.map((labels) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => a.localeCompare(b)))).sort();
   };
 
@@ -76,18 +81,24 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
     expect(new Set(alerting.map(({ labels }) => labels["namespace"]))).toEqual(new Set([release.namespace]));
   });
 
+  test("a Prometheus without operator scrapes every agent by the job that the chart's README shows", async () => {
+    const [, block] = /```yaml\n(scrape_configs:[^]*?)```/.exec(await readFile(README, "utf8"))!;
+    const { scrape_configs: jobs } = load(block!) as { scrape_configs: readonly Parameters<typeof stack.scrapedBy>[0][] };
+    expect(await stack.scrapedBy(jobs[0]!)).toEqual(NODES);
+  });
+
   test("an upgrade that replaces every agent makes no new series and fires no alert", async () => {
     await until("all nodes to be judged", async () => {
       const [count] = await stack.query("internode:nodes:count");
       return count?.value === NODES.length;
     }, { timeoutMs: 6 * MINUTE_MS, intervalMs: 5_000 });
-    const before = await pairSeries();
+    const before = await allSeries();
     await release.upgradeTo({ config: { dns: { intervalMs: 20_000 } } });
     await release.rolledOut();
     await sleep(CALM_MS);
     // What first happens during a rollout may be counted for the first time then, without a pair being new.
-    const bornOfTrouble = /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total)"|"direction","unknown"/;
-    const after = (await pairSeries()).filter((series) => before.includes(series) || !bornOfTrouble.test(series));
+    const bornOfTrouble = /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total|local_errors_total|dns_failure_reasons_total)"|"direction","unknown"/;
+    const after = (await allSeries()).filter((series) => before.includes(series) || !bornOfTrouble.test(series));
     expect(after).toEqual(before);
     expect(await everFired()).toEqual([]);
   });

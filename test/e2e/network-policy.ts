@@ -8,15 +8,13 @@ import type { Target } from "./target.ts";
 
 type Selector = { readonly matchLabels: Readonly<Record<string, string>> };
 
+interface Rule {
+  readonly from?: readonly { readonly podSelector?: Selector }[];
+  readonly ports?: readonly { readonly port: number; readonly protocol?: "TCP" | "UDP" }[];
+}
+
 interface NetworkPolicy {
-  readonly spec: {
-    readonly podSelector: Selector;
-    readonly policyTypes: readonly string[];
-    readonly ingress: readonly {
-      readonly from?: readonly { readonly podSelector?: Selector }[];
-      readonly ports?: readonly { readonly port: number; readonly protocol?: "TCP" | "UDP" }[];
-    }[];
-  };
+  readonly spec: { readonly podSelector: Selector; readonly policyTypes: readonly string[]; readonly ingress: readonly Rule[] };
 }
 
 export interface LaidPolicy extends AsyncDisposable {
@@ -27,9 +25,10 @@ export interface LaidPolicy extends AsyncDisposable {
 const TABLE = "inet internode_e2e_policy";
 const FOLLOW_EVERY_MS = 1_000;
 
-export async function layNetworkPolicy(target: Target, release: Release): Promise<LaidPolicy> {
+/** `change`: another policy than the release's, for comparison. */
+export async function layNetworkPolicy(target: Target, release: Release, change: (rule: Rule, i: number) => Rule = (rule) => rule): Promise<LaidPolicy> {
   const { spec } = await target.get<NetworkPolicy>(["networkpolicy", release.name, "--namespace", release.namespace]);
-  const { selectors, script } = translate(spec);
+  const { selectors, script } = translate({ ...spec, ingress: spec.ingress.map((rule, i) => change(rule, i)) });
   const everywhere = (argv: readonly string[], input = ""): Promise<string[]> => Promise.all(target.own.nodes.map((node) => node.run(["nft", ...argv], { input })));
 
   const follow = async (): Promise<void> => {
@@ -47,6 +46,8 @@ export async function layNetworkPolicy(target: Target, release: Release): Promis
 
   await everywhere(["-f", "-"], script);
   await follow();
+  // What flowed before was never judged: forget it, or long-lived UDP and ICMP would pass as established.
+  for (const node of target.own.nodes) await node.run(["conntrack", "--flush"]);
   const lifted = new AbortController();
   const following = (async () => {
     while (!lifted.signal.aborted) {
@@ -63,8 +64,11 @@ export async function layNetworkPolicy(target: Target, release: Release): Promis
     },
     async [Symbol.asyncDispose]() {
       lifted.abort();
-      await everywhere(["delete", "table", ...TABLE.split(" ")]);
-      await following;
+      try {
+        await following;
+      } finally {
+        await everywhere(["delete", "table", ...TABLE.split(" ")]);
+      }
     },
   };
 }
@@ -75,6 +79,7 @@ function translate({ podSelector, policyTypes, ingress }: NetworkPolicy["spec"])
   const selectors = [podSelector];
   const rules: string[] = [];
   for (const { from, ports } of ingress) {
+    if (from?.length === 0) throw new Error("an empty list of peers, which means everyone, is not what the chart writes");
     for (const peer of from ?? [undefined]) {
       if (peer !== undefined && (peer.podSelector === undefined || Object.keys(peer).length > 1)) throw new Error(`a peer that is no pod selector alone cannot be laid: ${JSON.stringify(peer)}`);
       const source = peer === undefined ? "" : `ip saddr @pods${selectors.push(peer.podSelector!) - 1} `;

@@ -10,6 +10,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import { Component } from "../cluster/component.ts";
 import { until } from "../cluster/until.ts";
 import type { Sample } from "../support/prometheus.ts";
+import { getProgram } from "./http.ts";
 
 const NAMESPACE = "prometheus";
 const NAME = "kps";
@@ -70,21 +71,49 @@ export class OperatorStack {
     await prometheus.start({
       argv: [this.#programs["prometheus"]!, `--config.file=${this.#folder}/prometheus.yml`, `--storage.tsdb.path=${this.#folder}/data`, "--web.listen-address=127.0.0.1:9090"],
     });
-    await until(`Prometheus to be ready (see ${prometheus.logFile})`, () => this.get("/-/ready"));
+    await until(`Prometheus to be ready (see ${prometheus.logFile})`, () => this.#get("/-/ready"));
   }
 
-  /** The configuration as generated just now, without starting anything on it. */
-  configuration(): Promise<string> {
-    return until("the operator's configuration", () => this.#layConfiguration());
+  /** The configuration once the operator has taken up a PodMonitor that was made just now: what was there before it is in it. */
+  async configuration(): Promise<string> {
+    const name = `marker-${Date.now()}`;
+    const spec = { selector: {}, podMetricsEndpoints: [{ port: "none" }] };
+    await this.#cluster.apply({ apiVersion: "monitoring.coreos.com/v1", kind: "PodMonitor", metadata: { name, namespace: NAMESPACE, labels: { release: NAME } }, spec });
+    const config = await until("the operator to take up a PodMonitor", async () => {
+      const now = await this.#layConfiguration();
+      return now.includes(`job_name: podMonitor/${NAMESPACE}/${name}/`) && now;
+    }, { timeoutMs: 90_000, intervalMs: 1_000 });
+    await this.#kubectl("delete", "podmonitor", name);
+    return config;
   }
 
-  /** Body of a GET to Prometheus. */
-  get(path: string): Promise<string> {
-    return this.#cluster.controlPlaneMachine.run([process.execPath, "-e", GET, `http://127.0.0.1:9090${path}`]);
+  /** A Prometheus without operator, on a scrape job as a person writes it; the pods that it scrapes, by instance. */
+  async scrapedBy(job: Record<string, unknown> & { readonly kubernetes_sd_configs: readonly object[] }): Promise<readonly string[]> {
+    const folder = join(this.#folder, "plain");
+    await mkdir(folder, { recursive: true });
+    // What it would have by itself in a pod.
+    const discovery = job.kubernetes_sd_configs.map((config) => ({ ...config, ...this.#access() }));
+    await writeFile(join(folder, "prometheus.yml"), JSON.stringify({ scrape_configs: [{ ...job, kubernetes_sd_configs: discovery }] }));
+    const prometheus = new Component(this.#cluster.controlPlaneMachine, "prometheus-plain");
+    await prometheus.start({ argv: [this.#programs["prometheus"]!, `--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, "--web.listen-address=127.0.0.1:9091"] });
+    try {
+      return await until(`a Prometheus without operator to scrape (see ${prometheus.logFile})`, async () => {
+        const answer = await this.#cluster.controlPlaneMachine.run(getProgram("http://127.0.0.1:9091/api/v1/query?query=count%20by%20(instance)%20(internode_probes_total%20and%20on%20(instance)%20up%20%3D%3D%201)"));
+        const { result } = (JSON.parse(answer) as { data: { result: readonly { metric: Record<string, string> }[] } }).data;
+        return result.length === this.#cluster.nodes.length && result.map(({ metric }) => metric["instance"]!).sort();
+      }, { timeoutMs: 90_000, intervalMs: 1_000 });
+    } finally {
+      await prometheus.stop();
+    }
   }
 
+  /** The data of an answer of Prometheus' HTTP API. */
   async data<T>(path: string): Promise<T> {
-    return (JSON.parse(await this.get(path)) as { data: T }).data;
+    return (JSON.parse(await this.#get(path)) as { data: T }).data;
+  }
+
+  #get(path: string): Promise<string> {
+    return this.#cluster.controlPlaneMachine.run(getProgram(`http://127.0.0.1:9090${path}`));
   }
 
   async query(promql: string): Promise<readonly Sample[]> {
@@ -92,14 +121,28 @@ export class OperatorStack {
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
   }
 
+  get #token(): string {
+    return join(this.#folder, "token");
+  }
+
+  get #authority(): string {
+    return join(this.#cluster.folder, "pki/ca.crt");
+  }
+
+  get #apiServer(): string {
+    return `https://${this.#cluster.plan.controlPlane.address4}:6443`;
+  }
+
+  #access(): object {
+    return { api_server: this.#apiServer, authorization: { credentials_file: this.#token }, tls_config: { ca_file: this.#authority } };
+  }
+
   #kubectl(...args: readonly string[]): Promise<string> {
     return this.#cluster.kubectl(["--namespace", NAMESPACE, ...args]);
   }
 
   async #prometheusResource(): Promise<void> {
-    const { address4 } = this.#cluster.plan.controlPlane;
-    const token = join(this.#folder, "token");
-    await writeFile(token, (await this.#kubectl("create", "token", NAME, "--duration=24h")).trim(), { mode: 0o600 });
+    await writeFile(this.#token, (await this.#kubectl("create", "token", NAME, "--duration=24h")).trim(), { mode: 0o600 });
     const selected = { matchLabels: { release: NAME } };
     await this.#cluster.apply({
       apiVersion: "monitoring.coreos.com/v1",
@@ -107,7 +150,7 @@ export class OperatorStack {
       metadata: { name: NAME, namespace: NAMESPACE },
       spec: {
         serviceAccountName: NAME,
-        apiserverConfig: { host: `https://${address4}:6443`, authorization: { credentialsFile: token }, tlsConfig: { caFile: join(this.#cluster.folder, "pki/ca.crt") } },
+        apiserverConfig: { host: this.#apiServer, authorization: { credentialsFile: this.#token }, tlsConfig: { caFile: this.#authority } },
         podMonitorSelector: selected,
         podMonitorNamespaceSelector: {},
         ruleSelector: selected,
@@ -116,8 +159,6 @@ export class OperatorStack {
     });
   }
 }
-
-const GET = `fetch(process.argv[1]).then(async (r) => { const text = await r.text(); if (!r.ok) throw new Error(r.status + " " + text); process.stdout.write(text); })`;
 
 /** The operator's kinds. Too large for the annotation that a client-side apply writes. */
 export async function applyDefinitions(cluster: Pick<Cluster, "kubectl">): Promise<void> {

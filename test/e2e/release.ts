@@ -38,11 +38,15 @@ interface ObjectList {
   readonly items: readonly { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string; readonly annotations?: Readonly<Record<string, string>> } }[];
 }
 
+/** What in the environment would lead helm, and not kubectl, to another cluster than the kubeconfig. */
+const NO_OTHER_CLUSTER = Object.fromEntries(["CONTEXT", "APISERVER", "TOKEN", "CAFILE", "ASUSER", "ASGROUPS"].map((name) => [`HELM_KUBE${name}`, ""]));
+
 export class Release {
   readonly namespace: string;
   readonly name: string;
   readonly #target: Target;
   readonly #helm: Helm;
+  #native: readonly string[] = [];
 
   private constructor(target: Target, { helm, namespace, name = "internode" }: ReleasePlan) {
     this.#target = target;
@@ -51,13 +55,16 @@ export class Release {
     this.name = name;
   }
 
-  /** A namespace with its level enforced, and nothing installed yet. */
+  /** A new namespace with its level enforced, and nothing installed yet. One that is there is somebody's, and an error. */
   static async prepare(target: Target, plan: ReleasePlan): Promise<Release> {
     const { namespace, level = "restricted" } = plan;
     const labels = { "pod-security.kubernetes.io/enforce": level };
-    const manifest = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-    await target.kubectl(["apply", "-f", "-"], { input: JSON.stringify(manifest) });
-    return new Release(target, plan);
+    await target.kubectl(["create", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } }) });
+    const release = new Release(target, plan);
+    // What Kubernetes and platforms put into every namespace.
+    await target.kubectl(["wait", "--for=create", "serviceaccount/default", "--namespace", namespace, "--timeout=60s"]);
+    release.#native = await release.#objects();
+    return release;
   }
 
   /** With defaults, unless values are given, and with an agent ready on every node. */
@@ -90,8 +97,21 @@ export class Release {
     return this.#run(["uninstall", this.name, "--wait"], 180_000);
   }
 
+  /** What `prepare` and `install` made, whatever has become of it. */
+  async remove(): Promise<void> {
+    await this.uninstall().catch(() => ""); // perhaps it never came to be installed
+    await this.kubectl(["delete", "namespace", this.namespace, "--ignore-not-found"], 300_000);
+  }
+
+  /** Nodes that Kubernetes wants an agent on. */
+  async wantedNodes(): Promise<number> {
+    return Number(await this.kubectl(["get", "daemonset", this.name, "--output=jsonpath={.status.desiredNumberScheduled}"]));
+  }
+
   /** Until every pod is of the newest template and ready. */
-  async rolledOut(timeoutMs = 180_000): Promise<void> {
+  async rolledOut(): Promise<void> {
+    // One after the other: drained, started, ready for as long as minReadySeconds.
+    const timeoutMs = 120_000 + 30_000 * (await this.wantedNodes());
     await this.kubectl(["rollout", "status", `daemonset/${this.name}`, `--timeout=${timeoutMs / 1000}s`], timeoutMs + 10_000);
   }
 
@@ -120,21 +140,23 @@ export class Release {
     return (await Promise.all((agents ?? (await this.agents())).map((agent) => this.scrape(agent)))).flat();
   }
 
-  /** Every object of this release, and whatever else is in its namespace but for what Kubernetes itself puts there. */
+  /** Objects of the cluster that are this release's, and whatever is in its namespace but was not there before it. */
   async leftovers(): Promise<readonly string[]> {
-    const kinds = (await this.#target.kubectl(["api-resources", "--verbs=list,delete", "--output=name"])).trim().split("\n");
-    const asked = kinds.filter((kind) => !/^(events(\..*)?|leases\..*)$/.test(kind));
-    const labelled = await this.#target.get<ObjectList>([asked.join(), "--all-namespaces", `--selector=app.kubernetes.io/instance=${this.name}`]);
-    const around = await this.#target.get<ObjectList>(["all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,endpointslices", "--namespace", this.namespace]);
-    const names = [...labelled.items, ...around.items]
-      .filter(({ metadata: { namespace, annotations } }) => (namespace ?? annotations?.["meta.helm.sh/release-namespace"]) === this.namespace)
-      .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
-      .filter((name) => name !== "ConfigMap kube-root-ca.crt" && name !== "ServiceAccount default");
-    return [...new Set(names)].sort();
+    return (await this.#objects()).filter((name) => !this.#native.includes(name));
+  }
+
+  async #objects(): Promise<readonly string[]> {
+    const kinds = (await this.#target.kubectl(["api-resources", "--namespaced", "--verbs=list,delete", "--output=name"])).trim().split("\n");
+    // Events tell of the past, and leases end by themselves.
+    const asked = kinds.filter((kind) => !/^(events(\..*)?|leases\..*|.*\.metrics\.k8s\.io)$/.test(kind));
+    const inNamespace = await this.#target.get<ObjectList>([asked.join(), "--namespace", this.namespace]);
+    const inCluster = await this.#target.get<ObjectList>(["priorityclasses,clusterroles,clusterrolebindings"]);
+    const ours = inCluster.items.filter(({ metadata }) => metadata.annotations?.["meta.helm.sh/release-name"] === this.name && metadata.annotations["meta.helm.sh/release-namespace"] === this.namespace);
+    return [...new Set([...inNamespace.items, ...ours].map(({ kind, metadata }) => `${kind} ${metadata.name}`))].sort();
   }
 
   #run(args: readonly string[], timeoutMs = 120_000): Promise<string> {
-    return run(this.#helm.path, ["--namespace", this.namespace, ...args], { timeoutMs, env: { KUBECONFIG: this.#target.kubeconfig } });
+    return run(this.#helm.path, ["--namespace", this.namespace, ...args], { timeoutMs, env: { ...NO_OTHER_CLUSTER, KUBECONFIG: this.#target.kubeconfig } });
   }
 
   async #withValues<T>(values: object, use: (flags: readonly string[]) => Promise<T>): Promise<T> {

@@ -1,11 +1,16 @@
 // Before the first test: what a suite installs, made once. On a cluster of one's own that is the image of this checkout.
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { ensureTools } from "../../scripts/tools/cache.ts";
+import { CLUSTER_PACKAGES, ensurePackages } from "../../scripts/tools/debian.ts";
 import { run } from "../cluster/command.ts";
-import { report, type Provided } from "./target.ts";
+import { removeCluster } from "../cluster/remove.ts";
+import { describeResidue } from "../cluster/residue.ts";
+import { clusterNames } from "../cluster/state.ts";
+import { CLUSTER_PREFIX, report, type Provided } from "./target.ts";
 
 const BUILD_IMAGE = new URL("../../scripts/image/build.ts", import.meta.url).pathname;
 /** Bases from nothing included: two minutes on two cores. */
@@ -17,16 +22,37 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
     provide("e2e", { kind: "foreign", kubeconfig, image: given });
     return undefined;
   }
+  await removeOrphans();
+  // Once, before several clusters ask for them at the same time.
+  await ensurePackages(CLUSTER_PACKAGES, report);
   await ensureTools(["etcd", "kubernetes", "containerd", "coredns", "helm", "helm3", "prometheus", "prometheus-operator"], { log: report });
   if (given !== undefined) {
     provide("e2e", { kind: "own", image: given });
-    return undefined;
+    return removeOrphans;
   }
   const folder = await mkdtemp(join(tmpdir(), "internode-e2e-"));
-  const image = join(folder, "internode.oci.tar");
-  report((await run(process.execPath, [BUILD_IMAGE, "--out", image], { timeoutMs: IMAGE_LIMIT_MS })).trim());
-  provide("e2e", { kind: "own", image });
-  return () => rm(folder, { recursive: true, force: true });
+  const tearDown = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await removeOrphans();
+  };
+  try {
+    const image = join(folder, "internode.oci.tar");
+    report((await run(process.execPath, [BUILD_IMAGE, "--out", image], { timeoutMs: IMAGE_LIMIT_MS })).trim());
+    provide("e2e", { kind: "own", image });
+  } catch (err) {
+    await tearDown();
+    throw err;
+  }
+  return tearDown;
+}
+
+/** Clusters whose file did not live to take them down: interrupted, or out of time while one came up. */
+async function removeOrphans(): Promise<void> {
+  for (const name of clusterNames()) {
+    const pid = new RegExp(`^${CLUSTER_PREFIX}(\\d+)$`).exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    report(`cluster ${name} was left behind: ${describeResidue(await removeCluster(name))} remain`);
+  }
 }
 
 declare module "vitest" {

@@ -4,12 +4,14 @@ import { ensureTools } from "../../scripts/tools/cache.ts";
 import { createCluster, type Cluster } from "../cluster/cluster.ts";
 import { run, type CommandOptions } from "../cluster/command.ts";
 import type { ClusterOptions } from "../cluster/plan.ts";
+import { getProgram } from "./http.ts";
+import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 import type { Agent } from "./release.ts";
 
 /** What setup.ts hands to the suites. */
 export type Provided =
   | { readonly kind: "own"; /** OCI archive. */ readonly image: string }
-  | { readonly kind: "foreign"; readonly kubeconfig: string; /** `repository:tag`; the chart's own when absent. */ readonly image: string | undefined };
+  | { readonly kind: "foreign"; readonly kubeconfig: string; /** As IMAGE; the chart's own when absent. */ readonly image: string | undefined };
 
 export interface Helm {
   readonly name: string;
@@ -18,9 +20,11 @@ export interface Helm {
   readonly logsTests: boolean;
 }
 
+/** What our clusters are called, before the number of the process that made one: files run side by side. */
+export const CLUSTER_PREFIX = "e2e";
+
 /** True on a cluster of somebody's, where no cable is pulled and no server stopped. */
 export const IS_FOREIGN = process.env["INTERNODE_E2E_KUBECONFIG"] !== undefined;
-export const WHY_NOT_FOREIGN = "needs a cluster of its own, which it may break";
 
 /** A figure for whoever reads the run. */
 export function report(line: string): void {
@@ -43,8 +47,7 @@ export class Target implements AsyncDisposable {
   static async open(options: ClusterOptions = {}): Promise<Target> {
     const provided = inject("e2e");
     if (provided.kind === "foreign") return new Target(provided, undefined);
-    // Files run side by side, each in a process of its own.
-    const cluster = await createCluster({ name: `e2e${process.pid}`, ...options, log: report });
+    const cluster = await createCluster({ name: `${CLUSTER_PREFIX}${process.pid}`, ...options, log: report });
     try {
       await cluster.importImage(provided.image);
     } catch (err) {
@@ -78,15 +81,13 @@ export class Target implements AsyncDisposable {
   /** Body of a GET to an agent: from its own node, whatever has become of the API server; elsewhere through that. */
   async fetch(agent: Agent, { port, path }: { readonly port: number; readonly path: string }): Promise<string> {
     if (this.#own === undefined) return this.kubectl(["get", "--raw", `/api/v1/namespaces/${agent.namespace}/pods/${agent.name}:${port}/proxy${path}`]);
-    return this.#own.node(agent.node).run([process.execPath, "-e", GET, `http://${agent.address}:${port}${path}`], { timeoutMs: 20_000 });
+    return this.#own.node(agent.node).run(getProgram(`http://${agent.address}:${port}${path}`), { timeoutMs: 20_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#own?.[Symbol.asyncDispose]();
   }
 }
-
-const GET = `fetch(process.argv[1], { signal: AbortSignal.timeout(10000) }).then(async (r) => { if (!r.ok) throw new Error(r.status + " " + (await r.text())); process.stdout.write(await r.text()); })`;
 
 /** Helm 4 and Helm 3 for our own clusters, built where they are not; `helm` as installed for those of others. */
 export async function helms(): Promise<readonly Helm[]> {
@@ -96,8 +97,7 @@ export async function helms(): Promise<readonly Helm[]> {
 }
 
 function imageFlags(image: string | undefined): readonly string[] {
-  const colon = image?.lastIndexOf(":") ?? -1;
   if (image === undefined) return [];
-  if (colon <= image.lastIndexOf("/")) throw new Error(`image '${image}' has no tag: repository:tag`);
-  return ["--set-string", `image.repository=${image.slice(0, colon)},image.tag=${image.slice(colon + 1)}`];
+  const [, repository, tag, digest] = IMAGE.exec(image)!;
+  return ["--set-string", `image.repository=${repository},image.tag=${tag ?? ""},image.digest=${digest ?? ""}`];
 }

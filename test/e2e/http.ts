@@ -1,0 +1,11 @@
+// A GET from inside a network namespace: the program to run there, as it stands after the words that enter it.
+const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(10_000) }).then(async (answer) => {
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(answer.status + " " + text);
+  process.stdout.write(text);
+})`;
+
+/** Prints the body; ends with an error when there is none, or its status is one. */
+export function getProgram(url: string): readonly string[] {
+  return [process.execPath, "-e", SOURCE, url];
+}
