@@ -51,7 +51,7 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
     expect(notes).toContain("PROMETHEUS WILL NOT SEE THIS RELEASE");
     expect(notes).toMatch(/Prometheus prometheus\/kps takes a PodMonitor only with release=kps/);
     expect(notes).toMatch(/Prometheus prometheus\/kps takes a PrometheusRule only with release=kps/);
-    expect(await stack.configuration()).not.toContain("job_name: podMonitor/");
+    expect(await stack.configuration()).not.toContain("job_name: podMonitor/internode/");
   });
 
   test("the command of the notes cures it: every pair is scraped and every rule loaded and healthy", async () => {
