@@ -136,7 +136,8 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 
   function list(): void {
     if (query["continue"] !== undefined && behaviour.expireContinue) return refuse(410, "The provided continue parameter is too old");
-    const proceed = query["continue"] === undefined ? { at: version, from: 0 } : (JSON.parse(Buffer.from(query["continue"], "base64url").toString()) as { at: number; from: number });
+    const proceed = query["continue"] === undefined ? { at: version, from: 0 } : position(query["continue"]);
+    if (proceed === undefined) return refuse(400, "continue key is not valid");
     const all = [...stored.values()].filter(matches);
     const limit = Math.min(Number(query["limit"] ?? Infinity), behaviour.pageSlices ?? Infinity);
     const items = all.slice(proceed.from, proceed.from + limit);
@@ -168,6 +169,15 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
       clearInterval(bookmarks);
       clearTimeout(end);
     });
+  }
+}
+
+/** What a continue key of ours says; undefined for another, as an endless list of before may have left it in a request under way. */
+function position(key: string): { readonly at: number; readonly from: number } | undefined {
+  try {
+    return JSON.parse(Buffer.from(key, "base64url").toString()) as { at: number; from: number };
+  } catch {
+    return undefined;
   }
 }
 
