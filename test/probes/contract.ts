@@ -179,7 +179,8 @@ export function contract(subject: Subject): void {
     }
     const outcomes = world.sink.outcomes();
     const count = (kind: Outcome["kind"]) => outcomes.filter((o) => o.kind === kind).length;
-    expect(outcomes).toHaveLength(10_000);
+    const untold = { skips: world.sink.skips(), localErrors: world.sink.localErrors().length };
+    expect(outcomes.length, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
     expect(count("answered") + count("refused") + count("failed")).toBe(10_000);
     expect(world.losses()).toBeGreaterThan(0);
     expect(count("failed")).toBe(world.losses());
