@@ -1,4 +1,5 @@
 // Every fault of packets, in a lab without agents, judged by programs and kernel counters that know nothing of the lab.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
 import { inNamespace, run } from "../../agent/lab/machine.ts";
@@ -68,6 +69,19 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect((await echoesAt("node-2")) - before).toBe(sent);
     expect(received).toBe(sent - (await counters()).affected);
     expect(received).toBeLessThan(sent);
+  });
+
+  test.each(["loss node-1->node-2 50%", "corrupt node-1->node-2 50%"])("%s that ends under way tells every packet it took, the last one included", async (fault) => {
+    await lab.inject(fault);
+    const before = await echoesAt("node-2");
+    // A packet every ten milliseconds: some fall into the moment of ending.
+    const pings = fping("node-1", address("node-2", "pod"), { count: 100 });
+    await sleep(200);
+    const [ended] = await lab.clear();
+    const { sent, received } = await pings;
+    expect(ended!.counters!.matched).toBeLessThan(sent);
+    expect(sent - received).toBe(ended!.counters!.affected);
+    expect((await echoesAt("node-2")) - before).toBe(received);
   });
 
   test("a drop on one network leaves the other network and other pairs whole, in both families", async () => {

@@ -11,5 +11,5 @@ export type ToDetour =
 
 export type FromDetour =
   | { readonly type: "ready" }
-  /** The answer to every request. */
+  /** The answer to every request. Faults that it ended are in it once more. */
   | { readonly type: "counters"; readonly request: number; readonly counters: Readonly<Record<number, FaultCounters>> };

@@ -31,6 +31,9 @@ function arm(): void {
 const tell = (message: FromDetour): void => void process.send!(message);
 
 process.on("message", (message: ToDetour) => {
+  // What has arrived is treated first: it was there before the message.
+  drain();
+  const before = queue.counters();
   switch (message.type) {
     case "faults":
       queue.setFaults(message.faults);
@@ -41,7 +44,7 @@ process.on("message", (message: ToDetour) => {
     case "counters":
       break;
   }
-  tell({ type: "counters", request: message.request, counters: queue.counters() });
+  tell({ type: "counters", request: message.request, counters: { ...before, ...queue.counters() } });
 });
 // The lab's process is gone.
 process.on("disconnect", () => process.exit(0));

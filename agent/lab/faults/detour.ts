@@ -19,6 +19,9 @@ export interface DetourRequest {
   readonly effect: Effect;
 }
 
+/** By number of the fault. */
+type Counters = Readonly<Record<number, FaultCounters>>;
+
 export interface DetourOptions {
   readonly fabricNamespace: string;
   readonly nodes: readonly LabNode[];
@@ -48,22 +51,21 @@ export class Detour {
     }
     return {
       counters: async () => (await this.#child?.ask({ type: "counters" }))?.[request.id],
-      [Symbol.asyncDispose]: async () => {
-        if (this.#requests.delete(request.id)) await this.#apply();
+      end: async () => {
+        this.#requests.delete(request.id);
+        return (await this.#apply())[request.id];
       },
     };
   }
 
-  /** Bring process and rules into line with the faults asked for. */
-  async #apply(): Promise<void> {
+  /** Bring process and rules into line with the faults asked for. Returns the counters of all, those that ended with it included. */
+  async #apply(): Promise<Counters> {
     const requests = [...this.#requests.values()];
-    if (requests.length === 0) {
-      await this.#close();
-      return;
-    }
+    if (requests.length === 0) return this.#close();
     this.#child ??= await this.#start();
-    await this.#child.ask({ type: "faults", faults: requests.map(toldToProcess) });
+    const counters = await this.#child.ask({ type: "faults", faults: requests.map(toldToProcess) });
     await this.#setRules(detourRuleset(requests, this.#options.nodes));
+    return counters;
   }
 
   async #start(): Promise<DetourChild> {
@@ -85,14 +87,16 @@ export class Detour {
   }
 
   /** First no more frames in, then those inside out, then the process. */
-  async #close(): Promise<void> {
+  async #close(): Promise<Counters> {
     const child = this.#child;
-    if (!child) return;
+    if (!child) return {};
     this.#child = undefined;
     await this.#setRules(returnRuleset(this.#options.nodes));
-    await child.ask({ type: "flush" }).catch(() => undefined);
+    // A process that has died can no longer say what it did.
+    const counters = await child.ask({ type: "flush" }).catch(() => ({}));
     await child.end();
     await this.#setRules("");
+    return counters;
   }
 
   /** End the process; rules and device go with the namespace. */
@@ -136,7 +140,7 @@ type Unnumbered<T> = T extends unknown ? Omit<T, "request"> : never;
 
 class DetourChild {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, PromiseWithResolvers<Readonly<Record<number, FaultCounters>>>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<Counters>>();
   #lastRequest = 0;
 
   private constructor(child: ChildProcess) {
@@ -159,9 +163,9 @@ class DetourChild {
     return detour;
   }
 
-  async ask(message: Unnumbered<ToDetour>): Promise<Readonly<Record<number, FaultCounters>>> {
+  async ask(message: Unnumbered<ToDetour>): Promise<Counters> {
     const request = ++this.#lastRequest;
-    const answer = Promise.withResolvers<Readonly<Record<number, FaultCounters>>>();
+    const answer = Promise.withResolvers<Counters>();
     this.#waiting.set(request, answer);
     if (this.#child.connected) this.#child.send({ ...message, request });
     else this.#lost("");

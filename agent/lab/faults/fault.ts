@@ -46,10 +46,11 @@ export interface FaultCounters {
   readonly affected: number;
 }
 
-/** A fault that is in force. Dispose ends it. */
-export interface InForce extends AsyncDisposable {
-  /** Undefined for faults that are not of packets. */
+/** A fault that is in force. Counters are undefined for faults that are not of packets. */
+export interface InForce {
   counters(): Promise<FaultCounters | undefined>;
+  /** To be called once. Returns the last counters: every packet the fault took is in them. */
+  end(): Promise<FaultCounters | undefined>;
 }
 
 /** What a fault may lay hands on. */

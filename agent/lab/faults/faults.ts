@@ -41,7 +41,7 @@ export class LabFaults implements AsyncDisposable {
       const inForce = await injectFault(fault, { ...this.#context, id, detour: this.#detour });
       const entry: Entry = { id, text: fault.text, injectedAt: new Date().toISOString(), affected: FAULTS[fault.kind].affected, fault, inForce };
       this.#entries.set(id, entry);
-      return statusOf(entry);
+      return statusOf(entry, await inForce.counters());
     });
   }
 
@@ -53,16 +53,15 @@ export class LabFaults implements AsyncDisposable {
       const entries = [...this.#entries.values()].filter((entry) => id === undefined || entry.id === id).toReversed();
       const ended: FaultStatus[] = [];
       for (const entry of entries) {
-        ended.push(await statusOf(entry));
         this.#entries.delete(entry.id);
-        await entry.inForce[Symbol.asyncDispose]();
+        ended.push(statusOf(entry, await entry.inForce.end()));
       }
       return ended.toReversed();
     });
   }
 
   async list(): Promise<readonly FaultStatus[]> {
-    return this.#inTurn(() => Promise.all([...this.#entries.values()].map(statusOf)));
+    return this.#inTurn(() => Promise.all([...this.#entries.values()].map(async (entry) => statusOf(entry, await entry.inForce.counters()))));
   }
 
   /** An agent that is frozen twice would run again when the first is cleared. */
@@ -92,6 +91,6 @@ export class LabFaults implements AsyncDisposable {
   }
 }
 
-async function statusOf({ id, text, injectedAt, affected, inForce }: Entry): Promise<FaultStatus> {
-  return { id, text, injectedAt, affected, counters: await inForce.counters() };
+function statusOf({ id, text, injectedAt, affected }: Entry, counters: FaultCounters | undefined): FaultStatus {
+  return { id, text, injectedAt, affected, counters };
 }

@@ -14,9 +14,9 @@ export const freeze: FaultSpec<"freeze"> = {
     for (const agent of agents) agent.freeze();
     return Promise.resolve({
       counters: () => Promise.resolve(undefined),
-      [Symbol.asyncDispose]() {
+      end() {
         for (const agent of agents) agent.thaw();
-        return Promise.resolve();
+        return Promise.resolve(undefined);
       },
     });
   },

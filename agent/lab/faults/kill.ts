@@ -13,14 +13,12 @@ export const kill: FaultSpec<"kill"> = {
       run("ip", ["-n", context.fabricNamespace, "-batch", "-"], { input: nodes.map((node) => `link set ${node.port} ${state}\n`).join("") });
     await setLinks("down");
     await Promise.all(nodes.map((node) => context.agent(node).kill()));
-    let isDisposed = false;
     return {
       counters: () => Promise.resolve(undefined),
-      async [Symbol.asyncDispose]() {
-        if (isDisposed) return;
-        isDisposed = true;
+      async end() {
         await setLinks("up");
         await Promise.all(hadAgent.map((node) => context.agent(node).start()));
+        return undefined;
       },
     };
   },

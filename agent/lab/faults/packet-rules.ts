@@ -45,15 +45,15 @@ export async function dropPackets(rules: PacketRules, { id, fabricNamespace }: P
   const table = `fault_${id}`;
   const nft = (...args: string[]): Promise<string> => inNamespace(fabricNamespace, "nft", args);
   await inNamespace(fabricNamespace, "nft", ["-f", "-"], { input: dropRuleset(table, rules) });
-  let isDisposed = false;
+  const counters = async (): Promise<FaultCounters> => readCounters(await nft("-j", "list", "counters", "table", "netdev", table));
   return {
-    async counters() {
-      return readCounters(await nft("-j", "list", "counters", "table", "netdev", table));
-    },
-    async [Symbol.asyncDispose]() {
-      if (isDisposed) return;
-      isDisposed = true;
+    counters,
+    async end() {
+      // First the rules: what comes between a reading and an end would be in no reading.
+      await nft("flush", "table", "netdev", table);
+      const last = await counters();
       await nft("delete", "table", "netdev", table);
+      return last;
     },
   };
 }

@@ -10,7 +10,7 @@ export const starve: FaultSpec<"starve"> = {
   affected: "",
   inject: async ({ nodes, ratio }, context) => {
     const quotas: AsyncDisposable[] = [];
-    const dispose = async (): Promise<void> => {
+    const end = async (): Promise<undefined> => {
       await Promise.all(quotas.splice(0).map((quota) => quota[Symbol.asyncDispose]()));
     };
     try {
@@ -20,9 +20,9 @@ export const starve: FaultSpec<"starve"> = {
         quotas.push(await limitCpu({ labId: context.labId, name: `${node.name}-${context.id}`, pid, ratio }));
       }
     } catch (err) {
-      await dispose();
+      await end();
       throw err;
     }
-    return { counters: () => Promise.resolve(undefined), [Symbol.asyncDispose]: dispose };
+    return { counters: () => Promise.resolve(undefined), end };
   },
 };
