@@ -58,7 +58,7 @@ function install(): void {
 
 /** A path that loses on one way, and an agent that has fallen silent. */
 async function readPictures(): Promise<readonly (readonly [name: string, Picture])[]> {
-  await using mesh = await startWatchedMesh({ nodes: 6, zones: 3 });
+  await using mesh = await startWatchedMesh({ nodes: 6, zones: 3, scrapes: 13 });
   const { lab, prometheus } = mesh;
   await lab.inject(`loss ${PAIR.source}->${PAIR.destination} 20% on pod`);
   await lab.inject("freeze node-6");

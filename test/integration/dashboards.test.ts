@@ -1,5 +1,6 @@
 // Every query of every dashboard, against what a real Prometheus holds of a real mesh.
 import { execFileSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { whyNoNamespaces } from "../../agent/lab/lab.ts";
@@ -32,7 +33,7 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
   let mesh: WatchedMesh;
   beforeAll(async () => {
-    mesh = await startWatchedMesh({ nodes: 3, zones: 2 });
+    mesh = await startWatchedMesh({ nodes: 3, zones: 2, scrapes: 5 });
   }, 240_000);
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
@@ -75,8 +76,10 @@ describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
       const started = Date.now();
       let cells: Awaited<ReturnType<typeof ask>> = [];
       const from3 = () => cells.filter(({ labels, value }) => labels["source_node"] === "node-3" && value !== -1);
-      do cells = await ask(panelQuery("mesh", "Loss, node to node"), false);
-      while (from3().length > 0 && Date.now() - started < 60_000);
+      do {
+        await sleep(500);
+        cells = await ask(panelQuery("mesh", "Loss, node to node"), false);
+      } while (from3().length > 0 && Date.now() - started < 60_000);
       expect(from3()).toEqual([]);
       expect(cells.filter(({ labels }) => labels["source_node"] === "node-3" && labels["destination_node"] === "node-3")).toHaveLength(1);
       expect(cells.filter(({ labels }) => labels["destination_node"] === "node-3" && labels["source_node"] !== "node-3")).toHaveLength(2);
