@@ -17,7 +17,7 @@ import { FAR_ADDRESSES, PROBE_PORT, realNetwork, realWorld, type RealNetwork, ty
 const CONTRARY_PORT = 7_844;
 const TIMEOUT_MS = 400;
 /** Every round has losses, and lasts as long as this. */
-const TIMEOUT_OF_MANY_MS = 200;
+const TIMEOUT_OF_MANY_MS = 300;
 
 let network: RealNetwork;
 beforeAll(async () => {
