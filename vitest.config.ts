@@ -19,7 +19,7 @@ export default defineConfig({
       { test: { name: "unit", maxWorkers: "100%", include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
       // A machine that starves its own kernel of time loses packets for real: what fails must fail twice.
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], retry: 1, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), exclude: [ALERTS], maxWorkers: 2, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), exclude: [ALERTS], maxWorkers: 2, sequence: { concurrent: true }, testTimeout: 900_000, hookTimeout: 900_000 } },
       { test: { name: "alerts", include: [ALERTS], testTimeout: 1_800_000, hookTimeout: 900_000 } },
       { test: { name: "cluster", include: CLUSTER.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
       { test: { name: "e2e", include: ["test/e2e/*.test.ts"], globalSetup: "test/e2e/setup.ts", maxWorkers: 3, testTimeout: 1_200_000, hookTimeout: 900_000 } },
