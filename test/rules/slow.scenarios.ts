@@ -9,7 +9,7 @@ const HOUR_S = 3600;
 const STEP_S = 26 * HOUR_S;
 const MESH = { zones: { a: 2, b: 2, c: 2 } };
 /** A minute between samples is as coarse as windows of 5 minutes allow; nothing here happens faster. */
-const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 120, } as const;
+const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 240 } as const;
 
 const slower = (factor: number, fromS: number, where: (slot: Slot) => boolean): Incident => ({ kind: "latency", where, factor, ...within({ fromS }) });
 const touches = (node: string) => (slot: Slot) => slot.source === node || slot.destination === node;
