@@ -9,11 +9,14 @@ import { ensureShare, ensureTools } from "../../scripts/tools/cache.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { Component } from "../cluster/component.ts";
 import { until } from "../cluster/until.ts";
-import type { Sample } from "../support/prometheus.ts";
-import { getProgram } from "./http.ts";
+import { getProgram } from "../support/get-program.ts";
+import { PrometheusApi } from "../support/prometheus-api.ts";
 
 const NAMESPACE = "prometheus";
 const NAME = "kps";
+const PORT = 9090;
+/** Of the one without operator. */
+const PLAIN_PORT = 9091;
 /** Where the operator's configuration expects rules. */
 const IN_THE_POD = "/etc/prometheus";
 
@@ -21,11 +24,14 @@ export class OperatorStack {
   readonly #cluster: Cluster;
   readonly #folder: string;
   readonly #programs: Readonly<Record<string, string>>;
+  /** Once it has been started. */
+  readonly prometheus: PrometheusApi;
 
   private constructor(cluster: Cluster, programs: Readonly<Record<string, string>>) {
     this.#cluster = cluster;
     this.#folder = join(cluster.folder, "prometheus");
     this.#programs = programs;
+    this.prometheus = this.#apiAt(PORT);
   }
 
   /** Kinds, operator, and a Prometheus resource that selects as kube-prometheus-stack does: by `release: kps` alone. */
@@ -69,9 +75,9 @@ export class OperatorStack {
     }, { timeoutMs: 90_000, intervalMs: 1_000 });
     const prometheus = new Component(this.#cluster.controlPlaneMachine, "prometheus");
     await prometheus.start({
-      argv: [this.#programs["prometheus"]!, `--config.file=${this.#folder}/prometheus.yml`, `--storage.tsdb.path=${this.#folder}/data`, "--web.listen-address=127.0.0.1:9090"],
+      argv: [this.#programs["prometheus"]!, `--config.file=${this.#folder}/prometheus.yml`, `--storage.tsdb.path=${this.#folder}/data`, `--web.listen-address=127.0.0.1:${PORT}`],
     });
-    await until(`Prometheus to be ready (see ${prometheus.logFile})`, () => this.#get("/-/ready"));
+    await until(`Prometheus to be ready (see ${prometheus.logFile})`, () => this.prometheus.ready().then(() => true));
   }
 
   /** The configuration once the operator has taken up a PodMonitor that was made just now: what was there before it is in it. */
@@ -95,30 +101,20 @@ export class OperatorStack {
     const discovery = job.kubernetes_sd_configs.map((config) => ({ ...config, ...this.#access() }));
     await writeFile(join(folder, "prometheus.yml"), JSON.stringify({ scrape_configs: [{ ...job, kubernetes_sd_configs: discovery }] }));
     const prometheus = new Component(this.#cluster.controlPlaneMachine, "prometheus-plain");
-    await prometheus.start({ argv: [this.#programs["prometheus"]!, `--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, "--web.listen-address=127.0.0.1:9091"] });
+    await prometheus.start({ argv: [this.#programs["prometheus"]!, `--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, `--web.listen-address=127.0.0.1:${PLAIN_PORT}`] });
+    const api = this.#apiAt(PLAIN_PORT);
     try {
       return await until(`a Prometheus without operator to scrape (see ${prometheus.logFile})`, async () => {
-        const answer = await this.#cluster.controlPlaneMachine.run(getProgram("http://127.0.0.1:9091/api/v1/query?query=count%20by%20(instance)%20(internode_probes_total%20and%20on%20(instance)%20up%20%3D%3D%201)"));
-        const { result } = (JSON.parse(answer) as { data: { result: readonly { metric: Record<string, string> }[] } }).data;
-        return result.length === this.#cluster.nodes.length && result.map(({ metric }) => metric["instance"]!).sort();
+        const scraped = await api.query("count by (instance) (internode_probes_total and on (instance) up == 1)");
+        return scraped.length === this.#cluster.nodes.length && scraped.map(({ labels }) => labels["instance"]!).sort();
       }, { timeoutMs: 90_000, intervalMs: 1_000 });
     } finally {
       await prometheus.stop();
     }
   }
 
-  /** The data of an answer of Prometheus' HTTP API. */
-  async data<T>(path: string): Promise<T> {
-    return (JSON.parse(await this.#get(path)) as { data: T }).data;
-  }
-
-  #get(path: string): Promise<string> {
-    return this.#cluster.controlPlaneMachine.run(getProgram(`http://127.0.0.1:9090${path}`));
-  }
-
-  async query(promql: string): Promise<readonly Sample[]> {
-    const { result } = await this.data<{ result: { metric: Record<string, string>; value: [number, string] }[] }>(`/api/v1/query?query=${encodeURIComponent(promql)}`);
-    return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+  #apiAt(port: number): PrometheusApi {
+    return new PrometheusApi((path) => this.#cluster.controlPlaneMachine.run(getProgram(`http://127.0.0.1:${port}${path}`)));
   }
 
   get #token(): string {

@@ -4,7 +4,7 @@ import { ensureTools } from "../../scripts/tools/cache.ts";
 import { createCluster, type Cluster } from "../cluster/cluster.ts";
 import { run, type CommandOptions } from "../cluster/command.ts";
 import type { ClusterOptions } from "../cluster/plan.ts";
-import { getProgram } from "./http.ts";
+import { getProgram } from "../support/get-program.ts";
 import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 import type { Agent } from "./release.ts";
 

@@ -78,7 +78,7 @@ async function readPanel(prometheus: Prometheus, { dashboard, panel: title, widt
   for (const { target } of queries) {
     const query = encodeURIComponent(fill(target.expr, chosen));
     const path = target.range ? `/api/v1/query_range?query=${query}&start=${fromMs / 1000}&end=${toMs / 1000}&step=${stepSeconds}` : `/api/v1/query?query=${query}`;
-    const { result } = (await prometheus.data(path)) as { result: Result[] };
+    const { result } = await prometheus.api.data<{ result: Result[] }>(path);
     answers.push({ refId: String(target.refId), table: target.format === PromQueryFormat.Table, legend: target.legendFormat ?? "", result });
   }
   return { panel: queries[0]!.panel, title: fill(title, chosen), answers, fromMs, toMs, width, height };

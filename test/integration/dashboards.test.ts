@@ -43,7 +43,7 @@ describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
     const now = Math.floor(Date.now() / 1000);
     const query = encodeURIComponent(expr);
     const path = range ? `/api/v1/query_range?query=${query}&start=${now - 15}&end=${now}&step=15` : `/api/v1/query?query=${query}`;
-    const { result } = (await mesh.prometheus.data(path)) as { result: { metric: Record<string, string>; value?: [number, string]; values?: [number, string][] }[] };
+    const { result } = await mesh.prometheus.api.data<{ result: { metric: Record<string, string>; value?: [number, string]; values?: [number, string][] }[] }>(path);
     return result.map(({ metric, value, values }) => ({ labels: metric, value: Number((value ?? values!.at(-1)!)[1]) }));
   };
 

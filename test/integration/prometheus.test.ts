@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
-import { startPrometheus, type Prometheus, type Sample } from "../support/prometheus.ts";
+import { startPrometheus, type Prometheus } from "../support/prometheus.ts";
+import type { Sample } from "../support/prometheus-api.ts";
 
 const obstacle = (await whyNoNamespaces()) ?? (hasPrometheus() ? undefined : "prometheus is not installed: apt-get install prometheus");
 if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`cannot test with a real Prometheus: ${obstacle}`);
@@ -27,7 +28,7 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     lab = await createLab({ nodes: 3, zones: 3, settings });
     prometheus = await startPrometheus(lab, { node: "node-3", scrapeSeconds: 1 });
     // Every target scraped twice, at least: rates and first probes are there.
-    for (let tries = 0; (await prometheus.query("count_over_time(up[1m]) >= 2")).length < 3; tries++) {
+    for (let tries = 0; (await prometheus.api.query("count_over_time(up[1m]) >= 2")).length < 3; tries++) {
       if (tries > 100) throw new Error("Prometheus does not reach all agents");
       await sleep(300);
     }
@@ -38,22 +39,22 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
   });
 
   test("is every pair on every network, answered and lossless, before anything is broken", async () => {
-    expect(await prometheus.query("up")).toHaveLength(3);
-    expect((await prometheus.query("up == 1")).length).toBe(3);
-    const probes = await prometheus.query("internode_probes_total");
+    expect(await prometheus.api.query("up")).toHaveLength(3);
+    expect((await prometheus.api.query("up == 1")).length).toBe(3);
+    const probes = await prometheus.api.query("internode_probes_total");
     // Six ordered pairs: ICMP on both networks, UDP on one.
     expect(probes).toHaveLength(18);
     expect(probes.every((s) => s.value > 0)).toBe(true);
-    expect((await prometheus.query("internode_probe_failures_total > 0")).map(pairName)).toEqual([]);
+    expect((await prometheus.api.query("internode_probe_failures_total > 0")).map(pairName)).toEqual([]);
     // UDP's delays come with the next reply; an ICMP answer has its own, but for the rare one in doubt.
     const delays = 'internode_rtt_seconds_count{protocol="icmp"}';
-    expect(await prometheus.query(`${delays} <= internode_probes_total and ${delays} > 0.8 * internode_probes_total`)).toHaveLength(12);
+    expect(await prometheus.api.query(`${delays} <= internode_probes_total and ${delays} > 0.8 * internode_probes_total`)).toHaveLength(12);
   });
 
   const losses = async () => ({
-    icmp: byPair(await prometheus.query('internode_probe_failures_total{protocol="icmp", network="pod"}')),
-    forward: byPair(await prometheus.query('internode_directional_lost_total{direction="forward"}')),
-    reverse: byPair(await prometheus.query('internode_directional_lost_total{direction="reverse"}')),
+    icmp: byPair(await prometheus.api.query('internode_probe_failures_total{protocol="icmp", network="pod"}')),
+    forward: byPair(await prometheus.api.query('internode_directional_lost_total{direction="forward"}')),
+    reverse: byPair(await prometheus.api.query('internode_directional_lost_total{direction="reverse"}')),
   });
   const total = ({ icmp, forward, reverse }: Awaited<ReturnType<typeof losses>>): number =>
     icmp["node-1>node-2"]! + icmp["node-2>node-1"]! + forward["node-1>node-2"]! + reverse["node-2>node-1"]!;
@@ -68,7 +69,7 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     const dropped = fault!.counters!.affected;
     const lost = await losses();
     const { icmp, forward, reverse } = lost;
-    const unknown = await prometheus.query('internode_directional_lost_total{direction="unknown"} > 0');
+    const unknown = await prometheus.api.query('internode_directional_lost_total{direction="unknown"} > 0');
     expect(dropped).toBeGreaterThan(15);
     // The echo requests of 1 to 2 and the echo replies to 2's requests both crossed the lossy way, and UDP likewise.
     expect(total(lost) - before).toBe(dropped);
@@ -77,16 +78,16 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     // No loss claims the healthy direction, another pair, or the node network.
     expect([reverse["node-1>node-2"], forward["node-2>node-1"]]).toEqual([0, 0]);
     expect(unknown).toEqual([]);
-    expect((await prometheus.query('sum(internode_probe_failures_total{network="node"})'))[0]!.value).toBe(0);
-    const failing = new Set((await prometheus.query("internode_probe_failures_total > 0")).map(pairName));
+    expect((await prometheus.api.query('sum(internode_probe_failures_total{network="node"})'))[0]!.value).toBe(0);
+    const failing = new Set((await prometheus.api.query("internode_probe_failures_total > 0")).map(pairName));
     expect([...failing].sort()).toEqual(["node-1>node-2", "node-2>node-1"]);
-    expect((await prometheus.query('internode_probe_failures_total > internode_probes_total')).length).toBe(0);
+    expect((await prometheus.api.query('internode_probe_failures_total > internode_probes_total')).length).toBe(0);
   });
 
   test("agrees with the destination's own count of what arrived", async () => {
-    const sent = byPair(await prometheus.query('internode_probes_total{protocol="udp"} - internode_probe_failures_total'));
-    const lostOnTheWayBack = byPair(await prometheus.query('internode_directional_lost_total{direction="reverse"}'));
-    const arrived = byPair(await prometheus.query("internode_udp_received_total"));
+    const sent = byPair(await prometheus.api.query('internode_probes_total{protocol="udp"} - internode_probe_failures_total'));
+    const lostOnTheWayBack = byPair(await prometheus.api.query('internode_directional_lost_total{direction="reverse"}'));
+    const arrived = byPair(await prometheus.api.query("internode_udp_received_total"));
     for (const [pair, answered] of Object.entries(sent)) {
       // A probe may be under way, or scraped on one side only.
       expect(Math.abs(arrived[pair]! - (answered + lostOnTheWayBack[pair]!)), pair).toBeLessThanOrEqual(8);

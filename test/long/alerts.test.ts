@@ -20,17 +20,17 @@ async function withHealthyMesh(run: (scene: Scene) => Promise<void>): Promise<vo
   await using lab = await createLab({ nodes: NODES, zones: 3 });
   await using alerting = await startAlerting(lab, { node: WATCHER });
   // Only pairs that existed two minutes ago are judged; nothing is an incident before all of them are.
-  const judgedNodes = async () => (await alerting.query("min_over_time(internode:nodes:count[45s]) and count_over_time(internode:nodes:count[45s]) >= 2"))[0]?.value;
+  const judgedNodes = async () => (await alerting.prometheus.query("min_over_time(internode:nodes:count[45s]) and count_over_time(internode:nodes:count[45s]) >= 2"))[0]?.value;
   for (const endMs = Date.now() + 6 * MINUTE_MS; (await judgedNodes()) !== NODES; await sleep(5_000)) {
     if (Date.now() > endMs) throw new Error(`the rules do not judge ${NODES} nodes after 6 minutes, but ${await judgedNodes()}`);
   }
-  expect(await alerting.query("ALERTS")).toEqual([]);
+  expect(await alerting.prometheus.query("ALERTS")).toEqual([]);
   await run({ lab, alerting });
 }
 
 /** Every alert that ever fired in this Prometheus, by name and the labels that name its place. */
 async function everFired({ alerting }: Scene): Promise<readonly string[]> {
-  const samples = await alerting.query(`group by (alertname, severity, node, source_zone, destination_zone) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
+  const samples = await alerting.prometheus.query(`group by (alertname, severity, node, source_zone, destination_zone) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
   return samples.map(({ labels }) => [labels["alertname"], labels["severity"], labels["node"], labels["source_zone"], labels["destination_zone"]].filter(Boolean).join(" ")).sort();
 }
 
@@ -56,7 +56,7 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
       await sleep(3 * MINUTE_MS);
       expect(alerting.notifications).toEqual([told]);
       // What only data shows: a runbook's query that matches many to many. It rejects.
-      for (const query of pages("{runbooks/*,troubleshooting}.md").flatMap((page) => page.queries)) await alerting.query(query);
+      for (const query of pages("{runbooks/*,troubleshooting}.md").flatMap((page) => page.queries)) await alerting.prometheus.query(query);
 
       await lab.clear();
       const mendedMs = Date.now();

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../agent/lab/lab.ts";
-import type { Sample } from "./prometheus.ts";
+import { getProgram } from "./get-program.ts";
+import { PrometheusApi } from "./prometheus-api.ts";
 
 const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
 const ROUTING = new URL("../../docs/alertmanager.md", import.meta.url).pathname;
@@ -37,7 +38,7 @@ export interface Alerting extends AsyncDisposable {
   readonly notifications: readonly Notification[];
   /** The first notification that `matches`, also one that has come already; rejects after `withinMs`. */
   notified(matches: (notification: Notification) => boolean, withinMs: number): Promise<Notification>;
-  query(promql: string): Promise<Sample[]>;
+  readonly prometheus: PrometheusApi;
 }
 
 // Prints the body of every POST on a line of its own.
@@ -50,9 +51,6 @@ const RECEIVER = `
       response.end();
     });
   }).listen(${RECEIVER_PORT}, "127.0.0.1");`;
-
-// In the pod, where the lab's addresses are.
-const GET = `const r = await fetch(process.argv[1]); if (!r.ok) throw new Error(await r.text()); console.log(await r.text())`;
 
 /** All three run in `node`'s pod, which no fault may hit. Ready when this resolves. */
 export async function startAlerting(lab: Lab, { node }: { readonly node: string }): Promise<Alerting> {
@@ -68,7 +66,10 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
     lab.spawn(node, "prometheus-alertmanager", [`--config.file=${folder}/alertmanager.yml`, `--storage.path=${folder}/alertmanager`, "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address=", "--log.level=warn"], { stdio: "ignore" }),
     lab.spawn(node, "prometheus", [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/prometheus`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"], { stdio: "ignore" }),
   ];
-  const get = (url: string): Promise<string> => lab.run(node, process.execPath, ["--input-type=module", "-e", GET, url]);
+  const get = (url: string): Promise<string> => {
+    const [program, ...words] = getProgram(url);
+    return lab.run(node, program, words);
+  };
   const dispose = async () => {
     await Promise.all(children.map(end));
     rmSync(folder, { recursive: true, force: true });
@@ -93,10 +94,7 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
   return {
     notifications,
     notified: (matches, withinMs) => until(() => Promise.resolve(notifications.find(matches)), { withinMs, what: () => `none of ${JSON.stringify(notifications)} was the notification that should have come` }),
-    async query(promql) {
-      const { data } = JSON.parse(await get(`http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(promql)}`)) as { data: { result: { metric: Record<string, string>; value: [number, string] }[] } };
-      return data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
-    },
+    prometheus: new PrometheusApi((path) => get(`http://127.0.0.1:9090${path}`)),
     [Symbol.asyncDispose]: dispose,
   };
 }

@@ -5,17 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../agent/lab/lab.ts";
-
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
+import { getProgram } from "./get-program.ts";
+import { PrometheusApi } from "./prometheus-api.ts";
 
 export interface Prometheus extends AsyncDisposable {
-  /** An instant query; samples in the order of Prometheus' answer. */
-  query(promql: string): Promise<Sample[]>;
-  /** The data of an answer of its HTTP API, by path and query. */
-  data(path: string): Promise<unknown>;
+  readonly api: PrometheusApi;
 }
 
 /** Started in `node`'s pod, so that its scrapes cross only the paths from there. Ready when this resolves. */
@@ -32,10 +26,10 @@ export async function startPrometheus(lab: Lab, options: { readonly node: string
   writeFileSync(join(folder, "prometheus.yml"), JSON.stringify({ ...config, ...rules }));
   const args = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"];
   const child = lab.spawn(options.node, "prometheus", args, { stdio: "ignore" });
-  const get = async (path: string): Promise<unknown> => {
-    const code = `const r = await fetch("http://127.0.0.1:9090" + process.argv[1]); if (!r.ok) throw new Error(await r.text()); console.log(await r.text())`;
-    return lab.run(options.node, process.execPath, ["--input-type=module", "-e", code, path]);
-  };
+  const api = new PrometheusApi((path) => {
+    const [program, ...words] = getProgram(`http://127.0.0.1:9090${path}`);
+    return lab.run(options.node, program, words);
+  });
   const dispose = async () => {
     const ended = once(child, "exit");
     if (child.exitCode === null && child.kill("SIGKILL")) await ended;
@@ -43,7 +37,7 @@ export async function startPrometheus(lab: Lab, options: { readonly node: string
   };
   for (let tries = 0; ; tries++) {
     try {
-      await get("/-/ready");
+      await api.ready();
       break;
     } catch (err) {
       if (tries < 50 && child.exitCode === null) {
@@ -54,13 +48,5 @@ export async function startPrometheus(lab: Lab, options: { readonly node: string
       throw err;
     }
   }
-  const data = async (path: string): Promise<unknown> => (JSON.parse((await get(path)) as string) as { data: unknown }).data;
-  return {
-    data,
-    async query(promql) {
-      const { result } = (await data(`/api/v1/query?query=${encodeURIComponent(promql)}`)) as { result: { metric: Record<string, string>; value: [number, string] }[] };
-      return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
-    },
-    [Symbol.asyncDispose]: dispose,
-  };
+  return { api, [Symbol.asyncDispose]: dispose };
 }

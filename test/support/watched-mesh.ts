@@ -34,7 +34,7 @@ export async function startWatchedMesh({ scrapes: wanted, ...options }: { readon
   const prometheus = made.use(await startPrometheus(lab, { node: "node-2", scrapeSeconds: 5, rules: hastyRules() }));
   const judged = options.nodes * 2 * 2;
   for (let tries = 0; ; tries++) {
-    const [[scrapes], pairs] = await Promise.all([prometheus.query("min(count_over_time(internode_mesh_size[2m]))"), prometheus.query("internode:node_pairs:count")]);
+    const [[scrapes], pairs] = await Promise.all([prometheus.api.query("min(count_over_time(internode_mesh_size[2m]))"), prometheus.api.query("internode:node_pairs:count")]);
     if ((scrapes?.value ?? 0) >= wanted && pairs.length >= judged) break;
     if (tries > 80) throw new Error(`the mesh is not watched: ${scrapes?.value ?? 0} scrapes of ${wanted}, ${pairs.length} judgements of ${judged}`);
     await sleep(2_000);

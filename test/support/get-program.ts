@@ -6,6 +6,6 @@ const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(10_000) }).
 })`;
 
 /** Prints the body; ends with an error when there is none, or its status is one. */
-export function getProgram(url: string): readonly string[] {
+export function getProgram(url: string): readonly [string, ...string[]] {
   return [process.execPath, "-e", SOURCE, url];
 }
