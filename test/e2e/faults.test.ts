@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../cluster/until.ts";
 import { UDP_SETTLED_MS, untilHealthy } from "./measured.ts";
 import { Release, type Agent } from "./release.ts";
-import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy, type Slots } from "./slots.ts";
+import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy, type Slots } from "../support/slots.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 

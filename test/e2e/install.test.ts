@@ -8,7 +8,7 @@ import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { UDP_SETTLED_MS, untilAnswered, untilHealthy } from "./measured.ts";
 import { layNetworkPolicy } from "./network-policy.ts";
 import { Release } from "./release.ts";
-import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "./slots.ts";
+import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../support/slots.ts";
 import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 import { watchGaps } from "./watch.ts";
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { until } from "../cluster/until.ts";
 import type { Release } from "./release.ts";
-import { namesWhere, since, slotsOf, wasHealthy, type Slots } from "./slots.ts";
+import { namesWhere, since, slotsOf, wasHealthy, type Slots } from "../support/slots.ts";
 
 /** The delay of a UDP answer is counted up to three probes and a timeout later. */
 export const UDP_SETTLED_MS = 21_000;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../cluster/until.ts";
 import { OperatorStack } from "./operator.ts";
 import { Release } from "./release.ts";
-import { slotsAmong } from "./slots.ts";
+import { slotsAmong } from "../support/slots.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 

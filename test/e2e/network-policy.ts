@@ -1,34 +1,22 @@
 // A NetworkPolicy as a CNI would enforce it: no CNI to be had here does, so the object from the API server is laid as
-// nftables rules on each node, and its pods are followed. Ingress, and selectors of pods within the policy's own
-// namespace: all that the chart writes by default; anything else is refused. What comes from the pod's own node passes,
-// as the Kubernetes documentation has it.
+// nftables rules on each node, and its pods are followed. What comes from the pod's own node passes, as the Kubernetes
+// documentation has it.
 import { setTimeout as sleep } from "node:timers/promises";
+import { policyRuleset, TABLE, type NetworkPolicy, type Rule, type Selector } from "../support/policy-ruleset.ts";
 import type { Release } from "./release.ts";
 import type { Target } from "./target.ts";
-
-type Selector = { readonly matchLabels: Readonly<Record<string, string>> };
-
-interface Rule {
-  readonly from?: readonly { readonly podSelector?: Selector }[];
-  readonly ports?: readonly { readonly port: number; readonly protocol?: "TCP" | "UDP" }[];
-}
-
-interface NetworkPolicy {
-  readonly spec: { readonly podSelector: Selector; readonly policyTypes: readonly string[]; readonly ingress: readonly Rule[] };
-}
 
 export interface LaidPolicy extends AsyncDisposable {
   /** Packets that the rules have dropped so far, on all nodes. */
   dropped(): Promise<number>;
 }
 
-const TABLE = "inet internode_e2e_policy";
 const FOLLOW_EVERY_MS = 1_000;
 
 /** `change`: another policy than the release's, for comparison. */
 export async function layNetworkPolicy(target: Target, release: Release, change: (rule: Rule, i: number) => Rule = (rule) => rule): Promise<LaidPolicy> {
   const { spec } = await target.get<NetworkPolicy>(["networkpolicy", release.name, "--namespace", release.namespace]);
-  const { selectors, script } = translate({ ...spec, ingress: spec.ingress.map((rule, i) => change(rule, i)) });
+  const { selectors, script } = policyRuleset({ ...spec, ingress: spec.ingress.map((rule, i) => change(rule, i)) });
   const everywhere = (argv: readonly string[], input = ""): Promise<string[]> => Promise.all(target.own.nodes.map((node) => node.run(["nft", ...argv], { input })));
 
   const follow = async (): Promise<void> => {
@@ -71,34 +59,4 @@ export async function layNetworkPolicy(target: Target, release: Release, change:
       }
     },
   };
-}
-
-/** One set of addresses for each selector, the policy's own first, and the rules that use them. */
-function translate({ podSelector, policyTypes, ingress }: NetworkPolicy["spec"]): { readonly selectors: readonly Selector[]; readonly script: string } {
-  if (policyTypes.join() !== "Ingress") throw new Error(`a policy of types ${policyTypes.join()}: only Ingress can be laid`);
-  const selectors = [podSelector];
-  const rules: string[] = [];
-  for (const { from, ports } of ingress) {
-    if (from?.length === 0) throw new Error("an empty list of peers, which means everyone, is not what the chart writes");
-    for (const peer of from ?? [undefined]) {
-      if (peer !== undefined && (peer.podSelector === undefined || Object.keys(peer).length > 1)) throw new Error(`a peer that is no pod selector alone cannot be laid: ${JSON.stringify(peer)}`);
-      const source = peer === undefined ? "" : `ip saddr @pods${selectors.push(peer.podSelector!) - 1} `;
-      if (ports === undefined) rules.push(`${source}accept`);
-      for (const { port, protocol = "TCP" } of ports ?? []) rules.push(`${source}${protocol.toLowerCase()} dport ${port} accept`);
-    }
-  }
-  const script = `table ${TABLE} {
-${selectors.map((_, i) => `  set pods${i} { type ipv4_addr; }`).join("\n")}
-  chain ingress {
-${rules.map((rule) => `    ${rule}`).join("\n")}
-    counter drop
-  }
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    ct state established,related accept
-    ip daddr @pods0 jump ingress
-  }
-}
-`;
-  return { selectors, script };
 }

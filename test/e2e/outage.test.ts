@@ -5,7 +5,7 @@ import { until } from "../cluster/until.ts";
 import type { Sample } from "../support/exposition-parser.ts";
 import { untilAnswered } from "./measured.ts";
 import { Release } from "./release.ts";
-import { namesWhere, since, slotsAmong, slotsOf, wasHealthy } from "./slots.ts";
+import { namesWhere, since, slotsAmong, slotsOf, wasHealthy } from "../support/slots.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { helms, IS_FOREIGN, Target } from "./target.ts";
 

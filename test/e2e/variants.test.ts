@@ -8,7 +8,7 @@ import { CHART, CI_VALUES, render } from "../chart/helm.ts";
 import { untilAnswered, untilHealthy } from "./measured.ts";
 import { applyDefinitions } from "./operator.ts";
 import { Release } from "./release.ts";
-import { namesWhere, slotsAmong, wasHealthy } from "./slots.ts";
+import { namesWhere, slotsAmong, wasHealthy } from "../support/slots.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { helms, IS_FOREIGN, Target } from "./target.ts";
 

@@ -1,7 +1,7 @@
 // How long a pair goes without an answer while something is done to the cluster.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Release } from "./release.ts";
-import { slotsOf } from "./slots.ts";
+import { slotsOf } from "../support/slots.ts";
 
 export interface Gap {
   readonly pair: string;

@@ -1,5 +1,5 @@
 // The mesh as its exporters tell it: counters of every slot, whoever exports them.
-import type { Sample } from "../support/exposition-parser.ts";
+import type { Sample } from "./exposition-parser.ts";
 
 export interface SlotCounters {
   readonly source: string;
