@@ -41,8 +41,8 @@ export function slow(scenario: Declare): void {
     });
     scenario("that has grown and stays is the new average after some days", {
       ...weekLong,
-      incidents: [slower(8, 2 * DAY_S, touches("a1"))],
-      firing: { [2 * DAY_S - 600]: [], [2 * DAY_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [3 * DAY_S]: [warning("LatencyHigh", { node: "a1" })], [6 * DAY_S]: [] },
+      incidents: [slower(8, 30 * HOUR_S, touches("a1"))],
+      firing: { [30 * HOUR_S - 600]: [], [31 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [40 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [90 * HOUR_S]: [] },
     });
     scenario("is not judged before there is a day of it", {
       ...coarse,
