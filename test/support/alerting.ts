@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../agent/lab/lab.ts";
-import { getProgram } from "./get-program.ts";
+import { getInPod } from "./get-program.ts";
 import { PrometheusApi } from "./prometheus-api.ts";
 
 const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
@@ -66,10 +66,7 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
     lab.spawn(node, "prometheus-alertmanager", [`--config.file=${folder}/alertmanager.yml`, `--storage.path=${folder}/alertmanager`, "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address=", "--log.level=warn"], { stdio: "ignore" }),
     lab.spawn(node, "prometheus", [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/prometheus`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"], { stdio: "ignore" }),
   ];
-  const get = (url: string): Promise<string> => {
-    const [program, ...words] = getProgram(url);
-    return lab.run(node, program, words);
-  };
+  const get = (url: string): Promise<string> => getInPod(lab, node, url);
   const dispose = async () => {
     await Promise.all(children.map(end));
     rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,6 @@
 // A GET from inside a network namespace: the program to run there, as it stands after the words that enter it.
+import type { Lab } from "../../agent/lab/lab.ts";
+
 const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(10_000) }).then(async (answer) => {
   const text = await answer.text();
   if (!answer.ok) throw new Error(answer.status + " " + text);
@@ -8,4 +10,10 @@ const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(10_000) }).
 /** Prints the body; ends with an error when there is none, or its status is one. */
 export function getProgram(url: string): readonly [string, ...string[]] {
   return [process.execPath, "-e", SOURCE, url];
+}
+
+/** The body, as a lab's node gets it in its pod. */
+export function getInPod(lab: Lab, node: string, url: string): Promise<string> {
+  const [program, ...words] = getProgram(url);
+  return lab.run(node, program, words);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../agent/lab/lab.ts";
-import { getProgram } from "./get-program.ts";
+import { getInPod } from "./get-program.ts";
 import { PrometheusApi } from "./prometheus-api.ts";
 
 export interface Prometheus extends AsyncDisposable {
@@ -26,10 +26,7 @@ export async function startPrometheus(lab: Lab, options: { readonly node: string
   writeFileSync(join(folder, "prometheus.yml"), JSON.stringify({ ...config, ...rules }));
   const args = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"];
   const child = lab.spawn(options.node, "prometheus", args, { stdio: "ignore" });
-  const api = new PrometheusApi((path) => {
-    const [program, ...words] = getProgram(`http://127.0.0.1:9090${path}`);
-    return lab.run(options.node, program, words);
-  });
+  const api = new PrometheusApi((path) => getInPod(lab, options.node, `http://127.0.0.1:9090${path}`));
   const dispose = async () => {
     const ended = once(child, "exit");
     if (child.exitCode === null && child.kill("SIGKILL")) await ended;
