@@ -1,6 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { whyNoNamespaces } from "../../agent/lab/lab.ts";
 import { policyRuleset, type NetworkPolicy } from "./policy-ruleset.ts";
+
+const obstacle = await whyNoNamespaces();
+if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`nft cannot be asked: ${obstacle}`);
 
 const AGENTS = { matchLabels: { app: "internode" } };
 const spec = (...ingress: NetworkPolicy["spec"]["ingress"]): NetworkPolicy["spec"] => ({ podSelector: AGENTS, policyTypes: ["Ingress"], ingress });
@@ -21,7 +25,7 @@ test("a policy without rules drops everything", () => {
   expect(rulesOf(policyRuleset(spec()).script)).toEqual(["counter drop"]);
 });
 
-test("nft understands what is written", () => {
+test.skipIf(obstacle !== undefined)(`nft understands what is written${obstacle === undefined ? "" : ` (${obstacle})`}`, () => {
   const { script } = policyRuleset(spec({ from: [{ podSelector: AGENTS }] }, { ports: [{ port: 9843 }] }));
   expect(() => execFileSync("unshare", ["-n", "nft", "--check", "-f", "-"], { input: script, stdio: ["pipe", "ignore", "pipe"] })).not.toThrow();
 });
