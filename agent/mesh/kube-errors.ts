@@ -1,4 +1,5 @@
 // What the API server's refusals mean to the person who installed the agent.
+import { SilenceError } from "./silence.ts";
 
 /** The history asked for is gone (HTTP 410 or an ERROR event with that code): only a new list helps. */
 export class HistoryGoneError extends Error {}
@@ -51,13 +52,12 @@ export function discoveryFailure(err: Error, { namespace, service }: Resource): 
   const what = `discovery of Service ${service} in namespace ${namespace}`;
   if (err instanceof MalformedAnswerError) return new Error(`${what}: the API server's answer makes no sense: ${err.message}. ${kept}`);
   if (err instanceof HistoryGoneError) return new Error(`${what}: the API server calls a list expired that it has just given: ${err.message}. ${kept}`);
+  if (err instanceof SilenceError) return new Error(`${what}: the API server sent ${err.message}, so the connection was given up (a watch may be silent for discovery.idleTimeoutMs). ${kept}`);
   return new Error(`${what}: ${reasonOf(err)}. ${networkCure(codeOf(err))}${kept}`);
 }
 
 function networkCure(code: string | undefined): string {
   switch (code) {
-    case "UND_ERR_BODY_TIMEOUT":
-      return "The watch brought no byte for discovery.idleTimeoutMs, so its connection was given up. ";
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":

@@ -6,6 +6,7 @@ import { endpointSlice, SERVICE_NAME_LABEL, type EndpointSlice } from "./endpoin
 import type { KubeAccess } from "./kube-access.ts";
 import { HistoryGoneError, MalformedAnswerError, refusal, type Resource } from "./kube-errors.ts";
 import { linesOf } from "./lines.ts";
+import { unlessSilent } from "./silence.ts";
 
 const PAGE_SLICES = 500;
 const MAX_PAGES = 20;
@@ -106,7 +107,7 @@ async function get({ access, resource, signal }: Request, { query, silenceMs }: 
       method: "GET",
       headers: { ...connection.headers, accept: "application/json", "user-agent": "internode" },
       headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: silenceMs,
+      bodyTimeout: 0,
       signal,
     });
     const close = async (): Promise<void> => {
@@ -114,11 +115,11 @@ async function get({ access, resource, signal }: Request, { query, silenceMs }: 
       await connection[Symbol.asyncDispose]();
     };
     if (statusCode !== 200) {
-      const detail = await detailOf(body, headers);
+      const detail = await detailOf(unlessSilent(body, silenceMs), headers);
       await close();
       throw statusCode === 410 ? new HistoryGoneError(detail) : refusal(statusCode, detail, resource);
     }
-    return { body, [Symbol.asyncDispose]: close };
+    return { body: unlessSilent(body, silenceMs), [Symbol.asyncDispose]: close };
   } catch (err) {
     await connection[Symbol.asyncDispose]();
     throw err;

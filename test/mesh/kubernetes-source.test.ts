@@ -186,7 +186,7 @@ describe("a watch that ends", () => {
     await api.silenceWatches();
     await api.apply("internode-2", pod("node-2", "10.0.0.2"));
     await untilNames("node-1", "node-2");
-    expect(heard.failures).toEqual([expect.stringMatching(/Body Timeout.*discovery\.idleTimeoutMs/)]);
+    expect(heard.failures).toEqual([expect.stringMatching(/no byte for 1 s.*discovery\.idleTimeoutMs/)]);
     expect(await requests("list")).toHaveLength(1);
   });
 
@@ -194,7 +194,7 @@ describe("a watch that ends", () => {
     start({ idleTimeoutMs: 1_000 });
     await watching();
     api.freeze();
-    await until(() => expect(heard.failures.at(-1)).toContain("Body Timeout"));
+    await until(() => expect(heard.failures.at(-1)).toContain("no byte for 1 s"));
     expect(names()).toEqual(["node-1"]);
     api.thaw();
     await watching();
