@@ -81,7 +81,7 @@ export class Target implements AsyncDisposable {
   /** Body of a GET to an agent: from its own node, whatever has become of the API server; elsewhere through that. */
   async fetch(agent: Agent, { port, path }: { readonly port: number; readonly path: string }): Promise<string> {
     if (this.#own === undefined) return this.kubectl(["get", "--raw", `/api/v1/namespaces/${agent.namespace}/pods/${agent.name}:${port}/proxy${path}`]);
-    return this.#own.node(agent.node).run(getProgram(`http://${agent.address}:${port}${path}`), { timeoutMs: 20_000 });
+    return this.#own.node(agent.node).run(getProgram(`http://${agent.address}:${port}${path}`), { timeoutMs: 60_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 // A GET from inside a network namespace: the program to run there, as it stands after the words that enter it.
 import type { Lab } from "../../agent/lab/lab.ts";
 
-const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(10_000) }).then(async (answer) => {
+// Patient: side by side with other suites a machine may leave a query waiting. What is promised in time is asserted.
+const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(60_000) }).then(async (answer) => {
   const text = await answer.text();
   if (!answer.ok) throw new Error(answer.status + " " + text);
   process.stdout.write(text);
