@@ -59,17 +59,18 @@ requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
   "sampled" (lt $peers (sub $nodes 1)) | toJson -}}
 {{- end -}}
 
-{{/* Linux nodes of the cluster that nodeSelector takes, and their zones, as JSON: nodes 0 where nobody may be asked. */}}
+{{/* Nodes of the cluster that get an agent, and their zones, as JSON: nodes 0 where nobody may be asked. */}}
 {{- define "internode.cluster" -}}
 {{- $nodes := int .Values.expectedNodes -}}
 {{- $zones := dict -}}
 {{- if .Values.askCluster -}}
 {{- $found := 0 -}}
+{{- $affinity := include "internode.nodeAffinity" . | fromYaml -}}
+{{- $terms := (first $affinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).matchExpressions -}}
+{{- $selector := dict "matchLabels" (default dict .Values.nodeSelector) "matchExpressions" $terms -}}
 {{- range (lookup "v1" "Node" "" "").items -}}
 {{- $labels := default dict .metadata.labels -}}
-{{- $isOurs := eq (dig "kubernetes.io/os" "linux" $labels) "linux" -}}
-{{- range $key, $value := $.Values.nodeSelector -}}{{- $isOurs = and $isOurs (eq (dig $key "" $labels) $value) -}}{{- end -}}
-{{- if $isOurs -}}
+{{- if not (include "internode.selects" (dict "selector" $selector "isSet" true "labels" $labels)) -}}
 {{- $found = add $found 1 -}}
 {{- $_ := set $zones (dig "topology.kubernetes.io/zone" "" $labels) true -}}
 {{- end -}}

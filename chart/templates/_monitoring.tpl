@@ -3,12 +3,18 @@
 {{- mustMergeOverwrite (include "internode.labels" .root | fromYaml) (default dict .root.Values.monitoring.labels) (default dict .own.labels) | toYaml -}}
 {{- end -}}
 
-{{/* Whether the cluster knows a kind of the Prometheus Operator: (dict "root" $ "kind" "PodMonitor" "wanted" "auto"). */}}
+{{/*
+Whether the cluster knows a kind of the Prometheus Operator: (dict "root" $ "kind" "PodMonitor" "wanted" "auto"). A cluster
+announces the group and every kind; renders without one often the group alone (`--api-versions monitoring.coreos.com/v1`).
+*/}}
 {{- define "internode.isWanted" -}}
 {{- if kindIs "bool" .wanted -}}
 {{- if .wanted -}}true{{- end -}}
-{{- else if .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) -}}
-true
+{{- else -}}
+{{- $group := "monitoring.coreos.com/v1" -}}
+{{- $kinds := list -}}
+{{- range .root.Capabilities.APIVersions -}}{{- if hasPrefix (printf "%s/" $group) . -}}{{- $kinds = append $kinds . -}}{{- end -}}{{- end -}}
+{{- if or (has (printf "%s/%s" $group .kind) $kinds) (and (not $kinds) (.root.Capabilities.APIVersions.Has $group)) -}}true{{- end -}}
 {{- end -}}
 {{- end -}}
 

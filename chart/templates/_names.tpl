@@ -4,21 +4,25 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimAll "-." -}}
 {{- end -}}
 
-{{/* The Service's name too, which has no dots. */}}
+{{/* The Service's name too, which has no dots. An alias in an umbrella chart may have capitals and underscores. */}}
 {{- define "internode.fullname" -}}
 {{- $name := include "internode.name" . -}}
 {{- $ofRelease := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $ofRelease .Values.fullnameOverride | replace "." "-" | trunc 50 | trimAll "-" -}}
+{{- default $ofRelease .Values.fullnameOverride | lower | replace "." "-" | replace "_" "-" | trunc 50 | trimAll "-" -}}
 {{- end -}}
 
 {{- define "internode.serviceAccountName" -}}
 {{- default (include "internode.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* PriorityClasses belong to the cluster: the namespace makes the name unique per release, and no other name has a dot. */}}
+{{/*
+PriorityClasses belong to the cluster: the namespace makes the name unique per release, and no other name has a dot. Names
+that begin with system- are Kubernetes' own.
+*/}}
 {{- define "internode.priorityClassName" -}}
 {{- if .Values.priorityClass.create -}}
-{{- default (printf "%s.%s" .Release.Namespace (include "internode.fullname" .)) .Values.priorityClass.name -}}
+{{- $ofRelease := printf "%s.%s" .Release.Namespace (include "internode.fullname" .) -}}
+{{- default (ternary (printf "internode.%s" $ofRelease) $ofRelease (hasPrefix "system-" $ofRelease)) .Values.priorityClass.name -}}
 {{- else -}}
 {{- .Values.priorityClass.name -}}
 {{- end -}}

@@ -1,8 +1,8 @@
 {{/* Security contexts: those of Pod Security `restricted` unless raw sockets are asked for. */}}
 
-{{/* Null leaves a key out: then the platform chooses. */}}
+{{/* Null or '' leaves a key out: then the platform chooses. Raw sockets are root's. */}}
 {{- define "internode.user" -}}
-{{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- range $key := ternary (list "fsGroup") (list "runAsUser" "runAsGroup" "fsGroup") (eq (include "internode.rawSockets" .) "true") }}
 {{- $id := get $.Values.podSecurity $key }}
 {{- if regexMatch "^[0-9]" (toString $id) }}
 {{ $key }}: {{ int64 $id }}
@@ -17,8 +17,8 @@ runAsUser: 0
 runAsGroup: 0
 {{- else -}}
 runAsNonRoot: true
-{{- include "internode.user" . }}
 {{- end }}
+{{- include "internode.user" . }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}

@@ -4,30 +4,40 @@ the cure. The commonest failure of real installs is an object that nobody select
 (dict "root" $ "prometheuses" list "namespaceLabels" dict)
 */}}
 {{- define "internode.unselected" -}}
-{{- $root := .root -}}
-{{- range $kind := include "internode.selectedKinds" $root | fromJsonArray -}}
-{{- $labels := include "internode.monitoringLabels" (dict "root" $root "own" $kind.own) | fromYaml -}}
-{{- $isTaken := false -}}
-{{- $why := list -}}
-{{- range $prometheus := $.prometheuses -}}
-{{- $name := printf "%s/%s" $prometheus.metadata.namespace $prometheus.metadata.name -}}
-{{- $isHere := eq $prometheus.metadata.namespace $root.Release.Namespace -}}
-{{- $fault := include "internode.selects" (dict "selector" (get $prometheus.spec $kind.selector) "isSet" (hasKey $prometheus.spec $kind.selector) "labels" $labels) -}}
-{{- $elsewhere := include "internode.selects" (dict "selector" (get $prometheus.spec $kind.namespaces) "isSet" (hasKey $prometheus.spec $kind.namespaces) "labels" $.namespaceLabels) -}}
-{{- if and $isHere (not (hasKey $prometheus.spec $kind.namespaces)) -}}{{- $elsewhere = "" -}}{{- end -}}
-{{- if not (or $fault $elsewhere) -}}
-{{- $isTaken = true -}}
-{{- else if $fault -}}
-{{- $why = append $why (printf "Prometheus %s takes a %s only with %s" $name $kind.kind $fault) -}}
-{{- else if not (hasKey $prometheus.spec $kind.namespaces) -}}
-{{- $why = append $why (printf "Prometheus %s takes a %s only from its own namespace" $name $kind.kind) -}}
-{{- else -}}
-{{- $why = append $why (printf "Prometheus %s takes a %s only from namespaces with %s" $name $kind.kind $elsewhere) -}}
-{{- end -}}
-{{- end -}}
-{{- if and $why (not $isTaken) }}
-- {{ printf "%s: %s." (join "; " $why) $kind.loss | quote }}
+{{- range $kind := include "internode.untaken" . | fromJsonArray }}
+- {{ printf "%s: %s." (join "; " $kind.why) $kind.loss | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* The kinds of this release that no Prometheus takes, as JSON, each with `why`. Where there is none, nothing is known. */}}
+{{- define "internode.untaken" -}}
+{{- $untaken := list -}}
+{{- range $kind := include "internode.selectedKinds" .root | fromJsonArray -}}
+{{- $why := list -}}
+{{- $isTaken := false -}}
+{{- range $prometheus := $.prometheuses -}}
+{{- $fault := include "internode.refusal" (dict "root" $.root "kind" $kind "prometheus" $prometheus "namespaceLabels" $.namespaceLabels) -}}
+{{- if $fault -}}{{- $why = append $why $fault -}}{{- else -}}{{- $isTaken = true -}}{{- end -}}
+{{- end -}}
+{{- if and $why (not $isTaken) -}}{{- $untaken = append $untaken (set $kind "why" $why) -}}{{- end -}}
+{{- end -}}
+{{- toJson $untaken -}}
+{{- end -}}
+
+{{/* Why one Prometheus does not take a kind of this release; empty when it does. */}}
+{{- define "internode.refusal" -}}
+{{- $labels := include "internode.monitoringLabels" (dict "root" .root "own" .kind.own) | fromYaml -}}
+{{- $name := printf "%s/%s" .prometheus.metadata.namespace .prometheus.metadata.name -}}
+{{- $isHere := eq .prometheus.metadata.namespace .root.Release.Namespace -}}
+{{- $areNamespacesSet := hasKey .prometheus.spec .kind.namespaces -}}
+{{- $fault := include "internode.selects" (dict "selector" (get .prometheus.spec .kind.selector) "isSet" (hasKey .prometheus.spec .kind.selector) "labels" $labels) -}}
+{{- $elsewhere := include "internode.selects" (dict "selector" (get .prometheus.spec .kind.namespaces) "isSet" true "labels" .namespaceLabels) -}}
+{{- if $fault -}}
+{{- printf "Prometheus %s takes a %s only with %s" $name .kind.kind $fault -}}
+{{- else if and (not $areNamespacesSet) (not $isHere) -}}
+{{- printf "Prometheus %s takes a %s only from its own namespace" $name .kind.kind -}}
+{{- else if and $areNamespacesSet $elsewhere -}}
+{{- printf "Prometheus %s takes a %s only from namespaces with %s" $name .kind.kind $elsewhere -}}
 {{- end -}}
 {{- end -}}
 
@@ -67,20 +77,33 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- toJson $kinds -}}
 {{- end -}}
 
-{{/* What cures it, as JSON: flags for `--set` and labels of the namespace that some Prometheus asks for and that are not there. */}}
+{{/*
+What cures it, as JSON: flags for `helm` and labels of the namespace. For what no Prometheus takes, and by what one of them
+asks for, the release's own namespace's first: labels for several might contradict each other.
+*/}}
 {{- define "internode.selectionCure" -}}
 {{- $flags := list -}}
 {{- $namespace := list -}}
-{{- $namespaceLabels := default dict .namespaceLabels -}}
-{{- range $kind := include "internode.selectedKinds" .root | fromJsonArray -}}
+{{- $untaken := include "internode.untaken" . | fromJsonArray -}}
+{{- $isEverything := eq (len $untaken) (len (include "internode.selectedKinds" .root | fromJsonArray)) -}}
+{{- $prometheus := dict -}}
+{{- range $candidate := .prometheuses -}}
+{{- if or (not $prometheus) (and (eq $candidate.metadata.namespace $.root.Release.Namespace) (ne $prometheus.metadata.namespace $.root.Release.Namespace)) -}}{{- $prometheus = $candidate -}}{{- end -}}
+{{- end -}}
+{{- range $kind := $untaken -}}
 {{- $labels := include "internode.monitoringLabels" (dict "root" $.root "own" $kind.own) | fromYaml -}}
-{{- range $prometheus := $.prometheuses -}}
 {{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.selector)) -}}
-{{- if ne (get $labels $key | toString) $value -}}{{- $flags = append $flags (printf "--set-string 'monitoring.labels.%s=%s'" (replace "." "\\." $key) $value) -}}{{- end -}}
+{{- if ne (get $labels $key | toString) $value -}}
+{{- $isShared := $isEverything -}}
+{{- range $other := $untaken -}}
+{{- $isShared = and $isShared (eq (dig "matchLabels" $key "" (default dict (get $prometheus.spec $other.selector))) $value) (not (hasKey (default dict $other.own.labels) $key)) -}}
+{{- end -}}
+{{- $path := ternary "monitoring.labels" (printf "monitoring.%s.labels" (untitle $kind.kind)) $isShared -}}
+{{- $flags = append $flags (printf "--set-string '%s.%s=%s'" $path (replace "." "\\." $key) $value) -}}
+{{- end -}}
 {{- end -}}
 {{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.namespaces)) -}}
-{{- if ne (get $namespaceLabels $key | toString) $value -}}{{- $namespace = append $namespace (printf "%s=%s" $key $value) -}}{{- end -}}
-{{- end -}}
+{{- if ne (get (default dict $.namespaceLabels) $key | toString) $value -}}{{- $namespace = append $namespace (printf "%s=%s" $key $value) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- dict "flags" ($flags | uniq | join " ") "namespace" ($namespace | uniq | join " ") | toJson -}}

@@ -31,8 +31,18 @@
 {{- $receivers := list }}
 {{- range $monitoring.alertmanagerConfig.receivers }}{{- $receivers = append $receivers .name }}{{- end }}
 {{- with $monitoring.alertmanagerConfig.route }}
-{{- if and .receiver (not (has .receiver $receivers)) }}
-- "monitoring.alertmanagerConfig.route.receiver is {{ .receiver }}, and no receiver of monitoring.alertmanagerConfig.receivers has that name: the operator would drop the whole object. Add it."
+{{- if not .receiver }}
+- "monitoring.alertmanagerConfig.route has no receiver: the operator would drop the whole object. Name one of monitoring.alertmanagerConfig.receivers."
+{{- end }}
+{{- range include "internode.routeReceivers" . | splitList "\n" | uniq }}
+{{- if and . (not (has . $receivers)) }}
+- "monitoring.alertmanagerConfig.route.receiver is {{ . }}, and no receiver of monitoring.alertmanagerConfig.receivers has that name: the operator would drop the whole object. Add it."
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.alerts.extraGroups }}
+{{- if contains (printf "\n  - name: %s\n" .name) $rules }}
+- "alerts.extraGroups has {{ .name }}, which is a group of the shipped rules. Give it another name."
 {{- end }}
 {{- end }}
 {{- if and .Values.dashboards.grafanaOperator.enabled (not .Values.dashboards.grafanaOperator.instanceSelector) }}
@@ -40,5 +50,13 @@
 {{- end }}
 {{- if and .Values.dashboards.grafanaOperator.enabled (not .Values.dashboards.enabled) }}
 - "dashboards.grafanaOperator.enabled is true, but its resources refer to ConfigMaps that dashboards.enabled: false leaves out. Set dashboards.enabled to true."
+{{- end }}
+{{- end -}}
+
+{{/* The receivers that a route and those below it name, a line each. */}}
+{{- define "internode.routeReceivers" -}}
+{{ .receiver }}
+{{- range .routes }}
+{{ include "internode.routeReceivers" . }}
 {{- end }}
 {{- end -}}

@@ -36,6 +36,16 @@
 {{- if not (concat $config.icmp.networks $config.tcp.networks $config.udp.networks) }}
 - "config.icmp.networks, config.tcp.networks and config.udp.networks are all empty: no peer would be measured. Name a network for at least one."
 {{- end }}
+{{- $reachable := list }}
+{{- range $config.listen }}
+{{- if not (regexMatch "^(127\\.|::1$)" .) }}{{- $reachable = append $reachable . }}{{- end }}
+{{- if not (or $.Values.hostNetwork (has . (list "0.0.0.0" "::"))) }}
+- "config.listen names {{ . }}, but every pod gets an address of its own: no agent could bind it, or nobody reach it there. Leave config.listen out, or name 0.0.0.0 or ::."
+{{- end }}
+{{- end }}
+{{- if and .Values.hostNetwork $config.listen (not $reachable) }}
+- "config.listen names {{ join " and " $config.listen }}, where no other node can reach an agent. Leave it out: the ports are then bound to the node's InternalIP."
+{{- end }}
 {{- if and (kindIs "slice" $config.families) (gt (len $config.families) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
 - "config.families names two address families, but with service.ipFamilyPolicy SingleStack the agents learn only one address of each other. Set it to PreferDualStack."
 {{- end }}
@@ -80,13 +90,13 @@
 {{- if and $config.actions.enabled (not $config.actions.tokenFile) }}
 - "config.actions.enabled is true without a token: calls that cost traffic are never open to everyone. Set secrets.actionsToken.name to a Secret that holds one, or config.actions.enabled to false."
 {{- end }}
-{{- if and .Values.secrets.actionsToken.name (dig "actions" "tokenFile" "" .Values.config) }}
+{{- if and .Values.secrets.actionsToken.name (dig "actions" "tokenFile" "" (default dict .Values.config)) }}
 - "secrets.actionsToken.name and config.actions.tokenFile both name the token. Leave out one of them."
 {{- end }}
-{{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" .Values.config) }}
+{{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
 {{- end }}
-{{- if and (eq $config.engine "userspace") (dig "pathMtu" "enabled" false .Values.config) }}
+{{- if and (eq $config.engine "userspace") (dig "pathMtu" "enabled" false (default dict .Values.config)) }}
 - "config.pathMtu.enabled is true, but the userspace engine cannot forbid fragmentation. Set config.engine to kernel, or leave config.pathMtu.enabled out."
 {{- end }}
 {{- end -}}

@@ -14,7 +14,7 @@ cloud's firewall; it must be open between nodes.
 {{- end }}
 {{- if .Values.hostNetwork }}
 
-hostNetwork: ports {{ $config.ports.probe }} (TCP and UDP), {{ $config.ports.http }} and {{ $config.ports.metrics }} are bound to the nodes' InternalIPs and must be open between
+hostNetwork: ports {{ $config.ports.probe }} (TCP and UDP), {{ $config.ports.http }} and {{ $config.ports.metrics }} are bound to {{ $config.listen | join " and " | default "the nodes' InternalIPs" }} and must be open between
 nodes. NetworkPolicies do not apply. Only network="node" is measured and exported.
 {{- end }}
 {{- if and $config.icmp.networks (eq $config.engine "kernel") (or .Values.hostNetwork (not .Values.pingGroupRange)) }}
@@ -50,7 +50,7 @@ Label its namespace:
   kubectl label namespace {{ $.Release.Namespace }} {{ . }}
 {{- end }}
 {{- end }}
-{{- else if not .Values.monitoring.scrapeAnnotations }}
+{{- else if not (or .Values.monitoring.scrapeAnnotations (eq (toString .Values.monitoring.podMonitor.enabled) "false")) }}
 
 Nobody scrapes yet: the Prometheus Operator's kinds are not known here. Without the operator, point Prometheus at port {{ (include "internode.effective" . | fromJson).ports.metrics }}
 of the pods and load files/rules/internode.yaml, as the chart's README shows; with it, set monitoring.podMonitor.enabled

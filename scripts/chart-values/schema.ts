@@ -5,6 +5,8 @@ import { MONITORING } from "./monitoring.ts";
 import { flag, mapOfStrings, objectName, objects } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
+/** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
+const platformId = <T extends z.ZodType>(id: T) => z.union([id, z.literal(""), z.null()]);
 const secretKey = (key: string, what: string) =>
   z.strictObject({ name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`), key: z.string().regex(/^[A-Za-z0-9._-]+$/).default(key).describe("Key within the Secret.") }).prefault({});
 
@@ -32,7 +34,7 @@ export const valuesSchema = z.strictObject({
   labels: mapOfStrings.default({}).describe("Labels added to every object."),
   podLabels: mapOfStrings.default({}).describe("Labels added to the agents' pods."),
   podAnnotations: mapOfStrings.default({}).describe("Annotations added to the agents' pods."),
-  env: z.array(z.looseObject({ name: z.string().min(1) })).default([]).describe("Environment variables added to the agent. Options of the agent belong in `config`."),
+  env: z.array(z.looseObject({ name: z.string().min(1), value: z.string().optional() })).default([]).describe("Environment variables added to the agent. Options of the agent belong in `config`."),
   extraVolumes: z.array(z.looseObject({ name: z.string().min(1) })).default([]).describe("Volumes added to the pods."),
   extraVolumeMounts: objects.default([]).describe("Mounts added to the agent's container."),
   extraManifests: z.array(z.union([z.string(), z.record(z.string(), z.unknown())])).default([]).describe("Further objects of the release; templates within are rendered."),
@@ -52,9 +54,9 @@ export const valuesSchema = z.strictObject({
   heapPercent: z.int().min(10).max(80).default(60).describe("Share of the memory limit that V8's old space may take (`--max-old-space-size`); the rest is for packets and code."),
   podSecurity: z
     .strictObject({
-      runAsUser: z.int().min(1).nullable().default(65_532).describe("Null: the platform chooses (OpenShift)."),
-      runAsGroup: z.int().min(0).nullable().default(65_532).describe("Null: the platform chooses (OpenShift)."),
-      fsGroup: z.int().min(0).nullable().default(null).describe("Group of mounted volumes, where a Secret must be readable."),
+      runAsUser: platformId(z.int().min(1)).default(65_532).describe("Null or `''`: the platform chooses (OpenShift). Engine `userspace` with ICMP runs as root."),
+      runAsGroup: platformId(z.int().min(0)).default(65_532).describe("Null or `''`: the platform chooses (OpenShift)."),
+      fsGroup: platformId(z.int().min(0)).default(null).describe("Group of mounted volumes, where a Secret must be readable."),
     })
     .prefault({}),
 

@@ -160,11 +160,19 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     expect(await configOf(values)).toMatchObject({ icmp: { networks: ["node"] }, tcp: { networks: ["node"] }, udp: { networks: ["node"] } });
     expect((await render({ values })).map(({ kind }) => kind)).not.toContain("NetworkPolicy");
     expect(await notes({ values })).toMatch(/pod network {2}nothing/);
+    expect(await notes({ values })).toMatch(/bound to the nodes' InternalIPs/);
+    expect(await notes({ values: { ...values, config: { listen: ["0.0.0.0"] } } })).toMatch(/bound to 0\.0\.0\.0 and must be open/);
+  });
+
+  test("an empty config is none, with Secrets too", async () => {
+    const values = { config: null, secrets: { udpKey: { name: "k" }, actionsToken: { name: "t" } } };
+    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/key" }, actions: { tokenFile: "/etc/internode/actions-token/token" } });
   });
 
   test("engine userspace runs as root with the one capability, unless ICMP is off", async () => {
     const values = { config: { engine: "userspace" } };
     expect((await podSpec(values)).securityContext).toMatchObject({ runAsNonRoot: false, runAsUser: 0 });
+    expect((await podSpec({ ...values, podSecurity: { fsGroup: 2000 } })).securityContext).toMatchObject({ runAsUser: 0, fsGroup: 2000 });
     expect((await agent(values)).securityContext.capabilities).toEqual({ drop: ["ALL"], add: ["NET_RAW"] });
     expect(await notes({ values })).toMatch(/needs the level `privileged` for the raw sockets.*NET_RAW/);
     expect((await agent({ config: { engine: "userspace", icmp: { networks: [] } } })).securityContext.capabilities).toEqual({ drop: ["ALL"] });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { cluster, type Objects } from "./cluster.ts";
 import { HELMS, only, refusal, render, WHY_NO_HELM, type Rendering } from "./helm.ts";
 
-const node = (name: string, labels: object) => ({ kind: "Node", apiVersion: "v1", metadata: { name, labels: { "kubernetes.io/os": "linux", ...labels } } });
+const node = (name: string, labels: object) => ({ kind: "Node", apiVersion: "v1", metadata: { name, labels: { "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", ...labels } } });
 const zone = (name: string) => ({ "topology.kubernetes.io/zone": name });
 
 /** What a define of the chart gives in this cluster. */
@@ -25,6 +25,12 @@ describe.skipIf(HELMS.length === 0)(`a cluster that can be asked (${HELMS.length
     expect(JSON.parse(await said("internode.cluster", { nodes }, { expectedNodes: 50 }))).toEqual({ nodes: 50, zones: 2 });
     expect(JSON.parse(await said("internode.cluster", { nodes }, { nodeSelector: zone("1") }))).toEqual({ nodes: 2, zones: 1 });
     expect(JSON.parse(await said("internode.cluster", { nodes }, { askCluster: false }))).toEqual({ nodes: 0, zones: 3 });
+  });
+
+  test("nodes that get no agent are not counted: of another architecture, virtual, or left out by an expression", async () => {
+    const nodes = [node("a", {}), node("r", { "kubernetes.io/arch": "riscv64" }), node("v", { type: "virtual-kubelet" }), node("f", { "eks.amazonaws.com/compute-type": "fargate" }), node("g", { gpu: "yes" })];
+    expect(JSON.parse(await said("internode.cluster", { nodes }))).toMatchObject({ nodes: 2 });
+    expect(JSON.parse(await said("internode.cluster", { nodes }, { nodeAffinityExpressions: [{ key: "gpu", operator: "DoesNotExist" }] }))).toMatchObject({ nodes: 1 });
   });
 
   test.for(HELMS)("a namespace at baseline or restricted refuses hostPort and hostNetwork before $name installs", async (helm) => {

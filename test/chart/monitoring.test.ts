@@ -55,6 +55,13 @@ describe.skipIf(HELMS.length === 0)(`what the Prometheus Operator gets (${HELMS.
     expect(await kindsOf({})).toEqual([]);
   });
 
+  test("a render told of the group alone takes its kinds for known; a cluster that announces one kind has that one only", async () => {
+    const GROUP = "monitoring.coreos.com/v1";
+    expect(await kindsOf({ apiVersions: [GROUP] })).toEqual(["PodMonitor", "PrometheusRule"]);
+    expect(await kindsOf({ apiVersions: [GROUP, `${GROUP}/PrometheusRule`] })).toEqual(["PrometheusRule"]);
+    expect(await kindsOf({ apiVersions: [GROUP, `${GROUP}/ServiceMonitor`] })).toEqual([]);
+  });
+
   test("renders without a cluster say themselves what they want", async () => {
     expect(await kindsOf({ values: { monitoring: { podMonitor: { enabled: true }, prometheusRule: { enabled: true } } } })).toEqual(["PodMonitor", "PrometheusRule"]);
     expect(await kindsOf(withOperator({ monitoring: { podMonitor: { enabled: false }, prometheusRule: { enabled: false } } }))).toEqual([]);
@@ -272,6 +279,27 @@ data:
     expect(unselected).toEqual(["Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch=yes: nothing will be scraped."]);
     expect(cure).toEqual({ flags: "", namespace: "watch=yes" });
   });
+
+  const labelled = (value: string) => ({ matchLabels: { release: value } });
+
+  test("the cure leaves alone what some Prometheus takes already", async () => {
+    const taking = prometheus({ podMonitorSelector: labelled("a"), ruleSelector: { matchLabels: { role: "rules" } } });
+    const { unselected, cure } = await said([taking, prometheus({ podMonitorSelector: labelled("b"), ruleSelector: labelled("b") })], { monitoring: { labels: { release: "a" } } });
+    expect(unselected).toEqual(["Prometheus prometheus/kps takes a PrometheusRule only with role=rules; Prometheus prometheus/kps takes a PrometheusRule only with release=b: no alert will fire."]);
+    expect(cure.flags).toBe("--set-string 'monitoring.prometheusRule.labels.role=rules'");
+  });
+
+  test("of several Prometheus the cure is for one, in the release's namespace if there is one", async () => {
+    const selecting = (value: string) => ({ podMonitorSelector: labelled(value), ruleSelector: labelled(value) });
+    expect((await said([prometheus(selecting("a")), prometheus(selecting("b"))])).cure.flags).toBe("--set-string 'monitoring.labels.release=a'");
+    expect((await said([prometheus(selecting("a")), prometheus(selecting("b"), "monitoring")])).cure.flags).toBe("--set-string 'monitoring.labels.release=b'");
+  });
+
+  test("kinds that need different labels, or have labels of their own, get each its own", async () => {
+    expect((await said([prometheus({ podMonitorSelector: labelled("a"), ruleSelector: labelled("b") })])).cure.flags).toBe("--set-string 'monitoring.podMonitor.labels.release=a' --set-string 'monitoring.prometheusRule.labels.release=b'");
+    const wrong = { monitoring: { podMonitor: { labels: { release: "wrong" } } } };
+    expect((await said([prometheus({ podMonitorSelector: labelled("a"), ruleSelector: labelled("a") })], wrong)).cure.flags).toBe("--set-string 'monitoring.podMonitor.labels.release=a' --set-string 'monitoring.prometheusRule.labels.release=a'");
+  });
 });
 
 describe.skipIf(HELMS.length === 0)("without the operator", () => {
@@ -284,6 +312,8 @@ describe.skipIf(HELMS.length === 0)("without the operator", () => {
   test("the notes say that nobody scrapes, and how to change it", async () => {
     expect(await notes()).toMatch(/Nobody scrapes yet.*port 9843/);
     expect(await notes({ values: { monitoring: { podMonitor: { enabled: true } } } })).not.toMatch(/Nobody scrapes/);
+    // Whoever switches it off scrapes by a job of their own.
+    expect(await notes({ values: { monitoring: { podMonitor: { enabled: false } } } })).not.toMatch(/Nobody scrapes/);
   });
 
   test.for([{ podMonitor: { enabled: true } }, { serviceMonitor: { enabled: true } }, { scrapeAnnotations: true }])("the notes say that no rules are loaded with %j, unless that was wanted", async (scraping) => {

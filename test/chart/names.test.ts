@@ -53,6 +53,11 @@ describe.skipIf(HELMS.length === 0)(`names (${HELMS.length === 0 ? WHY_NO_HELM :
     expect(JSON.parse(only(manifests, "ConfigMap", name).data["config.json"]!)).toMatchObject({ discovery: { service: name } });
   });
 
+  test("the class of a namespace that begins like Kubernetes' own priority classes does not", async () => {
+    expect(only(await render({ namespace: "system-upgrade", release: "mesh" }), "PriorityClass").metadata.name).toBe("internode.system-upgrade.mesh-internode");
+    expect(only(await render({ namespace: "net", release: "mesh" }), "PriorityClass").metadata.name).toBe("net.mesh-internode");
+  });
+
   test("a name that no Service can have is refused before anything is installed", async () => {
     expect(await refusal({ release: "1st" })).toMatch(/named 1st-internode.*begins with a letter.*fullnameOverride/);
     expect(await refusal({ values: { fullnameOverride: "9" } })).toMatch(/named 9,/);

@@ -1,7 +1,7 @@
 // The chart as it is published: what is in the archive, what Artifact Hub reads, and that it renders the same.
 import { execFile } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -45,25 +45,6 @@ describe.skipIf(HELMS.length === 0)(`the archive (${HELMS.length === 0 ? WHY_NO_
       expect(globSync("internode/ci/*", { cwd: folder })).toEqual([]);
     } finally {
       await rm(folder, { recursive: true, force: true });
-    }
-  });
-
-  // `condition: mesh.enabled` puts `enabled` among this chart's own values, and every chart gets `global`.
-  test("is a dependency of another chart, under another name and on a condition", async () => {
-    const umbrella = await mkdtemp(join(tmpdir(), "internode-chart-"));
-    try {
-      await mkdir(join(umbrella, "charts"));
-      await run(HELMS[0]!.path, ["package", CHART, "--destination", join(umbrella, "charts")]);
-      const dependencies = [{ name: "internode", version: chart.version, repository: "", alias: "mesh", condition: "mesh.enabled" }];
-      await writeFile(join(umbrella, "Chart.yaml"), JSON.stringify({ apiVersion: "v2", name: "umbrella", version: "1.0.0", dependencies }));
-      for (const helm of HELMS) {
-        const manifests = await render({ chart: umbrella, helm, release: "r", values: { global: { team: "a" }, mesh: { enabled: true, hostPort: true } } });
-        expect(only(manifests, "DaemonSet").metadata.name).toBe("r-mesh");
-        expect(only(manifests, "DaemonSet").spec.template.spec.containers[0]!.ports.filter(({ hostPort }) => hostPort !== undefined)).toHaveLength(2);
-        expect(await render({ chart: umbrella, helm, release: "r", values: { mesh: { enabled: false } } })).toEqual([]);
-      }
-    } finally {
-      await rm(umbrella, { recursive: true, force: true });
     }
   });
 
