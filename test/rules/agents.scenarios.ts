@@ -62,6 +62,14 @@ export function agents(scenario: Declare): void {
     });
   });
 
+  describe("agents of the wrong number from the very start", () => {
+    scenario("are told after 15 minutes, not at once", {
+      kubeState: true,
+      incidents: [{ kind: "gauge", metric: "kube_daemonset_status_desired_number_scheduled", labels: everywhere, value: 8, ...within({ fromS: -1 }) }],
+      firing: { ...after([-285, 0, 300, 585]), ...after([630, 900], warning("NodeUnwatched")) },
+    });
+  });
+
   describe("DNS", () => {
     scenario("failing on one node is a warning for it", {
       incidents: [rate("internode_dns_failures_total", 1 / 16, from("c2"))],

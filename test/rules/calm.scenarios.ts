@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { after, FAULT_S, QUARTERS, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
 import { cordon, dead, loss, restart, touching, unscrapeable, within } from "./incident.ts";
+import { KUBE_STATE_METRICS } from "./history.ts";
 import { nodesOf } from "./mesh.ts";
 import { critical } from "./promtool.ts";
 
@@ -56,6 +57,23 @@ export function calm(scenario: Declare): void {
       kubeState: true,
       incidents: [cordon("a1", { fromS: 200, untilS: FAULT_S + 400 }), dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 300 })],
       firing: after(QUARTERS),
+    });
+    scenario("a drained machine that is off while kube-state-metrics, drained with it, is away for two minutes", {
+      kubeState: true,
+      incidents: [cordon("a1", { fromS: 200 }), dead("a1", { fromS: FAULT_S }), unscrapeable(KUBE_STATE_METRICS, { fromS: FAULT_S + 300, untilS: FAULT_S + 420 })],
+      firing: after(QUARTERS),
+    });
+    scenario("two rolling updates, one right after the other", {
+      incidents: [...rollout, ...nodesOf(SIX_NODES).map(({ name }, index) => restart(name, { fromS: FAULT_S + 450 + index * 75, untilS: FAULT_S + 510 + index * 75 }))],
+      firing: after([...QUARTERS, 660, 720, 780, 840, 900, 960, 1020, 1080]),
+    });
+    scenario("a fresh install, whose agents come one after the other", {
+      kubeState: true,
+      incidents: [
+        ...nodesOf(SIX_NODES).map(({ name }, index) => ({ kind: "member" as const, node: name, ...within({ fromS: 10 + index * 20 }) })),
+        { kind: "gauge", metric: "kube_daemonset_status_desired_number_scheduled", labels: () => true, value: 6, ...within({ fromS: -1 }) },
+      ],
+      firing: after(QUARTERS.map((second) => second - 300)),
     });
     scenario("a new node whose routes take a minute", {
       incidents: [

@@ -1,6 +1,6 @@
 // What Prometheus would have scraped: a scenario's mesh and incidents become promtool's input series.
 import type { Incident, Labels } from "./incident.ts";
-import { nodesOf, PROBE_INTERVAL_S, slotsOf, type MeshShape, type Slot } from "./mesh.ts";
+import { intervalsOf, nodesOf, slotsOf, type MeshShape, type Slot } from "./mesh.ts";
 import { encode, type Sample } from "./notation.ts";
 
 export interface History {
@@ -33,6 +33,9 @@ interface Counter {
   readonly clock?: boolean;
 }
 
+/** What is unscrapeable by this name is no agent. */
+export const KUBE_STATE_METRICS = "kube-state-metrics";
+
 /** Exact in binary, so that promtool's additions give back the very same numbers: no rounding looks like a reset. */
 const GRAIN = 1024;
 
@@ -48,7 +51,7 @@ function pairSeries(history: History): readonly Counter[] {
     const labels = { ...clusterLabel(history), ...slotLabels(slot) };
     const ends = { source: slot.source, destination: slot.destination };
     const { lost, lostOn, refused, retransmits, factor } = fate(history, slot);
-    const rate = 1 / PROBE_INTERVAL_S[slot.protocol];
+    const rate = 1 / intervalsOf(history.mesh)[slot.protocol];
     const counters: Counter[] = [
       { series: name("internode_probes_total", labels), ...ends, at: () => rate },
       { series: name("internode_probe_failures_total", labels), ...ends, at: (second) => rate * lost(second) },
@@ -98,7 +101,7 @@ function agentSeries(history: History): readonly Counter[] {
     return [
       meshSize(history, { source, labels }),
       gauge("internode_build_info", 1, { version: "0.1.0", nodejs_version: "v24.21.0", engine: "kernel" }),
-      ...Object.entries(PROBE_INTERVAL_S).map(([protocol, seconds]) => gauge("internode_probe_interval_seconds", seconds, { protocol })),
+      ...Object.entries(intervalsOf(history.mesh)).map(([protocol, seconds]) => gauge("internode_probe_interval_seconds", seconds, { protocol })),
       ...kinds.map(([network, protocol]) => gauge("internode_protocol_available", 1, { network, protocol })),
       ...kinds.map(([network, protocol]) => counter("internode_probes_skipped_total", 0, { network, protocol })),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
@@ -184,7 +187,7 @@ function samples(history: History, counter: Counter): readonly Sample[] {
     if (isRestarted(history, counter.source, second) || !isExported(history, counter, second)) value = counter.clock ? second : 0;
     else if (!counter.gauge && second > 0) value += counter.at(second) ?? 0;
     if (second % history.scrapeS !== 0) continue;
-    const scraped = isExported(history, counter, second) && !isUnscrapeable(history, counter.source, second);
+    const scraped = isExported(history, counter, second) && !isUnscrapeable(history, counter.source ?? KUBE_STATE_METRICS, second);
     const sample = counter.gauge ? counter.at(second) : Math.round(value * GRAIN) / GRAIN;
     if (isPrometheusDown(history, second)) result.push(undefined);
     else if (scraped && sample !== undefined) result.push(sample);
@@ -207,7 +210,7 @@ function isExported(history: History, { source, destination }: Counter, second: 
   return [source, destination].every((node) => node === undefined || isMember(history, node, second));
 }
 
-function isUnscrapeable(history: History, source: string | undefined, second: number): boolean {
+function isUnscrapeable(history: History, source: string, second: number): boolean {
   return history.incidents.some((incident) => incident.kind === "unscrapeable" && incident.node === source && active(incident, second));
 }
 

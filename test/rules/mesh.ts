@@ -20,10 +20,16 @@ export interface MeshShape {
   readonly sampleSize?: number;
   /** TCP and UDP on the node network as well (`hostPort` or `hostNetwork`). */
   readonly hostPort?: boolean;
+  /** The node network alone. */
+  readonly hostNetwork?: boolean;
+  /** Seconds between two probes where they are not the default. */
+  readonly intervals?: Readonly<Partial<Record<Protocol, number>>>;
   readonly families?: readonly ("ipv4" | "ipv6")[];
 }
 
-export const PROBE_INTERVAL_S: Readonly<Record<Protocol, number>> = { icmp: 1, tcp: 5, udp: 5 };
+export function intervalsOf({ intervals }: MeshShape): Readonly<Record<Protocol, number>> {
+  return { icmp: 1, tcp: 5, udp: 5, ...intervals };
+}
 
 export interface MeshNode {
   readonly name: string;
@@ -56,6 +62,7 @@ export function slotsOf(shape: MeshShape): readonly Slot[] {
 }
 
 function protocolsOf(shape: MeshShape): readonly (readonly [Network, Protocol])[] {
+  if (shape.hostNetwork) return [["node", "icmp"], ["node", "tcp"], ["node", "udp"]];
   return [
     ["pod", "icmp"],
     ["pod", "tcp"],

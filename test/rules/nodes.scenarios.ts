@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { after, FAULT_S, THREE_ZONES, type Declare } from "./check.ts";
 import { cordon, dead, loss, restart, touching, within, type Incident } from "./incident.ts";
+import type { Slot } from "./mesh.ts";
 import { critical, warning } from "./promtool.ts";
 
 export function nodes(scenario: Declare): void {
@@ -54,6 +55,38 @@ export function nodes(scenario: Declare): void {
         loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), { fromS: FAULT_S }),
       ],
       firing: { ...after([90]), ...after([240, 600], warning("PodNetworkDegraded", { node: "b1" })) },
+    });
+  });
+
+  describe("what comes and goes, two minutes each,", () => {
+    const flapping = (where: (slot: Slot) => boolean, share: number): readonly Incident[] =>
+      Array.from({ length: 5 }, (_, turn) => loss(where, { fromS: FAULT_S + turn * 240, untilS: FAULT_S + turn * 240 + 120, share }));
+    const late = [540, 660, 780, 900, 1020] as const;
+
+    scenario("on one node's links is one page for the node, that lasts", {
+      incidents: [flapping(touching("a1"), 0.5)].flat(),
+      firing: { ...after([120, 240]), ...after(late, critical("NodeDegraded", { node: "a1" })) },
+    });
+    scenario("everywhere is one page for the mesh", {
+      incidents: [flapping(() => true, 0.5)].flat(),
+      firing: { ...after([120, 240]), ...after(late, critical("MeshDegraded")) },
+    });
+    scenario("on one node's pod network is one page for its CNI", {
+      incidents: [flapping((slot) => slot.network === "pod" && touching("a1")(slot), 0.5)].flat(),
+      firing: { ...after([120, 240]), ...after(late, critical("PodNetworkDegraded", { node: "a1" })) },
+    });
+    scenario("in one zone is one page for the zone", {
+      mesh: THREE_ZONES,
+      incidents: [flapping((slot) => slot.sourceZone === "b" || slot.destinationZone === "b", 0.5)].flat(),
+      firing: { ...after([120, 240]), ...after(late, critical("ZoneDegraded", { zone: "b" })) },
+    });
+    scenario("between two zones is one page for each order", {
+      mesh: THREE_ZONES,
+      incidents: [flapping((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", 1)].flat(),
+      firing: {
+        ...after([120, 240]),
+        ...after(late, critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }), critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" })),
+      },
     });
   });
 

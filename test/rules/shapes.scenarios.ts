@@ -191,6 +191,29 @@ export function shapes(scenario: Declare): void {
     });
   });
 
+  describe("with hostNetwork, where there is no pod network,", () => {
+    const blocked = (protocol: string) => warning("ProtocolBlocked", { network: "node", protocol, ip_family: "ipv4" });
+    const mesh = { ...SIX_NODES, hostNetwork: true };
+    scenario("ICMP and UDP filtered everywhere are two filters while TCP works", {
+      mesh,
+      incidents: [loss((slot) => slot.protocol !== "tcp", { fromS: FAULT_S })],
+      firing: { ...after([60, 120]), ...after([330, 600], blocked("icmp"), blocked("udp")) },
+    });
+    scenario("everything dead is the mesh and no filter, and one dead node the node", {
+      mesh,
+      incidents: [dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 600 }), loss(() => true, { fromS: FAULT_S + 1200 })].flat(),
+      firing: { ...after([60]), ...after([240, 600], critical("NodeDegraded", { node: "a1" })), ...after([1500, 1800], critical("MeshDegraded")) },
+    });
+  });
+
+  describe("where ICMP is probed every 30 s", () => {
+    scenario("a filter everywhere is told from loss", {
+      mesh: { ...SIX_NODES, intervals: { icmp: 30 } },
+      incidents: [loss((slot) => slot.protocol === "icmp", { fromS: FAULT_S })],
+      firing: { ...after([60]), ...after([360, 600], ...icmpBlocked) },
+    });
+  });
+
   describe("where ICMP is filtered everywhere,", () => {
     scenario("one link is the warning about pairs", {
       incidents: [icmpFiltered, loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S })],

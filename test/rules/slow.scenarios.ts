@@ -20,6 +20,14 @@ export function slow(scenario: Declare): void {
       ...coarse,
       incidents: [slower(8, STEP_S, touches("a1"))],
       firing: { [STEP_S - 600]: [], [STEP_S + 1200]: [warning("LatencyHigh", { node: "a1" })], [STEP_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })] },
+      described: [
+        {
+          atS: STEP_S + 1200,
+          alert: warning("LatencyHigh", { node: "a1" }),
+          summary: "Round trips take longer than they did all week.",
+          description: "Round trips between node a1 and most of its peers take longer than their own average of a week, up to 7.494 times as long, by more than 1ms.",
+        },
+      ],
     });
     scenario("that grows eightfold between two zones is a warning for the two orders", {
       ...coarse,
