@@ -76,12 +76,10 @@ export function nodes(scenario: Declare): void {
       firing: { ...after([120, 240]), ...after(late, critical("PodNetworkDegraded", { node: "a1" })) },
     });
     scenario("in one zone is one page for the zone", {
-      mesh: THREE_ZONES,
       incidents: [flapping((slot) => slot.sourceZone === "b" || slot.destinationZone === "b", 0.5)].flat(),
       firing: { ...after([120, 240]), ...after(late, critical("ZoneDegraded", { zone: "b" })) },
     });
     scenario("between two zones is one page for each order", {
-      mesh: THREE_ZONES,
       incidents: [flapping((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", 1)].flat(),
       firing: {
         ...after([120, 240]),
