@@ -1,7 +1,8 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.ts";
 
-// unit: no privileges, any machine. integration: real namespaces, sockets and programs, four files at a time,
+// unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and programs, four files at a time,
 // since they mostly wait. long: minutes; alerts: a quarter of an hour of
 // real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
 // on clusters of that kind, one for each file and three at a time, since they mostly wait. serial: moves machine-wide state (clock) and restores it.
@@ -16,7 +17,7 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "unit", maxWorkers: "100%", include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
+      { test: { name: "unit", maxWorkers: availableParallelism() + 1, include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
       // A machine that starves its own kernel of time loses packets for real: what fails must fail twice.
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], retry: 1, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), exclude: [ALERTS], maxWorkers: 2, sequence: { concurrent: true }, testTimeout: 900_000, hookTimeout: 900_000 } },
