@@ -64,23 +64,23 @@ export function nodes(scenario: Declare): void {
     const late = [540, 660, 780, 900, 1020] as const;
 
     scenario("on one node's links is one page for the node, that lasts", {
-      incidents: [flapping(touching("a1"), 0.5)].flat(),
+      incidents: flapping(touching("a1"), 0.5),
       firing: { ...after([120, 240]), ...after(late, critical("NodeDegraded", { node: "a1" })) },
     });
     scenario("everywhere is one page for the mesh", {
-      incidents: [flapping(() => true, 0.5)].flat(),
+      incidents: flapping(() => true, 0.5),
       firing: { ...after([120, 240]), ...after(late, critical("MeshDegraded")) },
     });
     scenario("on one node's pod network is one page for its CNI", {
-      incidents: [flapping((slot) => slot.network === "pod" && touching("a1")(slot), 0.5)].flat(),
+      incidents: flapping((slot) => slot.network === "pod" && touching("a1")(slot), 0.5),
       firing: { ...after([120, 240]), ...after(late, critical("PodNetworkDegraded", { node: "a1" })) },
     });
     scenario("in one zone is one page for the zone", {
-      incidents: [flapping((slot) => slot.sourceZone === "b" || slot.destinationZone === "b", 0.5)].flat(),
+      incidents: flapping((slot) => slot.sourceZone === "b" || slot.destinationZone === "b", 0.5),
       firing: { ...after([120, 240]), ...after(late, critical("ZoneDegraded", { zone: "b" })) },
     });
     scenario("between two zones is one page for each order", {
-      incidents: [flapping((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", 1)].flat(),
+      incidents: flapping((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", 1),
       firing: {
         ...after([120, 240]),
         ...after(late, critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }), critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" })),

@@ -201,7 +201,7 @@ export function shapes(scenario: Declare): void {
     });
     scenario("everything dead is the mesh and no filter, and one dead node the node", {
       mesh,
-      incidents: [dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 600 }), loss(() => true, { fromS: FAULT_S + 1200 })].flat(),
+      incidents: [dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 600 }), loss(() => true, { fromS: FAULT_S + 1200 })],
       firing: { ...after([60]), ...after([240, 600], critical("NodeDegraded", { node: "a1" })), ...after([1500, 1800], critical("MeshDegraded")) },
     });
   });
