@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.ts";
 
-// unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and programs, four files at a time,
-// since they mostly wait. long: minutes; alerts: a quarter of an hour of
+// unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
+// programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
 // real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
 // on clusters of that kind, one for each file and three at a time, since they mostly wait. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];

@@ -114,12 +114,13 @@ async function get({ access, resource, signal }: Request, { query, silenceMs }: 
       body.on("error", () => {}).destroy();
       await connection[Symbol.asyncDispose]();
     };
+    const bytes = unlessSilent(body, silenceMs);
     if (statusCode !== 200) {
-      const detail = await detailOf(unlessSilent(body, silenceMs), headers);
+      const detail = await detailOf(bytes, headers);
       await close();
       throw statusCode === 410 ? new HistoryGoneError(detail) : refusal(statusCode, detail, resource);
     }
-    return { body: unlessSilent(body, silenceMs), [Symbol.asyncDispose]: close };
+    return { body: bytes, [Symbol.asyncDispose]: close };
   } catch (err) {
     await connection[Symbol.asyncDispose]();
     throw err;

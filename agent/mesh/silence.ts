@@ -34,6 +34,7 @@ export async function* unlessSilent(body: Body, silenceMs: number): AsyncGenerat
       yield chunk;
     }
   } finally {
+    // An immediate may be under way already.
     chunks += 1;
     clearTimeout(timer);
   }
