@@ -17,14 +17,66 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "unit", maxWorkers: availableParallelism() + 1, include: ["test/**/*.test.ts"], exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"], testTimeout: 20_000 } },
+      {
+        test: {
+          name: "unit",
+          maxWorkers: availableParallelism() + 1,
+          include: ["test/**/*.test.ts"],
+          exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"],
+          testTimeout: 20_000,
+        },
+      },
       // A machine that starves its own kernel of time loses packets for real: what fails must fail twice.
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], retry: 1, maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: "long", include: LONG.map((glob) => `${glob}/*.test.ts`), exclude: [ALERTS], maxWorkers: 2, sequence: { concurrent: true }, testTimeout: 900_000, hookTimeout: 900_000 } },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          retry: 1,
+          maxWorkers: 4,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "long",
+          include: LONG.map((glob) => `${glob}/*.test.ts`),
+          exclude: [ALERTS],
+          maxWorkers: 2,
+          sequence: { concurrent: true },
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
+      },
       { test: { name: "alerts", include: [ALERTS], testTimeout: 1_800_000, hookTimeout: 900_000 } },
-      { test: { name: "cluster", include: CLUSTER.map((glob) => `${glob}/*.test.ts`), fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
-      { test: { name: "e2e", include: ["test/e2e/*.test.ts"], globalSetup: "test/e2e/setup.ts", maxWorkers: 3, testTimeout: 1_200_000, hookTimeout: 900_000 } },
-      { test: { name: "serial", include: ["test/serial/**/*.test.ts"], fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: "cluster",
+          include: CLUSTER.map((glob) => `${glob}/*.test.ts`),
+          fileParallelism: false,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/*.test.ts"],
+          globalSetup: "test/e2e/setup.ts",
+          maxWorkers: 3,
+          testTimeout: 1_200_000,
+          hookTimeout: 900_000,
+        },
+      },
+      {
+        test: {
+          name: "serial",
+          include: ["test/serial/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import type { Logger } from "pino";
 import { LIMITS, type Config } from "./config/schema.ts";
-import { startApi } from "./http/api.ts";
-import { PeerWitness } from "./http/peer-witness.ts";
-import { buildRow } from "./http/row.ts";
-import { peerApi, type ApiSources, type Readiness } from "./http/sources.ts";
+import { startApi } from "./api/api.ts";
+import { PeerWitness } from "./peers/peer-witness.ts";
+import { buildRow } from "./api/row.ts";
+import { type ApiSources, type Readiness } from "./api/sources.ts";
+import { peerApi } from "./peers/peer-api.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { startMesh, type KnownNode, type Mesh } from "./mesh/mesh.ts";
 import { createMetrics, type MeshCounts, type Metrics, type SocketDrops } from "./metrics/metrics.ts";
@@ -50,14 +51,25 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const families = familiesOf(config);
   const key = config.udp.keyFile === undefined ? undefined : readFileSync(config.udp.keyFile);
   const results = createResults({ clock, pairDetail: config.metrics.pairDetail });
-  const mesh = starting.use(startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed; the last known peers stay") }));
+  const mesh = starting.use(
+    startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed; the last known peers stay") }),
+  );
 
   // The answering end first: peers may ask as soon as they know us.
   const sources = new KnownSources();
-  const listen = families.map((family) => config.listen.filter((ip) => isIPv4(ip) === (family === "ipv4")).map((address) => ({ family, address }))).flat();
+  const listen = families
+    .map((family) =>
+      config.listen.filter((ip) => isIPv4(ip) === (family === "ipv4")).map((address) => ({ family, address })),
+    )
+    .flat();
   const reflector: UdpReflector = starting.use(
     udpReflector({
-      kernel, clock, incarnation, key, port: config.ports.probe, maxPacketBytes: LIMITS.maxPacketBytes,
+      kernel,
+      clock,
+      incarnation,
+      key,
+      port: config.ports.probe,
+      maxPacketBytes: LIMITS.maxPacketBytes,
       listen: config.listen.length > 0 ? listen : families.map((family) => ({ family })),
       knows: (ip) => sources.knows(ip),
       nodeOf: (hash) => sources.nodeOf(hash),
@@ -65,13 +77,29 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   );
   starting.use(await tcpResponder({ port: config.ports.probe, addresses: config.listen }));
 
-  const { probers, udp, unavailable } = await openProbers({ config, log, engine, options: { clock, sink: results, config, families, source: config.node.name, incarnation, key, conntrack: conntrackState } });
+  const { probers, udp, unavailable } = await openProbers({
+    config,
+    log,
+    engine,
+    options: {
+      clock,
+      sink: results,
+      config,
+      families,
+      source: config.node.name,
+      incarnation,
+      key,
+      conntrack: conntrackState,
+    },
+  });
   for (const prober of probers.values()) starting.use(prober);
   const pathMtu = openPathMtu({ config, log, engine, clock, families, incarnation, key, udp });
   if (pathMtu !== undefined) starting.use(pathMtu);
 
   const metrics = createMetrics({
-    results, clock, config,
+    results,
+    clock,
+    config,
     self: () => mesh.self(),
     mesh: () => countNodes(mesh.known()),
     pathMtu: () => pathMtu?.values() ?? NO_ROWS,
@@ -79,7 +107,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     socketDrops: () => socketDrops({ config, probers, reflector }),
   });
   for (const protocol of PROTOCOLS) {
-    for (const network of config[protocol].networks) metrics.protocolAvailable({ network, protocol, available: probers.has(protocol) });
+    for (const network of config[protocol].networks)
+      metrics.protocolAvailable({ network, protocol, available: probers.has(protocol) });
   }
 
   const activities: Activity[] = [{ tick: () => void reflector.drain(), busy: false }];
@@ -90,7 +119,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const lag = new Trailing(clock);
   const schedule = starting.use(
     new Schedule({
-      clock, activities,
+      clock,
+      activities,
       sink: results,
       protocols: [...probers.values()].map((prober) => ({ prober, ...config[prober.protocol] })),
       onTick(lagSeconds) {
@@ -141,9 +171,26 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   let draining = false;
   const health = (): AgentHealth => {
     const drops = [...socketDrops({ config, probers, reflector })].reduce((sum, { drops }) => sum + drops, 0);
-    return { ...results.recent(), engine: config.engine, unavailable, tickLagMaxMs: lag.max() * 1000, socketDrops: drops, clockSteps: steps.sum(), discoveryAgeSeconds: mesh.state().ageSeconds };
+    return {
+      ...results.recent(),
+      engine: config.engine,
+      unavailable,
+      tickLagMaxMs: lag.max() * 1000,
+      socketDrops: drops,
+      clockSteps: steps.sum(),
+      discoveryAgeSeconds: mesh.state().ageSeconds,
+    };
   };
-  const rowSources = { ...identityOf, self: () => mesh.self(), version: VERSION, clock, results, pathMtu: () => pathMtu?.values() ?? NO_ROWS, udpReceived: () => reflector.received(), health };
+  const rowSources = {
+    ...identityOf,
+    self: () => mesh.self(),
+    version: VERSION,
+    clock,
+    results,
+    pathMtu: () => pathMtu?.values() ?? NO_ROWS,
+    udpReceived: () => reflector.received(),
+    health,
+  };
   const others = () => othersOf(mesh);
   const apiSources: ApiSources = {
     get node() {
@@ -157,17 +204,35 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       version: VERSION,
       podAddresses: addressesOf(config.node.podAddresses),
       nodeAddresses: addressesOf(config.node.nodeAddresses),
-      relayed: mesh.known().filter((known) => known.state !== "self").map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
+      relayed: mesh
+        .known()
+        .filter((known) => known.state !== "self")
+        .map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
     }),
     peers: others,
     peerApis: () => others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowSources, query),
   };
-  starting.use(await startMetricsServer({ metrics, port: config.ports.metrics, listen: config.listen, failed: (err) => log.warn({ err }, "a scrape broke off") }));
-  starting.use(await startApi({ sources: apiSources, port: config.ports.http, listen: config.listen, allowFrom: [], log }));
-  if (udp !== undefined) starting.use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() })).start();
+  starting.use(
+    await startMetricsServer({
+      metrics,
+      port: config.ports.metrics,
+      listen: config.listen,
+      failed: (err) => log.warn({ err }, "a scrape broke off"),
+    }),
+  );
+  starting.use(
+    await startApi({ sources: apiSources, port: config.ports.http, listen: config.listen, allowFrom: [], log }),
+  );
+  if (udp !== undefined)
+    starting
+      .use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() }))
+      .start();
 
-  const housekeeping = setInterval(discoveryNews(mesh, metrics, () => sources.update(mesh.known())), HOUSEKEEPING_MS);
+  const housekeeping = setInterval(
+    discoveryNews(mesh, metrics, () => sources.update(mesh.known())),
+    HOUSEKEEPING_MS,
+  );
   starting.defer(() => clearInterval(housekeeping));
   schedule.start();
   const running = starting.move();
@@ -184,16 +249,24 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
 }
 
 /** The kernel engine loads FFI, the userspace one never does: it also runs where koffi has no binary. */
-async function openEngine(name: Config["engine"]): Promise<{ clock: Clock; kernel: UdpReflectorOptions["kernel"]; engine: Engine }> {
+async function openEngine(
+  name: Config["engine"],
+): Promise<{ clock: Clock; kernel: UdpReflectorOptions["kernel"]; engine: Engine }> {
   switch (name) {
     case "kernel": {
-      const [{ systemClock }, { openLinuxKernel }] = await Promise.all([import("./kernel/clock.ts"), import("./kernel/linux.ts")]);
+      const [{ systemClock }, { openLinuxKernel }] = await Promise.all([
+        import("./kernel/clock.ts"),
+        import("./kernel/linux.ts"),
+      ]);
       const clock = systemClock();
       const kernel: Kernel = openLinuxKernel(clock);
       return { clock, kernel, engine: { kind: "kernel", kernel } };
     }
     case "userspace": {
-      const [{ userspaceClock }, { dgramKernel }] = await Promise.all([import("./probes/userspace/clock.ts"), import("./probes/userspace/dgram-kernel.ts")]);
+      const [{ userspaceClock }, { dgramKernel }] = await Promise.all([
+        import("./probes/userspace/clock.ts"),
+        import("./probes/userspace/dgram-kernel.ts"),
+      ]);
       const clock = userspaceClock();
       return { clock, kernel: dgramKernel(clock), engine: { kind: "userspace" } };
     }
@@ -227,22 +300,42 @@ async function openProbers({ config, log, engine, options }: OpenProbers) {
   return { probers, udp, unavailable };
 }
 
-function openPathMtu(options: { config: Config; log: Logger; engine: Engine; clock: Clock; families: readonly IpFamily[]; incarnation: string; key: Uint8Array | undefined; udp: UdpProber | undefined }): PathMtuProber | undefined {
+function openPathMtu(options: {
+  config: Config;
+  log: Logger;
+  engine: Engine;
+  clock: Clock;
+  families: readonly IpFamily[];
+  incarnation: string;
+  key: Uint8Array | undefined;
+  udp: UdpProber | undefined;
+}): PathMtuProber | undefined {
   const { config, log, engine, udp, ...rest } = options;
   if (!config.pathMtu.enabled || udp === undefined) return undefined;
   if (engine.kind === "userspace") {
     log.info("path MTU is not measured: the userspace engine cannot set the don't-fragment bit");
     return undefined;
   }
-  const settings = { intervalMs: config.pathMtu.intervalMs, timeoutMs: config.udp.timeoutMs, port: config.ports.probe, maxPacketBytes: LIMITS.maxPacketBytes };
+  const settings = {
+    intervalMs: config.pathMtu.intervalMs,
+    timeoutMs: config.udp.timeoutMs,
+    port: config.ports.probe,
+    maxPacketBytes: LIMITS.maxPacketBytes,
+  };
   return pathMtuProber({ ...rest, kernel: engine.kernel, settings, source: config.node.name });
 }
 
 function openDns({ config, clock, metrics, log }: { config: Config; clock: Clock; metrics: Metrics; log: Logger }) {
   const servers = dnsServers(config.dns.servers);
-  const recorders = new Map(servers.flatMap((server) => config.dns.names.map((name) => [`${server.label}/${name}`, metrics.dns({ server: server.label, name })] as const)));
+  const recorders = new Map(
+    servers.flatMap((server) =>
+      config.dns.names.map((name) => [`${server.label}/${name}`, metrics.dns({ server: server.label, name })] as const),
+    ),
+  );
   return dnsProber({
-    clock, servers, phase,
+    clock,
+    servers,
+    phase,
     settings: config.dns,
     node: config.node.name,
     sink: {
@@ -251,7 +344,8 @@ function openDns({ config, clock, metrics, log }: { config: Config; clock: Clock
         if (outcome.kind === "failed") recorder.failed(outcome.reason);
         else recorder.answered(outcome.durationNs === undefined ? undefined : outcome.durationNs / 1e9);
       },
-      localError: (server, name, errno) => log.debug({ server: server.address, name, errno }, "our own machine could not ask DNS"),
+      localError: (server, name, errno) =>
+        log.debug({ server: server.address, name, errno }, "our own machine could not ask DNS"),
     },
   });
 }
@@ -260,7 +354,10 @@ function readinessOf(mesh: Mesh, draining: boolean): Readiness {
   if (draining) return { ready: false, reason: "the agent is stopping and waits for its peers to notice" };
   const { lastSyncNs, failure } = mesh.state();
   if (lastSyncNs !== undefined) return { ready: true };
-  return { ready: false, reason: `discovery has not answered yet${failure === undefined ? "" : `: ${failure.message}`}` };
+  return {
+    ready: false,
+    reason: `discovery has not answered yet${failure === undefined ? "" : `: ${failure.message}`}`,
+  };
 }
 
 function discoveryNews(mesh: Mesh, metrics: Metrics, then: () => void): () => void {
@@ -295,26 +392,56 @@ function addressesOf(ips: readonly string[]): Addresses {
 
 function othersOf(mesh: Mesh): (Peer & { readonly probed: boolean })[] {
   const probed = new Set(mesh.peers().map((peer) => peer.node.name));
-  return mesh.known().filter((known) => known.state !== "self").map(({ node, state, podAddresses, nodeAddresses }) => ({
-    node, addresses: { pod: podAddresses, node: nodeAddresses }, serving: state !== "not_serving", probed: probed.has(node.name),
-  }));
+  return mesh
+    .known()
+    .filter((known) => known.state !== "self")
+    .map(({ node, state, podAddresses, nodeAddresses }) => ({
+      node,
+      addresses: { pod: podAddresses, node: nodeAddresses },
+      serving: state !== "not_serving",
+      probed: probed.has(node.name),
+    }));
 }
 
 function countNodes(known: readonly KnownNode[]): MeshCounts {
   const count = (state: KnownNode["state"]) => known.filter((k) => k.state === state).length;
-  return { size: Math.max(1, known.length), serving: count("serving"), notServing: count("not_serving"), unprobed: count("unprobed") };
+  return {
+    size: Math.max(1, known.length),
+    serving: count("serving"),
+    notServing: count("not_serving"),
+    unprobed: count("unprobed"),
+  };
 }
 
 /** Probers share a socket between networks, so its drops stand under the first of them; the reflector's count as UDP's. */
-function* socketDrops({ config, probers, reflector }: { config: Config; probers: ReadonlyMap<Protocol, Prober>; reflector: UdpReflector }): Generator<SocketDrops> {
+function* socketDrops({
+  config,
+  probers,
+  reflector,
+}: {
+  config: Config;
+  probers: ReadonlyMap<Protocol, Prober>;
+  reflector: UdpReflector;
+}): Generator<SocketDrops> {
   for (const [protocol, prober] of probers) {
     const drops = prober.socketDrops() + (protocol === "udp" ? reflector.socketDrops() : 0);
-    for (const [i, network] of config[protocol].networks.entries()) yield { network, protocol, drops: i === 0 ? drops : 0 };
+    for (const [i, network] of config[protocol].networks.entries())
+      yield { network, protocol, drops: i === 0 ? drops : 0 };
   }
 }
 
 /** In a full mesh every peer probes us: what has not arrived yet is a 0, not an absence. */
-function* receivedFrom({ reflector, mesh, config, families }: { reflector: UdpReflector; mesh: Mesh; config: Config; families: readonly IpFamily[] }): Generator<UdpReceived> {
+function* receivedFrom({
+  reflector,
+  mesh,
+  config,
+  families,
+}: {
+  reflector: UdpReflector;
+  mesh: Mesh;
+  config: Config;
+  families: readonly IpFamily[];
+}): Generator<UdpReceived> {
   const heard = new Set<string>();
   for (const received of reflector.received()) {
     heard.add(`${received.source.name}/${received.network}/${received.family}`);

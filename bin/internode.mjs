@@ -11,7 +11,7 @@ if (!existsSync(node)) {
   console.error("internode: Node 24 is needed; run 'npm ci' in the checkout first");
   process.exit(1);
 }
-const child = spawn(node, [`${root}agent/main.ts`, ...process.argv.slice(2)], { stdio: "inherit" });
+const child = spawn(node, [`${root}lab/main.ts`, ...process.argv.slice(2)], { stdio: "inherit" });
 // A terminal's Ctrl-C reaches both processes; this one only waits until the other has cleaned up.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));

@@ -19,7 +19,9 @@ export const PROTOCOLS = { icmp: "#56b4e9", tcp: "#e69f00", udp: "#cc79a7" } as 
 const steps = (base: string, ...rest: readonly (readonly [from: number, color: string])[]): ThresholdsConfigBuilder => {
   // JSON has no -Infinity: Grafana reads null as that.
   const first: Threshold = { value: null, color: base };
-  return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps([first, ...rest.map(([value, color]) => ({ value, color }))]);
+  return new ThresholdsConfigBuilder()
+    .mode(ThresholdsMode.Absolute)
+    .steps([first, ...rest.map(([value, color]) => ({ value, color }))]);
 };
 
 /** From 3 % the rules call a protocol of a pair lossy. Below a tenth of a per mille is floating-point dust. */
@@ -27,7 +29,20 @@ export const lossSteps = () => steps(FINE, [0.0001, SOME], [0.03, LOSSY], [0.1, 
 
 /** Seconds, about doubling: a delay is long or short, not good or bad, so the scale is one hue. */
 export const rttSteps = () =>
-  steps("#eef7fd", [0.00005, "#dbecf9"], [0.0001, "#c3dff4"], [0.0002, "#a9d1ef"], [0.0005, "#94c5eb"], [0.001, "#4a90d0"], [0.002, "#3a7fc2"], [0.005, "#2c6cae"], [0.01, "#205a98"], [0.025, "#1c447f"], [0.05, "#233064"], [0.1, "#3b1d5c"]);
+  steps(
+    "#eef7fd",
+    [0.00005, "#dbecf9"],
+    [0.0001, "#c3dff4"],
+    [0.0002, "#a9d1ef"],
+    [0.0005, "#94c5eb"],
+    [0.001, "#4a90d0"],
+    [0.002, "#3a7fc2"],
+    [0.005, "#2c6cae"],
+    [0.01, "#205a98"],
+    [0.025, "#1c447f"],
+    [0.05, "#233064"],
+    [0.1, "#3b1d5c"],
+  );
 
 /** Fine at zero, bad above it. */
 export const zeroIsFine = () => steps(FINE, [0.000001, LOSSY]);

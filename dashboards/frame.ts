@@ -1,5 +1,18 @@
 // What all dashboards have in common: variables, annotations, links, numbers of panels.
-import { AnnotationQueryBuilder, type Dashboard, DashboardBuilder, DashboardCursorSync, DashboardLinkBuilder, DashboardLinkType, DatasourceVariableBuilder, CustomVariableBuilder, QueryVariableBuilder, RowBuilder, VariableRefresh, VariableSort } from "@grafana/grafana-foundation-sdk/dashboard";
+import {
+  AnnotationQueryBuilder,
+  type Dashboard,
+  DashboardBuilder,
+  DashboardCursorSync,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+  DatasourceVariableBuilder,
+  CustomVariableBuilder,
+  QueryVariableBuilder,
+  RowBuilder,
+  VariableRefresh,
+  VariableSort,
+} from "@grafana/grafana-foundation-sdk/dashboard";
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import { cellLink, DATASOURCE, list, type Unnumbered } from "./panels.ts";
 import { CLUSTER, orQuiet } from "./promql.ts";
@@ -8,7 +21,13 @@ export const RUNBOOKS = "https://github.com/internode/internode/blob/main/docs/r
 const TAG = "internode";
 
 /** Dashboards by name, for links among them. */
-export const UID = { mesh: "internode-mesh", pair: "internode-pair", node: "internode-node", agents: "internode-agents", dns: "internode-dns" } as const;
+export const UID = {
+  mesh: "internode-mesh",
+  pair: "internode-pair",
+  node: "internode-node",
+  agents: "internode-agents",
+  dns: "internode-dns",
+} as const;
 
 /** Values of a label in this cluster, as a variable. */
 export interface LabelVariable {
@@ -24,17 +43,36 @@ export interface LabelVariable {
 
 export function labelVariable({ name, label, description, from, of, several }: LabelVariable): QueryVariableBuilder {
   const query = `label_values(${from}, ${of})`;
-  const variable = new QueryVariableBuilder(name).label(label).description(description).datasource(DATASOURCE).query({ qryType: 1, query, refId: name }).definition(query).refresh(VariableRefresh.OnTimeRangeChanged).sort(VariableSort.NaturalAsc);
+  const variable = new QueryVariableBuilder(name)
+    .label(label)
+    .description(description)
+    .datasource(DATASOURCE)
+    .query({ qryType: 1, query, refId: name })
+    .definition(query)
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .sort(VariableSort.NaturalAsc);
   // `.*` and not the list of values: a label that is not there matches too.
-  return several ? variable.multi(true).includeAll(true).allValue(".*").current({ text: "All", value: "$__all" }) : variable;
+  return several
+    ? variable.multi(true).includeAll(true).allValue(".*").current({ text: "All", value: "$__all" })
+    : variable;
 }
 
 /** How far back from the end of the time range the figures of one moment look. The shortest is 8 scrapes of 15 s. */
 export const windowVariable = () =>
-  new CustomVariableBuilder("window").label("Figures of the last").description("What tables and single figures cover, back from the end of the time range").values("2m,5m,15m,1h,6h").current({ text: "5m", value: "5m" }).options(["2m", "5m", "15m", "1h", "6h"].map((value) => ({ text: value, value, selected: value === "5m" })));
+  new CustomVariableBuilder("window")
+    .label("Figures of the last")
+    .description("What tables and single figures cover, back from the end of the time range")
+    .values("2m,5m,15m,1h,6h")
+    .current({ text: "5m", value: "5m" })
+    .options(["2m", "5m", "15m", "1h", "6h"].map((value) => ({ text: value, value, selected: value === "5m" })));
 
 export const networkVariable = () =>
-  new CustomVariableBuilder("network").label("Network").description("pod: the CNI's path, overlay. node: the underlay.").values("pod,node").current({ text: "pod", value: "pod" }).options(["pod", "node"].map((value) => ({ text: value, value, selected: value === "pod" })));
+  new CustomVariableBuilder("network")
+    .label("Network")
+    .description("pod: the CNI's path, overlay. node: the underlay.")
+    .values("pod,node")
+    .current({ text: "pod", value: "pod" })
+    .options(["pod", "node"].map((value) => ({ text: value, value, selected: value === "pod" })));
 
 export interface Section {
   /** Without one, the panels stand at the top. */
@@ -62,7 +100,16 @@ export function frame({ uid, title, description, variables, sections }: FrameOpt
     .refresh("30s")
     .timezone("browser")
     .withVariable(new DatasourceVariableBuilder("datasource").label("Data source").type("prometheus"))
-    .withVariable(labelVariable({ name: "cluster", label: "Cluster", description: "Empty when series carry no cluster label", from: "internode_mesh_size", of: "cluster", several: false }))
+    .withVariable(
+      labelVariable({
+        name: "cluster",
+        label: "Cluster",
+        description: "Empty when series carry no cluster label",
+        from: "internode_mesh_size",
+        of: "cluster",
+        several: false,
+      }),
+    )
     .annotation(
       new AnnotationQueryBuilder()
         .name("Alerts")
@@ -71,13 +118,29 @@ export function frame({ uid, title, description, variables, sections }: FrameOpt
         .iconColor("red")
         .expr(firing)
         .titleFormat("{{alertname}}")
-        .textFormat(`{{node}} {{zone}} {{source_zone}} {{destination_zone}} {{network}} {{protocol}} <a href="${RUNBOOKS}/{{alertname}}.md" target="_blank">runbook</a>`)
+        .textFormat(
+          `{{node}} {{zone}} {{source_zone}} {{destination_zone}} {{network}} {{protocol}} <a href="${RUNBOOKS}/{{alertname}}.md" target="_blank">runbook</a>`,
+        )
         .tagKeys("severity,node,zone,source_zone,destination_zone")
         .step("30s")
         .target(new DataqueryBuilder().refId("Alerts").datasource(DATASOURCE).expr(firing).range()),
     )
-    .link(new DashboardLinkBuilder("Internode").type(DashboardLinkType.Dashboards).tags([TAG]).asDropdown(false).includeVars(true).keepTime(true))
-    .link(new DashboardLinkBuilder("Runbooks").type(DashboardLinkType.Link).icon("doc").url(`${RUNBOOKS}/README.md`).targetBlank(true).tooltip("What each alert means and what to do"));
+    .link(
+      new DashboardLinkBuilder("Internode")
+        .type(DashboardLinkType.Dashboards)
+        .tags([TAG])
+        .asDropdown(false)
+        .includeVars(true)
+        .keepTime(true),
+    )
+    .link(
+      new DashboardLinkBuilder("Runbooks")
+        .type(DashboardLinkType.Link)
+        .icon("doc")
+        .url(`${RUNBOOKS}/README.md`)
+        .targetBlank(true)
+        .tooltip("What each alert means and what to do"),
+    );
   for (const variable of variables) dashboard.withVariable(variable);
   let id = 0;
   for (const { title, panels } of sections) {
@@ -91,7 +154,17 @@ const firing = `ALERTS{${CLUSTER},alertname=~"Internode.*",alertstate="firing"}`
 
 /** The alerts that fire, each with a link to what to do; one line that says so when none does. */
 export function firingAlerts({ span, height }: { readonly span: number; readonly height: number }): Unnumbered {
-  const labels = { alertname: "Alert", severity: "Severity", node: "Node", zone: "Zone", source_zone: "From zone", destination_zone: "To zone", network: "Network", protocol: "Protocol", reason: "Reason" };
+  const labels = {
+    alertname: "Alert",
+    severity: "Severity",
+    node: "Node",
+    zone: "Zone",
+    source_zone: "From zone",
+    destination_zone: "To zone",
+    network: "Network",
+    protocol: "Protocol",
+    reason: "Reason",
+  };
   // The line without an alert is named after the page that it links to.
   const quiet = "README";
   return list({
@@ -101,7 +174,17 @@ export function firingAlerts({ span, height }: { readonly span: number; readonly
     span,
     height,
     keys: labels,
-    columns: [{ name: "Firing", unit: "bool_yes_no", expr: orQuiet({ expr: `sum by (${Object.keys(labels).join(", ")}) (${firing})`, label: "alertname", text: quiet }) }],
+    columns: [
+      {
+        name: "Firing",
+        unit: "bool_yes_no",
+        expr: orQuiet({
+          expr: `sum by (${Object.keys(labels).join(", ")}) (${firing})`,
+          label: "alertname",
+          text: quiet,
+        }),
+      },
+    ],
     sortedBy: "Firing",
     links: { alertname: [cellLink("Open the runbook", `${RUNBOOKS}/\${__value.raw}.md`)] },
     texts: { alertname: { [quiet]: "none fires" } },

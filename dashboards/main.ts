@@ -7,5 +7,6 @@ import { dashboards, toJson } from "./all.ts";
 for (const folder of [new URL("generated/", import.meta.url), new URL("../chart/files/dashboards/", import.meta.url)]) {
   mkdirSync(folder, { recursive: true });
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) rmSync(new URL(file, folder));
-  for (const [name, dashboard] of Object.entries(dashboards)) writeFileSync(new URL(`${name}.json`, folder), toJson(dashboard));
+  for (const [name, dashboard] of Object.entries(dashboards))
+    writeFileSync(new URL(`${name}.json`, folder), toJson(dashboard));
 }

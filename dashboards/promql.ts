@@ -12,7 +12,8 @@ export interface Reading {
   readonly window: string;
 }
 
-const sumOfRates = (metric: string, { by, where, window }: Reading) => `sum by (${by.join(", ")}) (rate(${metric}{${where}}[${window}]))`;
+const sumOfRates = (metric: string, { by, where, window }: Reading) =>
+  `sum by (${by.join(", ")}) (rate(${metric}{${where}}[${window}]))`;
 
 /** Loss of all protocols together. A SYN sent again is a lost packet: it counts as a failure and as a probe. */
 export function lossRatio(reading: Reading): string {
@@ -49,14 +50,26 @@ export function zoneRttQuantile(quantile: number, { by, where, window }: Reading
 }
 
 /** A copy of `from` under the name `to`. */
-export const relabel = (expr: string, from: string, to: string) => `label_replace(${expr}, "${to}", "$1", "${from}", "(.*)")`;
+export const relabel = (expr: string, from: string, to: string) =>
+  `label_replace(${expr}, "${to}", "$1", "${from}", "(.*)")`;
 
 /** Zones by name; the nodes of a cluster that has no zones are in one of this name. */
 export function nameZones(expr: string): string {
-  return ["source_zone", "destination_zone"].reduce((inner, label) => `label_replace(${inner}, "${label}", "no zone", "${label}", "")`, expr);
+  return ["source_zone", "destination_zone"].reduce(
+    (inner, label) => `label_replace(${inner}, "${label}", "no zone", "${label}", "")`,
+    expr,
+  );
 }
 
 /** `expr`, or one line at zero under `label`=`text` while there is nothing: a quiet panel is not a broken one. */
-export function orQuiet({ expr, label, text }: { readonly expr: string; readonly label: string; readonly text: string }): string {
+export function orQuiet({
+  expr,
+  label,
+  text,
+}: {
+  readonly expr: string;
+  readonly label: string;
+  readonly text: string;
+}): string {
   return `${expr} or on () label_replace(vector(0), "${label}", "${text}", "", "")`;
 }

@@ -8,14 +8,15 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { buildPageAssets } from "../agent/http/page/assets.ts";
+import { buildPageAssets } from "../agent/page/assets.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist/image") } } });
 const out = values.out;
 
 // CommonJS packages inside ask for `require`.
-const REQUIRE = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+const REQUIRE =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /**
  * `const { Client } = await import("undici")`: Node.js finds the names of a CommonJS package by reading it, esbuild
@@ -25,11 +26,15 @@ const namedExports = {
   name: "named-exports-of-lazy-packages",
   setup({ onResolve, onLoad, initialOptions: { external } }) {
     onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) =>
-      kind === "dynamic-import" && !importer.includes("node_modules") && !isBuiltin(path) && !external.includes(path) ? { path, namespace: "named" } : undefined,
+      kind === "dynamic-import" && !importer.includes("node_modules") && !isBuiltin(path) && !external.includes(path)
+        ? { path, namespace: "named" }
+        : undefined,
     );
     onLoad({ filter: /.*/, namespace: "named" }, async ({ path }) => ({
       resolveDir: root,
-      contents: `export { ${Object.keys(await import(path)).filter((name) => /^[\w$]+$/.test(name)).join(", ")} } from "${path}";`,
+      contents: `export { ${Object.keys(await import(path))
+        .filter((name) => /^[\w$]+$/.test(name))
+        .join(", ")} } from "${path}";`,
     }));
   },
 };
@@ -61,13 +66,16 @@ const native = copyNative();
 writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
 writeFileSync(join(out, "LICENSE"), readFileSync(join(root, "LICENSE")));
 writeFileSync(join(out, "THIRD-PARTY-LICENSES.txt"), licences([...bundledPackages(metafile), ...native]));
-console.log(`bundle: ${relative(process.cwd(), out) || "."}: ${sizeMb(out)} MB, native: ${native.map((folder) => relative(join(root, "node_modules"), folder)).join(", ")}`);
+console.log(
+  `bundle: ${relative(process.cwd(), out) || "."}: ${sizeMb(out)} MB, native: ${native.map((folder) => relative(join(root, "node_modules"), folder)).join(", ")}`,
+);
 
 /** Only the files that run. koffi looks its binary up as a package; raw-socket is there where it compiled. */
 function copyNative() {
   const arch = process.arch;
   const koffi = join(root, `node_modules/@koromix/koffi-linux-${arch}`);
-  if (!existsSync(koffi)) throw new Error(`bundle: ${koffi} is missing: npm ci must run on Linux ${arch}, optional packages included`);
+  if (!existsSync(koffi))
+    throw new Error(`bundle: ${koffi} is missing: npm ci must run on Linux ${arch}, optional packages included`);
   copy(koffi, ["package.json", "index.js", `linux_${arch}/koffi.node`]);
   const raw = join(root, "node_modules/raw-socket");
   if (!existsSync(join(raw, "build/Release/raw.node"))) {
@@ -87,7 +95,9 @@ function copy(folder, files) {
 }
 
 function bundledPackages({ inputs }) {
-  const folders = Object.keys(inputs).flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []);
+  const folders = Object.keys(inputs).flatMap(
+    (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? [],
+  );
   return [...new Set(folders)].map((folder) => join(root, folder));
 }
 
@@ -101,6 +111,9 @@ function licences(folders) {
 }
 
 function sizeMb(folder) {
-  const bytes = readdirSync(folder, { recursive: true }).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+  const bytes = readdirSync(folder, { recursive: true }).reduce(
+    (sum, file) => sum + statSync(join(folder, file)).size,
+    0,
+  );
   return (bytes / 1e6).toFixed(1);
 }

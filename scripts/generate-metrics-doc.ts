@@ -27,7 +27,8 @@ const QUERIES: readonly { readonly question: string; readonly query: string; rea
   },
   {
     question: "What is the 99th percentile between two zones?",
-    query: "histogram_quantile(0.99, sum by (source_zone, destination_zone, network, protocol, le) (rate(internode_zone_rtt_seconds_bucket[5m])))",
+    query:
+      "histogram_quantile(0.99, sum by (source_zone, destination_zone, network, protocol, le) (rate(internode_zone_rtt_seconds_bucket[5m])))",
     note: "One pair has too few probes for a percentile; a pair of zones has enough.",
   },
   {
@@ -97,12 +98,17 @@ ${metrics.map(row).join("\n")}
 
 | label | values |
 |---|---|
-${Object.entries(LABEL_VALUES).map(([label, values]) => `| \`${label}\` | ${values.map(code).join(", ")} |`).join("\n")}
+${Object.entries(LABEL_VALUES)
+  .map(([label, values]) => `| \`${label}\` | ${values.map(code).join(", ")} |`)
+  .join("\n")}
 | \`reason\` of a probe | ${FAILURE_REASONS.map(code).join(", ")} |
 
 ## Histogram buckets
 
-${metrics.filter((m) => m.buckets).map((m) => `- \`${m.name}\`: ${m.buckets!.join(", ")} seconds`).join("\n")}
+${metrics
+  .filter((m) => m.buckets)
+  .map((m) => `- \`${m.name}\`: ${m.buckets!.join(", ")} seconds`)
+  .join("\n")}
 
 ## Questions and their queries
 
@@ -122,7 +128,9 @@ function row(metric: Metric): string {
 
 function labelList(labels: readonly string[]): string {
   const isPair = PAIR_LABELS.every((label) => labels.includes(label));
-  return isPair ? ["**P**", ...labels.filter((label) => !(PAIR_LABELS as readonly string[]).includes(label)).map(code)].join(", ") : labels.map(code).join(", ");
+  return isPair
+    ? ["**P**", ...labels.filter((label) => !(PAIR_LABELS as readonly string[]).includes(label)).map(code)].join(", ")
+    : labels.map(code).join(", ");
 }
 
 function code(text: string): string {

@@ -9,16 +9,37 @@ import { chromium } from "playwright-core";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { dark: { type: "boolean", default: false }, width: { type: "string", default: "1120" }, height: { type: "string", default: "680" } },
+  options: {
+    dark: { type: "boolean", default: false },
+    width: { type: "string", default: "1120" },
+    height: { type: "string", default: "680" },
+  },
 });
 const [url, file] = positionals;
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-if (url === undefined || file === undefined) fail("usage: node scripts/screenshot.ts <url> <file.png> [--dark] [--width <px>] [--height <px>]");
-if (!existsSync(executablePath)) fail(`there is no ${executablePath}: apt-get install --no-install-recommends chromium, or set CHROMIUM`);
+if (url === undefined || file === undefined)
+  fail("usage: node scripts/screenshot.ts <url> <file.png> [--dark] [--width <px>] [--height <px>]");
+if (!existsSync(executablePath))
+  fail(`there is no ${executablePath}: apt-get install --no-install-recommends chromium, or set CHROMIUM`);
 
-const browser = await chromium.launch({ executablePath, args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
 try {
-  const page = await browser.newPage({ colorScheme: values.dark ? "dark" : "light", viewport: { width: Number(values.width), height: Number(values.height) } });
+  const page = await browser.newPage({
+    colorScheme: values.dark ? "dark" : "light",
+    viewport: { width: Number(values.width), height: Number(values.height) },
+  });
   await page.goto(url);
   await page.locator("#status[data-state=live]").waitFor();
   if (url.includes("pair=")) await page.locator("dialog figure").first().waitFor();

@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const purpose = process.argv[process.argv.indexOf("--for") + 1];
-const purposes = { start: ["start"], test: ["start", "test"], bench: ["start", "test", "bench"] }[process.argv.includes("--for") ? purpose : "start"];
+const purposes = { start: ["start"], test: ["start", "test"], bench: ["start", "test", "bench"] }[
+  process.argv.includes("--for") ? purpose : "start"
+];
 if (!purposes) {
   console.error(`setup: --for takes start, test or bench, not '${purpose}'`);
   process.exit(2);
@@ -45,22 +47,39 @@ function installPackages() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   say("installing npm packages (Node 24 among them)");
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
-  const { status } = spawnSync(npm[0], [...npm.slice(1), "ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync(npm[0], [...npm.slice(1), "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (status !== 0) fail("npm ci failed; the lines above say why");
-  if (!existsSync(`${root}node_modules/.bin/node`)) fail(`no Node 24 came with the packages for ${process.platform} ${process.arch}; install Node 24 or newer and run 'node agent/main.ts'`);
+  if (!existsSync(`${root}node_modules/.bin/node`))
+    fail(
+      `no Node 24 came with the packages for ${process.platform} ${process.arch}; install Node 24 or newer and run 'node agent/main.ts'`,
+    );
   writeFileSync(stamp, wanted);
 }
 
 /** The one dependency that must compile (net-ping's, for the userspace engine's ICMP). Without it everything else works. */
 function buildRawSocket() {
   const folder = `${root}node_modules/raw-socket`;
-  if (!existsSync(folder) || existsSync(`${folder}/build/Release/raw.node`) || existsSync(`${folder}/.internode-unbuilt`)) return;
+  if (
+    !existsSync(folder) ||
+    existsSync(`${folder}/build/Release/raw.node`) ||
+    existsSync(`${folder}/.internode-unbuilt`)
+  )
+    return;
   const headers = `${root}node_modules/node-linux-${process.arch}`;
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
   const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}`, npm_config_nodedir: headers };
-  const { status } = spawnSync(npm[0], [...npm.slice(1), "rebuild", "raw-socket", "--ignore-scripts=false", "--loglevel=silent"], { cwd: root, env, stdio: "ignore" });
+  const { status } = spawnSync(
+    npm[0],
+    [...npm.slice(1), "rebuild", "raw-socket", "--ignore-scripts=false", "--loglevel=silent"],
+    { cwd: root, env, stdio: "ignore" },
+  );
   if (status === 0 && existsSync(`${folder}/build/Release/raw.node`)) return;
-  say("raw-socket does not compile here (it wants make, g++ and python3): the userspace engine will have no ICMP, all else works");
+  say(
+    "raw-socket does not compile here (it wants make, g++ and python3): the userspace engine will have no ICMP, all else works",
+  );
   writeFileSync(`${folder}/.internode-unbuilt`, "");
 }
 
@@ -70,11 +89,17 @@ function installTools() {
   const packages = [...new Set(missing.map(([, name]) => name))];
   const line = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
-    say(`not here: ${missing.map(([command]) => command).join(", ")}. What needs them is skipped and says so. On Debian, as root: ${line}`);
+    say(
+      `not here: ${missing.map(([command]) => command).join(", ")}. What needs them is skipped and says so. On Debian, as root: ${line}`,
+    );
     return;
   }
   say(`installing ${packages.join(", ")}`);
-  const apt = (...args) => spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }).status;
+  const apt = (...args) =>
+    spawnSync("apt-get", args, {
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    }).status;
   // We want the programs, not their services started (invoke-rc.d asks this file, policy-rc.d(8)).
   const policy = "/usr/sbin/policy-rc.d";
   const ours = !existsSync(policy);
@@ -89,7 +114,10 @@ function installTools() {
 
 function onPath(command) {
   try {
-    execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore", env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+    execFileSync("sh", ["-c", `command -v ${command}`], {
+      stdio: "ignore",
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+    });
     return true;
   } catch {
     return false;

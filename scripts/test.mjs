@@ -17,15 +17,24 @@ const started = Date.now();
 
 process.on("exit", () => rmSync(results, { recursive: true, force: true }));
 if (projects.includes("unit")) {
+  step("format (npm run format writes it)", "prettier", "--check", "--log-level=warn", ".");
   step("types", "tsc");
   // What runs in a browser is checked with a browser's types.
-  step("types of the page", "tsc", "-p", "agent/http/page/client");
+  step("types of the page", "tsc", "-p", "agent/page/client");
   step("types of the page's tests", "tsc", "-p", "test/integration/page");
   step("lint", "oxlint", "--type-aware");
 }
 for (const project of projects) {
   const file = join(results, `${project}.json`);
-  const { status } = run("vitest", "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`);
+  const { status } = run(
+    "vitest",
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+  );
   const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(file, "utf8"));
   failures.push(...testResults.flatMap(failuresOf));
   count.passed += numPassedTests;

@@ -25,9 +25,23 @@ Every option can be set in the file, the environment or as a flag: docs/configur
       return EXIT.usage;
     }
     const { config } = loaded;
-    const log = pino({ level: config.logLevel, base: { node: config.node.name }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+    const log = pino({
+      level: config.logLevel,
+      base: { node: config.node.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    });
     const { startAgent } = await import("../agent.ts");
-    log.info({ version: VERSION, nodejs: process.version, engine: config.engine, discovery: config.discovery.kind, ports: config.ports }, "internode agent starts");
+    log.info(
+      {
+        version: VERSION,
+        nodejs: process.version,
+        engine: config.engine,
+        discovery: config.discovery.kind,
+        ports: config.ports,
+      },
+      "internode agent starts",
+    );
     let agent;
     try {
       agent = await startAgent(config, log);

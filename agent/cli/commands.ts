@@ -1,11 +1,12 @@
-// The table of commands, in the order `internode --help` prints them. One line a command.
+// The commands of the agent's image, in the order `internode --help` prints them. One line a command.
 import type { CommandEntry } from "./command.ts";
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
-  demo: { summary: "Bring up a mesh on this one machine and show its page", load: () => import("./demo.ts") },
-  fault: { summary: "Break something in the running demo, list what is broken, mend it", load: () => import("./fault.ts") },
   matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
-  config: { summary: "Print the effective configuration and where each value comes from", load: () => import("./config.ts") },
+  config: {
+    summary: "Print the effective configuration and where each value comes from",
+    load: () => import("./config.ts"),
+  },
   version: { summary: "Print the version", load: () => import("./version.ts") },
 };

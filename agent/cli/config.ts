@@ -54,10 +54,13 @@ export function configAsJson({ config, origins }: LoadedConfig): string {
 export function configAsTable({ config, origins }: LoadedConfig): string {
   const rows = [...origins].map(([path, origin]) => [path, valueText(valueAt(config, path)), origin] as const);
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return [["OPTION", "VALUE", "FROM"] as const, ...rows].map(([path, value, origin]) => `${path.padEnd(widths[0]!)}  ${value.padEnd(widths[1]!)}  ${origin}`).join("\n");
+  return [["OPTION", "VALUE", "FROM"] as const, ...rows]
+    .map(([path, value, origin]) => `${path.padEnd(widths[0]!)}  ${value.padEnd(widths[1]!)}  ${origin}`)
+    .join("\n");
 }
 
-const valueAt = (config: Config, path: string): unknown => path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], config);
+const valueAt = (config: Config, path: string): unknown =>
+  path.split(".").reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], config);
 
 function valueText(value: unknown): string {
   if (value === undefined) return "-";

@@ -26,12 +26,15 @@ export const BROKEN_LOSS = 0.03;
 /** Views that some row has, in the order pod before node, ICMP before TCP before UDP. */
 export function viewsOf(snapshot: Snapshot): View[] {
   const found = new Map<string, View>();
-  for (const row of snapshot.rows) for (const { network, protocol, family } of row.pairs) found.set(viewName({ network, protocol, family }), { network, protocol, family });
+  for (const row of snapshot.rows)
+    for (const { network, protocol, family } of row.pairs)
+      found.set(viewName({ network, protocol, family }), { network, protocol, family });
   const rank = (v: View) => `${v.family}${v.network === "pod" ? 0 : 1}${v.protocol}`;
   return [...found.values()].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }
 
-export const viewName = (v: View): string => `${v.network} network, ${v.protocol === "icmp" ? "ICMP" : v.protocol.toUpperCase()}, ${v.family === "ipv4" ? "IPv4" : "IPv6"}`;
+export const viewName = (v: View): string =>
+  `${v.network} network, ${v.protocol === "icmp" ? "ICMP" : v.protocol.toUpperCase()}, ${v.family === "ipv4" ? "IPv4" : "IPv6"}`;
 
 export function cellOf(pair: PairWindow | undefined, show: Show): Cell {
   const loss = pair && lossRatio(pair.window);
@@ -66,8 +69,13 @@ export interface MatrixOptions {
 export function renderMatrix(snapshot: Snapshot, { view, show, paint = (_, text) => text }: MatrixOptions): string {
   const { nodes } = snapshot;
   const numbered = nodes.length > 12;
-  const cells = nodes.map((source, i) => nodes.map((destination, j) => (i === j ? ({ text: "·", health: "self" } as const) : cellOf(pairOf(snapshot, source, destination, view), show))));
-  const label = (node: Node, i: number) => `${numbered ? `${i + 1} ` : ""}${node.name}${node.zone === "" ? "" : ` (${node.zone})`}`;
+  const cells = nodes.map((source, i) =>
+    nodes.map((destination, j) =>
+      i === j ? ({ text: "·", health: "self" } as const) : cellOf(pairOf(snapshot, source, destination, view), show),
+    ),
+  );
+  const label = (node: Node, i: number) =>
+    `${numbered ? `${i + 1} ` : ""}${node.name}${node.zone === "" ? "" : ` (${node.zone})`}`;
   const labels = nodes.map(label);
   const head = nodes.map((node, j) => (numbered ? String(j + 1) : node.name));
   const widths = head.map((text, j) => Math.max(text.length, ...cells.map((row) => row[j]!.text.length)));
@@ -84,7 +92,13 @@ export function renderMatrix(snapshot: Snapshot, { view, show, paint = (_, text)
 
 export function pairOf(snapshot: Snapshot, source: Node, destination: Node, view: View): PairWindow | undefined {
   const row = snapshot.rows.find((r) => r.source.name === source.name);
-  return row?.pairs.find((p) => p.destination.name === destination.name && p.network === view.network && p.protocol === view.protocol && p.family === view.family);
+  return row?.pairs.find(
+    (p) =>
+      p.destination.name === destination.name &&
+      p.network === view.network &&
+      p.protocol === view.protocol &&
+      p.family === view.family,
+  );
 }
 
 /** What is broken, one line each: rows that did not answer, then lossy pairs, worst first. */
@@ -93,7 +107,14 @@ export function brokenPairs(snapshot: Snapshot): string[] {
   const lossy = snapshot.rows.flatMap((row) =>
     row.pairs.flatMap((pair) => {
       const loss = lossRatio(pair.window) ?? 0;
-      return loss > BROKEN_LOSS ? [{ loss, line: `${row.source.name} → ${pair.destination.name} loses ${formatLoss(loss)} (${viewName(pair)}${directionOf(pair)})` }] : [];
+      return loss > BROKEN_LOSS
+        ? [
+            {
+              loss,
+              line: `${row.source.name} → ${pair.destination.name} loses ${formatLoss(loss)} (${viewName(pair)}${directionOf(pair)})`,
+            },
+          ]
+        : [];
     }),
   );
   return [...silent, ...lossy.sort((a, b) => b.loss - a.loss).map((l) => l.line)];

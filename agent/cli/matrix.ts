@@ -3,7 +3,17 @@ import { parseArgs, styleText } from "node:util";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
-import { brokenPairs, renderMatrix, SHOW, viewName, viewsOf, type Cell, type Health, type Show, type View } from "./matrix-table.ts";
+import {
+  brokenPairs,
+  renderMatrix,
+  SHOW,
+  viewName,
+  viewsOf,
+  type Cell,
+  type Health,
+  type Show,
+  type View,
+} from "./matrix-table.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
 
 export const command: Command = {
@@ -40,7 +50,10 @@ Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 
         return EXIT.broken;
       }
       if (options.output === "json") console.log(JSON.stringify(snapshot, null, options.watchMs === undefined ? 2 : 0));
-      else console.log(`${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`);
+      else
+        console.log(
+          `${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`,
+        );
       if (options.watchMs === undefined) return brokenPairs(snapshot).length > 0 ? EXIT.broken : EXIT.fine;
       try {
         await sleep(options.watchMs, undefined, { signal });
@@ -61,7 +74,9 @@ interface Options {
 
 function parse(args: readonly string[]): Options {
   // `--watch` alone means every 2 s; parseArgs knows no optional values.
-  const withDefault = args.flatMap((arg, i) => (arg === "--watch" && !/^\d/.test(args[i + 1] ?? "") ? ["--watch", "2"] : [arg]));
+  const withDefault = args.flatMap((arg, i) =>
+    arg === "--watch" && !/^\d/.test(args[i + 1] ?? "") ? ["--watch", "2"] : [arg],
+  );
   const { values } = parseOrExplain(withDefault);
   const oneOf = <T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined => {
     if (value === undefined || (allowed as readonly string[]).includes(value)) return value as T | undefined;
@@ -69,8 +84,13 @@ function parse(args: readonly string[]): Options {
   };
   if (!URL.canParse(values.url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${values.url}'`);
   const watch = values.watch === undefined ? undefined : Number(values.watch);
-  if (watch !== undefined && !(watch >= 1)) throw new UsageError(`--watch takes seconds, 1 or more, not '${values.watch}'`);
-  const filter = { network: oneOf("network", values.network, NETWORKS), protocol: oneOf("protocol", values.protocol, PROTOCOLS), family: oneOf("family", values.family, IP_FAMILIES) };
+  if (watch !== undefined && !(watch >= 1))
+    throw new UsageError(`--watch takes seconds, 1 or more, not '${values.watch}'`);
+  const filter = {
+    network: oneOf("network", values.network, NETWORKS),
+    protocol: oneOf("protocol", values.protocol, PROTOCOLS),
+    family: oneOf("family", values.family, IP_FAMILIES),
+  };
   return {
     url: values.url,
     filter: Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined)),
@@ -100,12 +120,23 @@ function parseOrExplain(args: readonly string[]) {
 }
 
 function report(snapshot: Snapshot, { filter, show }: Options): string {
-  const views = viewsOf(snapshot).filter((v) => Object.entries(filter).every(([key, value]) => v[key as keyof View] === value));
+  const views = viewsOf(snapshot).filter((v) =>
+    Object.entries(filter).every(([key, value]) => v[key as keyof View] === value),
+  );
   const asked = Object.values(filter).join(", ");
-  const tables = views.map((view) => `${styleText("bold", viewName(view))}\n${renderMatrix(snapshot, { view, show, paint })}`);
-  if (views.length === 0) tables.push(asked === "" ? "no agent has measured anything yet" : `nothing is measured for ${asked}`);
+  const tables = views.map(
+    (view) => `${styleText("bold", viewName(view))}\n${renderMatrix(snapshot, { view, show, paint })}`,
+  );
+  if (views.length === 0)
+    tables.push(asked === "" ? "no agent has measured anything yet" : `nothing is measured for ${asked}`);
   const broken = brokenPairs(snapshot);
-  const verdict = broken.length === 0 ? "nothing broken" : `broken:\n${broken.slice(0, 20).map((line) => `  ${line}`).join("\n")}${broken.length > 20 ? `\n  and ${broken.length - 20} more` : ""}`;
+  const verdict =
+    broken.length === 0
+      ? "nothing broken"
+      : `broken:\n${broken
+          .slice(0, 20)
+          .map((line) => `  ${line}`)
+          .join("\n")}${broken.length > 20 ? `\n  and ${broken.length - 20} more` : ""}`;
   const when = `${snapshot.rows.length} of ${snapshot.nodes.length} agents answered, trailing 60 s at ${snapshot.at}`;
   return `${tables.join("\n\n")}\n\n${verdict}\n${when}`;
 }

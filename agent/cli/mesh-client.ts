@@ -13,7 +13,9 @@ export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<S
   const version = (body as Partial<Snapshot> | null)?.schemaVersion;
   // The document comes from an agent of ours; its rows were validated there.
   if (version === SCHEMA_VERSION) return body as Snapshot;
-  throw new AgentUnreachable(`${url} speaks version ${String(version)} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`);
+  throw new AgentUnreachable(
+    `${url} speaks version ${String(version)} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
+  );
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
@@ -26,7 +28,9 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   } catch (err) {
     if (signal.aborted) throw err;
     const { message, code } = err as Error & { code?: string };
-    throw new AgentUnreachable(`no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`);
+    throw new AgentUnreachable(
+      `no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
+    );
   }
   if (status !== 200) throw new AgentUnreachable(`${url.href} answered ${status}: ${text.slice(0, 300).trim()}`);
   try {

@@ -1,7 +1,10 @@
 // Runs one command: help, usage faults with the cure, signals, exit codes.
 import { EXIT, UsageError, type CommandEntry } from "./command.ts";
 
-export async function runCommand(commands: Readonly<Record<string, CommandEntry>>, argv: readonly string[]): Promise<number> {
+export async function runCommand(
+  commands: Readonly<Record<string, CommandEntry>>,
+  argv: readonly string[],
+): Promise<number> {
   const [name, ...args] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     console.log(overview(commands));

@@ -1,7 +1,8 @@
 // Numbers as people read them. Three significant digits at most: the window does not carry more.
 
 export function formatNs(ns: number): string {
-  const [value, unit] = ns < 1e3 ? [ns, "ns"] : ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
+  const [value, unit] =
+    ns < 1e3 ? [ns, "ns"] : ns < 1e6 ? [ns / 1e3, "µs"] : ns < 1e9 ? [ns / 1e6, "ms"] : [ns / 1e9, "s"];
   return `${Number(value.toPrecision(value >= 100 ? 3 : 2))}${unit}`;
 }
 

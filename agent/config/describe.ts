@@ -11,7 +11,10 @@ const scope = ({ kind }: Option): string => (kind === undefined ? "" : `Only wit
 
 /** One paragraph an option, as `--help` prints it. */
 export function optionsForTerminal(): string {
-  return OPTIONS.map((option) => `  ${option.flag}\n      ${scope(option)}${option.description.replaceAll("`", "")}\n      ${describeValues(option.schema)}; ${option.required ? "must be set" : `default: ${defaultOf(option)}`}`).join("\n");
+  return OPTIONS.map(
+    (option) =>
+      `  ${option.flag}\n      ${scope(option)}${option.description.replaceAll("`", "")}\n      ${describeValues(option.schema)}; ${option.required ? "must be set" : `default: ${defaultOf(option)}`}`,
+  ).join("\n");
 }
 
 /** The table of docs/configuration.md. */

@@ -3,7 +3,17 @@
 import { OPTIONS, describeValues, optionAt } from "./options.ts";
 import { contradictions } from "./rules.ts";
 import { configSchema, type Config } from "./schema.ts";
-import { CONFIG_FILE_VARIABLE, fromDownwardApi, fromEnvironment, fromFile, fromFlags, preview, type Fault, type Layer, type Setting } from "./sources.ts";
+import {
+  CONFIG_FILE_VARIABLE,
+  fromDownwardApi,
+  fromEnvironment,
+  fromFile,
+  fromFlags,
+  preview,
+  type Fault,
+  type Layer,
+  type Setting,
+} from "./sources.ts";
 
 export interface ConfigSources {
   /** Flags only, without the command's name. */
@@ -23,17 +33,25 @@ export interface LoadedConfig {
 export class ConfigError extends Error {
   readonly faults: readonly Fault[];
   constructor(faults: readonly Fault[]) {
-    super(`the configuration has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n${faults.map((f) => `  - ${describeFault(f)}`).join("\n")}`);
+    super(
+      `the configuration has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n${faults.map((f) => `  - ${describeFault(f)}`).join("\n")}`,
+    );
     this.name = "ConfigError";
     this.faults = faults;
   }
 }
 
-const describeFault = (f: Fault): string => `${f.option === undefined ? f.origin : `${f.option} (${f.origin})`}: ${f.problem}. ${f.cure}`;
+const describeFault = (f: Fault): string =>
+  `${f.option === undefined ? f.origin : `${f.option} (${f.origin})`}: ${f.problem}. ${f.cure}`;
 
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const flags = fromFlags(sources.argv);
-  const layers = [fromDownwardApi(sources.env), fileLayer(flags.file ?? sources.env[CONFIG_FILE_VARIABLE], sources.readFile), fromEnvironment(sources.env), flags];
+  const layers = [
+    fromDownwardApi(sources.env),
+    fileLayer(flags.file ?? sources.env[CONFIG_FILE_VARIABLE], sources.readFile),
+    fromEnvironment(sources.env),
+    flags,
+  ];
   const faults = layers.flatMap((layer) => layer.faults);
   const settings = merge(layers, faults);
 
@@ -53,7 +71,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     if (!options.some((path) => wrong.has(path))) faults.push({ option, origin: origin(option), problem, cure });
   }
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
-  const origins = OPTIONS.filter((o) => o.kind === undefined || o.kind === parsed.data.discovery.kind).map((o) => [o.path, origin(o.path)] as const);
+  const origins = OPTIONS.filter((o) => o.kind === undefined || o.kind === parsed.data.discovery.kind).map(
+    (o) => [o.path, origin(o.path)] as const,
+  );
   return { config: parsed.data, origins: new Map(origins) };
 }
 
@@ -62,7 +82,11 @@ function fileLayer(path: string | undefined, readFile: ConfigSources["readFile"]
   try {
     return fromFile(path, readFile(path));
   } catch (err) {
-    const fault: Fault = { origin: `file ${path}`, problem: `cannot be read: ${(err as Error).message}`, cure: `Correct the path in --config or ${CONFIG_FILE_VARIABLE}, or make the file readable.` };
+    const fault: Fault = {
+      origin: `file ${path}`,
+      problem: `cannot be read: ${(err as Error).message}`,
+      cure: `Correct the path in --config or ${CONFIG_FILE_VARIABLE}, or make the file readable.`,
+    };
     return { settings: new Map(), faults: [fault] };
   }
 }
@@ -87,7 +111,12 @@ function merge(layers: readonly Layer[], faults: Fault[]): Map<string, Setting> 
     merged.delete(path);
     // An unknown or missing kind is a fault of its own.
     if (!kindIsKnown || rank.get(path)! < rank.get("discovery.kind")!) continue;
-    faults.push({ option: path, origin: setting.origin, problem: `belongs to discovery of kind "${belongsTo}", and the kind is ${preview(kind?.value)} (${kind?.origin})`, cure: "Remove one of the two." });
+    faults.push({
+      option: path,
+      origin: setting.origin,
+      problem: `belongs to discovery of kind "${belongsTo}", and the kind is ${preview(kind?.value)} (${kind?.origin})`,
+      cure: "Remove one of the two.",
+    });
   }
   return merged;
 }
@@ -118,10 +147,18 @@ function valueFault(path: string, setting: Setting | undefined): Fault {
   const option = optionAt.get(path)!;
   const ways = `Set ${path} in the file, ${option.environment} or ${option.flag}`;
   if (setting === undefined) {
-    const cure = path === "node.name" ? `${ways}; in a pod take it from the downward API: env NODE_NAME with valueFrom.fieldRef.fieldPath: spec.nodeName.` : `${ways}.`;
+    const cure =
+      path === "node.name"
+        ? `${ways}; in a pod take it from the downward API: env NODE_NAME with valueFrom.fieldRef.fieldPath: spec.nodeName.`
+        : `${ways}.`;
     return { option: path, origin: "not set", problem: `is needed: ${describeValues(option.schema)}`, cure };
   }
-  return { option: path, origin: setting.origin, problem: `is ${preview(setting.value)}`, cure: `It must be ${describeValues(option.schema)}.` };
+  return {
+    option: path,
+    origin: setting.origin,
+    problem: `is ${preview(setting.value)}`,
+    cure: `It must be ${describeValues(option.schema)}.`,
+  };
 }
 
 /** What is left when everything wrong goes, with stand-ins for what cannot be missing, so that the rest can be judged. */

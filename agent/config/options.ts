@@ -45,26 +45,42 @@ export function configJsonSchema(): ValueSchema {
   return z.toJSONSchema(configSchema, { io: "input" }) as ValueSchema;
 }
 
-const words = (path: string): string[] => path.split(".").flatMap((key) => key.replaceAll(/[A-Z]/g, (c) => `.${c.toLowerCase()}`).split("."));
+const words = (path: string): string[] =>
+  path.split(".").flatMap((key) => key.replaceAll(/[A-Z]/g, (c) => `.${c.toLowerCase()}`).split("."));
 
-function* walk(path: string, schema: ValueSchema, own: { readonly required: boolean; readonly kind?: string }): Generator<Option> {
+function* walk(
+  path: string,
+  schema: ValueSchema,
+  own: { readonly required: boolean; readonly kind?: string },
+): Generator<Option> {
   if (schema.oneOf) {
     const kinds = schema.oneOf.map((variant) => variant.properties?.["kind"]?.const);
-    yield option(`${path}.kind`, { type: "string", enum: kinds, ...(schema.description === undefined ? {} : { description: schema.description }) }, { required: true });
+    yield option(
+      `${path}.kind`,
+      { type: "string", enum: kinds, ...(schema.description === undefined ? {} : { description: schema.description }) },
+      { required: true },
+    );
     for (const [i, variant] of schema.oneOf.entries()) {
       const { kind: _, ...rest } = variant.properties ?? {};
       yield* walk(path, { ...variant, properties: rest }, { required: own.required, kind: String(kinds[i]) });
     }
   } else if (schema.properties) {
     for (const [key, child] of Object.entries(schema.properties)) {
-      yield* walk(path === "" ? key : `${path}.${key}`, child, { ...own, required: schema.required?.includes(key) ?? false });
+      yield* walk(path === "" ? key : `${path}.${key}`, child, {
+        ...own,
+        required: schema.required?.includes(key) ?? false,
+      });
     }
   } else {
     yield option(path, schema, own);
   }
 }
 
-const option = (path: string, schema: ValueSchema, own: { readonly required: boolean; readonly kind?: string }): Option => ({
+const option = (
+  path: string,
+  schema: ValueSchema,
+  own: { readonly required: boolean; readonly kind?: string },
+): Option => ({
   path,
   flag: `--${words(path).join("-")}`,
   environment: `${ENVIRONMENT_PREFIX}${words(path).join("_").toUpperCase()}`,
@@ -98,8 +114,11 @@ export function describeValues(schema: ValueSchema): string {
         .map(([key, value]) => `"${key}": ${describeValues(value)}`)
         .join(", ")} }`;
     default:
-      if (schema.pattern !== undefined) return `a name of letters, digits, '-', '_' and '.', at most ${schema.maxLength} characters`;
-      return schema.maxLength === undefined ? "text, not empty" : `text of ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
+      if (schema.pattern !== undefined)
+        return `a name of letters, digits, '-', '_' and '.', at most ${schema.maxLength} characters`;
+      return schema.maxLength === undefined
+        ? "text, not empty"
+        : `text of ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
   }
 }
 

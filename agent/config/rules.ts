@@ -30,7 +30,11 @@ function* ports(config: Config): Generator<Contradiction> {
   for (const [i, a] of names.entries()) {
     for (const b of names.slice(i + 1)) {
       if (config.ports[a] !== config.ports[b]) continue;
-      yield { options: [`ports.${b}`, `ports.${a}`], problem: `is ${config.ports[b]}, the same as ports.${a}`, cure: "Give each its own port." };
+      yield {
+        options: [`ports.${b}`, `ports.${a}`],
+        problem: `is ${config.ports[b]}, the same as ports.${a}`,
+        cure: "Give each its own port.",
+      };
     }
   }
 }
@@ -65,16 +69,32 @@ function* lists(config: Config): Generator<Contradiction> {
 function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
   const { icmp, tcp, udp, dns, actions, engine, pathMtu } = config;
   if ([icmp, tcp, udp].every(({ networks }) => networks.length === 0)) {
-    yield { options: ["icmp.networks", "tcp.networks", "udp.networks"], problem: "is empty like tcp.networks and udp.networks: no peer would be measured", cure: "Name a network for at least one protocol." };
+    yield {
+      options: ["icmp.networks", "tcp.networks", "udp.networks"],
+      problem: "is empty like tcp.networks and udp.networks: no peer would be measured",
+      cure: "Name a network for at least one protocol.",
+    };
   }
   if (dns.enabled && dns.names.length === 0) {
-    yield { options: ["dns.names", "dns.enabled"], problem: "is empty although dns.enabled is true", cure: "Name at least one name, or set dns.enabled to false." };
+    yield {
+      options: ["dns.names", "dns.enabled"],
+      problem: "is empty although dns.enabled is true",
+      cure: "Name at least one name, or set dns.enabled to false.",
+    };
   }
   if (actions.enabled && actions.tokenFile === undefined) {
-    yield { options: ["actions.tokenFile", "actions.enabled"], problem: "is needed because actions.enabled is true: calls that cost traffic are never open to everyone", cure: "Name the file of a mounted Secret, or set actions.enabled to false." };
+    yield {
+      options: ["actions.tokenFile", "actions.enabled"],
+      problem: "is needed because actions.enabled is true: calls that cost traffic are never open to everyone",
+      cure: "Name the file of a mounted Secret, or set actions.enabled to false.",
+    };
   }
   // By default path MTU is simply not there with this engine; only who asked for it must be told.
   if (engine === "userspace" && pathMtu.enabled && isSet("pathMtu.enabled")) {
-    yield { options: ["pathMtu.enabled", "engine"], problem: "is true, but the userspace engine cannot forbid fragmentation", cure: 'Set engine to "kernel", or leave pathMtu.enabled out.' };
+    yield {
+      options: ["pathMtu.enabled", "engine"],
+      problem: "is true, but the userspace engine cannot forbid fragmentation",
+      cure: 'Set engine to "kernel", or leave pathMtu.enabled out.',
+    };
   }
 }

@@ -20,24 +20,42 @@ export const nodeName = z
   .max(253)
   .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/);
 /** `""` is no zone. A label value of Kubernetes. */
-export const zoneName = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/).max(253);
+export const zoneName = z
+  .string()
+  .regex(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/)
+  .max(253);
 const dnsName = z.string().min(1).max(253);
 
 const timing = (intervalMs: number, timeoutMs: number) => ({
-  intervalMs: milliseconds(LIMITS.minIntervalMs, 3_600_000).default(intervalMs).describe("Milliseconds between two probes of a slot."),
-  timeoutMs: milliseconds(10, 60_000).default(timeoutMs).describe("A probe without an answer after this many milliseconds has failed. Less than the interval."),
+  intervalMs: milliseconds(LIMITS.minIntervalMs, 3_600_000)
+    .default(intervalMs)
+    .describe("Milliseconds between two probes of a slot."),
+  timeoutMs: milliseconds(10, 60_000)
+    .default(timeoutMs)
+    .describe("A probe without an answer after this many milliseconds has failed. Less than the interval."),
 });
 
 /** Where a protocol is probed: a list of networks, possibly none. */
 const networks = (...on: (typeof NETWORKS)[number][]) =>
-  z.array(z.enum(NETWORKS)).default(on).describe("Networks this protocol is probed on: `pod`, `node`, both, or none to switch it off.");
+  z
+    .array(z.enum(NETWORKS))
+    .default(on)
+    .describe("Networks this protocol is probed on: `pod`, `node`, both, or none to switch it off.");
 
 export const configSchema = z.strictObject({
   node: z.strictObject({
     name: nodeName.describe("Name of the node this agent runs on (downward API `spec.nodeName`)."),
-    zone: zoneName.default("").describe("Zone of this node for static discovery; with Kubernetes it comes from the EndpointSlices."),
-    podAddresses: z.array(ip).default([]).describe("This agent's pod addresses (downward API `status.podIPs`), primary first."),
-    nodeAddresses: z.array(ip).default([]).describe("This node's InternalIPs (downward API `status.hostIPs`), primary first."),
+    zone: zoneName
+      .default("")
+      .describe("Zone of this node for static discovery; with Kubernetes it comes from the EndpointSlices."),
+    podAddresses: z
+      .array(ip)
+      .default([])
+      .describe("This agent's pod addresses (downward API `status.podIPs`), primary first."),
+    nodeAddresses: z
+      .array(ip)
+      .default([])
+      .describe("This node's InternalIPs (downward API `status.hostIPs`), primary first."),
   }),
   discovery: z
     .discriminatedUnion("kind", [
@@ -45,44 +63,94 @@ export const configSchema = z.strictObject({
         kind: z.literal("kubernetes"),
         namespace: z.string().min(1).describe("Namespace of the headless Service."),
         service: z.string().min(1).describe("The headless Service whose EndpointSlices list the agents."),
-        idleTimeoutMs: milliseconds(5_000, 600_000).default(120_000).describe("A watch that brings no byte for this long is given up and begun again."),
+        idleTimeoutMs: milliseconds(5_000, 600_000)
+          .default(120_000)
+          .describe("A watch that brings no byte for this long is given up and begun again."),
       }),
       z.strictObject({
         kind: z.literal("static"),
         file: path.describe("JSON file that lists the nodes (docs/static-mesh.md); read again when it changes."),
-        allowLoopback: flag.default(false).describe("Probe peers at loopback addresses too: for agents of one machine's lab only."),
+        allowLoopback: flag
+          .default(false)
+          .describe("Probe peers at loopback addresses too: for agents of one machine's lab only."),
       }),
     ])
     .describe("Where the peers come from."),
   peers: z
     .strictObject({
-      fullMeshLimit: z.int().min(2).max(5_000).default(100).describe("Up to this many nodes everyone probes everyone; above it, a sample."),
-      sampleSize: z.int().min(2).max(500).default(24).describe("Peers each node probes in a sampled mesh, before cross-zone pairs are added."),
+      fullMeshLimit: z
+        .int()
+        .min(2)
+        .max(5_000)
+        .default(100)
+        .describe("Up to this many nodes everyone probes everyone; above it, a sample."),
+      sampleSize: z
+        .int()
+        .min(2)
+        .max(500)
+        .default(24)
+        .describe("Peers each node probes in a sampled mesh, before cross-zone pairs are added."),
     })
     .prefault({}),
   families: z
     .union([z.literal("primary"), z.array(z.enum(IP_FAMILIES)).min(1)])
     .default("primary")
     .describe("Address families to probe: `primary` (that of the first pod address) or a list."),
-  engine: z.enum(["kernel", "userspace"]).default("kernel").describe("`kernel`: kernel time stamps through FFI. `userspace`: net-ping, net and dgram, for hosts without FFI; ICMP there needs CAP_NET_RAW."),
-  icmp: z.strictObject({ networks: networks("pod", "node"), ...timing(1_000, 800), sizeBytes: z.int().min(24).max(1_400).default(64).describe("ICMP message: header and payload, without the IP header.") }).prefault({}),
+  engine: z
+    .enum(["kernel", "userspace"])
+    .default("kernel")
+    .describe(
+      "`kernel`: kernel time stamps through FFI. `userspace`: net-ping, net and dgram, for hosts without FFI; ICMP there needs CAP_NET_RAW.",
+    ),
+  icmp: z
+    .strictObject({
+      networks: networks("pod", "node"),
+      ...timing(1_000, 800),
+      sizeBytes: z
+        .int()
+        .min(24)
+        .max(1_400)
+        .default(64)
+        .describe("ICMP message: header and payload, without the IP header."),
+    })
+    .prefault({}),
   tcp: z.strictObject({ networks: networks("pod"), ...timing(5_000, 4_000) }).prefault({}),
   udp: z
     .strictObject({
       networks: networks("pod"),
       ...timing(5_000, 2_000),
-      sizeBytes: z.int().min(512).max(LIMITS.maxPacketBytes).default(512).describe("UDP payload. 512 or more, so that bit errors of long packets show."),
+      sizeBytes: z
+        .int()
+        .min(512)
+        .max(LIMITS.maxPacketBytes)
+        .default(512)
+        .describe("UDP payload. 512 or more, so that bit errors of long packets show."),
       keyFile: path.optional().describe("File with a shared key: STAMP authenticated mode (RFC 8762 §4.2.2, §4.3.2)."),
     })
     .prefault({}),
-  pathMtu: z.strictObject({ enabled: flag.default(true).describe("Verify once an interval that packets of the believed path MTU pass."), intervalMs: milliseconds(10_000, 3_600_000).default(60_000).describe("Milliseconds between two verifications of a pair.") }).prefault({}),
+  pathMtu: z
+    .strictObject({
+      enabled: flag.default(true).describe("Verify once an interval that packets of the believed path MTU pass."),
+      intervalMs: milliseconds(10_000, 3_600_000)
+        .default(60_000)
+        .describe("Milliseconds between two verifications of a pair."),
+    })
+    .prefault({}),
   dns: z
     .strictObject({
       enabled: flag.default(true).describe("Look names up as this node's pods do."),
       ...timing(10_000, 5_000),
-      names: z.array(dnsName).default(["kubernetes.default.svc.cluster.local"]).describe("Names looked up (A and AAAA in parallel)."),
+      names: z
+        .array(dnsName)
+        .default(["kubernetes.default.svc.cluster.local"])
+        .describe("Names looked up (A and AAAA in parallel)."),
       servers: z
-        .array(z.strictObject({ label: z.enum(["cluster", "nodelocal", "pod"]).describe("Value of the `server` label."), address: ip.describe("Address of the DNS server.") }))
+        .array(
+          z.strictObject({
+            label: z.enum(["cluster", "nodelocal", "pod"]).describe("Value of the `server` label."),
+            address: ip.describe("Address of the DNS server."),
+          }),
+        )
         .default([])
         .describe("Servers asked. Empty: those of /etc/resolv.conf, as `pod`."),
     })
@@ -95,7 +163,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   listen: z.array(ip).default([]).describe("Addresses the ports are bound to. Empty: all."),
-  metrics: z.strictObject({ pairDetail: z.enum(["default", "full"]).default("default").describe("`full` adds minimum, jitter and a histogram to every pair.") }).prefault({}),
+  metrics: z
+    .strictObject({
+      pairDetail: z
+        .enum(["default", "full"])
+        .default("default")
+        .describe("`full` adds minimum, jitter and a histogram to every pair."),
+    })
+    .prefault({}),
   actions: z
     .strictObject({
       enabled: flag.default(false).describe("Allow the API calls that cost traffic (trace, throughput)."),
@@ -104,10 +179,17 @@ export const configSchema = z.strictObject({
     .prefault({}),
   shutdown: z
     .strictObject({
-      drainMs: milliseconds(0, 60_000).default(10_000).describe("After SIGTERM the agent is not ready but goes on reflecting for this long, until its peers have dropped it."),
+      drainMs: milliseconds(0, 60_000)
+        .default(10_000)
+        .describe(
+          "After SIGTERM the agent is not ready but goes on reflecting for this long, until its peers have dropped it.",
+        ),
     })
     .prefault({}),
-  logLevel: z.enum(["trace", "debug", "info", "warn", "error"]).default("info").describe("Least severe log line that is written."),
+  logLevel: z
+    .enum(["trace", "debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Least severe log line that is written."),
 });
 
 /** The effective configuration: validated, every default filled in. */

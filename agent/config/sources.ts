@@ -35,7 +35,8 @@ export const DOWNWARD_NAMES: Readonly<Record<string, string>> = {
 /** Names of our own prefix that are no option. */
 export const CONFIG_FILE_VARIABLE = `${ENVIRONMENT_PREFIX}CONFIG`;
 /** Kubernetes puts these into every pod for a Service named `internode` in the same namespace. */
-const SERVICE_LINK = /^INTERNODE_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+const SERVICE_LINK =
+  /^INTERNODE_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -44,7 +45,8 @@ export function fromDownwardApi(env: Environment): Layer {
   for (const [name, path] of Object.entries(DOWNWARD_NAMES)) {
     const text = env[name];
     const option = optionAt.get(path);
-    if (text !== undefined && text !== "" && option) settings.set(path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
+    if (text !== undefined && text !== "" && option)
+      settings.set(path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
   }
   return { settings, faults: [] };
 }
@@ -57,7 +59,12 @@ export function fromEnvironment(env: Environment): Layer {
     if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined || name === CONFIG_FILE_VARIABLE) continue;
     const option = byName.get(name);
     if (option) settings.set(option.path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
-    else if (!SERVICE_LINK.test(name)) faults.push({ origin: `environment ${name}`, problem: "there is no such option", cure: didYouMean(name, [...byName.keys()], "Unset it") });
+    else if (!SERVICE_LINK.test(name))
+      faults.push({
+        origin: `environment ${name}`,
+        problem: "there is no such option",
+        cure: didYouMean(name, [...byName.keys()], "Unset it"),
+      });
   }
   return { settings, faults };
 }
@@ -76,7 +83,11 @@ export function fromFlags(argv: readonly string[]): FlagLayer {
   for (let i = 0; i < argv.length; i += 1) {
     const arg = argv[i]!;
     if (!arg.startsWith("--")) {
-      faults.push({ origin: `argument '${arg}'`, problem: "is not an option", cure: "Options begin with '--'; a value follows its option. Remove it." });
+      faults.push({
+        origin: `argument '${arg}'`,
+        problem: "is not an option",
+        cure: "Options begin with '--'; a value follows its option. Remove it.",
+      });
       continue;
     }
     const equals = arg.indexOf("=");
@@ -86,20 +97,33 @@ export function fromFlags(argv: readonly string[]): FlagLayer {
     const next = argv[i + 1];
     let text = equals < 0 ? undefined : arg.slice(equals + 1);
     if (!option && flag !== "--config") {
-      faults.push({ origin, problem: "there is no such option", cure: didYouMean(flag, [...byFlag.keys(), "--config"], "Remove it") });
+      faults.push({
+        origin,
+        problem: "there is no such option",
+        cure: didYouMean(flag, [...byFlag.keys(), "--config"], "Remove it"),
+      });
       // What follows an unknown flag is most likely its value: one fault, not two.
       if (text === undefined && next !== undefined && !next.startsWith("--")) i += 1;
       continue;
     }
-    const takesNext = option?.schema.type === "boolean" ? next === "true" || next === "false" : next !== undefined && !next.startsWith("--");
+    const takesNext =
+      option?.schema.type === "boolean"
+        ? next === "true" || next === "false"
+        : next !== undefined && !next.startsWith("--");
     if (text === undefined && takesNext) {
       text = next!;
       i += 1;
     }
     if (text === undefined && option?.schema.type === "boolean") text = "true";
     const seen = option ? settings.has(option.path) : file !== undefined;
-    if (text === undefined || (!option && text === "")) faults.push({ origin, problem: "has no value", cure: `Write ${flag}=VALUE.` });
-    else if (seen) faults.push({ origin, problem: "is given more than once", cure: "Give it once; the values of a list are separated by commas." });
+    if (text === undefined || (!option && text === ""))
+      faults.push({ origin, problem: "has no value", cure: `Write ${flag}=VALUE.` });
+    else if (seen)
+      faults.push({
+        origin,
+        problem: "is given more than once",
+        cure: "Give it once; the values of a list are separated by commas.",
+      });
     else if (option) settings.set(option.path, { value: valueOfText(option.schema, text), origin });
     else file = text;
   }
@@ -115,21 +139,43 @@ export function fromFile(path: string, text: string): Layer {
   try {
     root = JSON.parse(text);
   } catch (err) {
-    faults.push({ origin, problem: `is not JSON: ${(err as Error).message}`, cure: "Correct it at that place; comments and trailing commas are not JSON." });
+    faults.push({
+      origin,
+      problem: `is not JSON: ${(err as Error).message}`,
+      cure: "Correct it at that place; comments and trailing commas are not JSON.",
+    });
     return { settings, faults };
   }
-  const groups = new Set(OPTIONS.flatMap((o) => o.path.split(".").slice(0, -1).map((_, i, keys) => keys.slice(0, i + 1).join("."))));
+  const groups = new Set(
+    OPTIONS.flatMap((o) =>
+      o.path
+        .split(".")
+        .slice(0, -1)
+        .map((_, i, keys) => keys.slice(0, i + 1).join(".")),
+    ),
+  );
 
   const visit = (prefix: string, value: unknown): void => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      faults.push({ origin, ...(prefix === "" ? {} : { option: prefix }), problem: `must be an object, not ${preview(value)}`, cure: `Write ${prefix === "" ? "{ … }" : `"${prefix}": { … }`}.` });
+      faults.push({
+        origin,
+        ...(prefix === "" ? {} : { option: prefix }),
+        problem: `must be an object, not ${preview(value)}`,
+        cure: `Write ${prefix === "" ? "{ … }" : `"${prefix}": { … }`}.`,
+      });
       return;
     }
     for (const [key, child] of Object.entries(value)) {
       const at = prefix === "" ? key : `${prefix}.${key}`;
       if (optionAt.has(at)) settings.set(at, { value: child, origin });
       else if (groups.has(at)) visit(at, child);
-      else faults.push({ origin, option: at, problem: "there is no such option", cure: didYouMean(at, known(prefix), "Remove it") });
+      else
+        faults.push({
+          origin,
+          option: at,
+          problem: "there is no such option",
+          cure: didYouMean(at, known(prefix), "Remove it"),
+        });
     }
   };
   /** Names at this level first; a key put at the wrong level is found among all paths. */

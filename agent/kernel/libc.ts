@@ -10,17 +10,33 @@ type Fn<A extends unknown[]> = (...args: A) => number;
 const bind = <A extends unknown[]>(declaration: string) => libc.func(declaration) as unknown as Fn<A>;
 
 export const socket = bind<[domain: number, type: number, protocol: number]>("int socket(int, int, int)");
-export const bindSocket = bind<[fd: number, address: Uint8Array, bytes: number]>("int bind(int, const void *, uint32_t)");
-export const connect = bind<[fd: number, address: Uint8Array, bytes: number]>("int connect(int, const void *, uint32_t)");
+export const bindSocket = bind<[fd: number, address: Uint8Array, bytes: number]>(
+  "int bind(int, const void *, uint32_t)",
+);
+export const connect = bind<[fd: number, address: Uint8Array, bytes: number]>(
+  "int connect(int, const void *, uint32_t)",
+);
 export const close = bind<[fd: number]>("int close(int)");
-export const setsockopt = bind<[fd: number, level: number, name: number, value: Uint8Array | Int32Array, bytes: number]>("int setsockopt(int, int, int, const void *, uint32_t)");
-export const getsockopt = bind<[fd: number, level: number, name: number, value: Uint8Array | Uint32Array, bytes: Uint32Array]>("int getsockopt(int, int, int, void *, void *)");
-export const getsockname = bind<[fd: number, address: Uint8Array, bytes: Uint32Array]>("int getsockname(int, void *, void *)");
-export const sendmmsg = bind<[fd: number, headers: number, count: number, flags: number]>("int sendmmsg(int, uint64_t, unsigned int, int)");
+export const setsockopt = bind<
+  [fd: number, level: number, name: number, value: Uint8Array | Int32Array, bytes: number]
+>("int setsockopt(int, int, int, const void *, uint32_t)");
+export const getsockopt = bind<
+  [fd: number, level: number, name: number, value: Uint8Array | Uint32Array, bytes: Uint32Array]
+>("int getsockopt(int, int, int, void *, void *)");
+export const getsockname = bind<[fd: number, address: Uint8Array, bytes: Uint32Array]>(
+  "int getsockname(int, void *, void *)",
+);
+export const sendmmsg = bind<[fd: number, headers: number, count: number, flags: number]>(
+  "int sendmmsg(int, uint64_t, unsigned int, int)",
+);
 /** The last argument is the timeout, always 0 here: sockets are non-blocking. */
-export const recvmmsg = bind<[fd: number, headers: number, count: number, flags: number, timeout: number]>("int recvmmsg(int, uint64_t, unsigned int, int, uint64_t)");
+export const recvmmsg = bind<[fd: number, headers: number, count: number, flags: number, timeout: number]>(
+  "int recvmmsg(int, uint64_t, unsigned int, int, uint64_t)",
+);
 export const clockGettime = bind<[clock: number, time: BigInt64Array]>("int clock_gettime(int, void *)");
-export const inetPton = bind<[family: number, text: string, address: Uint8Array]>("int inet_pton(int, const char *, void *)");
+export const inetPton = bind<[family: number, text: string, address: Uint8Array]>(
+  "int inet_pton(int, const char *, void *)",
+);
 /** koffi gives 64-bit integers as numbers while they are exact, which addresses (47 bits) are. */
 const malloc = bind<[bytes: number]>("uint64_t malloc(size_t)");
 
@@ -44,7 +60,11 @@ export const lastErrno = (): number => koffi.errno();
 
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 /** Numbers that Node's table lacks (asm-generic/errno.h). */
-for (const [number, name] of [[64, "ENONET"], [112, "EHOSTDOWN"]] as const) if (!NAMES.has(number)) NAMES.set(number, name);
+for (const [number, name] of [
+  [64, "ENONET"],
+  [112, "EHOSTDOWN"],
+] as const)
+  if (!NAMES.has(number)) NAMES.set(number, name);
 // EAGAIN and EWOULDBLOCK, ENOTSUP and EOPNOTSUPP share numbers; one name each.
 NAMES.set(11, "EAGAIN").set(95, "EOPNOTSUPP");
 

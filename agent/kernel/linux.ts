@@ -25,7 +25,11 @@ export function openLinuxKernel(clock: Clock): Kernel {
 /** A UDP connect sends nothing: it only looks the route up. */
 function believedMtu(family: IpFamily, to: Uint8Array): number {
   const ipv4 = family === "ipv4";
-  const fd = libc.check(libc.socket(ipv4 ? C.AF_INET : C.AF_INET6, C.SOCK_DGRAM | C.SOCK_CLOEXEC, 0), "socket", "path MTU lookup");
+  const fd = libc.check(
+    libc.socket(ipv4 ? C.AF_INET : C.AF_INET6, C.SOCK_DGRAM | C.SOCK_CLOEXEC, 0),
+    "socket",
+    "path MTU lookup",
+  );
   try {
     libc.check(libc.connect(fd, to, socketAddressLength(to)), "connect", "path MTU lookup");
     return ipv4 ? getInt(fd, C.IPPROTO_IP, C.IP_MTU) : getInt(fd, C.IPPROTO_IPV6, C.IPV6_MTU);

@@ -1,8 +1,20 @@
 // An array of struct mmsghdr with its iovecs, addresses, control buffers and packet rooms, in one arena.
 import type { Clock } from "../model/clock.ts";
 import {
-  EE_ORIGIN_ICMP, EE_ORIGIN_ICMP6, EE_ORIGIN_TIMESTAMPING, IPPROTO_IP, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IP_PKTINFO, IP_RECVERR, IP_TTL,
-  MSG_TRUNC, SOL_SOCKET, SO_TIMESTAMPING,
+  EE_ORIGIN_ICMP,
+  EE_ORIGIN_ICMP6,
+  EE_ORIGIN_TIMESTAMPING,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  IPV6_RECVERR,
+  IP_PKTINFO,
+  IP_RECVERR,
+  IP_TTL,
+  MSG_TRUNC,
+  SOL_SOCKET,
+  SO_TIMESTAMPING,
 } from "./constants.ts";
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "./kernel.ts";
 import { allocateArena, errnoName, type Arena } from "./libc.ts";
@@ -72,7 +84,11 @@ export class LinuxPacketBatch implements PacketBatch {
     view.setUint32(this.capacity * HEADER_BYTES + i * IOVEC_BYTES + 8, bytes, true);
   }
 
-  prepareReply(i: number, bytes: number, { received, at }: { readonly received: PacketBatch; readonly at: number }): void {
+  prepareReply(
+    i: number,
+    bytes: number,
+    { received, at }: { readonly received: PacketBatch; readonly at: number },
+  ): void {
     const from = received as LinuxPacketBatch;
     this.prepare(i, bytes, from.#names[at]! as SocketAddress);
     const ipv4 = from.#controlData(at, IPPROTO_IP, IP_PKTINFO);
@@ -182,7 +198,7 @@ export class LinuxPacketBatch implements PacketBatch {
     const { view } = this.#arena;
     const start = this.#control + i * CONTROL_BYTES;
     const end = start + Math.min(view.getUint32(i * HEADER_BYTES + 40, true), CONTROL_BYTES);
-    for (let at = start; at + 16 <= end; ) {
+    for (let at = start; at + 16 <= end;) {
       const length = view.getUint32(at, true);
       if (length < 16) return -1;
       if (view.getInt32(at + 8, true) === level && view.getInt32(at + 12, true) === type) return at + 16;

@@ -1,7 +1,14 @@
 // ICMP and UDP sockets with kernel stamps both ways and the error queue open.
 import type { IpFamily } from "../model/peer.ts";
 import * as C from "./constants.ts";
-import { KernelError, type IcmpOptions, type PacketBatch, type PacketSocket, type SocketAddress, type UdpOptions } from "./kernel.ts";
+import {
+  KernelError,
+  type IcmpOptions,
+  type PacketBatch,
+  type PacketSocket,
+  type SocketAddress,
+  type UdpOptions,
+} from "./kernel.ts";
 import * as libc from "./libc.ts";
 import type { LinuxPacketBatch } from "./packet-batch.ts";
 import { socketAddress, socketAddressLength, SOCKADDR_BYTES } from "./socket-address.ts";
@@ -13,7 +20,8 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
  * full, for everyone's probes, at some 280 of them.
  */
 const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
-const ICMP_CURE = "datagram ICMP needs this process's group inside net.ipv4.ping_group_range (the chart sets it as a pod sysctl), raw ICMP needs CAP_NET_RAW";
+const ICMP_CURE =
+  "datagram ICMP needs this process's group inside net.ipv4.ping_group_range (the chart sets it as a pod sysctl), raw ICMP needs CAP_NET_RAW";
 
 class LinuxPacketSocket implements PacketSocket {
   readonly family: IpFamily;
@@ -114,11 +122,17 @@ export function openIcmp(options: IcmpOptions): PacketSocket {
 /** The kernel sets the identifier to the local port and hands us only replies that carry it (net/ipv4/ping.c). */
 function openPing({ family, address, receiveBufferBytes }: IcmpOptions): PacketSocket {
   const ipv4 = family === "ipv4";
-  return open(ipv4 ? C.AF_INET : C.AF_INET6, C.SOCK_DGRAM, ipv4 ? C.IPPROTO_ICMP : C.IPPROTO_ICMPV6, ICMP_CURE, (fd) => {
-    prepare(fd, family, receiveBufferBytes);
-    bindTo(fd, socketAddress(address ?? anyAddress(family), 0), "an ICMP identifier");
-    return new LinuxPacketSocket(fd, family, "datagram", localPort(fd));
-  });
+  return open(
+    ipv4 ? C.AF_INET : C.AF_INET6,
+    C.SOCK_DGRAM,
+    ipv4 ? C.IPPROTO_ICMP : C.IPPROTO_ICMPV6,
+    ICMP_CURE,
+    (fd) => {
+      prepare(fd, family, receiveBufferBytes);
+      bindTo(fd, socketAddress(address ?? anyAddress(family), 0), "an ICMP identifier");
+      return new LinuxPacketSocket(fd, family, "datagram", localPort(fd));
+    },
+  );
 }
 
 /** A raw socket sees all ICMP of its namespace; the filter lets through only echo replies with our identifier. */
@@ -135,7 +149,12 @@ function openRawIcmp({ family, address, receiveBufferBytes }: IcmpOptions): Pack
 
 /** Classic BPF (Documentation/networking/filter.rst): accept echo replies with this identifier, nothing else. */
 function attachEchoReplyFilter(fd: number, family: IpFamily, identifier: number): void {
-  const LDX_IP_HEADER_LENGTH = 0xb1, LD_BYTE_X = 0x50, LD_HALF_X = 0x48, LDX_IMMEDIATE = 0x01, JEQ = 0x15, RET = 0x06;
+  const LDX_IP_HEADER_LENGTH = 0xb1,
+    LD_BYTE_X = 0x50,
+    LD_HALF_X = 0x48,
+    LDX_IMMEDIATE = 0x01,
+    JEQ = 0x15,
+    RET = 0x06;
   const [loadOffset, echoReply] = family === "ipv4" ? [LDX_IP_HEADER_LENGTH, 0] : [LDX_IMMEDIATE, 129];
   // [code, jump if true, jump if false, constant]; the ICMP header starts at X.
   const program = [
@@ -179,8 +198,12 @@ function prepare(fd: number, family: IpFamily, receiveBufferBytes = RECEIVE_BUFF
 }
 
 /** Beyond rmem_max and wmem_max only with CAP_NET_ADMIN; else up to there. */
-function setBuffer(fd: number, { force, limited, bytes }: { readonly force: number; readonly limited: number; readonly bytes: number }): void {
-  if (libc.setsockopt(fd, C.SOL_SOCKET, force, new Int32Array([bytes]), 4) < 0) setInt(fd, C.SOL_SOCKET, limited, bytes, "SO_SNDBUF or SO_RCVBUF");
+function setBuffer(
+  fd: number,
+  { force, limited, bytes }: { readonly force: number; readonly limited: number; readonly bytes: number },
+): void {
+  if (libc.setsockopt(fd, C.SOL_SOCKET, force, new Int32Array([bytes]), 4) < 0)
+    setInt(fd, C.SOL_SOCKET, limited, bytes, "SO_SNDBUF or SO_RCVBUF");
 }
 
 export function setInt(fd: number, level: number, name: number, value: number, what: string): void {

@@ -13,7 +13,8 @@ export function socketAddress(ip: string, port: number): SocketAddress {
   new DataView(bytes.buffer).setUint16(0, family, true);
   bytes[2] = port >> 8;
   bytes[3] = port & 0xff;
-  if (inetPton(family, ip, bytes.subarray(family === AF_INET ? 4 : 8)) !== 1) throw new KernelError("inet_pton", "EINVAL", `'${ip}' is not an IP address`);
+  if (inetPton(family, ip, bytes.subarray(family === AF_INET ? 4 : 8)) !== 1)
+    throw new KernelError("inet_pton", "EINVAL", `'${ip}' is not an IP address`);
   return bytes as SocketAddress;
 }
 

@@ -5,9 +5,21 @@ import { KernelError } from "./kernel.ts";
 
 const libc = koffi.load("libc.so.6");
 const open = libc.func("int open(const char *, int)") as unknown as (path: string, flags: number) => number;
-const ioctl = libc.func("int ioctl(int, unsigned long, void *)") as unknown as (fd: number, request: number, argument: Uint8Array) => number;
-const read = libc.func("intptr_t read(int, void *, size_t)") as unknown as (fd: number, bytes: Uint8Array, size: number) => number;
-const write = libc.func("intptr_t write(int, const void *, size_t)") as unknown as (fd: number, bytes: Uint8Array, size: number) => number;
+const ioctl = libc.func("int ioctl(int, unsigned long, void *)") as unknown as (
+  fd: number,
+  request: number,
+  argument: Uint8Array,
+) => number;
+const read = libc.func("intptr_t read(int, void *, size_t)") as unknown as (
+  fd: number,
+  bytes: Uint8Array,
+  size: number,
+) => number;
+const write = libc.func("intptr_t write(int, const void *, size_t)") as unknown as (
+  fd: number,
+  bytes: Uint8Array,
+  size: number,
+) => number;
 
 const O_RDWR = 0o2;
 const O_NONBLOCK = 0o4000;
@@ -32,8 +44,13 @@ export interface Tap extends Disposable {
 
 /** In this process's network namespace. Throws KernelError (ENOENT without /dev/net/tun, EPERM without CAP_NET_ADMIN). */
 export function openTap(name: string): Tap {
-  if (Buffer.byteLength(name) >= IFNAMSIZ) throw new KernelError("ioctl(TUNSETIFF)", "EINVAL", `the name '${name}' has more than ${IFNAMSIZ - 1} bytes`);
-  const fd = check(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), "open", "/dev/net/tun; TUN is in the kernel of every distribution, in a container the device must be passed in");
+  if (Buffer.byteLength(name) >= IFNAMSIZ)
+    throw new KernelError("ioctl(TUNSETIFF)", "EINVAL", `the name '${name}' has more than ${IFNAMSIZ - 1} bytes`);
+  const fd = check(
+    open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC),
+    "open",
+    "/dev/net/tun; TUN is in the kernel of every distribution, in a container the device must be passed in",
+  );
   const ifreq = Buffer.alloc(IFREQ_BYTES);
   ifreq.write(name, "utf8");
   ifreq.writeUInt16LE(IFF_TAP_NO_PI, IFNAMSIZ);

@@ -16,9 +16,17 @@ const LINGER_RESET = new Int32Array([1, 0]);
 const ON = new Int32Array([1]);
 const EINPROGRESS = "EINPROGRESS";
 
-export function beginHandshake(to: SocketAddress, errors: LinuxPacketBatch, from?: string): TcpHandshake | { errno: string } {
+export function beginHandshake(
+  to: SocketAddress,
+  errors: LinuxPacketBatch,
+  from?: string,
+): TcpHandshake | { errno: string } {
   const ipv6 = to[0] === C.AF_INET6;
-  const fd = libc.socket(ipv6 ? C.AF_INET6 : C.AF_INET, C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC, C.IPPROTO_TCP);
+  const fd = libc.socket(
+    ipv6 ? C.AF_INET6 : C.AF_INET,
+    C.SOCK_STREAM | C.SOCK_NONBLOCK | C.SOCK_CLOEXEC,
+    C.IPPROTO_TCP,
+  );
   if (fd < 0) return { errno: libc.errnoName(libc.lastErrno()) };
   const refuse = () => {
     const errno = libc.errnoName(libc.lastErrno());
@@ -27,9 +35,11 @@ export function beginHandshake(to: SocketAddress, errors: LinuxPacketBatch, from
   };
   if (libc.setsockopt(fd, C.SOL_SOCKET, C.SO_LINGER, LINGER_RESET, 8) < 0) return refuse();
   // The error queue tells the ICMP code, which the errno alone does not.
-  if (libc.setsockopt(fd, ipv6 ? C.IPPROTO_IPV6 : C.IPPROTO_IP, ipv6 ? C.IPV6_RECVERR : C.IP_RECVERR, ON, 4) < 0) return refuse();
+  if (libc.setsockopt(fd, ipv6 ? C.IPPROTO_IPV6 : C.IPPROTO_IP, ipv6 ? C.IPV6_RECVERR : C.IP_RECVERR, ON, 4) < 0)
+    return refuse();
   if (from !== undefined && libc.bindSocket(fd, socketAddress(from, 0), socketAddressLength(to)) < 0) return refuse();
-  if (libc.connect(fd, to, socketAddressLength(to)) < 0 && libc.errnoName(libc.lastErrno()) !== EINPROGRESS) return refuse();
+  if (libc.connect(fd, to, socketAddressLength(to)) < 0 && libc.errnoName(libc.lastErrno()) !== EINPROGRESS)
+    return refuse();
   return new LinuxTcpHandshake(fd, errors);
 }
 
@@ -48,7 +58,12 @@ class LinuxTcpHandshake implements TcpHandshake {
     libc.check(libc.getsockopt(this.#fd, C.IPPROTO_TCP, C.TCP_INFO, info, length), "getsockopt", "TCP_INFO");
     const retransmits = infoView.getUint32(100, true);
     const rttNs = infoView.getUint32(68, true) * 1000;
-    const established = { state: "established", retransmits, rttNs, answeredAgoMs: infoView.getUint32(56, true) } as const;
+    const established = {
+      state: "established",
+      retransmits,
+      rttNs,
+      answeredAgoMs: infoView.getUint32(56, true),
+    } as const;
     switch (info[0]) {
       case C.TCP_SYN_SENT:
       case C.TCP_SYN_RECV: {

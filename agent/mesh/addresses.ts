@@ -39,9 +39,18 @@ function blockList(family: IpFamily, subnets: readonly Subnet[]): BlockList {
   return blocks;
 }
 
-const RULES = FORBIDDEN.map(([reason, family, ...subnet]) => ({ reason, family, subnet, blocks: blockList(family, [subnet]) }));
+const RULES = FORBIDDEN.map(([reason, family, ...subnet]) => ({
+  reason,
+  family,
+  subnet,
+  blocks: blockList(family, [subnet]),
+}));
 // BlockList judges an IPv4-mapped address by its IPv4 rules as well, so each family has a list of its own.
-const forbiddenIn = (family: IpFamily): BlockList => blockList(family, RULES.filter((r) => r.family === family).map((r) => r.subnet));
+const forbiddenIn = (family: IpFamily): BlockList =>
+  blockList(
+    family,
+    RULES.filter((r) => r.family === family).map((r) => r.subnet),
+  );
 const ANY_RULE = { ipv4: forbiddenIn("ipv4"), ipv6: forbiddenIn("ipv6") };
 const LOOPBACK = { ipv4: blockList("ipv4", [["127.0.0.0", 8]]), ipv6: blockList("ipv6", [["::1", 128]]) };
 

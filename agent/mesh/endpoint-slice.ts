@@ -8,7 +8,9 @@ const text = z.string().max(253);
 
 const sliceEndpoint = z.object({
   addresses: z.array(text).max(100),
-  conditions: z.object({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() }).nullish(),
+  conditions: z
+    .object({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() })
+    .nullish(),
   nodeName: text.nullish(),
   zone: text.nullish(),
   targetRef: z.object({ uid: text.nullish() }).nullish(),

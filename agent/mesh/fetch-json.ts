@@ -13,10 +13,27 @@ export function createJsonClient(): JsonClient {
   // undici takes 20 MB of memory: it is loaded when the first peer is asked, which a static mesh may never do.
   let dispatcher: Promise<Agent> | undefined;
   const agent = () =>
-    (dispatcher ??= import("undici").then((undici) => new undici.Agent({ allowH2: false, pipelining: 0, connect: { timeout: TIMEOUT_MS }, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, maxResponseSize: MAX_BYTES })));
+    (dispatcher ??= import("undici").then(
+      (undici) =>
+        new undici.Agent({
+          allowH2: false,
+          pipelining: 0,
+          connect: { timeout: TIMEOUT_MS },
+          headersTimeout: TIMEOUT_MS,
+          bodyTimeout: TIMEOUT_MS,
+          maxResponseSize: MAX_BYTES,
+        }),
+    ));
   return {
     async fetchJson(url, signal) {
-      const response = await (await agent()).request({ origin: new URL(url).origin, path: new URL(url).pathname, method: "GET", signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) });
+      const response = await (
+        await agent()
+      ).request({
+        origin: new URL(url).origin,
+        path: new URL(url).pathname,
+        method: "GET",
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      });
       if (response.statusCode !== 200) {
         await response.body.dump();
         throw new Error(`GET ${url}: status ${response.statusCode}`);

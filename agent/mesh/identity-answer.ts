@@ -12,7 +12,10 @@ const identityDocument = z.object({
   schemaVersion: z.literal(1),
   node: z.object({ name: nodeName }),
   nodeAddresses: addresses,
-  relayed: z.array(z.object({ node: nodeName, nodeAddresses: addresses })).max(5_000).default([]),
+  relayed: z
+    .array(z.object({ node: nodeName, nodeAddresses: addresses }))
+    .max(5_000)
+    .default([]),
 });
 
 export interface IdentityAnswer {
@@ -33,15 +36,27 @@ export function readIdentity(document: unknown, expected: IdentityExpectation): 
   const parsed = identityDocument.safeParse(document);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new Error(`the answer is no identity of schema version 1 (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""})`);
+    throw new Error(
+      `the answer is no identity of schema version 1 (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""})`,
+    );
   }
   const { node, nodeAddresses, relayed } = parsed.data;
-  if (node.name !== expected.nodeName) throw new Error(`node ${node.name} answered at the address listed for ${expected.nodeName}`);
+  if (node.name !== expected.nodeName)
+    throw new Error(`node ${node.name} answered at the address listed for ${expected.nodeName}`);
   const refused: string[] = [];
   const accept = (claimed: z.infer<typeof addresses>): Addresses => {
-    const checked = checkAddresses([claimed.ipv4, claimed.ipv6].filter((a) => a !== undefined), expected);
+    const checked = checkAddresses(
+      [claimed.ipv4, claimed.ipv6].filter((a) => a !== undefined),
+      expected,
+    );
     refused.push(...checked.refused);
-    return Object.fromEntries(Object.entries(checked.addresses).filter(([, address]) => !expected.ownNodeAddresses.includes(address)));
+    return Object.fromEntries(
+      Object.entries(checked.addresses).filter(([, address]) => !expected.ownNodeAddresses.includes(address)),
+    );
   };
-  return { nodeAddresses: accept(nodeAddresses), relayed: new Map(relayed.map((r) => [r.node, accept(r.nodeAddresses)])), refused };
+  return {
+    nodeAddresses: accept(nodeAddresses),
+    relayed: new Map(relayed.map((r) => [r.node, accept(r.nodeAddresses)])),
+    refused,
+  };
 }

@@ -74,7 +74,14 @@ export class Identities implements AsyncDisposable {
     for (const target of targets) {
       const asked = this.#asked.get(target.nodeName);
       if (!asked) {
-        this.#asked.set(target.nodeName, { target, dueNs: nowNs, failures: 0, inFlight: false, error: undefined, own: undefined });
+        this.#asked.set(target.nodeName, {
+          target,
+          dueNs: nowNs,
+          failures: 0,
+          inFlight: false,
+          error: undefined,
+          own: undefined,
+        });
       } else {
         if (asked.target.endpointId !== target.endpointId) [asked.dueNs, asked.failures] = [nowNs, 0];
         asked.target = target;
@@ -103,7 +110,9 @@ export class Identities implements AsyncDisposable {
     const all = [...this.#asked.values()];
     return {
       known: all.filter((a) => a.own !== undefined).length,
-      missing: all.filter((a) => a.own === undefined).map((a) => ({ node: a.target.nodeName, error: a.error ?? "not asked yet" })),
+      missing: all
+        .filter((a) => a.own === undefined)
+        .map((a) => ({ node: a.target.nodeName, error: a.error ?? "not asked yet" })),
       errors: this.#errors,
     };
   }

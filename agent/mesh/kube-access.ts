@@ -25,7 +25,10 @@ export interface KubeAccessOptions {
 }
 
 /** A KUBECONFIG that somebody set wins; else the pod's service account; else the kubeconfig in the home directory. */
-export function kubeAccess({ env, serviceAccountDirectory = SERVICE_ACCOUNT_DIRECTORY }: KubeAccessOptions): KubeAccess {
+export function kubeAccess({
+  env,
+  serviceAccountDirectory = SERVICE_ACCOUNT_DIRECTORY,
+}: KubeAccessOptions): KubeAccess {
   const host = env["KUBERNETES_SERVICE_HOST"];
   if ((env["KUBECONFIG"] ?? "") !== "" || host === undefined || host === "") return kubeconfigAccess();
   const port = env["KUBERNETES_SERVICE_PORT"] ?? "443";
@@ -67,7 +70,10 @@ class ServiceAccountAccess implements KubeAccess {
     try {
       return await readFile(path, "utf8");
     } catch (err) {
-      throw new DiscoveryError(`cannot read the service account's ${path}: ${(err as Error).message}. The pod needs automountServiceAccountToken: true.`, { cause: err });
+      throw new DiscoveryError(
+        `cannot read the service account's ${path}: ${(err as Error).message}. The pod needs automountServiceAccountToken: true.`,
+        { cause: err },
+      );
     }
   }
 
@@ -83,16 +89,32 @@ function kubeconfigAccess(): KubeAccess {
     async connect() {
       const kubeconfig = await (loading ??= loadKubeconfig());
       const cluster = kubeconfig.getCurrentCluster();
-      if (!cluster) throw new DiscoveryError("the kubeconfig has no current cluster. Set current-context, or KUBECONFIG to another file.");
-      const options: { -readonly [key in "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized" | "auth"]?: unknown } & { headers?: Record<string, string> } = {};
+      if (!cluster)
+        throw new DiscoveryError(
+          "the kubeconfig has no current cluster. Set current-context, or KUBECONFIG to another file.",
+        );
+      const options: {
+        -readonly [
+          key in "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized" | "auth"
+        ]?: unknown;
+      } & { headers?: Record<string, string> } = {};
       await kubeconfig.applyToHTTPSOptions(options);
       const { ca, cert, key, passphrase, servername, rejectUnauthorized, auth, headers = {} } = options;
-      const given = Object.entries({ ca, cert, key, passphrase, servername, rejectUnauthorized }).filter(([, value]) => value !== undefined && value !== null);
+      const given = Object.entries({ ca, cert, key, passphrase, servername, rejectUnauthorized }).filter(
+        ([, value]) => value !== undefined && value !== null,
+      );
       const tls = { ...CONNECT_OPTIONS, ...Object.fromEntries(given) };
       const undici = await import("undici");
-      const dispatcher = cluster.proxyUrl ? new undici.ProxyAgent({ uri: cluster.proxyUrl, requestTls: tls, ...AGENT_OPTIONS }) : new undici.Agent({ ...AGENT_OPTIONS, connect: tls });
+      const dispatcher = cluster.proxyUrl
+        ? new undici.ProxyAgent({ uri: cluster.proxyUrl, requestTls: tls, ...AGENT_OPTIONS })
+        : new undici.Agent({ ...AGENT_OPTIONS, connect: tls });
       const basic = typeof auth === "string" ? { authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {};
-      return { server: cluster.server.replace(/\/$/, ""), headers: { ...basic, ...headers }, dispatcher, [Symbol.asyncDispose]: () => dispatcher.destroy() };
+      return {
+        server: cluster.server.replace(/\/$/, ""),
+        headers: { ...basic, ...headers },
+        dispatcher,
+        [Symbol.asyncDispose]: () => dispatcher.destroy(),
+      };
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

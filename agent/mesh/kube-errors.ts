@@ -33,12 +33,16 @@ function cure(status: number, namespace: string): string {
     case 429:
       return "The server is overloaded; the agent waits and tries again.";
     default:
-      return status >= 500 ? "The server has trouble of its own; the agent waits and tries again." : "Check that the address is that of a Kubernetes API server.";
+      return status >= 500
+        ? "The server has trouble of its own; the agent waits and tries again."
+        : "Check that the address is that of a Kubernetes API server.";
   }
 }
 
 export const noSlices = ({ namespace, service }: Resource): Error =>
-  new Error(`there is no EndpointSlice of a Service ${service} in namespace ${namespace}. Check discovery.service and discovery.namespace; the Service must exist and select the agents' pods.`);
+  new Error(
+    `there is no EndpointSlice of a Service ${service} in namespace ${namespace}. Check discovery.service and discovery.namespace; the Service must exist and select the agents' pods.`,
+  );
 
 /** A connection that ended in the middle of a watch. */
 export function isCut(err: Error): boolean {
@@ -50,9 +54,14 @@ export function discoveryFailure(err: Error, { namespace, service }: Resource): 
   if (err instanceof DiscoveryError) return err;
   const kept = "The last known peers stay; the agent goes on trying.";
   const what = `discovery of Service ${service} in namespace ${namespace}`;
-  if (err instanceof MalformedAnswerError) return new Error(`${what}: the API server's answer makes no sense: ${err.message}. ${kept}`);
-  if (err instanceof HistoryGoneError) return new Error(`${what}: the API server calls a list expired that it has just given: ${err.message}. ${kept}`);
-  if (err instanceof SilenceError) return new Error(`${what}: the API server sent ${err.message}, so the connection was given up (a watch may be silent for discovery.idleTimeoutMs). ${kept}`);
+  if (err instanceof MalformedAnswerError)
+    return new Error(`${what}: the API server's answer makes no sense: ${err.message}. ${kept}`);
+  if (err instanceof HistoryGoneError)
+    return new Error(`${what}: the API server calls a list expired that it has just given: ${err.message}. ${kept}`);
+  if (err instanceof SilenceError)
+    return new Error(
+      `${what}: the API server sent ${err.message}, so the connection was given up (a watch may be silent for discovery.idleTimeoutMs). ${kept}`,
+    );
   return new Error(`${what}: ${reasonOf(err)}. ${networkCure(codeOf(err))}${kept}`);
 }
 

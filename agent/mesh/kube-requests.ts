@@ -46,7 +46,10 @@ export async function listSlices(request: Request, resourceVersion?: "0"): Promi
   const slices: EndpointSlice[] = [];
   let proceed: string | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const query = { limit: `${PAGE_SLICES}`, ...(proceed === undefined ? (resourceVersion === undefined ? {} : { resourceVersion }) : { continue: proceed }) };
+    const query = {
+      limit: `${PAGE_SLICES}`,
+      ...(proceed === undefined ? (resourceVersion === undefined ? {} : { resourceVersion }) : { continue: proceed }),
+    };
     await using answer = await get(request, { query, silenceMs: ANSWER_TIMEOUT_MS });
     const list = read(sliceList, json(await textOf(answer.body, MAX_PAGE_BYTES)));
     for (const slice of list.items ?? []) slices.push(checkOwner(slice, request.resource));
@@ -65,7 +68,10 @@ export interface WatchOptions {
 }
 
 /** Ends when the server ends it. Throws HistoryGoneError when only a new list helps. */
-export async function* watchSlices(request: Request, { resourceVersion, timeoutSeconds, idleTimeoutMs }: WatchOptions): AsyncGenerator<SliceEvent> {
+export async function* watchSlices(
+  request: Request,
+  { resourceVersion, timeoutSeconds, idleTimeoutMs }: WatchOptions,
+): AsyncGenerator<SliceEvent> {
   const query = { watch: "1", resourceVersion, allowWatchBookmarks: "true", timeoutSeconds: `${timeoutSeconds}` };
   await using answer = await get(request, { query, silenceMs: idleTimeoutMs });
   yield { type: "open" };
@@ -76,7 +82,11 @@ export async function* watchSlices(request: Request, { resourceVersion, timeoutS
       case "MODIFIED":
       case "DELETED": {
         const slice = checkOwner(read(endpointSlice, object), request.resource);
-        yield { type: type === "DELETED" ? "deleted" : "changed", resourceVersion: slice.metadata.resourceVersion, slice };
+        yield {
+          type: type === "DELETED" ? "deleted" : "changed",
+          resourceVersion: slice.metadata.resourceVersion,
+          slice,
+        };
         break;
       }
       case "BOOKMARK":
@@ -97,7 +107,10 @@ interface Answer extends AsyncDisposable {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-async function get({ access, resource, signal }: Request, { query, silenceMs }: { readonly query: Readonly<Record<string, string>>; readonly silenceMs: number }): Promise<Answer> {
+async function get(
+  { access, resource, signal }: Request,
+  { query, silenceMs }: { readonly query: Readonly<Record<string, string>>; readonly silenceMs: number },
+): Promise<Answer> {
   const connection = await access.connect();
   const search = new URLSearchParams({ labelSelector: `${SERVICE_NAME_LABEL}=${resource.service}`, ...query });
   try {
@@ -154,7 +167,10 @@ async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promis
 /** A server that answers with somebody else's slices must not make this agent probe them. */
 function checkOwner(slice: EndpointSlice, { namespace, service }: Resource): EndpointSlice {
   const { name, namespace: foundIn, labels } = slice.metadata;
-  if (foundIn !== namespace || labels?.[SERVICE_NAME_LABEL] !== service) throw new MalformedAnswerError(`EndpointSlice ${foundIn}/${name} does not belong to Service ${service} in namespace ${namespace}, which was asked for`);
+  if (foundIn !== namespace || labels?.[SERVICE_NAME_LABEL] !== service)
+    throw new MalformedAnswerError(
+      `EndpointSlice ${foundIn}/${name} does not belong to Service ${service} in namespace ${namespace}, which was asked for`,
+    );
   return slice;
 }
 

@@ -4,7 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
 import { endpointsOf, type EndpointSlice } from "./endpoint-slice.ts";
 import { kubeAccess, type KubeAccess } from "./kube-access.ts";
-import { discoveryFailure, HistoryGoneError, isCut, MalformedAnswerError, noSlices, type Resource } from "./kube-errors.ts";
+import {
+  discoveryFailure,
+  HistoryGoneError,
+  isCut,
+  MalformedAnswerError,
+  noSlices,
+  type Resource,
+} from "./kube-errors.ts";
 import { listSlices, watchSlices, type Request, type SliceEvent } from "./kube-requests.ts";
 import type { MeshSource, MeshSourceListener } from "./source.ts";
 
@@ -53,7 +60,11 @@ class SliceWatch implements AsyncDisposable {
   constructor(options: KubernetesSourceOptions, listener: MeshSourceListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#request = { access: options.access ?? kubeAccess({ env: process.env }), resource: options, signal: this.#stop.signal };
+    this.#request = {
+      access: options.access ?? kubeAccess({ env: process.env }),
+      resource: options,
+      signal: this.#stop.signal,
+    };
   }
 
   begin(): void {
@@ -78,7 +89,12 @@ class SliceWatch implements AsyncDisposable {
     this.#resourceVersion ??= await this.#list();
     const { from, to } = this.#options.watchSeconds ?? DEFAULT_WATCH_SECONDS;
     const timeoutSeconds = Math.round(from + Math.random() * (to - from));
-    for await (const event of watchSlices(this.#request, { resourceVersion: this.#resourceVersion, timeoutSeconds, idleTimeoutMs: this.#options.idleTimeoutMs })) this.#take(event);
+    for await (const event of watchSlices(this.#request, {
+      resourceVersion: this.#resourceVersion,
+      timeoutSeconds,
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+    }))
+      this.#take(event);
   }
 
   /** From the server's cache the first time; later, when something went wrong, its newest. */
@@ -124,7 +140,8 @@ class SliceWatch implements AsyncDisposable {
   /** What a failure means for going on, and whether it is worth telling. */
   #judge(problem: Error, { isResumed, failures }: { readonly isResumed: boolean; readonly failures: number }): void {
     const isGone = problem instanceof HistoryGoneError;
-    if (isGone || problem instanceof MalformedAnswerError || failures >= RELIST_AFTER_FAILURES) this.#resourceVersion = undefined;
+    if (isGone || problem instanceof MalformedAnswerError || failures >= RELIST_AFTER_FAILURES)
+      this.#resourceVersion = undefined;
     // History that was compacted away while the agent was not watching, and a long-lived connection that was cut
     // (a server or load balancer that restarts), are everyday; the next attempt says whether something is wrong.
     if ((isGone && isResumed) || (failures === 0 && isCut(problem))) return;

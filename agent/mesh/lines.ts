@@ -8,7 +8,9 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>, maxBytes: numb
   for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      const line = Buffer.concat([...parts, chunk.subarray(from, end)]).toString("utf8").trim();
+      const line = Buffer.concat([...parts, chunk.subarray(from, end)])
+        .toString("utf8")
+        .trim();
       [parts, bytes, from] = [[], 0, end + 1];
       if (line !== "") yield line;
     }

@@ -85,7 +85,8 @@ export class Membership {
       this.#rememberNode(endpoint.node, nowNs);
     }
     if (this.#checked.size > 4 * endpoints.length) this.#checked.clear();
-    for (const [name, memory] of this.#nodes) if (nowNs - memory.lastListedNs > ZONE_MEMORY_NS) this.#nodes.delete(name);
+    for (const [name, memory] of this.#nodes)
+      if (nowNs - memory.lastListedNs > ZONE_MEMORY_NS) this.#nodes.delete(name);
     return "taken";
   }
 
@@ -102,7 +103,8 @@ export class Membership {
     for (const [name, endpoints] of [...byNode].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const decided = this.#decideNode(this.#speaker(endpoints), nowNs, learnt(name));
       known.push(decided);
-      if (decided.state === "serving" || decided.state === "not_serving") peers.push(unchangedOr(before.get(name), toPeer(decided)));
+      if (decided.state === "serving" || decided.state === "not_serving")
+        peers.push(unchangedOr(before.get(name), toPeer(decided)));
     }
     this.#known = known;
     const changed = peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i]);
@@ -174,11 +176,17 @@ export class Membership {
     const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;
 
     if (endpoint.node.name === self.name) return { ...facts, state: "self" };
-    if (Object.values(pod.addresses).some((address) => this.#options.ownAddresses.includes(address))) return unprobed(`it has this agent's own address under another node name; node.name is ${self.name}`);
-    if (terminatingSinceNs !== undefined && this.#waits(terminatingSinceNs + TERMINATING_LIMIT_NS, nowNs)) return unprobed("it is terminating");
-    if (Object.keys(pod.addresses).length === 0 && Object.keys(node.addresses).length === 0) return unprobed(pod.refused.length === 0 ? "it has no address" : `no address may be probed: ${pod.refused.join(", ")}`);
+    if (Object.values(pod.addresses).some((address) => this.#options.ownAddresses.includes(address)))
+      return unprobed(`it has this agent's own address under another node name; node.name is ${self.name}`);
+    if (terminatingSinceNs !== undefined && this.#waits(terminatingSinceNs + TERMINATING_LIMIT_NS, nowNs))
+      return unprobed("it is terminating");
+    if (Object.keys(pod.addresses).length === 0 && Object.keys(node.addresses).length === 0)
+      return unprobed(
+        pod.refused.length === 0 ? "it has no address" : `no address may be probed: ${pod.refused.join(", ")}`,
+      );
     const zonesKnown = !zonesComeLater || (zone !== "" && this.#ownZone !== "");
-    if (!zonesKnown && this.#waits(firstSeenNs + ZONE_WAIT_NS, nowNs)) return unprobed("its zone or this node's is not known yet");
+    if (!zonesKnown && this.#waits(firstSeenNs + ZONE_WAIT_NS, nowNs))
+      return unprobed("its zone or this node's is not known yet");
     return { ...facts, state: endpoint.serving ? "serving" : "not_serving" };
   }
 

@@ -86,7 +86,12 @@ class RunningMesh implements Mesh {
     this.#options = options;
     this.#startNs = clock.monotonicNs();
     this.#self = { name: config.node.name, zone: config.node.zone };
-    this.#membership = new Membership({ self: this.#self, ownAddresses: config.node.podAddresses, zonesComeLater: config.discovery.kind === "kubernetes", allowLoopback });
+    this.#membership = new Membership({
+      self: this.#self,
+      ownAddresses: config.node.podAddresses,
+      zonesComeLater: config.discovery.kind === "kubernetes",
+      allowLoopback,
+    });
     this.#identities = new Identities({
       clock,
       allowLoopback,
@@ -146,7 +151,11 @@ class RunningMesh implements Mesh {
     const verdict = this.#membership.list(list, this.#options.clock.monotonicNs());
     this.#listRefused = verdict === "kept-last-known";
     if (this.#listRefused) {
-      this.#failed(new Error(`discovery lists no agent at all, though this is one: the ${this.#membership.peers().length} last known peers stay. Check that the Service still selects the agents' pods.`));
+      this.#failed(
+        new Error(
+          `discovery lists no agent at all, though this is one: the ${this.#membership.peers().length} last known peers stay. Check that the Service still selects the agents' pods.`,
+        ),
+      );
       return;
     }
     this.#decide();
@@ -206,7 +215,8 @@ class RunningMesh implements Mesh {
     const { icmp, tcp, udp } = this.#options.config;
     if (![icmp, tcp, udp].some((protocol) => protocol.networks.includes("node"))) return [];
     const sampled = this.#sample.destinations(this.#self.name);
-    const isPeer = ({ node, state, isTerminating }: KnownNode): boolean => sampled.has(node.name) && (state === "serving" || state === "not_serving" || isTerminating);
+    const isPeer = ({ node, state, isTerminating }: KnownNode): boolean =>
+      sampled.has(node.name) && (state === "serving" || state === "not_serving" || isTerminating);
     return this.#membership
       .known()
       .filter((known) => isPeer(known) && !known.nodeAddressesListed)

@@ -67,13 +67,22 @@ function affordablePairs(ring: readonly Placed[], sampleSize: number): number {
 }
 
 /** The pairs that every ordered pair of zones lacks, chosen by the pair's own hash: other nodes do not change it. */
-function* unwatched(ring: readonly Placed[], chosen: ReadonlyMap<string, ReadonlySet<string>>, wanted: number): Generator<readonly [source: string, destination: string]> {
-  const zones = Map.groupBy(ring.filter((node) => node.zone !== ""), (node) => node.zone);
+function* unwatched(
+  ring: readonly Placed[],
+  chosen: ReadonlyMap<string, ReadonlySet<string>>,
+  wanted: number,
+): Generator<readonly [source: string, destination: string]> {
+  const zones = Map.groupBy(
+    ring.filter((node) => node.zone !== ""),
+    (node) => node.zone,
+  );
   for (const [from, sources] of zones) {
     for (const [to, destinations] of zones) {
       const possible = sources.length * (destinations.length - (from === to ? 1 : 0));
       const isChosen = (s: Placed, d: Placed): boolean => s === d || chosen.get(s.name)!.has(d.name);
-      const missing = Math.min(wanted, possible) - countUpTo(wanted, sources, (s) => destinations.filter((d) => s !== d && isChosen(s, d)).length);
+      const missing =
+        Math.min(wanted, possible) -
+        countUpTo(wanted, sources, (s) => destinations.filter((d) => s !== d && isChosen(s, d)).length);
       if (missing > 0) yield* lowestPairs({ sources, destinations, count: missing, isChosen });
     }
   }
@@ -88,7 +97,17 @@ function countUpTo(enough: number, sources: readonly Placed[], count: (source: P
   return sum;
 }
 
-function lowestPairs({ sources, destinations, count, isChosen }: { readonly sources: readonly Placed[]; readonly destinations: readonly Placed[]; readonly count: number; readonly isChosen: (s: Placed, d: Placed) => boolean }): (readonly [string, string])[] {
+function lowestPairs({
+  sources,
+  destinations,
+  count,
+  isChosen,
+}: {
+  readonly sources: readonly Placed[];
+  readonly destinations: readonly Placed[];
+  readonly count: number;
+  readonly isChosen: (s: Placed, d: Placed) => boolean;
+}): (readonly [string, string])[] {
   const lowest: { readonly rank: number; readonly pair: readonly [string, string] }[] = [];
   for (const s of sources) {
     for (const d of destinations) {

@@ -22,7 +22,9 @@ type StaticNode = z.infer<typeof staticNode>;
 export class StaticMeshError extends Error {
   readonly faults: readonly string[];
   constructor(path: string, faults: readonly string[]) {
-    super(`${path} is no static mesh:\n${faults.map((fault) => `  - ${fault}`).join("\n")}\nThe format is described in docs/static-mesh.md.`);
+    super(
+      `${path} is no static mesh:\n${faults.map((fault) => `  - ${fault}`).join("\n")}\nThe format is described in docs/static-mesh.md.`,
+    );
     this.name = "StaticMeshError";
     this.faults = faults;
   }
@@ -63,7 +65,10 @@ export function parseStaticMesh(path: string, text: string, policy: AddressPolic
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
-  const at = issue.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("").replace(/^\./, "");
+  const at = issue.path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
   if (issue.code === "unrecognized_keys") {
     const known = issue.path.length === 0 ? "nodes" : Object.keys(staticNode.shape).join(", ");
     return `${at === "" ? "the file" : at} has ${issue.keys.map((key) => `"${key}"`).join(", ")}, and only ${known} may be there`;
@@ -71,7 +76,9 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   if (issue.path.length === 0) return 'it must be an object { "nodes": [ … ] }';
   const key = issue.path.findLast((part) => typeof part === "string");
   const isNode = issue.path.length === 2;
-  return isNode ? `${at} must be an object with name and podAddresses` : `${at} ${EXPECTED[String(key)] ?? issue.message}`;
+  return isNode
+    ? `${at} must be an object with name and podAddresses`
+    : `${at} ${EXPECTED[String(key)] ?? issue.message}`;
 }
 
 function* namedTwice(nodes: readonly StaticNode[]): Generator<string> {
@@ -88,11 +95,13 @@ function* badAddresses(nodes: readonly StaticNode[], policy: AddressPolicy): Gen
   for (const node of nodes) {
     for (const key of NETWORK_KEYS) {
       const families = node[key].map((address) => isIPv4(address));
-      if (new Set(families).size < families.length) yield `node "${node.name}": ${key} has two addresses of one family; name the primary one`;
+      if (new Set(families).size < families.length)
+        yield `node "${node.name}": ${key} has two addresses of one family; name the primary one`;
       for (const text of node[key]) {
         const checked = checkAddress(text, policy);
         if (!("refused" in checked)) continue;
-        const cure = checked.refused === "loopback" ? "; set discovery.allowLoopback if this is a lab on one machine" : "";
+        const cure =
+          checked.refused === "loopback" ? "; set discovery.allowLoopback if this is a lab on one machine" : "";
         yield `node "${node.name}": ${key} has ${text}, which is ${checked.refused} and is never probed${cure}`;
       }
     }
@@ -106,7 +115,8 @@ function* usedTwice(nodes: readonly StaticNode[]): Generator<string> {
     for (const node of nodes) {
       for (const address of node[key]) {
         const owner = owners.get(address);
-        if (owner !== undefined && owner !== node.name) yield `${key}: ${address} belongs to both "${owner}" and "${node.name}"`;
+        if (owner !== undefined && owner !== node.name)
+          yield `${key}: ${address} belongs to both "${owner}" and "${node.name}"`;
         owners.set(address, node.name);
       }
     }

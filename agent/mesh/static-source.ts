@@ -59,7 +59,12 @@ class StaticWatch implements AsyncDisposable {
       if (!this.#disposed && this.#lastComplaint === "") this.#listener.synced();
     } catch (err) {
       if (err instanceof StaticMeshError) this.#complain(err);
-      else this.#complain(new Error(`cannot read the static mesh ${this.#options.file}: ${(err as Error).message}. Correct discovery.file or make the file readable; the last good one stays in force.`));
+      else
+        this.#complain(
+          new Error(
+            `cannot read the static mesh ${this.#options.file}: ${(err as Error).message}. Correct discovery.file or make the file readable; the last good one stays in force.`,
+          ),
+        );
     }
   }
 
@@ -89,6 +94,7 @@ class StaticWatch implements AsyncDisposable {
 /** Changes whenever the file may have: a rename changes the inode, a write the time or the size. */
 async function fingerprint(file: string): Promise<string> {
   const { ino, dev, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-  if (size > MAX_FILE_BYTES) throw new StaticMeshError(file, [`it has ${size} bytes; at most ${MAX_FILE_BYTES} are read`]);
+  if (size > MAX_FILE_BYTES)
+    throw new StaticMeshError(file, [`it has ${size} bytes; at most ${MAX_FILE_BYTES} are read`]);
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }

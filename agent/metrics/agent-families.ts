@@ -111,7 +111,15 @@ export class AgentFamilies {
     this.#discoveryErrors.inc({ source_node: this.#options.nodeName });
   }
 
-  protocolAvailable({ network, protocol, available }: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void {
+  protocolAvailable({
+    network,
+    protocol,
+    available,
+  }: {
+    readonly network: Network;
+    readonly protocol: Protocol;
+    readonly available: boolean;
+  }): void {
     this.#protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
   }
 
@@ -156,7 +164,10 @@ export class AgentFamilies {
       interval.set({ source_node, protocol }, intervalMs / 1e3);
       timeout.set({ source_node, protocol }, timeoutMs / 1e3);
     }
-    this.#gauge("buildInfo").set({ version: build.version, nodejs_version: build.nodejsVersion, engine: config.engine, source_node }, 1);
+    this.#gauge("buildInfo").set(
+      { version: build.version, nodejs_version: build.nodejsVersion, engine: config.engine, source_node },
+      1,
+    );
   }
 
   /** Counters that results already keeps: prom-client only repeats them when it is asked. */
@@ -173,7 +184,8 @@ export class AgentFamilies {
       }
     });
     this.#counter("localErrors", (counter) => {
-      for (const { network, protocol, errno, count } of results.counts().localErrors) counter.inc({ source_node, network, protocol, errno }, count);
+      for (const { network, protocol, errno, count } of results.counts().localErrors)
+        counter.inc({ source_node, network, protocol, errno }, count);
     });
   }
 

@@ -40,7 +40,11 @@ export interface Metrics {
   clockStep(): void;
   discoverySynced(): void;
   discoveryFailed(): void;
-  protocolAvailable(state: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void;
+  protocolAvailable(state: {
+    readonly network: Network;
+    readonly protocol: Protocol;
+    readonly available: boolean;
+  }): void;
   /** Where the lookups of one name at one server are counted; its series exist at 0 from this call. */
   dns(target: { readonly server: string; readonly name: string }): DnsRecorder;
   /** The whole response, slice by slice. Several may run at the same time. */
@@ -72,7 +76,9 @@ class CataloguedMetrics implements Metrics {
       runtime: options.runtime ?? true,
     });
     const full = options.config.metrics.pairDetail === "full";
-    this.#keys = (Object.keys(CATALOGUE) as MetricKey[]).filter((key) => full || (CATALOGUE[key] as Metric).detail !== "full");
+    this.#keys = (Object.keys(CATALOGUE) as MetricKey[]).filter(
+      (key) => full || (CATALOGUE[key] as Metric).detail !== "full",
+    );
   }
 
   tickLag(seconds: number): void {
@@ -91,7 +97,11 @@ class CataloguedMetrics implements Metrics {
     this.#agent.discoveryFailed();
   }
 
-  protocolAvailable(state: { readonly network: Network; readonly protocol: Protocol; readonly available: boolean }): void {
+  protocolAvailable(state: {
+    readonly network: Network;
+    readonly protocol: Protocol;
+    readonly available: boolean;
+  }): void {
     this.#agent.protocolAvailable(state);
   }
 

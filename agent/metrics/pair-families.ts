@@ -26,7 +26,15 @@ export interface Family {
 }
 
 export function slotLabels({ pair: { source, destination }, network, protocol, family }: Slot): string {
-  return openLabels(CATALOGUE.probes.labels, [source.name, destination.name, source.zone, destination.zone, network, protocol, family]);
+  return openLabels(CATALOGUE.probes.labels, [
+    source.name,
+    destination.name,
+    source.zone,
+    destination.zone,
+    network,
+    protocol,
+    family,
+  ]);
 }
 
 const bounds = (metric: { readonly buckets: readonly number[] }): readonly string[] => metric.buckets.map(String);
@@ -49,7 +57,8 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
     const count = counters.get(row, counter);
     return count === 0 ? "" : `${name}${labels[row]!}${label}} ${count}\n`;
   };
-  const delay = (ns: Float64Array) => perSlot((row) => (Number.isNaN(ns[row]!) ? "" : `${name}${labels[row]!}} ${seconds(ns[row]!)}\n`));
+  const delay = (ns: Float64Array) =>
+    perSlot((row) => (Number.isNaN(ns[row]!) ? "" : `${name}${labels[row]!}} ${seconds(ns[row]!)}\n`));
   const pathMtu = (bytes: (entry: PathMtu) => number): Family => ({
     rows: state.pathMtu.length,
     lines: (row) => `${name}${pathLabels(state.self, state.pathMtu[row]!)}} ${bytes(state.pathMtu[row]!)}\n`,
@@ -69,11 +78,16 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
       return perSlot((row) => ANOMALY_KINDS.map((kind) => whenSeen(row, kind, `,kind="${kind}"`)).join(""));
     case "directionalLost":
       return perSlot((row) => {
-        const known = (["forward", "reverse"] as const).map((d) => `${name}${labels[row]!},direction="${d}"} ${counters.get(row, d)}\n`);
+        const known = (["forward", "reverse"] as const).map(
+          (d) => `${name}${labels[row]!},direction="${d}"} ${counters.get(row, d)}\n`,
+        );
         return known.join("") + whenSeen(row, "unknown", ',direction="unknown"');
       });
     case "rtt":
-      return perSlot((row) => `${name}_sum${labels[row]!}} ${seconds(counters.rttSumNs(row))}\n${name}_count${labels[row]!}} ${counters.get(row, "rttCount")}\n`);
+      return perSlot(
+        (row) =>
+          `${name}_sum${labels[row]!}} ${seconds(counters.rttSumNs(row))}\n${name}_count${labels[row]!}} ${counters.get(row, "rttCount")}\n`,
+      );
     case "rttMax":
       return delay(delays.maxNs);
     case "rttMin":
@@ -90,13 +104,20 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
         rows: capture.zones.length,
         lines: (row) => {
           const { cumulative, sumNs } = capture.zones[row]!;
-          return histogramLines({ name, labels: zoneLabels(capture.zones[row]!), bounds: ZONE_BOUNDS, cumulative, sum: seconds(sumNs) });
+          return histogramLines({
+            name,
+            labels: zoneLabels(capture.zones[row]!),
+            bounds: ZONE_BOUNDS,
+            cumulative,
+            sum: seconds(sumNs),
+          });
         },
       };
     case "udpReceived":
       return {
         rows: state.udpReceived.length,
-        lines: (row) => `${name}${receivedLabels(state.self, state.udpReceived[row]!)}} ${state.udpReceived[row]!.received}\n`,
+        lines: (row) =>
+          `${name}${receivedLabels(state.self, state.udpReceived[row]!)}} ${state.udpReceived[row]!.received}\n`,
       };
     case "pathMtu":
       return pathMtu((entry) => entry.passesBytes);
@@ -113,9 +134,24 @@ function zoneLabels({ sourceZone, destinationZone, network, protocol, family }: 
 
 /** What arrived here: this node is the destination. */
 function receivedLabels(self: Node, { source, network, family }: UdpReceived): string {
-  return openLabels(CATALOGUE.udpReceived.labels, [source.name, self.name, source.zone, self.zone, network, "udp", family]);
+  return openLabels(CATALOGUE.udpReceived.labels, [
+    source.name,
+    self.name,
+    source.zone,
+    self.zone,
+    network,
+    "udp",
+    family,
+  ]);
 }
 
 function pathLabels(self: Node, { destination, network, family }: PathMtu): string {
-  return openLabels(CATALOGUE.pathMtu.labels, [self.name, destination.name, self.zone, destination.zone, network, family]);
+  return openLabels(CATALOGUE.pathMtu.labels, [
+    self.name,
+    destination.name,
+    self.zone,
+    destination.zone,
+    network,
+    family,
+  ]);
 }

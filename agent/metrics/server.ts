@@ -65,7 +65,13 @@ function serverFor({ metrics, failed }: MetricsServerOptions, scrapes: { underWa
       const refusal = refuse(request, scrapes.underWay);
       if (refusal) {
         const text = `${refusal.text}\n`;
-        response.writeHead(refusal.status, { ...refusal.headers, "content-type": "text/plain; charset=utf-8", "content-length": Buffer.byteLength(text) }).end(text);
+        response
+          .writeHead(refusal.status, {
+            ...refusal.headers,
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": Buffer.byteLength(text),
+          })
+          .end(text);
         return;
       }
       if (request.method === "HEAD") {
@@ -76,7 +82,8 @@ function serverFor({ metrics, failed }: MetricsServerOptions, scrapes: { underWa
       void respond({ metrics, request, response })
         .catch((error: unknown) => {
           response.destroy(); // the length is unknown to the reader: only a cut tells it that the rest is missing
-          if (!request.destroyed || !isAbort(error)) failed?.(error instanceof Error ? error : new Error(String(error)));
+          if (!request.destroyed || !isAbort(error))
+            failed?.(error instanceof Error ? error : new Error(String(error)));
         })
         .finally(() => (scrapes.underWay -= 1));
     },
@@ -94,14 +101,27 @@ interface Refusal {
 function refuse(request: IncomingMessage, underWay: number): Refusal | undefined {
   const path = (request.url ?? "").split("?", 1)[0];
   if (path !== "/metrics") return { status: 404, text: "Only /metrics is here." };
-  if (request.method !== "GET" && request.method !== "HEAD") return { status: 405, text: "Only GET and HEAD.", headers: { allow: "GET, HEAD" } };
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return { status: 405, text: "Only GET and HEAD.", headers: { allow: "GET, HEAD" } };
   if (underWay >= MAX_SCRAPES && request.method === "GET") {
-    return { status: 503, text: `${MAX_SCRAPES} scrapes are under way already; try again.`, headers: { "retry-after": "1" } };
+    return {
+      status: 503,
+      text: `${MAX_SCRAPES} scrapes are under way already; try again.`,
+      headers: { "retry-after": "1" },
+    };
   }
   return undefined;
 }
 
-async function respond({ metrics, request, response }: { readonly metrics: Pick<Metrics, "scrape">; readonly request: IncomingMessage; readonly response: ServerResponse }): Promise<void> {
+async function respond({
+  metrics,
+  request,
+  response,
+}: {
+  readonly metrics: Pick<Metrics, "scrape">;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}): Promise<void> {
   const signal = AbortSignal.timeout(SCRAPE_TIMEOUT_MS);
   const slices = Readable.from(metrics.scrape(), { objectMode: true, highWaterMark: 1 });
   if (acceptsGzip(request)) {
@@ -124,12 +144,23 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
 
-function bind({ server, address, port }: { readonly server: Server; readonly address: string | undefined; readonly port: number }): Promise<{ address: string; port: number }> {
+function bind({
+  server,
+  address,
+  port,
+}: {
+  readonly server: Server;
+  readonly address: string | undefined;
+  readonly port: number;
+}): Promise<{ address: string; port: number }> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(error, `${address ?? "all addresses"} port ${port}`)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(bindError(error, `${address ?? "all addresses"} port ${port}`)),
+    );
     server.listen({ port, ...(address !== undefined && { host: address }) }, () => {
       const bound = server.address();
-      if (bound === null || typeof bound === "string") reject(new Error(`cannot tell where /metrics listens: ${String(bound)}`));
+      if (bound === null || typeof bound === "string")
+        reject(new Error(`cannot tell where /metrics listens: ${String(bound)}`));
       else resolve({ address: bound.address, port: bound.port });
     });
   });
@@ -137,12 +168,15 @@ function bind({ server, address, port }: { readonly server: Server; readonly add
 
 function bindError(error: NodeJS.ErrnoException, where: string): Error {
   const cures: Readonly<Record<string, string>> = {
-    EADDRINUSE: "another process listens there already: stop it (`ss -ltnp` names it) or set `ports.metrics` to a free port",
+    EADDRINUSE:
+      "another process listens there already: stop it (`ss -ltnp` names it) or set `ports.metrics` to a free port",
     EADDRNOTAVAIL: "this host has no such address: correct `listen`, or leave it empty to listen on all",
     EACCES: "ports below 1024 need rights this process does not have: set `ports.metrics` to a higher one",
   };
   const cure = cures[error.code ?? ""];
-  return new Error(`cannot serve /metrics on ${where}: ${cure ? `${error.code}; ${cure}` : error.message}`, { cause: error });
+  return new Error(`cannot serve /metrics on ${where}: ${cure ? `${error.code}; ${cure}` : error.message}`, {
+    cause: error,
+  });
 }
 
 async function close(servers: readonly Server[]): Promise<void> {

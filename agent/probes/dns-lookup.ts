@@ -5,7 +5,14 @@ import { randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
 import type { Clock } from "../model/clock.ts";
-import { QUERY_TYPES, decodeAnswer, encodeQuery, type DnsMessage, type DnsQuestion, type QueryType } from "../wire/dns.ts";
+import {
+  QUERY_TYPES,
+  decodeAnswer,
+  encodeQuery,
+  type DnsMessage,
+  type DnsQuestion,
+  type QueryType,
+} from "../wire/dns.ts";
 import { conntrackState } from "./conntrack.ts";
 import { errnoEvent } from "./kernel-events.ts";
 
@@ -59,10 +66,18 @@ export interface LookupOptions {
 const DNS_PORT = 53;
 const NS_PER_MS = 1e6;
 const NO_ERROR = 0;
-const RCODE_REASONS: Readonly<Record<number, DnsFailureReason>> = { 1: "formerr", 2: "servfail", 3: "nxdomain", 4: "notimp", 5: "refused" };
+const RCODE_REASONS: Readonly<Record<number, DnsFailureReason>> = {
+  1: "formerr",
+  2: "servfail",
+  3: "nxdomain",
+  4: "notimp",
+  5: "refused",
+};
 
 type Answer = Extract<DnsMessage, { kind: "answer" }>;
-type Settled = { readonly kind: "addresses"; readonly addresses: readonly string[] } | { readonly kind: "failure"; readonly reason: DnsFailureReason };
+type Settled =
+  | { readonly kind: "addresses"; readonly addresses: readonly string[] }
+  | { readonly kind: "failure"; readonly reason: DnsFailureReason };
 
 /** Never rejects. Throws RangeError at once for a name that DNS cannot carry. */
 export function lookup(options: LookupOptions): Promise<LookupOutcome> {
@@ -174,7 +189,11 @@ class Lookup {
     const reason = DNS_FAILURE_REASONS.find((r) => reasons.has(r));
     if (reason !== undefined) return { kind: "failed", reason, unanswered };
     const durationNs = this.#options.clock.monotonicNs() - this.#beganNs;
-    return { kind: "resolved", durationNs: durationNs <= this.#options.timeoutMs * NS_PER_MS ? durationNs : undefined, addresses };
+    return {
+      kind: "resolved",
+      durationNs: durationNs <= this.#options.timeoutMs * NS_PER_MS ? durationNs : undefined,
+      addresses,
+    };
   }
 
   #broken(err: NodeJS.ErrnoException): void {
@@ -183,7 +202,11 @@ class Lookup {
     const verdict = errnoEvent(errno, conntrackState);
     if (verdict.kind !== "outcome") return this.#end({ kind: "local", errno });
     const unanswered = QUERY_TYPES.filter((type) => !this.#settled.has(type));
-    this.#end({ kind: "failed", reason: verdict.outcome.kind === "failed" ? verdict.outcome.reason : "closed", unanswered });
+    this.#end({
+      kind: "failed",
+      reason: verdict.outcome.kind === "failed" ? verdict.outcome.reason : "closed",
+      unanswered,
+    });
   }
 
   #end(outcome: LookupOutcome): void {

@@ -65,7 +65,9 @@ class Lookups implements DnsProber {
 
   constructor(options: DnsProberOptions) {
     this.#options = options;
-    this.#turns = options.servers.flatMap((server) => options.settings.names.map((name) => ({ server, name, dueNs: firstDueNs(options, server, name) })));
+    this.#turns = options.servers.flatMap((server) =>
+      options.settings.names.map((name) => ({ server, name, dueNs: firstDueNs(options, server, name) })),
+    );
   }
 
   get lookups(): readonly { readonly server: DnsServer; readonly name: string }[] {
@@ -85,7 +87,13 @@ class Lookups implements DnsProber {
 
   async #ask({ server, name }: Turn): Promise<void> {
     const { clock, settings, sink } = this.#options;
-    const outcome = await (this.#options.lookup ?? lookup)({ clock, server: server.address, name, timeoutMs: settings.timeoutMs, signal: this.#stop.signal });
+    const outcome = await (this.#options.lookup ?? lookup)({
+      clock,
+      server: server.address,
+      name,
+      timeoutMs: settings.timeoutMs,
+      signal: this.#stop.signal,
+    });
     if (this.#stop.signal.aborted) return;
     if (outcome.kind === "local") sink.localError(server, name, outcome.errno);
     else sink.lookup(server, name, outcome);
@@ -106,7 +114,10 @@ function firstDueNs({ clock, settings, phase, node }: DnsProberOptions, server: 
 }
 
 /** The servers to ask: those configured, else those this pod itself would ask. */
-export function dnsServers(configured: readonly DnsServer[], readResolvConf = () => readFileSync("/etc/resolv.conf", "utf8")): readonly DnsServer[] {
+export function dnsServers(
+  configured: readonly DnsServer[],
+  readResolvConf = () => readFileSync("/etc/resolv.conf", "utf8"),
+): readonly DnsServer[] {
   if (configured.length > 0) return configured;
   try {
     return resolvConfServers(readResolvConf()).map((address) => ({ label: "pod", address }));

@@ -41,7 +41,8 @@ export function icmpProber(options: IcmpProberOptions): Prober {
     close: (slot) => channels.get(slot.family)?.close(slot),
     send(due) {
       watch.look();
-      for (const [family, channel] of channels) channel.send(all.length === 1 ? due : due.filter((slot) => slot.family === family));
+      for (const [family, channel] of channels)
+        channel.send(all.length === 1 ? due : due.filter((slot) => slot.family === family));
     },
     drain() {
       for (const channel of all) channel.drain();
@@ -66,7 +67,10 @@ const MAX_BATCHES = 1_024;
 /** Probes remembered, outstanding or ended (to know a late or duplicate reply): 20,000/s for more than a second. */
 const RING = 32_768;
 /** What a place in the ring holds. Ended probes are remembered to tell late and duplicate replies. */
-const FREE = 0, OUTSTANDING = 1, ANSWERED = 2, FAILED_OR_REFUSED = 3;
+const FREE = 0,
+  OUTSTANDING = 1,
+  ANSWERED = 2,
+  FAILED_OR_REFUSED = 3;
 
 /** One socket, and the ring of what was sent on it, indexed by sequence number modulo its size. */
 class EchoChannel {
@@ -219,7 +223,7 @@ class EchoChannel {
   /** Returns whether there was anything but stamps. */
   #drainErrors(batch: PacketBatch): boolean {
     let disturbed = false;
-    for (let count = batch.capacity; count === batch.capacity; ) {
+    for (let count = batch.capacity; count === batch.capacity;) {
       count = this.#socket.receiveErrors(batch);
       for (let i = 0; i < count; i++) {
         const origin = batch.origin(i);
@@ -236,7 +240,8 @@ class EchoChannel {
     const frame = batch.bytes(i);
     const ring = this.#ringOfRequest(frame.subarray(frame.length - this.#sizeBytes));
     // The first stamp is ours; further ones come from devices below (a bridge, an overlay) for the same packet.
-    if (ring >= 0 && this.#state[ring] === OUTSTANDING && Number.isNaN(this.#stampNs[ring])) this.#stampNs[ring] = batch.stampNs(i);
+    if (ring >= 0 && this.#state[ring] === OUTSTANDING && Number.isNaN(this.#stampNs[ring]))
+      this.#stampNs[ring] = batch.stampNs(i);
   }
 
   #icmpError(batch: PacketBatch, i: number): void {
@@ -262,7 +267,9 @@ class EchoChannel {
     if (slot === undefined || address === undefined || !this.#batch.isFrom(i, address)) return;
     // What ended before its slot was closed is still in the ring.
     if (this.#state[ring] !== OUTSTANDING && !this.#addresses.has(slot)) return;
-    const match = this.#batch.truncated(i) ? "corrupt" : matchEchoReply(bytes, this.#family, this.#echo(ring), this.#sizeBytes);
+    const match = this.#batch.truncated(i)
+      ? "corrupt"
+      : matchEchoReply(bytes, this.#family, this.#echo(ring), this.#sizeBytes);
     if (match === "foreign") return;
     if (match === "corrupt") return this.#sink.anomaly(slot, "corrupt");
     if (this.#state[ring] === ANSWERED) return this.#sink.anomaly(slot, "duplicate");
@@ -319,7 +326,12 @@ class EchoChannel {
   }
 
   #echo(ring: number): Echo {
-    return { identifier: this.#socket.port, sequence: this.#sequence[ring]!, nonceHigh: this.#nonceHigh[ring]!, nonceLow: this.#nonceLow[ring]! };
+    return {
+      identifier: this.#socket.port,
+      sequence: this.#sequence[ring]!,
+      nonceHigh: this.#nonceHigh[ring]!,
+      nonceLow: this.#nonceLow[ring]!,
+    };
   }
 
   [Symbol.dispose](): void {

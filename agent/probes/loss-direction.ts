@@ -68,7 +68,9 @@ export class LossDirections {
       if (direction) decided.push(direction);
       return !direction;
     });
-    const drops = evidence.reflector.drops ?? (this.#reflector?.incarnation === evidence.reflector.incarnation ? this.#reflector.drops : undefined);
+    const drops =
+      evidence.reflector.drops ??
+      (this.#reflector?.incarnation === evidence.reflector.incarnation ? this.#reflector.drops : undefined);
     this.#reflector = { incarnation: evidence.reflector.incarnation, drops };
     return decided;
   }

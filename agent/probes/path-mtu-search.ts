@@ -1,7 +1,8 @@
 // Which size to try next, from what is known so far. Pure. Sizes are bytes of IP packet.
 
 /** How the trial of one size ended. `told`: a router said what fits, as it should. */
-export type TrialResult = { readonly kind: "passes" | "fails" | "unclear" } | { readonly kind: "told"; readonly mtu: number };
+export type TrialResult =
+  { readonly kind: "passes" | "fails" | "unclear" } | { readonly kind: "told"; readonly mtu: number };
 
 export type SearchStep =
   | { readonly kind: "try"; readonly size: number }
@@ -51,7 +52,8 @@ export class PathMtuSearch {
         this.#fails = Math.min(this.#fails, this.#trying);
         break;
     }
-    if (this.#fails - this.#passes <= 1) return { kind: "found", passesBytes: this.#passes, shortfallBytes: this.#believed - this.#passes };
+    if (this.#fails - this.#passes <= 1)
+      return { kind: "found", passesBytes: this.#passes, shortfallBytes: this.#believed - this.#passes };
     return this.#try(this.#nextSize());
   }
 

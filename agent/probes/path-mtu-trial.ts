@@ -34,13 +34,26 @@ export class Trial {
   due(nowNs: MonotonicNs, firstNumber: number): readonly TrialPacket[] {
     if (this.#packets.length >= 2 * ATTEMPTS || nowNs < this.#nextAttemptNs) return [];
     this.#nextAttemptNs = nowNs + BETWEEN_ATTEMPTS_NS;
-    const pair = [true, false].map((large, i): TrialPacket => ({ number: firstNumber + i, large, nonceHigh: randomU32(), nonceLow: randomU32(), sentNs: nowNs, state: "outstanding" }));
+    const pair = [true, false].map((large, i): TrialPacket => ({
+      number: firstNumber + i,
+      large,
+      nonceHigh: randomU32(),
+      nonceLow: randomU32(),
+      sentNs: nowNs,
+      state: "outstanding",
+    }));
     this.#packets.push(...pair);
     return pair;
   }
 
-  match(claim: { readonly number: number; readonly nonceHigh: number; readonly nonceLow: number }): TrialPacket | undefined {
-    return this.#packets.find((p) => p.number === claim.number && p.nonceHigh === claim.nonceHigh && p.nonceLow === claim.nonceLow);
+  match(claim: {
+    readonly number: number;
+    readonly nonceHigh: number;
+    readonly nonceLow: number;
+  }): TrialPacket | undefined {
+    return this.#packets.find(
+      (p) => p.number === claim.number && p.nonceHigh === claim.nonceHigh && p.nonceLow === claim.nonceLow,
+    );
   }
 
   /** A router says that a packet did not fit, and what would. */
@@ -50,8 +63,10 @@ export class Trial {
 
   /** Undefined while it goes on. Call after everything that arrived before `drainedNs` has been seen. */
   result(drainedNs: MonotonicNs): TrialResult | undefined {
-    for (const p of this.#packets) if (p.state === "outstanding" && drainedNs - p.sentNs > this.#timeoutNs) p.state = "lost";
-    const count = (large: boolean, state: TrialPacket["state"]) => this.#packets.filter((p) => p.large === large && p.state === state).length;
+    for (const p of this.#packets)
+      if (p.state === "outstanding" && drainedNs - p.sentNs > this.#timeoutNs) p.state = "lost";
+    const count = (large: boolean, state: TrialPacket["state"]) =>
+      this.#packets.filter((p) => p.large === large && p.state === state).length;
     if (count(true, "answered") > 0) return { kind: "passes" };
     if (this.#told !== undefined) return { kind: "told", mtu: this.#told };
     if (this.#packets.some((p) => p.state === "failed")) return { kind: "unclear" };

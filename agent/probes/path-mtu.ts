@@ -63,7 +63,8 @@ const FIRST_WITHIN_NS = 10e9;
 /** Verifications in a row that could say nothing before the last figure is given up. */
 const STALE_AFTER = 3;
 /** ICMP "fragmentation needed" (RFC 1191) and ICMPv6 "packet too big" (RFC 4443 §3.2). */
-const isTooBig = (family: IpFamily, type: number, code: number) => (family === "ipv4" ? type === 3 && code === 4 : type === 2);
+const isTooBig = (family: IpFamily, type: number, code: number) =>
+  family === "ipv4" ? type === 3 && code === 4 : type === 2;
 
 interface Target {
   readonly slot: Slot;
@@ -103,7 +104,8 @@ class DontFragmentProber implements PathMtuProber {
     this.#replies = kernel.createBatch(BATCH, this.#format.minBytes);
     this.#errors = kernel.createBatch(BATCH, QUOTE_BYTES);
     try {
-      for (const family of options.families) this.#sockets.set(family, kernel.openUdp({ family, port: 0, dontFragment: true }));
+      for (const family of options.families)
+        this.#sockets.set(family, kernel.openUdp({ family, port: 0, dontFragment: true }));
     } catch (err) {
       this[Symbol.dispose]();
       throw err;
@@ -120,10 +122,22 @@ class DontFragmentProber implements PathMtuProber {
 
   open(slot: Slot): void {
     this.close(slot);
-    const phase = createHash("sha256").update(`${slotKey(slot)}/path-mtu`).digest().readUInt32BE(0) / 2 ** 32;
+    const phase =
+      createHash("sha256")
+        .update(`${slotKey(slot)}/path-mtu`)
+        .digest()
+        .readUInt32BE(0) /
+      2 ** 32;
     const withinNs = Math.min(FIRST_WITHIN_NS, this.#settings.intervalMs * 1e6);
     const dueNs = this.#clock.monotonicNs() + phase * withinNs;
-    this.#targets.set(slot.index, { slot, address: this.#kernel.socketAddress(slot.address, this.#settings.port), dueNs, running: undefined, value: undefined, unclear: 0 });
+    this.#targets.set(slot.index, {
+      slot,
+      address: this.#kernel.socketAddress(slot.address, this.#settings.port),
+      dueNs,
+      running: undefined,
+      value: undefined,
+      unclear: 0,
+    });
     this.#nextDueNs = Math.min(this.#nextDueNs, dueNs);
   }
 
@@ -148,7 +162,9 @@ class DontFragmentProber implements PathMtuProber {
   }
 
   values(): readonly PathMtu[] {
-    return [...this.#targets.values()].flatMap(({ slot, value }) => (value ? { destination: slot.pair.destination, network: slot.network, family: slot.family, ...value } : []));
+    return [...this.#targets.values()].flatMap(({ slot, value }) =>
+      value ? { destination: slot.pair.destination, network: slot.network, family: slot.family, ...value } : [],
+    );
   }
 
   [Symbol.dispose](): void {

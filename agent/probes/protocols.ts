@@ -46,17 +46,26 @@ export const PROTOCOL_TABLE: { readonly [P in Protocol]: ProtocolEntry<Probers[P
   icmp: {
     reflector: "none",
     kernel: (o) => icmpProber({ ...o, settings: o.config.icmp }),
-    userspace: async (o) => (await import("./userspace/icmp.ts")).userspaceIcmpProber({ ...o, settings: o.config.icmp }),
+    userspace: async (o) =>
+      (await import("./userspace/icmp.ts")).userspaceIcmpProber({ ...o, settings: o.config.icmp }),
   },
   tcp: {
     reflector: "tcp",
     kernel: (o) => tcpProber({ ...o, settings: { ...o.config.tcp, port: o.config.ports.probe } }),
-    userspace: async (o) => (await import("./userspace/tcp.ts")).userspaceTcpProber({ ...o, settings: { ...o.config.tcp, port: o.config.ports.probe } }),
+    userspace: async (o) =>
+      (await import("./userspace/tcp.ts")).userspaceTcpProber({
+        ...o,
+        settings: { ...o.config.tcp, port: o.config.ports.probe },
+      }),
   },
   udp: {
     reflector: "udp",
     kernel: (o) => udpProber({ ...o, settings: { ...o.config.udp, port: o.config.ports.probe } }),
-    userspace: async (o) => (await import("./userspace/udp.ts")).userspaceUdpProber({ ...o, settings: { ...o.config.udp, port: o.config.ports.probe } }),
+    userspace: async (o) =>
+      (await import("./userspace/udp.ts")).userspaceUdpProber({
+        ...o,
+        settings: { ...o.config.udp, port: o.config.ports.probe },
+      }),
   },
 };
 
@@ -71,20 +80,36 @@ export interface Unavailable {
 export type OpenedProber<P extends Protocol> = { readonly prober: Probers[P] } | { readonly unavailable: Unavailable };
 
 /** Never rejects for what the machine refuses. */
-export async function openProber<P extends Protocol>(protocol: P, engine: Engine, options: ProbersOptions): Promise<OpenedProber<P>> {
+export async function openProber<P extends Protocol>(
+  protocol: P,
+  engine: Engine,
+  options: ProbersOptions,
+): Promise<OpenedProber<P>> {
   const entry: ProtocolEntry<Probers[P]> = PROTOCOL_TABLE[protocol];
   try {
-    return { prober: engine.kind === "kernel" ? entry.kernel({ ...options, kernel: engine.kernel }) : await entry.userspace(options) };
+    return {
+      prober:
+        engine.kind === "kernel" ? entry.kernel({ ...options, kernel: engine.kernel }) : await entry.userspace(options),
+    };
   } catch (err) {
     const reason = err instanceof Error ? err.message : String(err);
-    return { unavailable: { protocol, reason: `${protocol} by the ${engine.kind} engine: ${reason}`, cure: cure(protocol, engine.kind, err) } };
+    return {
+      unavailable: {
+        protocol,
+        reason: `${protocol} by the ${engine.kind} engine: ${reason}`,
+        cure: cure(protocol, engine.kind, err),
+      },
+    };
   }
 }
 
 function cure(protocol: Protocol, engine: Engine["kind"], err: unknown): string {
-  if (protocol !== "icmp") return "stop what holds the port or the descriptors, or switch the protocol off: set its networks to none";
-  if (engine === "kernel") return "let this group open ICMP sockets (sysctl net.ipv4.ping_group_range), or give CAP_NET_RAW";
+  if (protocol !== "icmp")
+    return "stop what holds the port or the descriptors, or switch the protocol off: set its networks to none";
+  if (engine === "kernel")
+    return "let this group open ICMP sockets (sysctl net.ipv4.ping_group_range), or give CAP_NET_RAW";
   const missing = (err as NodeJS.ErrnoException | undefined)?.code;
-  if (missing === "ERR_MODULE_NOT_FOUND" || missing === "MODULE_NOT_FOUND") return "install net-ping with raw-socket compiled for this Node.js, or use engine kernel";
+  if (missing === "ERR_MODULE_NOT_FOUND" || missing === "MODULE_NOT_FOUND")
+    return "install net-ping with raw-socket compiled for this Node.js, or use engine kernel";
   return "give CAP_NET_RAW to this process, or use engine kernel";
 }

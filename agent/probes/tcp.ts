@@ -145,7 +145,10 @@ class TcpProber implements Prober {
         const { errno, icmp, retransmits } = progress;
         this.#end(attempt);
         const told = icmp && icmpEvent(slot.family, icmp.type, icmp.code);
-        this.#report(slot, told?.kind === "outcome" ? told : errnoEvent(errno, this.#conntrack), { errno, retransmits });
+        this.#report(slot, told?.kind === "outcome" ? told : errnoEvent(errno, this.#conntrack), {
+          errno,
+          retransmits,
+        });
       }
     }
   }

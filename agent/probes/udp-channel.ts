@@ -33,7 +33,11 @@ export interface ChannelBatches {
 }
 
 export function channelBatches(kernel: UdpKernel, sizeBytes: number): ChannelBatches {
-  return { send: kernel.createBatch(BATCH, sizeBytes), receive: kernel.createBatch(BATCH, sizeBytes + FRAME_HEADERS_BYTES), sizeBytes };
+  return {
+    send: kernel.createBatch(BATCH, sizeBytes),
+    receive: kernel.createBatch(BATCH, sizeBytes + FRAME_HEADERS_BYTES),
+    sizeBytes,
+  };
 }
 
 export class UdpChannel implements Disposable {
@@ -48,7 +52,13 @@ export class UdpChannel implements Disposable {
   readonly #batches: ChannelBatches;
   readonly #listener: ChannelListener;
 
-  constructor(options: { readonly kernel: UdpKernel; readonly family: IpFamily; readonly port: number; readonly batches: ChannelBatches; readonly listener: ChannelListener }) {
+  constructor(options: {
+    readonly kernel: UdpKernel;
+    readonly family: IpFamily;
+    readonly port: number;
+    readonly batches: ChannelBatches;
+    readonly listener: ChannelListener;
+  }) {
     this.family = options.family;
     this.port = options.port;
     this.#kernel = options.kernel;
@@ -69,7 +79,7 @@ export class UdpChannel implements Disposable {
       this.#listener.encode(probe, send.room(i).subarray(0, sizeBytes));
       send.prepare(i, sizeBytes, probe.slot.address);
     }
-    for (let first = 0, retried = false; first < probes.length; ) {
+    for (let first = 0, retried = false; first < probes.length;) {
       const sentNs = now();
       for (let i = first; i < probes.length; i++) probes[i]!.sentNs = sentNs;
       const sent = this.#socket.send(send, first, probes.length);

@@ -40,7 +40,9 @@ export class UdpDelays {
 
   /** Probe `number` is sent: what is held back for too long is known as well as it ever will be. */
   sent(number: number): Delay | undefined {
-    return this.#held !== undefined && number >= this.#held.number + WAITS_FOR_PROBES ? this.told(number, undefined) : undefined;
+    return this.#held !== undefined && number >= this.#held.number + WAITS_FOR_PROBES
+      ? this.told(number, undefined)
+      : undefined;
   }
 
   #known({ number, clock }: TimedAnswer, rttNs: number): Delay | undefined {

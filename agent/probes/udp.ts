@@ -47,7 +47,9 @@ export interface UdpProber extends Prober {
 }
 
 /** What of a peer's row tells the direction. */
-export type PeerRow = Pick<Row, "incarnation" | "udpReceived"> & { readonly health: Pick<Row["health"], "socketDrops"> };
+export type PeerRow = Pick<Row, "incarnation" | "udpReceived"> & {
+  readonly health: Pick<Row["health"], "socketDrops">;
+};
 
 /** Throws KernelError when a socket cannot be opened. */
 export function udpProber(options: UdpProberOptions): UdpProber {
@@ -189,13 +191,16 @@ class StampProber implements UdpProber, ChannelListener {
     if (ended > 0) this.#inFlight.splice(0, ended);
     if (this.#drainedNs !== this.#sweptNs) return;
     for (const state of this.#slots.values()) {
-      for (let n = state.directions.giveUp(this.#drainedNs - GIVE_UP_AFTER_NS); n > 0; n--) this.#sink.lost(state.slot, "unknown");
+      for (let n = state.directions.giveUp(this.#drainedNs - GIVE_UP_AFTER_NS); n > 0; n--)
+        this.#sink.lost(state.slot, "unknown");
     }
   }
 
   wantingPeerRow(): readonly Slot[] {
     const nowNs = this.#watch.look();
-    return [...this.#slots.values()].filter((s) => s.directions.wantsPeerRow({ nowNs, afterNs: ASK_PEER_AFTER_NS })).map((s) => s.slot);
+    return [...this.#slots.values()]
+      .filter((s) => s.directions.wantsPeerRow({ nowNs, afterNs: ASK_PEER_AFTER_NS }))
+      .map((s) => s.slot);
   }
 
   peerReported(slot: Slot, { row, askedNs }: { readonly row: PeerRow; readonly askedNs: MonotonicNs }): void {
@@ -203,14 +208,21 @@ class StampProber implements UdpProber, ChannelListener {
     if (!state || state.slot !== slot) return;
     const { source } = slot.pair;
     const ours = row.udpReceived.find(
-      (r) => r.source.name === source.name && r.network === slot.network && r.family === slot.family && r.incarnation.toLowerCase() === this.#incarnationHex,
+      (r) =>
+        r.source.name === source.name &&
+        r.network === slot.network &&
+        r.family === slot.family &&
+        r.incarnation.toLowerCase() === this.#incarnationHex,
     );
     const arrivals = ours && parseArrivals(ours.highest, ours.bitmap);
     // A row that makes no sense decides nothing.
     if (ours && !arrivals) return;
     const undecided = state.directions.firstFailedSince(askedNs);
     this.#decide(state, {
-      reflector: { incarnation: row.incarnation.toLowerCase(), drops: row.health.socketDrops > 0 ? Number.NaN : undefined },
+      reflector: {
+        incarnation: row.incarnation.toLowerCase(),
+        drops: row.health.socketDrops > 0 ? Number.NaN : undefined,
+      },
       arrivals,
       beforeNumber: undecided ?? state.next,
     });
@@ -271,15 +283,21 @@ class StampProber implements UdpProber, ChannelListener {
     if (i === 0) this.#watch.look();
     const bytes = batch.bytes(i);
     const decoded = this.#format.decodeReply(bytes);
-    const probe = decoded.kind === "ok" ? this.#match(bytes) : decoded.fault === "checksum" ? this.#match(bytes) : undefined;
+    const probe =
+      decoded.kind === "ok" ? this.#match(bytes) : decoded.fault === "checksum" ? this.#match(bytes) : undefined;
     if (!probe || probe.port !== channel.port || !batch.isFrom(i, probe.slot.address)) return;
     const { slot } = probe.slot;
-    if (decoded.kind === "fault" || bytes.length !== this.#settings.sizeBytes || batch.truncated(i)) return this.#sink.anomaly(slot, "corrupt");
+    if (decoded.kind === "fault" || bytes.length !== this.#settings.sizeBytes || batch.truncated(i))
+      return this.#sink.anomaly(slot, "corrupt");
     const reply = decoded.value;
     if (reply.sequence !== probe.sequence) return; // another session's number under our nonce: not by our reflector
     this.#evidence.push({
       state: probe.slot,
-      evidence: { reflector: { incarnation: reply.reflector, drops: reply.drops }, arrivals: reply.arrivals, beforeNumber: probe.number },
+      evidence: {
+        reflector: { incarnation: reply.reflector, drops: reply.drops },
+        arrivals: reply.arrivals,
+        beforeNumber: probe.number,
+      },
     });
     this.#known(slot, probe.slot.delays.told(probe.number, reply.followUp));
     const receivedNs = batch.stampNs(i);
@@ -330,7 +348,13 @@ class StampProber implements UdpProber, ChannelListener {
 
   /** An ICMP error that quotes less than our body (RFC 792 asks for 8 bytes): by destination and source port. */
   #inFlightTo(channel: UdpChannel, batch: PacketBatch, i: number): UdpProbe | undefined {
-    return this.#inFlight.find((p) => p.state === "outstanding" && p.port === channel.port && p.slot.slot.family === channel.family && batch.isFrom(i, p.slot.address));
+    return this.#inFlight.find(
+      (p) =>
+        p.state === "outstanding" &&
+        p.port === channel.port &&
+        p.slot.slot.family === channel.family &&
+        batch.isFrom(i, p.slot.address),
+    );
   }
 
   #answer(probe: UdpProbe, reply: StampReply, receivedNs: number): void {
@@ -338,7 +362,8 @@ class StampProber implements UdpProber, ChannelListener {
     // Two copies of one reply, both before its stamp.
     if (probe.state !== "outstanding") return this.#sink.anomaly(slot, "duplicate");
     // Across a step of the clock the answer is certain, its delay is not.
-    if (!this.#watch.trusts(probe.sentNs)) return this.#end(probe, { kind: "answered", rttNs: undefined, clock: "user" });
+    if (!this.#watch.trusts(probe.sentNs))
+      return this.#end(probe, { kind: "answered", rttNs: undefined, clock: "user" });
     const cameNs = Number.isNaN(receivedNs) ? this.#watch.toRealtimeNs(this.#watch.look()) : receivedNs;
     const elapsedNs = cameNs - (Number.isNaN(probe.stampNs) ? this.#watch.toRealtimeNs(probe.sentNs) : probe.stampNs);
     if (elapsedNs > this.#timeoutNs) {
@@ -347,7 +372,12 @@ class StampProber implements UdpProber, ChannelListener {
     }
     const kernel = !Number.isNaN(probe.stampNs) && !Number.isNaN(receivedNs) && reply.residenceClock === "kernel";
     const clock = kernel ? "kernel" : "user";
-    const rttNs = probe.slot.delays.answered({ number: probe.number, estimateNs: elapsedNs - reply.residenceNs, clock, follows: reply.followUp !== undefined });
+    const rttNs = probe.slot.delays.answered({
+      number: probe.number,
+      estimateNs: elapsedNs - reply.residenceNs,
+      clock,
+      follows: reply.followUp !== undefined,
+    });
     this.#end(probe, { kind: "answered", rttNs, clock });
   }
 

@@ -16,7 +16,12 @@ export class KnownSources {
 
   update(known: readonly KnownSource[]): void {
     this.#nodes = new Map(known.map(({ node }) => [this.#hashOf(node.name), node]));
-    this.#addresses = new Set(known.flatMap(({ podAddresses, nodeAddresses }) => [...Object.values(podAddresses), ...Object.values(nodeAddresses)]));
+    this.#addresses = new Set(
+      known.flatMap(({ podAddresses, nodeAddresses }) => [
+        ...Object.values(podAddresses),
+        ...Object.values(nodeAddresses),
+      ]),
+    );
     for (const [name, hash] of this.#hashes) if (!this.#nodes.has(hash)) this.#hashes.delete(name);
   }
 

@@ -63,7 +63,13 @@ export class Sources {
     const source = this.#touch(request);
     let life = source.lives.find((l) => l.incarnation === request.incarnation);
     const first = life === undefined || noteArrival(life.arrivals, request.number);
-    life ??= { incarnation: request.incarnation, arrivals: firstArrival(request.number), replies: new Uint32Array(PORTS), latest: undefined, followUp: undefined };
+    life ??= {
+      incarnation: request.incarnation,
+      arrivals: firstArrival(request.number),
+      replies: new Uint32Array(PORTS),
+      latest: undefined,
+      followUp: undefined,
+    };
     if (source.lives[0] !== life) {
       const others = source.lives.filter((l) => l !== life).slice(0, LIVES - 1);
       source.lives.splice(0, source.lives.length, life, ...others);
@@ -87,10 +93,19 @@ export class Sources {
   #touch(request: ReceivedRequest): Source {
     const key = keyOf(request);
     const found = this.#peers.get(key) ?? this.#strangers.get(key);
-    const source = found ?? { hash: request.source, network: request.network, family: request.family, received: 0, lives: [], trusted: undefined };
+    const source = found ?? {
+      hash: request.source,
+      network: request.network,
+      family: request.family,
+      received: 0,
+      lives: [],
+      trusted: undefined,
+    };
     this.#peers.delete(key);
     this.#strangers.delete(key);
-    const [home, limit] = this.#nodeOf(request.source) ? ([this.#peers, MAX_SOURCES] as const) : ([this.#strangers, MAX_STRANGERS] as const);
+    const [home, limit] = this.#nodeOf(request.source)
+      ? ([this.#peers, MAX_SOURCES] as const)
+      : ([this.#strangers, MAX_STRANGERS] as const);
     home.set(key, source);
     if (home.size > limit) home.delete(home.keys().next().value!);
     return source;

@@ -29,7 +29,10 @@ export async function tcpResponder(options: TcpResponderOptions): Promise<TcpRes
   } catch (err) {
     await responder[Symbol.asyncDispose]();
     const at = options.addresses.length > 0 ? options.addresses.join(", ") : "all addresses";
-    throw new Error(`cannot listen for TCP probes on port ${options.port} of ${at}: ${err instanceof Error ? err.message : String(err)}; stop what uses the port, or set ports.probe`, { cause: err });
+    throw new Error(
+      `cannot listen for TCP probes on port ${options.port} of ${at}: ${err instanceof Error ? err.message : String(err)}; stop what uses the port, or set ports.probe`,
+      { cause: err },
+    );
   }
 }
 

@@ -117,13 +117,19 @@ class StatefulReflector implements UdpReflector {
     this.#incarnation = id64(options.incarnation);
     this.#knows = options.knows;
     this.#sources = new Sources(options.nodeOf);
-    this.#strangers = new TokenBucket({ perSecond: STRANGERS_PER_SECOND, burst: STRANGERS_BURST, nowNs: clock.monotonicNs() });
+    this.#strangers = new TokenBucket({
+      perSecond: STRANGERS_PER_SECOND,
+      burst: STRANGERS_BURST,
+      nowNs: clock.monotonicNs(),
+    });
     this.#incoming = kernel.createBatch(BATCH, maxPacketBytes);
     this.#outgoing = kernel.createBatch(1, maxPacketBytes);
     this.#errors = kernel.createBatch(16, maxPacketBytes + FRAME_HEADERS_BYTES);
     try {
       for (const { family, address } of options.listen) {
-        this.#sockets.push(kernel.openUdp({ family, port: options.port, ...(address === undefined ? {} : { address }) }));
+        this.#sockets.push(
+          kernel.openUdp({ family, port: options.port, ...(address === undefined ? {} : { address }) }),
+        );
       }
     } catch (err) {
       this[Symbol.dispose]();
@@ -155,12 +161,26 @@ class StatefulReflector implements UdpReflector {
     return [...this.#sources.known()].map(({ node, source }) => {
       const { incarnation, arrivals } = source.lives[0]!;
       const { network, family, received } = source;
-      return { source: node, network, family, received, incarnation, highest: arrivals.highest, bitmap: arrivalsHex(arrivals) };
+      return {
+        source: node,
+        network,
+        family,
+        received,
+        incarnation,
+        highest: arrivals.highest,
+        bitmap: arrivalsHex(arrivals),
+      };
     });
   }
 
   get counts(): ReflectorCounts {
-    return { answered: this.#answered, duplicates: this.#duplicates, limited: this.#limited, unsent: this.#unsent, faults: { ...this.#faults } };
+    return {
+      answered: this.#answered,
+      duplicates: this.#duplicates,
+      limited: this.#limited,
+      unsent: this.#unsent,
+      faults: { ...this.#faults },
+    };
   }
 
   socketDrops(): number {
@@ -226,7 +246,16 @@ class StatefulReflector implements UdpReflector {
     return stepped;
   }
 
-  #answer(i: number, from: Queue, packet: { readonly bytes: Uint8Array; readonly request: ReceivedRequest; readonly life: Life | undefined; readonly first: boolean }): void {
+  #answer(
+    i: number,
+    from: Queue,
+    packet: {
+      readonly bytes: Uint8Array;
+      readonly request: ReceivedRequest;
+      readonly life: Life | undefined;
+      readonly first: boolean;
+    },
+  ): void {
     const { socket } = from;
     const { request, life } = packet;
     const stampNs = this.#incoming.stampNs(i);

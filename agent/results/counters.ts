@@ -17,7 +17,9 @@ export const COUNTERS = [
   "forward",
   "reverse",
   "unknown",
-] as const satisfies readonly (FailureReason | AnomalyKind | LossDirection | "probes" | "failures" | "refusals" | "rttCount" | "retransmits")[];
+] as const satisfies readonly (
+  FailureReason | AnomalyKind | LossDirection | "probes" | "failures" | "refusals" | "rttCount" | "retransmits"
+)[];
 export type Counter = (typeof COUNTERS)[number];
 
 const STRIDE = 16;

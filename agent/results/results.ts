@@ -49,7 +49,12 @@ export interface Capture {
 /** What the agent counts of itself while probing, since it started. */
 export interface AgentCounts {
   readonly skipped: readonly { readonly network: Network; readonly protocol: Protocol; readonly count: number }[];
-  readonly localErrors: readonly { readonly network: Network; readonly protocol: Protocol; readonly errno: string; readonly count: number }[];
+  readonly localErrors: readonly {
+    readonly network: Network;
+    readonly protocol: Protocol;
+    readonly errno: string;
+    readonly count: number;
+  }[];
   /** Answers with a delay, by the clock that stamped them. */
   readonly stamps: readonly { readonly protocol: Protocol; readonly clock: StampClock; readonly count: number }[];
 }
@@ -126,13 +131,20 @@ class TypedArrayResults implements Results {
     this.#clock = clock;
     this.#full = pairDetail === "full";
     const stamps = () => ({ kernel: new Trailing(clock), user: new Trailing(clock) });
-    this.#recent = { skipped: new Trailing(clock), localErrors: new Trailing(clock), stamps: { icmp: stamps(), tcp: stamps(), udp: stamps() } };
+    this.#recent = {
+      skipped: new Trailing(clock),
+      localErrors: new Trailing(clock),
+      stamps: { icmp: stamps(), tcp: stamps(), udp: stamps() },
+    };
   }
 
   open(slot: Slot): void {
     const { index } = slot;
     const before = this.#open[index];
-    if (before !== undefined) throw new Error(`slot ${index} was opened while '${before.pair.destination.name}' still has it: close that slot first`);
+    if (before !== undefined)
+      throw new Error(
+        `slot ${index} was opened while '${before.pair.destination.name}' still has it: close that slot first`,
+      );
     if (index >= this.#rows) this.#grow(index);
     this.#counters.clear(index);
     this.#windows.clear(index, this.#second());
@@ -154,7 +166,8 @@ class TypedArrayResults implements Results {
 
   move(from: Slot, to: Slot): void {
     this.#mustHave(from);
-    if (to.index !== from.index) throw new Error(`slot ${from.index} cannot move to index ${to.index}: a new address keeps its row`);
+    if (to.index !== from.index)
+      throw new Error(`slot ${from.index} cannot move to index ${to.index}: a new address keeps its row`);
     this.#open[to.index] = to;
     this.#windows.interrupt(to.index);
   }
@@ -262,9 +275,17 @@ class TypedArrayResults implements Results {
   counts(): AgentCounts {
     const clocks = ["kernel", "user"] as const;
     return {
-      skipped: NETWORKS.flatMap((network) => PROTOCOLS.map((protocol) => ({ network, protocol, count: this.#skipped.get(`${network}/${protocol}`)?.count ?? 0 }))),
+      skipped: NETWORKS.flatMap((network) =>
+        PROTOCOLS.map((protocol) => ({
+          network,
+          protocol,
+          count: this.#skipped.get(`${network}/${protocol}`)?.count ?? 0,
+        })),
+      ),
       localErrors: [...this.#localErrors.values()].map((e) => ({ ...e })),
-      stamps: PROTOCOLS.flatMap((protocol) => clocks.map((clock) => ({ protocol, clock, count: this.#stamps[protocol][clock] }))),
+      stamps: PROTOCOLS.flatMap((protocol) =>
+        clocks.map((clock) => ({ protocol, clock, count: this.#stamps[protocol][clock] })),
+      ),
     };
   }
 
@@ -310,7 +331,8 @@ class TypedArrayResults implements Results {
   }
 
   #mustHave(slot: Slot): void {
-    if (!this.#has(slot)) throw new Error(`slot ${slot.index} to '${slot.pair.destination.name}' is not open: it has no window`);
+    if (!this.#has(slot))
+      throw new Error(`slot ${slot.index} to '${slot.pair.destination.name}' is not open: it has no window`);
   }
 
   #second(): number {

@@ -24,7 +24,11 @@ const RTTS = 8;
 const VARIATIONS = 9;
 const NUMBERS = 12;
 
-const REASON: Readonly<Record<FailureReason, number>> = { timeout: TIMEOUT, unreachable: UNREACHABLE, blocked: BLOCKED };
+const REASON: Readonly<Record<FailureReason, number>> = {
+  timeout: TIMEOUT,
+  unreachable: UNREACHABLE,
+  blocked: BLOCKED,
+};
 
 export class Windows {
   #delays: Float32Array;
@@ -79,7 +83,11 @@ export class Windows {
   }
 
   /** The delay of a probe that has been answered before; `previousNs` is that of the probe right before it, or NaN. */
-  delayed(row: number, second: number, { rttNs, previousNs }: { readonly rttNs: number; readonly previousNs: number }): void {
+  delayed(
+    row: number,
+    second: number,
+    { rttNs, previousNs }: { readonly rttNs: number; readonly previousNs: number },
+  ): void {
     this.#delay(this.#advance(row, second), rttNs, previousNs);
   }
 
@@ -167,7 +175,11 @@ export class Windows {
       probes,
       failures: timeout + unreachable + blocked,
       refusals,
-      reasons: { ...(timeout > 0 && { timeout }), ...(unreachable > 0 && { unreachable }), ...(blocked > 0 && { blocked }) },
+      reasons: {
+        ...(timeout > 0 && { timeout }),
+        ...(unreachable > 0 && { unreachable }),
+        ...(blocked > 0 && { blocked }),
+      },
       retransmits,
       lostForward,
       lostReverse,
@@ -207,7 +219,7 @@ export class Windows {
 
   /** Bucket of a second within the ring of a row. Seconds before the clock's base are the ring's far end. */
   #bucket(row: number, second: number): number {
-    return row * WINDOW_SECONDS + ((second % WINDOW_SECONDS) + WINDOW_SECONDS) % WINDOW_SECONDS;
+    return row * WINDOW_SECONDS + (((second % WINDOW_SECONDS) + WINDOW_SECONDS) % WINDOW_SECONDS);
   }
 
   /** Make `second` the youngest bucket, emptying those in between, and return it. */

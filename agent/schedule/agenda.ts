@@ -73,7 +73,7 @@ export class Agenda {
     const due: Slot[] = [];
     while (this.#first.length > 0 && this.#first.at(-1)!.atNs <= nowNs) due.push(this.#first.pop()!.slot);
     const tooOldNs = nowNs - Math.max(this.#options.intervalNs * MISSED_SHARE, ALWAYS_TAKEN_NS);
-    for (let entry; (entry = this.#ring[this.#position]) !== undefined; ) {
+    for (let entry; (entry = this.#ring[this.#position]) !== undefined;) {
       const turnNs = this.#turnNs(entry);
       if (turnNs > nowNs) break;
       if (turnNs >= entry.notBeforeNs) {

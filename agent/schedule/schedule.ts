@@ -49,7 +49,10 @@ export class Schedule implements Disposable {
     const wallMs = options.clock.baseSeconds * 1000 + wallNs / 1e6;
     for (const { prober, intervalMs, timeoutMs } of options.protocols) {
       const epochNs = nowNs - (wallMs % intervalMs) * 1e6;
-      this.#lanes.set(prober.protocol, { prober, agenda: new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs) });
+      this.#lanes.set(prober.protocol, {
+        prober,
+        agenda: new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs),
+      });
     }
   }
 

@@ -40,7 +40,12 @@ export class SlotTable {
     for (const [key, slot] of this.#slots) {
       const next = wanted.get(key);
       // A zone is a label of the series: another zone is another slot.
-      if (next === undefined || next.pair.destination.zone !== slot.pair.destination.zone || next.pair.source.zone !== slot.pair.source.zone) this.#close(key, slot);
+      if (
+        next === undefined ||
+        next.pair.destination.zone !== slot.pair.destination.zone ||
+        next.pair.source.zone !== slot.pair.source.zone
+      )
+        this.#close(key, slot);
     }
     for (const [key, slot] of wanted) {
       const old = this.#slots.get(key);

@@ -59,7 +59,8 @@ export function decodeAnswer(bytes: Uint8Array, question: DnsQuestion): DnsMessa
   if (bytes.length < HEADER_BYTES) return { kind: "foreign" };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = view.getUint16(2);
-  if (view.getUint16(0) !== question.id || (flags & FLAG_RESPONSE) === 0 || (flags & OPCODE_MASK) !== 0) return { kind: "foreign" };
+  if (view.getUint16(0) !== question.id || (flags & FLAG_RESPONSE) === 0 || (flags & OPCODE_MASK) !== 0)
+    return { kind: "foreign" };
   const rcode = flags & RCODE_MASK;
   const truncated = (flags & FLAG_TRUNCATED) !== 0;
   const questions = view.getUint16(4);
@@ -70,7 +71,12 @@ export function decodeAnswer(bytes: Uint8Array, question: DnsQuestion): DnsMessa
     const asked = readName(bytes, HEADER_BYTES);
     let at = asked.end;
     if (at + 4 > bytes.length) return { kind: "malformed", reason: "ends in the question" };
-    if (!sameName(asked.name, question.name) || view.getUint16(at) !== TYPE_CODES[question.type] || view.getUint16(at + 2) !== CLASS_IN) return { kind: "foreign" };
+    if (
+      !sameName(asked.name, question.name) ||
+      view.getUint16(at) !== TYPE_CODES[question.type] ||
+      view.getUint16(at + 2) !== CLASS_IN
+    )
+      return { kind: "foreign" };
     at += 4;
     if (truncated) return { kind: "answer", rcode, truncated, addresses: [] };
     const addresses: string[] = [];
@@ -83,7 +89,8 @@ export function decodeAnswer(bytes: Uint8Array, question: DnsQuestion): DnsMessa
       at += 10;
       if (at + length > bytes.length) return { kind: "malformed", reason: "a record is longer than the message" };
       if (recordClass === CLASS_IN && type === TYPE_CODES[question.type]) {
-        if (length !== ADDRESS_BYTES[question.type]) return { kind: "malformed", reason: `${question.type} record of ${length} bytes` };
+        if (length !== ADDRESS_BYTES[question.type])
+          return { kind: "malformed", reason: `${question.type} record of ${length} bytes` };
         addresses.push(addressText(bytes.subarray(at, at + length)));
       }
       at += length;
@@ -103,11 +110,15 @@ function encodeName(name: string): Uint8Array {
   const bytes: number[] = [];
   for (const label of absolute.split(".")) {
     const text = new TextEncoder().encode(label);
-    if (text.length === 0 || text.length > MAX_LABEL_BYTES) throw new RangeError(`DNS name '${name}': each part between dots has 1 to ${MAX_LABEL_BYTES} bytes, '${label}' has ${text.length}`);
+    if (text.length === 0 || text.length > MAX_LABEL_BYTES)
+      throw new RangeError(
+        `DNS name '${name}': each part between dots has 1 to ${MAX_LABEL_BYTES} bytes, '${label}' has ${text.length}`,
+      );
     bytes.push(text.length, ...text);
   }
   bytes.push(0);
-  if (bytes.length > MAX_NAME_BYTES) throw new RangeError(`DNS name '${name}' is longer than ${MAX_NAME_BYTES} bytes on the wire`);
+  if (bytes.length > MAX_NAME_BYTES)
+    throw new RangeError(`DNS name '${name}' is longer than ${MAX_NAME_BYTES} bytes on the wire`);
   return Uint8Array.from(bytes);
 }
 

@@ -6,7 +6,11 @@ const NS_PER_SECOND = 1e9;
 const FRACTIONS_PER_SECOND = 2 ** 32;
 
 /** `ns` counts from `baseSeconds` of Unix time, as `Clock.realtimeNs` does. */
-export function writeNtp(view: DataView, at: number, time: { readonly ns: number; readonly baseSeconds: number }): void {
+export function writeNtp(
+  view: DataView,
+  at: number,
+  time: { readonly ns: number; readonly baseSeconds: number },
+): void {
   const seconds = Math.floor(time.ns / NS_PER_SECOND);
   view.setUint32(at, (seconds + time.baseSeconds + UNIX_EPOCH_SECONDS) % FRACTIONS_PER_SECOND);
   view.setUint32(at + 4, Math.floor(((time.ns - seconds * NS_PER_SECOND) / NS_PER_SECOND) * FRACTIONS_PER_SECOND));
@@ -20,7 +24,10 @@ export function readNtp(view: DataView, at: number, baseSeconds: number): number
 
 /** One timestamp minus another, without the rounding that counting both from far away would bring. */
 export function ntpDifferenceNs(view: DataView, later: number, earlier: number): number {
-  return ((view.getUint32(later) - view.getUint32(earlier)) | 0) * NS_PER_SECOND + (fractionNs(view, later) - fractionNs(view, earlier));
+  return (
+    ((view.getUint32(later) - view.getUint32(earlier)) | 0) * NS_PER_SECOND +
+    (fractionNs(view, later) - fractionNs(view, earlier))
+  );
 }
 
 const fractionNs = (view: DataView, at: number) => (view.getUint32(at + 4) / FRACTIONS_PER_SECOND) * NS_PER_SECOND;

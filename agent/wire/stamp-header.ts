@@ -18,13 +18,29 @@ export interface StampLayout {
 }
 
 export const UNAUTHENTICATED: StampLayout = {
-  bytes: 44, sequence: 0, timestamp: 4, errorEstimate: 12, ssid: 14,
-  receiveTimestamp: 16, sessionSequence: 24, sessionTimestamp: 28, sessionErrorEstimate: 36, sessionTtl: 40,
+  bytes: 44,
+  sequence: 0,
+  timestamp: 4,
+  errorEstimate: 12,
+  ssid: 14,
+  receiveTimestamp: 16,
+  sessionSequence: 24,
+  sessionTimestamp: 28,
+  sessionErrorEstimate: 36,
+  sessionTtl: 40,
 };
 
 export const AUTHENTICATED: StampLayout = {
-  bytes: 112, sequence: 0, timestamp: 16, errorEstimate: 24, ssid: 26,
-  receiveTimestamp: 32, sessionSequence: 48, sessionTimestamp: 64, sessionErrorEstimate: 72, sessionTtl: 80,
+  bytes: 112,
+  sequence: 0,
+  timestamp: 16,
+  errorEstimate: 24,
+  ssid: 26,
+  receiveTimestamp: 32,
+  sessionSequence: 48,
+  sessionTimestamp: 64,
+  sessionErrorEstimate: 72,
+  sessionTtl: 80,
 };
 
 /** RFC 8762 §4.4: HMAC-SHA-256 over the first 96 octets, truncated to 128 bits, in the last 16. */
@@ -65,7 +81,11 @@ export interface ReflectorHeader {
 }
 
 /** Writes all but the transmit timestamp and the HMAC. `request` is a sender's packet of the same layout. */
-export function writeReflectorHeader(view: DataView, layout: StampLayout, header: ReflectorHeader & { readonly request: DataView }): void {
+export function writeReflectorHeader(
+  view: DataView,
+  layout: StampLayout,
+  header: ReflectorHeader & { readonly request: DataView },
+): void {
   const { request } = header;
   clear(view, layout);
   view.setUint32(layout.sequence, header.sequence);

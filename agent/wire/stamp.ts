@@ -7,7 +7,15 @@ import type { IpFamily, Network } from "../model/peer.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { ntpDifferenceNs, writeNtp } from "./ntp.ts";
 import {
-  AUTHENTICATED, HMAC_BYTES, HMAC_OFFSET, sameHmac, truncatedHmac, UNAUTHENTICATED, writeReflectorHeader, writeSenderHeader, type StampLayout,
+  AUTHENTICATED,
+  HMAC_BYTES,
+  HMAC_OFFSET,
+  sameHmac,
+  truncatedHmac,
+  UNAUTHENTICATED,
+  writeReflectorHeader,
+  writeSenderHeader,
+  type StampLayout,
 } from "./stamp-header.ts";
 
 const TLV_HEADER_BYTES = 4;
@@ -27,8 +35,24 @@ type Kind = keyof typeof KIND;
 
 /** The body, by offset from its start. Padding with a pattern follows it. */
 const BODY = {
-  magic: 0, version: 4, kind: 5, flags: 6, port: 7, slot: 8, number: 12, nonce: 16, incarnation: 24, source: 32,
-  reflector: 40, highest: 48, arrivals: 52, drops: 60, followedNumber: 64, followedNs: 68, checksum: 72, bytes: 76,
+  magic: 0,
+  version: 4,
+  kind: 5,
+  flags: 6,
+  port: 7,
+  slot: 8,
+  number: 12,
+  nonce: 16,
+  incarnation: 24,
+  source: 32,
+  reflector: 40,
+  highest: 48,
+  arrivals: 52,
+  drops: 60,
+  followedNumber: 64,
+  followedNs: 68,
+  checksum: 72,
+  bytes: 76,
 } as const;
 const FLAG = { nodeNetwork: 1, ipv6: 2, smallReply: 4, residenceKernel: 8, residenceUser: 16, followUp: 32 } as const;
 /** What a reply takes over of its request's flags. */
@@ -139,18 +163,31 @@ export class StampFormat {
   }
 
   /** Fills all of `into`. */
-  encodeRequest(into: Uint8Array, request: StampRequest & { readonly sentNs: number; readonly incarnation: Id64; readonly source: Id64 }): void {
+  encodeRequest(
+    into: Uint8Array,
+    request: StampRequest & { readonly sentNs: number; readonly incarnation: Id64; readonly source: Id64 },
+  ): void {
     const view = viewOf(into);
     const body = this.#body;
     // RFC 8972 §3: the SSID tells one sender's life from the next; 0 means none.
-    const ssid = ((request.incarnation[6]! << 8) | request.incarnation[7]!) || 1;
-    writeSenderHeader(view, this.#layout, { sequence: request.sequence, ssid, sentNs: request.sentNs, baseSeconds: this.#baseSeconds });
+    const ssid = (request.incarnation[6]! << 8) | request.incarnation[7]! || 1;
+    writeSenderHeader(view, this.#layout, {
+      sequence: request.sequence,
+      ssid,
+      sentNs: request.sentNs,
+      baseSeconds: this.#baseSeconds,
+    });
     this.#writeTlvHeader(into, TLV_UNRECOGNIZED);
     into.fill(0, body, body + BODY.bytes);
     view.setUint32(body + BODY.magic, MAGIC);
     view.setUint8(body + BODY.version, VERSION);
     view.setUint8(body + BODY.kind, KIND.request);
-    view.setUint8(body + BODY.flags, (request.network === "node" ? FLAG.nodeNetwork : 0) | (request.family === "ipv6" ? FLAG.ipv6 : 0) | (request.smallReply ? FLAG.smallReply : 0));
+    view.setUint8(
+      body + BODY.flags,
+      (request.network === "node" ? FLAG.nodeNetwork : 0) |
+        (request.family === "ipv6" ? FLAG.ipv6 : 0) |
+        (request.smallReply ? FLAG.smallReply : 0),
+    );
     view.setUint8(body + BODY.port, request.port);
     view.setUint32(body + BODY.slot, request.slot);
     view.setUint32(body + BODY.number, request.number);
@@ -195,7 +232,12 @@ export class StampFormat {
     out.set(request.subarray(body, body + BODY.reflector), body);
     this.#writeTlvHeader(out, 0);
     view.setUint8(body + BODY.kind, KIND.reply);
-    const residence = reply.residenceClock === "kernel" ? FLAG.residenceKernel : reply.residenceClock === "user" ? FLAG.residenceUser : 0;
+    const residence =
+      reply.residenceClock === "kernel"
+        ? FLAG.residenceKernel
+        : reply.residenceClock === "user"
+          ? FLAG.residenceUser
+          : 0;
     view.setUint8(body + BODY.flags, (flags & REQUEST_FLAGS) | residence | (reply.followUp ? FLAG.followUp : 0));
     out.set(reply.reflector, body + BODY.reflector);
     view.setUint32(body + BODY.highest, reply.arrivals.highest);
@@ -228,11 +270,22 @@ export class StampFormat {
         ...this.#identity(view),
         sequence: view.getUint32(layout.sessionSequence),
         reflector: hex64(view, body + BODY.reflector),
-        arrivals: { highest: view.getUint32(body + BODY.highest), high: view.getUint32(body + BODY.arrivals), low: view.getUint32(body + BODY.arrivals + 4) },
+        arrivals: {
+          highest: view.getUint32(body + BODY.highest),
+          high: view.getUint32(body + BODY.arrivals),
+          low: view.getUint32(body + BODY.arrivals + 4),
+        },
         drops: view.getUint32(body + BODY.drops),
-        residenceNs: residenceClock === "unknown" ? Number.NaN : ntpDifferenceNs(view, layout.timestamp, layout.receiveTimestamp),
+        residenceNs:
+          residenceClock === "unknown" ? Number.NaN : ntpDifferenceNs(view, layout.timestamp, layout.receiveTimestamp),
         residenceClock,
-        followUp: flags & FLAG.followUp ? { number: view.getUint32(body + BODY.followedNumber), correctionNs: view.getInt32(body + BODY.followedNs) } : undefined,
+        followUp:
+          flags & FLAG.followUp
+            ? {
+                number: view.getUint32(body + BODY.followedNumber),
+                correctionNs: view.getInt32(body + BODY.followedNs),
+              }
+            : undefined,
       },
     };
   }
@@ -264,7 +317,8 @@ export class StampFormat {
     const body = this.#body;
     if (view.getUint32(body + BODY.magic) !== MAGIC) return "foreign";
     if (view.getUint8(body + BODY.version) !== VERSION) return "version";
-    if (view.getUint32(body + BODY.checksum) !== this.#timedChecksum(bytes, this.#untimedChecksum(bytes))) return "checksum";
+    if (view.getUint32(body + BODY.checksum) !== this.#timedChecksum(bytes, this.#untimedChecksum(bytes)))
+      return "checksum";
     if (view.getUint8(body + BODY.kind) !== KIND[kind]) return "foreign";
     return this.#authentic(bytes, kind === "request" ? TLV_UNRECOGNIZED : 0) ? undefined : "key";
   }
@@ -305,7 +359,10 @@ export class StampFormat {
     return crc32(bytes.subarray(timestamp, timestamp + TIMESTAMP_BYTES), untimedChecksum);
   }
 
-  #seal(bytes: Uint8Array, { untimedChecksum, tlvFlags }: { readonly untimedChecksum: number; readonly tlvFlags: number }): void {
+  #seal(
+    bytes: Uint8Array,
+    { untimedChecksum, tlvFlags }: { readonly untimedChecksum: number; readonly tlvFlags: number },
+  ): void {
     viewOf(bytes).setUint32(this.#body + BODY.checksum, this.#timedChecksum(bytes, untimedChecksum));
     if (!this.#key) return;
     bytes.set(truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)), HMAC_OFFSET);
@@ -317,8 +374,12 @@ export class StampFormat {
   #authentic(bytes: Uint8Array, tlvFlags: number): boolean {
     if (!this.#key) return true;
     const tlv = this.#end(bytes);
-    if (bytes[tlv] !== tlvFlags || bytes[tlv + 1] !== TLV_HMAC || bytes[tlv + 2] !== 0 || bytes[tlv + 3] !== HMAC_BYTES) return false;
-    const header = sameHmac(bytes.subarray(HMAC_OFFSET, HMAC_OFFSET + HMAC_BYTES), truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)));
+    if (bytes[tlv] !== tlvFlags || bytes[tlv + 1] !== TLV_HMAC || bytes[tlv + 2] !== 0 || bytes[tlv + 3] !== HMAC_BYTES)
+      return false;
+    const header = sameHmac(
+      bytes.subarray(HMAC_OFFSET, HMAC_OFFSET + HMAC_BYTES),
+      truncatedHmac(this.#key, bytes.subarray(0, HMAC_OFFSET)),
+    );
     return sameHmac(bytes.subarray(tlv + TLV_HEADER_BYTES), this.#tlvHmac(bytes, this.#key)) && header;
   }
 
@@ -330,5 +391,11 @@ export class StampFormat {
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function hex64(view: DataView, at: number): string {
-  return view.getUint32(at).toString(16).padStart(8, "0") + view.getUint32(at + 4).toString(16).padStart(8, "0");
+  return (
+    view.getUint32(at).toString(16).padStart(8, "0") +
+    view
+      .getUint32(at + 4)
+      .toString(16)
+      .padStart(8, "0")
+  );
 }

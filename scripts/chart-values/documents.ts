@@ -12,21 +12,30 @@ const WIDTH = 118;
 
 type Schema = ValueSchema & { readonly additionalProperties?: unknown };
 
-const chartSchema = (): Schema => withRequired(z.toJSONSchema(valuesSchema, { target: "draft-7", io: "input" }) as Schema, defaults());
+const chartSchema = (): Schema =>
+  withRequired(z.toJSONSchema(valuesSchema, { target: "draft-7", io: "input" }) as Schema, defaults());
 const defaults = (): Readonly<Record<string, unknown>> => valuesSchema.parse({});
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
  * Helm takes `key: null`, and a key with only comments below it, for the wish to have no such key. Maps and lists are
  * empty then, and so is a text that is empty by default; without the rest templates would stumble.
  */
 function withRequired(schema: Schema, values: Readonly<Record<string, unknown>>): Schema {
-  const needed = Object.entries(values).filter(([key, value]) => schema.properties![key]!.properties !== undefined || !(value === "" || value === null || typeof value === "object")).map(([key]) => key);
+  const needed = Object.entries(values)
+    .filter(
+      ([key, value]) =>
+        schema.properties![key]!.properties !== undefined ||
+        !(value === "" || value === null || typeof value === "object"),
+    )
+    .map(([key]) => key);
   const properties = Object.entries(schema.properties!).map(([key, child]) => {
     const inner = values[key];
     return [key, child.properties !== undefined && isObject(inner) ? withRequired(child, inner) : child] as const;
   });
-  const nullable = (key: string): boolean => schema.properties![key]!.anyOf?.some(({ type }) => type === "null") === true;
+  const nullable = (key: string): boolean =>
+    schema.properties![key]!.anyOf?.some(({ type }) => type === "null") === true;
   const required = needed.filter((key) => !nullable(key));
   return { ...schema, properties: Object.fromEntries(properties), ...(required.length === 0 ? {} : { required }) };
 }
@@ -40,7 +49,11 @@ function agentOptions(): Schema {
     ...schema,
     description: "Options of the agent, see docs/configuration.md.",
     properties: {
-      discovery: { type: "object", properties: { idleTimeoutMs: kubernetes.properties!["idleTimeoutMs"]! }, additionalProperties: false } as Schema,
+      discovery: {
+        type: "object",
+        properties: { idleTimeoutMs: kubernetes.properties!["idleTimeoutMs"]! },
+        additionalProperties: false,
+      } as Schema,
       ...properties,
     },
   };
@@ -49,25 +62,42 @@ function agentOptions(): Schema {
 /** Draft-07, the newest that every Helm reads; closed at every level that the chart interprets. */
 export function valuesSchemaJson(): string {
   const schema = chartSchema();
-  const joined = { ...schema, title: "Values of the Internode chart", $comment: HEADER, properties: { ...schema.properties, config: agentOptions() } };
+  const joined = {
+    ...schema,
+    title: "Values of the Internode chart",
+    $comment: HEADER,
+    properties: { ...schema.properties, config: agentOptions() },
+  };
   return `${JSON.stringify(joined, null, 2)}\n`;
 }
 
 /** What the agent assumes where nothing is said; the placeholders are in no part that the templates read. */
 function agentDefaults(): unknown {
-  const { node: _, discovery: _discovery, ...rest } = configSchema.parse({ node: { name: "n" }, discovery: { kind: "kubernetes", namespace: "n", service: "n" } });
+  const {
+    node: _,
+    discovery: _discovery,
+    ...rest
+  } = configSchema.parse({ node: { name: "n" }, discovery: { kind: "kubernetes", namespace: "n", service: "n" } });
   return rest;
 }
 
 /** chart/files/agent.json: defaults that templates compute with, so that they repeat none. */
 export function agentJson(): string {
-  const facts = { comment: HEADER, defaults: agentDefaults(), rttHistogramSeries: CATALOGUE.zoneRtt.buckets.length + 3 };
+  const facts = {
+    comment: HEADER,
+    defaults: agentDefaults(),
+    rttHistogramSeries: CATALOGUE.zoneRtt.buckets.length + 3,
+  };
   return `${JSON.stringify(facts, null, 2)}\n`;
 }
 
 /** Every value with its default, and above it what it is for. */
 export function valuesYaml(): string {
-  const lines = [`# ${HEADER}`, "# Checked against values.schema.json by Helm itself: an unknown name or a wrong type stops the install.", ""];
+  const lines = [
+    `# ${HEADER}`,
+    "# Checked against values.schema.json by Helm itself: an unknown name or a wrong type stops the install.",
+    "",
+  ];
   writeObject(lines, { schema: chartSchema(), values: defaults(), indent: "" });
   return `${lines.join("\n")}\n`;
 }
@@ -87,7 +117,10 @@ function writeObject(lines: string[], { schema, values, indent }: Level): void {
       lines.push(`${indent}${key}:`);
       writeObject(lines, { schema: child, values: value, indent: `${indent}  ` });
     } else {
-      for (const line of dump({ [key]: value }, { lineWidth: -1 }).trimEnd().split("\n")) lines.push(indent + line);
+      for (const line of dump({ [key]: value }, { lineWidth: -1 })
+        .trimEnd()
+        .split("\n"))
+        lines.push(indent + line);
     }
     if (indent === "") lines.push("");
   }
@@ -113,7 +146,10 @@ export function valuesTable(): string {
       if (!(key in values)) continue;
       const value = values[key];
       if (child.properties && isObject(value)) visit(`${prefix}${key}.`, child, value);
-      else rows.push(`| \`${prefix}${key}\` | \`${JSON.stringify(value)}\` | ${(child.description ?? "").replaceAll("|", "\\|")} |`);
+      else
+        rows.push(
+          `| \`${prefix}${key}\` | \`${JSON.stringify(value)}\` | ${(child.description ?? "").replaceAll("|", "\\|")} |`,
+        );
     }
   };
   visit("", chartSchema(), defaults());

@@ -3,38 +3,83 @@ import { z } from "zod";
 import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 /** Kinds of the Prometheus Operator: rendered where the cluster has them, or where told to (no cluster to ask in GitOps). */
-const whereKnown = (what: string) => z.union([z.literal("auto"), z.boolean()]).default("auto").describe(`${what} \`auto\`: where the cluster has that kind. Renders without a cluster (GitOps) must say true or false.`);
-const duration = z.string().regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/).min(2);
+const whereKnown = (what: string) =>
+  z
+    .union([z.literal("auto"), z.boolean()])
+    .default("auto")
+    .describe(
+      `${what} \`auto\`: where the cluster has that kind. Renders without a cluster (GitOps) must say true or false.`,
+    );
+const duration = z
+  .string()
+  .regex(/^([0-9]+h)?([0-9]+m)?([0-9]+s)?$/)
+  .min(2);
 /** `--set` gives every fraction as text. */
 const threshold = z.union([z.number(), z.string().regex(/^[0-9]+(\.[0-9]+)?$/)]);
 const limit = (what: string) => z.int().min(0).default(0).describe(`${what} 0: no limit.`);
-const object = { labels: mapOfStrings.default({}).describe("Labels of this object, on top of `monitoring.labels`."), annotations: mapOfStrings.default({}).describe("Annotations of this object.") };
+const object = {
+  labels: mapOfStrings.default({}).describe("Labels of this object, on top of `monitoring.labels`."),
+  annotations: mapOfStrings.default({}).describe("Annotations of this object."),
+};
 
 const scrape = {
   ...object,
-  jobLabel: text.default("").describe("Label of the object whose value becomes `job`. Empty: the operator's own choice."),
-  relabelings: objects.default([]).describe("Relabelings after the chart's own, which put the node's name into `instance` and drop pod, container and endpoint."),
+  jobLabel: text
+    .default("")
+    .describe("Label of the object whose value becomes `job`. Empty: the operator's own choice."),
+  relabelings: objects
+    .default([])
+    .describe(
+      "Relabelings after the chart's own, which put the node's name into `instance` and drop pod, container and endpoint.",
+    ),
   metricRelabelings: objects.default([]).describe("Relabelings of the scraped series."),
 };
 
 export const MONITORING = {
   monitoring: z
     .strictObject({
-      labels: mapOfStrings.default({}).describe("Labels of every object below. kube-prometheus-stack by default selects only what carries `release: <its release name>`."),
-      interval: duration.default("15s").describe("Scrape interval. The alert rules are made for 15 s; above 30 s is refused."),
+      labels: mapOfStrings
+        .default({})
+        .describe(
+          "Labels of every object below. kube-prometheus-stack by default selects only what carries `release: <its release name>`.",
+        ),
+      interval: duration
+        .default("15s")
+        .describe("Scrape interval. The alert rules are made for 15 s; above 30 s is refused."),
       scrapeTimeout: duration.default("10s").describe("Not longer than the interval."),
       sampleLimit: limit("Most samples of one scrape."),
       targetLimit: limit("Most targets."),
       labelLimit: limit("Most labels of a sample."),
       bodySizeLimit: text.default("").describe("Largest response, such as `50MB`. Empty: no limit."),
-      nativeHistograms: flag.default(false).describe("Let Prometheus 3 store native histograms as well (`convertClassicHistogramsToNHCB`); the classic ones stay, dashboards and rules read them."),
-      scrapeAnnotations: flag.default(false).describe("`prometheus.io/scrape` annotations on the pods, for a Prometheus without operator that looks for them."),
-      podMonitor: z.strictObject({ enabled: whereKnown("PodMonitor for the Prometheus Operator."), ...scrape }).prefault({}),
-      serviceMonitor: z.strictObject({ enabled: flag.default(false).describe("ServiceMonitor instead of the PodMonitor; never both, everything would be counted twice."), ...scrape }).prefault({}),
-      prometheusRule: z.strictObject({ enabled: whereKnown("The alert rules as a PrometheusRule."), ...object }).prefault({}),
+      nativeHistograms: flag
+        .default(false)
+        .describe(
+          "Let Prometheus 3 store native histograms as well (`convertClassicHistogramsToNHCB`); the classic ones stay, dashboards and rules read them.",
+        ),
+      scrapeAnnotations: flag
+        .default(false)
+        .describe(
+          "`prometheus.io/scrape` annotations on the pods, for a Prometheus without operator that looks for them.",
+        ),
+      podMonitor: z
+        .strictObject({ enabled: whereKnown("PodMonitor for the Prometheus Operator."), ...scrape })
+        .prefault({}),
+      serviceMonitor: z
+        .strictObject({
+          enabled: flag
+            .default(false)
+            .describe("ServiceMonitor instead of the PodMonitor; never both, everything would be counted twice."),
+          ...scrape,
+        })
+        .prefault({}),
+      prometheusRule: z
+        .strictObject({ enabled: whereKnown("The alert rules as a PrometheusRule."), ...object })
+        .prefault({}),
       alertmanagerConfig: z
         .strictObject({
-          enabled: flag.default(false).describe("AlertmanagerConfig (v1alpha1) with the inhibitions: a wider page silences its consequences."),
+          enabled: flag
+            .default(false)
+            .describe("AlertmanagerConfig (v1alpha1) with the inhibitions: a wider page silences its consequences."),
           ...object,
           route: z.record(z.string(), z.unknown()).default({}).describe("Route, as it is. Empty: inhibitions only."),
           receivers: objects.default([]).describe("Receivers, as they are."),
@@ -44,9 +89,16 @@ export const MONITORING = {
     .prefault({}),
   alerts: z
     .strictObject({
-      thresholds: z.record(z.string(), threshold).default({}).describe("Constants of the rules' first group by their name without `internode:threshold_`: `{loss_ratio: 0.05}`."),
+      thresholds: z
+        .record(z.string(), threshold)
+        .default({})
+        .describe(
+          "Constants of the rules' first group by their name without `internode:threshold_`: `{loss_ratio: 0.05}`.",
+        ),
       labels: mapOfStrings.default({}).describe("Labels of every alert."),
-      runbookUrl: text.default("").describe("Where the runbooks are, instead of the project's own: the alert's name and `.md` follow."),
+      runbookUrl: text
+        .default("")
+        .describe("Where the runbooks are, instead of the project's own: the alert's name and `.md` follow."),
       overrides: z
         .record(
           z.string(),
@@ -63,7 +115,9 @@ export const MONITORING = {
     .prefault({}),
   dashboards: z
     .strictObject({
-      enabled: flag.default(true).describe("One ConfigMap for each dashboard, found by the sidecar of Grafana's chart."),
+      enabled: flag
+        .default(true)
+        .describe("One ConfigMap for each dashboard, found by the sidecar of Grafana's chart."),
       namespace: objectName.default("").describe("Namespace of the ConfigMaps. Empty: that of the release."),
       labels: mapOfStrings.default({ grafana_dashboard: "1" }).describe("Labels that the sidecar looks for."),
       folder: text.default("Internode").describe("Folder in Grafana."),
@@ -71,7 +125,10 @@ export const MONITORING = {
       grafanaOperator: z
         .strictObject({
           enabled: flag.default(false).describe("GrafanaDashboard resources (v1beta1) that refer to the ConfigMaps."),
-          instanceSelector: z.record(z.string(), z.unknown()).default({}).describe("Which Grafana: a label selector. Needed."),
+          instanceSelector: z
+            .record(z.string(), z.unknown())
+            .default({})
+            .describe("Which Grafana: a label selector. Needed."),
           allowCrossNamespaceImport: flag.default(true).describe("The Grafana may be in another namespace."),
           resyncPeriod: duration.default("10m").describe("How often the operator sets the dashboard again."),
         })

@@ -8,36 +8,102 @@ const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|G
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
 const platformId = <T extends z.ZodType>(id: T) => z.union([id, z.literal(""), z.null()]);
 const secretKey = (key: string, what: string) =>
-  z.strictObject({ name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`), key: z.string().regex(/^[A-Za-z0-9._-]+$/).default(key).describe("Key within the Secret.") }).prefault({});
+  z
+    .strictObject({
+      name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`),
+      key: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]+$/)
+        .default(key)
+        .describe("Key within the Secret."),
+    })
+    .prefault({});
 
 export const valuesSchema = z.strictObject({
   image: z
     .strictObject({
-      repository: z.string().regex(/^([^\s/@]+\/)*[^\s/:@]+$/).default("ghcr.io/internode/internode").describe("Image of the agent, without tag."),
-      tag: z.string().regex(/^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/).default("").describe("Empty: the chart's appVersion."),
-      digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/).default("").describe("`sha256:…`; wins over the tag."),
-      pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).default("IfNotPresent").describe("When the kubelet pulls."),
+      repository: z
+        .string()
+        .regex(/^([^\s/@]+\/)*[^\s/:@]+$/)
+        .default("ghcr.io/internode/internode")
+        .describe("Image of the agent, without tag."),
+      tag: z
+        .string()
+        .regex(/^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/)
+        .default("")
+        .describe("Empty: the chart's appVersion."),
+      digest: z
+        .string()
+        .regex(/^(sha256:[0-9a-f]{64})?$/)
+        .default("")
+        .describe("`sha256:…`; wins over the tag."),
+      pullPolicy: z
+        .enum(["Always", "IfNotPresent", "Never"])
+        .default("IfNotPresent")
+        .describe("When the kubelet pulls."),
     })
     .prefault({}),
-  imagePullSecrets: z.array(z.strictObject({ name: objectName.min(1) })).default([]).describe("Secrets of a private registry: `[{name: …}]`."),
+  imagePullSecrets: z
+    .array(z.strictObject({ name: objectName.min(1) }))
+    .default([])
+    .describe("Secrets of a private registry: `[{name: …}]`."),
   nameOverride: objectName.max(63).default("").describe("Replaces the chart's name in names and labels."),
   fullnameOverride: objectName.max(63).default("").describe("Replaces the whole name of every object."),
 
-  config: z.record(z.string(), z.unknown()).default({}).describe("Options of the agent by their path, as docs/configuration.md lists them: `{icmp: {intervalMs: 2000}}`. What the chart decides itself (`node`, `discovery.kind` …) is no option here."),
-  expectedNodes: z.int().min(0).max(5_000).default(0).describe("Nodes that will run an agent, for the figures in the notes and for `helm test`. 0: count them in the cluster where helm may, and let the agents tell."),
-  askCluster: flag.default(true).describe("Let templates look up nodes, the namespace's Pod Security level and the Prometheus resources, for checks and notes only: no object depends on it. False for installers that may read nothing outside of their namespace."),
+  config: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe(
+      "Options of the agent by their path, as docs/configuration.md lists them: `{icmp: {intervalMs: 2000}}`. What the chart decides itself (`node`, `discovery.kind` …) is no option here.",
+    ),
+  expectedNodes: z
+    .int()
+    .min(0)
+    .max(5_000)
+    .default(0)
+    .describe(
+      "Nodes that will run an agent, for the figures in the notes and for `helm test`. 0: count them in the cluster where helm may, and let the agents tell.",
+    ),
+  askCluster: flag
+    .default(true)
+    .describe(
+      "Let templates look up nodes, the namespace's Pod Security level and the Prometheus resources, for checks and notes only: no object depends on it. False for installers that may read nothing outside of their namespace.",
+    ),
 
-  hostPort: flag.default(false).describe("Open the probe port on every node too, so that TCP and UDP are measured over the node network. Needs a namespace at the Pod Security level `privileged`."),
-  hostNetwork: flag.default(false).describe("Run in the nodes' own network: only `network=\"node\"` is measured then, and the ports are bound to the nodes' InternalIPs. Needs a namespace at the Pod Security level `privileged`."),
-  pingGroupRange: z.string().regex(/^(\d+ \d+)?$/).default("0 2147483647").describe("Sysctl net.ipv4.ping_group_range of the pod: lets the agent open ICMP sockets without any capability. Empty: leave it to the runtime. Never set with hostNetwork, where the node's own range counts."),
+  hostPort: flag
+    .default(false)
+    .describe(
+      "Open the probe port on every node too, so that TCP and UDP are measured over the node network. Needs a namespace at the Pod Security level `privileged`.",
+    ),
+  hostNetwork: flag
+    .default(false)
+    .describe(
+      "Run in the nodes' own network: only `network=\"node\"` is measured then, and the ports are bound to the nodes' InternalIPs. Needs a namespace at the Pod Security level `privileged`.",
+    ),
+  pingGroupRange: z
+    .string()
+    .regex(/^(\d+ \d+)?$/)
+    .default("0 2147483647")
+    .describe(
+      "Sysctl net.ipv4.ping_group_range of the pod: lets the agent open ICMP sockets without any capability. Empty: leave it to the runtime. Never set with hostNetwork, where the node's own range counts.",
+    ),
 
   labels: mapOfStrings.default({}).describe("Labels added to every object."),
   podLabels: mapOfStrings.default({}).describe("Labels added to the agents' pods."),
   podAnnotations: mapOfStrings.default({}).describe("Annotations added to the agents' pods."),
-  env: z.array(z.looseObject({ name: z.string().min(1), value: z.string().optional() })).default([]).describe("Environment variables added to the agent. Options of the agent belong in `config`."),
-  extraVolumes: z.array(z.looseObject({ name: z.string().min(1) })).default([]).describe("Volumes added to the pods."),
+  env: z
+    .array(z.looseObject({ name: z.string().min(1), value: z.string().optional() }))
+    .default([])
+    .describe("Environment variables added to the agent. Options of the agent belong in `config`."),
+  extraVolumes: z
+    .array(z.looseObject({ name: z.string().min(1) }))
+    .default([])
+    .describe("Volumes added to the pods."),
   extraVolumeMounts: objects.default([]).describe("Mounts added to the agent's container."),
-  extraManifests: z.array(z.union([z.string(), z.record(z.string(), z.unknown())])).default([]).describe("Further objects of the release; templates within are rendered."),
+  extraManifests: z
+    .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
+    .default([])
+    .describe("Further objects of the release; templates within are rendered."),
   secrets: z
     .strictObject({
       udpKey: secretKey("key", "the shared key of authenticated UDP probes"),
@@ -47,37 +113,88 @@ export const valuesSchema = z.strictObject({
 
   resources: z
     .strictObject({
-      requests: z.record(z.string(), quantity).default({ cpu: "50m", memory: "128Mi" }).describe("What the scheduler keeps free."),
-      limits: z.record(z.string(), quantity).default({ memory: "256Mi" }).describe("No CPU limit: throttling starves the agent and shows as loss. The memory limit bounds V8's heap too."),
+      requests: z
+        .record(z.string(), quantity)
+        .default({ cpu: "50m", memory: "128Mi" })
+        .describe("What the scheduler keeps free."),
+      limits: z
+        .record(z.string(), quantity)
+        .default({ memory: "256Mi" })
+        .describe(
+          "No CPU limit: throttling starves the agent and shows as loss. The memory limit bounds V8's heap too.",
+        ),
     })
     .prefault({}),
-  heapPercent: z.int().min(10).max(80).default(60).describe("Share of the memory limit that V8's old space may take (`--max-old-space-size`); the rest is for packets and code."),
+  heapPercent: z
+    .int()
+    .min(10)
+    .max(80)
+    .default(60)
+    .describe(
+      "Share of the memory limit that V8's old space may take (`--max-old-space-size`); the rest is for packets and code.",
+    ),
   podSecurity: z
     .strictObject({
-      runAsUser: platformId(z.int().min(1)).default(65_532).describe("Null or `''`: the platform chooses (OpenShift). Engine `userspace` with ICMP runs as root."),
-      runAsGroup: platformId(z.int().min(0)).default(65_532).describe("Null or `''`: the platform chooses (OpenShift)."),
-      fsGroup: platformId(z.int().min(0)).default(null).describe("Group of mounted volumes, where a Secret must be readable."),
+      runAsUser: platformId(z.int().min(1))
+        .default(65_532)
+        .describe("Null or `''`: the platform chooses (OpenShift). Engine `userspace` with ICMP runs as root."),
+      runAsGroup: platformId(z.int().min(0))
+        .default(65_532)
+        .describe("Null or `''`: the platform chooses (OpenShift)."),
+      fsGroup: platformId(z.int().min(0))
+        .default(null)
+        .describe("Group of mounted volumes, where a Secret must be readable."),
     })
     .prefault({}),
 
   priorityClass: z
     .strictObject({
-      create: flag.default(true).describe("Create a PriorityClass of this release's own, so that full nodes get an agent too."),
-      name: objectName.default("").describe("Its name, or with `create: false` that of an existing one. Empty: namespace and name of the release, or none."),
-      value: z.int().min(-2_147_483_648).max(1_000_000_000).default(100_000_000).describe("Priority of the agents. Kubernetes keeps it: to change it later, give the class another name too."),
+      create: flag
+        .default(true)
+        .describe("Create a PriorityClass of this release's own, so that full nodes get an agent too."),
+      name: objectName
+        .default("")
+        .describe(
+          "Its name, or with `create: false` that of an existing one. Empty: namespace and name of the release, or none.",
+        ),
+      value: z
+        .int()
+        .min(-2_147_483_648)
+        .max(1_000_000_000)
+        .default(100_000_000)
+        .describe("Priority of the agents. Kubernetes keeps it: to change it later, give the class another name too."),
     })
     .prefault({}),
-  tolerations: objects.default([{ operator: "Exists" }]).describe("Every taint is tolerated: a mesh with holes misleads. The pod of `helm test` gets only those that name a key."),
+  tolerations: objects
+    .default([{ operator: "Exists" }])
+    .describe(
+      "Every taint is tolerated: a mesh with holes misleads. The pod of `helm test` gets only those that name a key.",
+    ),
   nodeSelector: mapOfStrings.default({}).describe("Only nodes with these labels get an agent."),
-  nodeAffinityExpressions: objects.default([]).describe("Conditions (`matchExpressions`) on top of the chart's own: Linux, amd64 or arm64, no virtual node."),
+  nodeAffinityExpressions: objects
+    .default([])
+    .describe("Conditions (`matchExpressions`) on top of the chart's own: Linux, amd64 or arm64, no virtual node."),
   updateStrategy: z
     .strictObject({
       type: z.enum(["RollingUpdate", "OnDelete"]).default("RollingUpdate").describe("How a change reaches the pods."),
-      maxUnavailable: z.union([z.int().min(1), z.string().regex(/^([1-9][0-9]?|100)%$/)]).default("10%").describe("Agents replaced at once."),
+      maxUnavailable: z
+        .union([z.int().min(1), z.string().regex(/^([1-9][0-9]?|100)%$/)])
+        .default("10%")
+        .describe("Agents replaced at once."),
     })
     .prefault({}),
-  minReadySeconds: z.int().min(0).max(600).default(5).describe("A new agent must have been ready for this long before the next is replaced."),
-  terminationGracePeriodSeconds: z.int().min(0).max(600).default(30).describe("Longer than `config.shutdown.drainMs`, during which an ending agent goes on reflecting."),
+  minReadySeconds: z
+    .int()
+    .min(0)
+    .max(600)
+    .default(5)
+    .describe("A new agent must have been ready for this long before the next is replaced."),
+  terminationGracePeriodSeconds: z
+    .int()
+    .min(0)
+    .max(600)
+    .default(30)
+    .describe("Longer than `config.shutdown.drainMs`, during which an ending agent goes on reflecting."),
 
   serviceAccount: z
     .strictObject({
@@ -86,17 +203,34 @@ export const valuesSchema = z.strictObject({
       annotations: mapOfStrings.default({}).describe("Annotations of the service account."),
     })
     .prefault({}),
-  rbac: z.strictObject({ create: flag.default(true).describe("Create a Role that may read EndpointSlices in this namespace, and nothing else.") }).prefault({}),
+  rbac: z
+    .strictObject({
+      create: flag
+        .default(true)
+        .describe("Create a Role that may read EndpointSlices in this namespace, and nothing else."),
+    })
+    .prefault({}),
   service: z
     .strictObject({
       annotations: mapOfStrings.default({}).describe("Annotations of the headless Service."),
-      ipFamilyPolicy: z.enum(["SingleStack", "PreferDualStack", "RequireDualStack"]).default("PreferDualStack").describe("Dual-stack clusters list both addresses of every agent."),
-      ipFamilies: z.array(z.enum(["IPv4", "IPv6"])).max(2).default([]).describe("Empty: as the cluster prefers."),
+      ipFamilyPolicy: z
+        .enum(["SingleStack", "PreferDualStack", "RequireDualStack"])
+        .default("PreferDualStack")
+        .describe("Dual-stack clusters list both addresses of every agent."),
+      ipFamilies: z
+        .array(z.enum(["IPv4", "IPv6"]))
+        .max(2)
+        .default([])
+        .describe("Empty: as the cluster prefers."),
     })
     .prefault({}),
   networkPolicy: z
     .strictObject({
-      enabled: flag.default(true).describe("Ingress only: everything from the other agents (no ports listed, so that ICMP passes), the metrics port from `metricsFrom`. Not rendered with hostNetwork, where policies do not apply."),
+      enabled: flag
+        .default(true)
+        .describe(
+          "Ingress only: everything from the other agents (no ports listed, so that ICMP passes), the metrics port from `metricsFrom`. Not rendered with hostNetwork, where policies do not apply.",
+        ),
       metricsFrom: objects.default([]).describe("NetworkPolicy peers that may read the metrics port. Empty: anyone."),
       extraIngress: objects.default([]).describe("Further ingress rules."),
     })

@@ -7,4 +7,7 @@ export const mapOfStrings = z.record(z.string(), z.string());
 /** Kubernetes objects that the chart passes on as they are. */
 export const objects = z.array(z.record(z.string(), z.unknown()));
 /** Names of Kubernetes objects: RFC 1123 subdomains. */
-export const objectName = z.string().regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/).max(253);
+export const objectName = z
+  .string()
+  .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/)
+  .max(253);

@@ -45,7 +45,10 @@ export const RUN_BASE: Base = {
 /** Name of the base in the store, made when it is not there. */
 export async function ensureBase(buildah: Buildah, base: Base, log: (line: string) => void): Promise<string> {
   const version = await nodeVersion();
-  const key = createHash("sha256").update(JSON.stringify([base, SUITE, version, NPM_VERSION])).digest("hex").slice(0, 8);
+  const key = createHash("sha256")
+    .update(JSON.stringify([base, SUITE, version, NPM_VERSION]))
+    .digest("hex")
+    .slice(0, 8);
   const name = `localhost/internode-${base.name}:node${version}-${SUITE}-${key}`;
   if (await buildah.has(name)) return name;
 
@@ -64,11 +67,23 @@ export async function ensureBase(buildah: Buildah, base: Base, log: (line: strin
 }
 
 async function debootstrap({ variant, packages }: Base, root: string): Promise<void> {
-  const options = [`--variant=${variant}`, `--include=${packages.join(",")}`, "--mode=root", "--format=directory", "--quiet"];
+  const options = [
+    `--variant=${variant}`,
+    `--include=${packages.join(",")}`,
+    "--mode=root",
+    "--format=directory",
+    "--quiet",
+  ];
   // Documentation and caches are no part of a base.
-  const lean = ["--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", '--dpkgopt=path-include=/usr/share/doc/*/copyright'];
-  await run("mmdebstrap", [...options, ...lean, "--aptopt=APT::Install-Recommends \"false\"", SUITE, root]);
-  await Promise.all(["var/lib/apt", "var/cache", "var/log"].map((path) => rm(join(root, path), { recursive: true, force: true })));
+  const lean = [
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+  ];
+  await run("mmdebstrap", [...options, ...lean, '--aptopt=APT::Install-Recommends "false"', SUITE, root]);
+  await Promise.all(
+    ["var/lib/apt", "var/cache", "var/log"].map((path) => rm(join(root, path), { recursive: true, force: true })),
+  );
 }
 
 async function addNode({ node, npm, variant }: Base, root: string): Promise<void> {
@@ -76,7 +91,17 @@ async function addNode({ node, npm, variant }: Base, root: string): Promise<void
   await mkdir(join(target, ".."), { recursive: true });
   await copyFile(join(ROOT, `node_modules/node-linux-${process.arch}/bin/node`), target);
   await chmod(target, 0o755);
-  if (npm) await run("npm", ["install", "--global", "--prefix", join(root, "usr/local"), "--no-audit", "--no-fund", "--loglevel=error", `npm@${NPM_VERSION}`]);
+  if (npm)
+    await run("npm", [
+      "install",
+      "--global",
+      "--prefix",
+      join(root, "usr/local"),
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      `npm@${NPM_VERSION}`,
+    ]);
   if (variant === "extract") await addDistrolessFiles(root);
 }
 
@@ -85,10 +110,16 @@ async function addDistrolessFiles(root: string): Promise<void> {
   await mkdir(join(root, "etc"), { recursive: true });
   await mkdir(join(root, "tmp"), { recursive: true });
   await chmod(join(root, "tmp"), 0o1777);
-  await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n");
+  await writeFile(
+    join(root, "etc/passwd"),
+    "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n",
+  );
   await writeFile(join(root, "etc/group"), "root:x:0:\nnonroot:x:65532:\n");
   await writeFile(join(root, "etc/nsswitch.conf"), "hosts: files dns\n");
-  await writeFile(join(root, "etc/os-release"), `PRETTY_NAME="Debian ${SUITE}, no shell"\nID=debian\nVERSION_CODENAME=${SUITE}\n`);
+  await writeFile(
+    join(root, "etc/os-release"),
+    `PRETTY_NAME="Debian ${SUITE}, no shell"\nID=debian\nVERSION_CODENAME=${SUITE}\n`,
+  );
 }
 
 async function nodeVersion(): Promise<string> {

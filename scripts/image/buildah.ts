@@ -24,7 +24,8 @@ export class Buildah {
   }
 
   async has(name: string): Promise<boolean> {
-    const list = JSON.parse((await this.#run(["images", "--json"])) || "[]") as readonly { readonly names?: readonly string[] }[] | null;
+    const list = JSON.parse((await this.#run(["images", "--json"])) || "[]") as
+      readonly { readonly names?: readonly string[] }[] | null;
     return (list ?? []).some(({ names }) => names?.includes(name));
   }
 

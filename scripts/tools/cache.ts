@@ -36,10 +36,15 @@ export async function ensureShare(name: ToolName, options: EnsureOptions = {}): 
 /** The same as ensureTools for what the cache has already, or undefined when one is missing: for tests that may be skipped. */
 export function builtTools(names: readonly ToolName[]): Readonly<Record<string, string>> | undefined {
   if (!names.every((name) => existsSync(folderOf(name)))) return undefined;
-  return Object.fromEntries(names.flatMap((name) => programsOf(RECIPES[name]).map((program) => [program, join(folderOf(name), "bin", program)])));
+  return Object.fromEntries(
+    names.flatMap((name) =>
+      programsOf(RECIPES[name]).map((program) => [program, join(folderOf(name), "bin", program)]),
+    ),
+  );
 }
 
-const folderOf = (name: ToolName): string => join(CACHE, `${name}-${RECIPES[name].version}-${fingerprint(RECIPES[name])}`);
+const folderOf = (name: ToolName): string =>
+  join(CACHE, `${name}-${RECIPES[name].version}-${fingerprint(RECIPES[name])}`);
 
 async function ensureTool(name: ToolName, { parallel, log = () => {} }: EnsureOptions): Promise<string> {
   const recipe = RECIPES[name];

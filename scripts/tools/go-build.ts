@@ -65,7 +65,10 @@ async function siblingReplacements(recipe: Recipe, folder: string): Promise<read
   );
 }
 
-async function download({ module, version }: Recipe, folder: string): Promise<{ readonly Dir: string; readonly GoMod: string }> {
+async function download(
+  { module, version }: Recipe,
+  folder: string,
+): Promise<{ readonly Dir: string; readonly GoMod: string }> {
   const { stdout } = await go(["mod", "download", "-json", `${module}@${version}`], folder);
   return JSON.parse(stdout) as { readonly Dir: string; readonly GoMod: string };
 }

@@ -8,7 +8,8 @@ import { build } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Packages of the CommonJS kind inside the bundle ask for `require`. */
-const REQUIRE = 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+const REQUIRE =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 export interface Bundle extends Disposable {
   /** Run it with Node, `nodeFlags` before it and the command's name behind. */
@@ -22,8 +23,19 @@ export async function bundleAgent(): Promise<Bundle> {
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     await build({
-      entryPoints: [join(ROOT, "agent/main.ts")], outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, minify: true, keepNames: true,
-      format: "esm", platform: "node", target: "node24", external: ["koffi", "net-ping", "esbuild"], banner: { js: REQUIRE }, logLevel: "error",
+      entryPoints: [join(ROOT, "agent/main.ts")],
+      outdir: folder,
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      splitting: true,
+      minify: true,
+      keepNames: true,
+      format: "esm",
+      platform: "node",
+      target: "node24",
+      external: ["koffi", "net-ping", "esbuild"],
+      banner: { js: REQUIRE },
+      logLevel: "error",
     });
   } catch (err) {
     remove();

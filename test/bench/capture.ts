@@ -8,13 +8,31 @@ import { readPcap, type Captured } from "../support/pcap.ts";
 import type { VethPair } from "../support/veth.ts";
 
 /** What crossed `veth0` of each namespace while `measure` ran, and what that came to. */
-export async function captured<T>(pair: VethPair, { namespaces, filter }: { readonly namespaces: readonly string[]; readonly filter: string }, measure: () => T | Promise<T>): Promise<{ measured: T; packets: Captured[][] }> {
+export async function captured<T>(
+  pair: VethPair,
+  { namespaces, filter }: { readonly namespaces: readonly string[]; readonly filter: string },
+  measure: () => T | Promise<T>,
+): Promise<{ measured: T; packets: Captured[][] }> {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   try {
     const captures = await Promise.all(
       namespaces.map(async (namespace, i) => {
         const file = join(folder, `${i}.pcap`);
-        const tcpdump = pair.start(namespace, "tcpdump", "-i", "veth0", "-n", "-s", "160", "-B", "8192", "--time-stamp-precision=nano", "-w", file, filter);
+        const tcpdump = pair.start(
+          namespace,
+          "tcpdump",
+          "-i",
+          "veth0",
+          "-n",
+          "-s",
+          "160",
+          "-B",
+          "8192",
+          "--time-stamp-precision=nano",
+          "-w",
+          file,
+          filter,
+        );
         await once(tcpdump.stderr!, "data");
         return { file, tcpdump };
       }),

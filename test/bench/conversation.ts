@@ -20,7 +20,8 @@ export function converse(child: ChildProcess): Conversation {
     pid: child.pid!,
     async heard() {
       const { value, done } = await lines.next();
-      if (done === true) throw new Error(`${child.spawnargs.slice(0, 8).join(" ")} … ended without a word more: ${complaints.trim()}`);
+      if (done === true)
+        throw new Error(`${child.spawnargs.slice(0, 8).join(" ")} … ended without a word more: ${complaints.trim()}`);
       return value;
     },
     say: (line) => void child.stdin!.write(`${line}\n`),

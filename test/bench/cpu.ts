@@ -39,7 +39,13 @@ async function costOf(child: ChildProcess, { name, kind }: Prober): Promise<Cost
   const us = cpuUs(pid) - before;
   const probes = echoRequests(pid) - sent;
   const seconds = (performance.now() - started) / 1000;
-  const cost = { name, perSecond: probes / seconds, perProbeUs: us / probes, cpuPercent: us / seconds / 1e4, rssMb: memoryMb(pid, "VmRSS") };
+  const cost = {
+    name,
+    perSecond: probes / seconds,
+    perProbeUs: us / probes,
+    cpuPercent: us / seconds / 1e4,
+    rssMb: memoryMb(pid, "VmRSS"),
+  };
   child.kill("SIGKILL");
   await once(child, "exit");
   return cost;
@@ -53,7 +59,11 @@ async function measure(pair: VethPair, peers: number, bundle: readonly string[])
     { name: "internode, bundled", kind: "agent", command: agent(bundle) },
     ...(peers === 1_000 ? [{ name: "internode, from source", kind: "agent", command: agent([MAIN]) } as const] : []),
     { name: "fping -l", kind: "rival", command: ["fping", "-l", "-q", "-p", "1000", "-i", "1", ...targets] },
-    { name: "smokeping_prober (Debian, unprivileged)", kind: "rival", command: ["prometheus-smokeping-prober", "--no-privileged", "--ping.interval=1s", ...targets] },
+    {
+      name: "smokeping_prober (Debian, unprivileged)",
+      kind: "rival",
+      command: ["prometheus-smokeping-prober", "--no-privileged", "--ping.interval=1s", ...targets],
+    },
   ];
   const costs: Cost[] = [];
   for (const prober of probers) costs.push(await costOf(pair.start(pair.near, ...prober.command), prober));
@@ -76,7 +86,9 @@ export async function run(): Promise<Figure> {
     if (peers < 1_000) continue;
     const [ours, fping] = [costs[0]!, costs.find((c) => c.name.startsWith("fping"))!];
     bars.push(atMost(20, { what: "CPU per ICMP probe, 1,000 peers", value: ours.perProbeUs, unit: "µs" }));
-    bars.push(below(fping.perProbeUs, { what: "CPU per ICMP probe against fping's", value: ours.perProbeUs, unit: "µs" }));
+    bars.push(
+      below(fping.perProbeUs, { what: "CPU per ICMP probe against fping's", value: ours.perProbeUs, unit: "µs" }),
+    );
   }
   return { tables, bars };
 }

@@ -23,7 +23,14 @@ const kernel = openLinuxKernel(clock);
 // A peer each: they share neither what has arrived nor a sequence.
 const reflectors = addresses.map((address, i) =>
   udpReflector({
-    kernel, clock, port: PORT, listen: [{ family: "ipv4", address }], incarnation: i.toString(16).padStart(16, "f"), maxPacketBytes: MAX_PACKET_BYTES, knows: () => true, nodeOf: () => undefined,
+    kernel,
+    clock,
+    port: PORT,
+    listen: [{ family: "ipv4", address }],
+    incarnation: i.toString(16).padStart(16, "f"),
+    maxPacketBytes: MAX_PACKET_BYTES,
+    knows: () => true,
+    nodeOf: () => undefined,
   }),
 );
 await tcpResponder({ port: PORT, addresses: [] });
@@ -36,13 +43,28 @@ function askBack(agent: string): void {
   const format = new StampFormat({ baseSeconds: clock.baseSeconds });
   const batch = kernel.createBatch(1, PACKET_BYTES);
   const to = kernel.socketAddress(agent, PORT);
-  const peers = addresses.map((address, i) => ({ socket: kernel.openUdp({ family: "ipv4", port: 0, address, receiveBufferBytes: RECEIVE_BUFFER_BYTES }), source: nodeHash(`node-${i + 1}`), next: 1 }));
+  const peers = addresses.map((address, i) => ({
+    socket: kernel.openUdp({ family: "ipv4", port: 0, address, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
+    source: nodeHash(`node-${i + 1}`),
+    next: 1,
+  }));
   let turn = 0;
   every(() => {
     const peer = peers[turn++ % peers.length]!;
     const number = peer.next++;
     format.encodeRequest(batch.room(0).subarray(0, PACKET_BYTES), {
-      sequence: number, port: 0, slot: 0, number, nonceHigh: 1, nonceLow: number, network: "pod", family: "ipv4", smallReply: false, sentNs: clock.realtimeNs(), incarnation: id64("0011223344556677"), source: peer.source,
+      sequence: number,
+      port: 0,
+      slot: 0,
+      number,
+      nonceHigh: 1,
+      nonceLow: number,
+      network: "pod",
+      family: "ipv4",
+      smallReply: false,
+      sentNs: clock.realtimeNs(),
+      incarnation: id64("0011223344556677"),
+      source: peer.source,
     });
     batch.prepare(0, PACKET_BYTES, to);
     peer.socket.send(batch, 0, 1);

@@ -21,20 +21,44 @@ export async function run(): Promise<Figure> {
   using pair = routedPair(PEERS);
   const targets = farAddresses(PEERS);
   const oneCore = ["taskset", "-c", "0"];
-  const ours = JSON.parse(pair.run(pair.near, ...oneCore, process.execPath, WORKER, targets.join(","), String(SECONDS))) as Report;
+  const ours = JSON.parse(
+    pair.run(pair.near, ...oneCore, process.execPath, WORKER, targets.join(","), String(SECONDS)),
+  ) as Report;
   const started = performance.now();
   // With no delay between packets fping goes as fast as it can; its last line counts them.
-  const fping = pair.run(pair.near, "sh", "-c", `${oneCore.join(" ")} fping -q -s -c ${FPING_ROUNDS} -i 0 -p 10 ${targets.join(" ")} 2>&1 || true`);
+  const fping = pair.run(
+    pair.near,
+    "sh",
+    "-c",
+    `${oneCore.join(" ")} fping -q -s -c ${FPING_ROUNDS} -i 0 -p 10 ${targets.join(" ")} 2>&1 || true`,
+  );
   const seconds = (performance.now() - started) / 1000;
   const count = (what: RegExp) => Number(what.exec(fping)?.[1] ?? NaN);
   const [sent, received] = [count(/(\d+) ICMP Echos sent/), count(/(\d+) ICMP Echo Replies received/)];
   const falseLoss = (ours.failures / ours.probes) * 100;
   const rows: Cell[][] = [
     ["internode, ICMP prober", ours.sent, ours.perSecond, ours.cpuUs, ours.failures, falseLoss, ours.drops],
-    Number.isNaN(sent) ? [`fping: ${fping.trim().split("\n").at(-1) ?? "no output"}`, undefined, undefined, undefined, undefined, undefined, undefined] : ["fping -i 0", sent, sent / seconds, undefined, sent - received, ((sent - received) / sent) * 100, undefined],
+    Number.isNaN(sent)
+      ? [
+          `fping: ${fping.trim().split("\n").at(-1) ?? "no output"}`,
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+        ]
+      : ["fping -i 0", sent, sent / seconds, undefined, sent - received, ((sent - received) / sent) * 100, undefined],
   ];
   return {
-    tables: [{ title: `Flat out on one core, ${PEERS} peers`, columns: ["", "sent", "probes/s", "CPU µs/probe", "lost", "false loss %", "socket drops"], rows, note: "the peers' answers are made on the same core; fping's time includes its start and its last timeouts" }],
+    tables: [
+      {
+        title: `Flat out on one core, ${PEERS} peers`,
+        columns: ["", "sent", "probes/s", "CPU µs/probe", "lost", "false loss %", "socket drops"],
+        rows,
+        note: "the peers' answers are made on the same core; fping's time includes its start and its last timeouts",
+      },
+    ],
     bars: [
       atLeast(100_000, { what: "engine flat out on one core", value: Math.round(ours.perSecond), unit: "probes/s" }),
       below(0.01, { what: "false loss flat out", value: falseLoss, unit: "%" }),

@@ -8,9 +8,20 @@ import { createResults } from "../../agent/results/results.ts";
 const [addresses, seconds] = [process.argv[2]!.split(","), Number(process.argv[3])];
 const clock = systemClock();
 const results = createResults({ clock, pairDetail: "default" });
-const prober = icmpProber({ kernel: openLinuxKernel(clock), clock, sink: results, settings: { timeoutMs: 800, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" });
+const prober = icmpProber({
+  kernel: openLinuxKernel(clock),
+  clock,
+  sink: results,
+  settings: { timeoutMs: 800, sizeBytes: 64 },
+  families: ["ipv4"],
+  conntrack: () => "not-full",
+});
 const slots: Slot[] = addresses.map((address, index) => ({
-  index, address, network: "pod", protocol: "icmp", family: "ipv4",
+  index,
+  address,
+  network: "pod",
+  protocol: "icmp",
+  family: "ipv4",
   pair: { source: { name: "near", zone: "" }, destination: { name: `far-${index}`, zone: "" } },
 }));
 for (const slot of slots) {
@@ -34,5 +45,16 @@ while (prober.outstanding > 0) {
 }
 const { user, system } = process.cpuUsage(cpu);
 const { counters } = results.capture();
-const total = (name: "probes" | "failures" | "rttCount") => slots.reduce((sum, slot) => sum + counters.get(slot.index, name), 0);
-console.log(JSON.stringify({ sent, probes: total("probes"), failures: total("failures"), perSecond: sent / (tookNs / 1e9), cpuUs: (user + system) / sent, drops: prober.socketDrops(), mean: slots.reduce((s, slot) => s + counters.rttSumNs(slot.index), 0) / total("rttCount") }));
+const total = (name: "probes" | "failures" | "rttCount") =>
+  slots.reduce((sum, slot) => sum + counters.get(slot.index, name), 0);
+console.log(
+  JSON.stringify({
+    sent,
+    probes: total("probes"),
+    failures: total("failures"),
+    perSecond: sent / (tookNs / 1e9),
+    cpuUs: (user + system) / sent,
+    drops: prober.socketDrops(),
+    mean: slots.reduce((s, slot) => s + counters.rttSumNs(slot.index), 0) / total("rttCount"),
+  }),
+);

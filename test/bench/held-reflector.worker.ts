@@ -22,7 +22,12 @@ export interface Held {
 const [address, holdMs, stopFile] = [process.argv[2]!, Number(process.argv[3]), process.argv[4]!];
 using tap = openTap(DEVICE);
 const network = address.split(".").slice(0, 3).join(".");
-for (const line of [`addr add ${network}.1/24 dev ${DEVICE}`, `link set ${DEVICE} up`, `neigh add ${address} lladdr 02:00:00:00:00:02 dev ${DEVICE}`]) execFileSync("ip", line.split(" "));
+for (const line of [
+  `addr add ${network}.1/24 dev ${DEVICE}`,
+  `link set ${DEVICE} up`,
+  `neigh add ${address} lladdr 02:00:00:00:00:02 dev ${DEVICE}`,
+])
+  execFileSync("ip", line.split(" "));
 
 const holdNs = holdMs * 1e6;
 const room = new Uint8Array(2_048);
@@ -45,7 +50,12 @@ for (;;) {
     waiting.shift();
     const writtenNs = nowNs();
     tap.write(oldest.frame);
-    log.push({ sequence: sequenceOf(oldest.frame), heldNs: writtenNs - oldest.readNs, unseenNs: oldest.unseenNs, writingNs: nowNs() - writtenNs });
+    log.push({
+      sequence: sequenceOf(oldest.frame),
+      heldNs: writtenNs - oldest.readNs,
+      unseenNs: oldest.unseenNs,
+      writingNs: nowNs() - writtenNs,
+    });
   }
   if (readNs - lookedNs > LOOK_FOR_STOP_EVERY_NS) {
     lookedNs = readNs;

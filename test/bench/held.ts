@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { limitCpu } from "../../agent/lab/cpu-quota.ts";
+import { limitCpu } from "../../lab/cpu-quota.ts";
 import { vethPair, type VethPair } from "../support/veth.ts";
 import { converse, type Conversation } from "./conversation.ts";
 import type { Held } from "./held-reflector.worker.ts";
@@ -28,7 +28,11 @@ const CORES = { prober: "0", reflector: "1" };
 const worker = (name: string) => new URL(`./${name}.worker.ts`, import.meta.url).pathname;
 
 type Hardship = "rest" | "blocked" | "quota";
-const HARDSHIPS: Readonly<Record<Hardship, string>> = { rest: "at rest", blocked: "event loop blocked 80 ms in every 200", quota: "10 % CPU quota shared with a busy loop" };
+const HARDSHIPS: Readonly<Record<Hardship, string>> = {
+  rest: "at rest",
+  blocked: "event loop blocked 80 ms in every 200",
+  quota: "10 % CPU quota shared with a busy loop",
+};
 
 /** Delays by sequence number, counted from the first that was sent; or, of those who do not tell, the mean alone. */
 type Reported = { readonly rttsNs: readonly (number | null)[] } | { readonly meanNs: number; readonly answers: number };
@@ -40,10 +44,24 @@ interface Rival {
 }
 
 let groups = 0;
-const limited = (pid: number) => limitCpu({ labId: `bench${process.pid}`, name: `quota-${++groups}`, pid, ratio: QUOTA });
+const limited = (pid: number) =>
+  limitCpu({ labId: `bench${process.pid}`, name: `quota-${++groups}`, pid, ratio: QUOTA });
 
 async function ours(pair: VethPair, hardship: Hardship): Promise<Reported> {
-  await using prober = converse(pair.start(pair.near, "taskset", "-c", CORES.prober, process.execPath, worker("held"), TARGET, String(COUNT), String(PERIOD_MS), hardship));
+  await using prober = converse(
+    pair.start(
+      pair.near,
+      "taskset",
+      "-c",
+      CORES.prober,
+      process.execPath,
+      worker("held"),
+      TARGET,
+      String(COUNT),
+      String(PERIOD_MS),
+      hardship,
+    ),
+  );
   await prober.heard();
   await using quotas = new AsyncDisposableStack();
   if (hardship === "quota") quotas.use(await limited(prober.pid));
@@ -52,7 +70,11 @@ async function ours(pair: VethPair, hardship: Hardship): Promise<Reported> {
 }
 
 /** Run a command line, under the quota beside a busy loop when that is asked for. */
-async function shell<T>(pair: VethPair, { hardship, command }: { readonly hardship: Hardship; readonly command: string }, use: (shell: Conversation) => Promise<T>): Promise<T> {
+async function shell<T>(
+  pair: VethPair,
+  { hardship, command }: { readonly hardship: Hardship; readonly command: string },
+  use: (shell: Conversation) => Promise<T>,
+): Promise<T> {
   const competitor = hardship === "quota" ? "(while :; do :; done) & competitor=$!;" : "competitor=;";
   const script = `read go; ${competitor} ${command}; [ -z "$competitor" ] || kill $competitor; echo; echo done`;
   await using sh = converse(pair.start(pair.near, "taskset", "-c", CORES.prober, "setsid", "sh", "-c", script));
@@ -83,13 +105,25 @@ async function outputOf(pair: VethPair, hardship: Hardship, command: string): Pr
 }
 
 async function fping(pair: VethPair, hardship: Hardship): Promise<Reported> {
-  const lines = await outputOf(pair, hardship, `timeout -s INT ${AT_MOST_S} fping -q -C ${COUNT} -p ${PERIOD_MS} -b 56 ${TARGET} 2>&1`);
-  const reports = lines.find((line) => line.includes(" : "))!.split(" : ")[1]!.trim().split(" ");
+  const lines = await outputOf(
+    pair,
+    hardship,
+    `timeout -s INT ${AT_MOST_S} fping -q -C ${COUNT} -p ${PERIOD_MS} -b 56 ${TARGET} 2>&1`,
+  );
+  const reports = lines
+    .find((line) => line.includes(" : "))!
+    .split(" : ")[1]!
+    .trim()
+    .split(" ");
   return { rttsNs: reports.map((ms) => (ms === "-" ? null : Number(ms) * 1e6)) };
 }
 
 async function ping(pair: VethPair, hardship: Hardship): Promise<Reported> {
-  const lines = await outputOf(pair, hardship, `timeout -s INT ${AT_MOST_S} ping -c ${COUNT} -i ${PERIOD_MS / 1000} ${TARGET}`);
+  const lines = await outputOf(
+    pair,
+    hardship,
+    `timeout -s INT ${AT_MOST_S} ping -c ${COUNT} -i ${PERIOD_MS / 1000} ${TARGET}`,
+  );
   const rttsNs: (number | null)[] = Array.from({ length: COUNT }, () => null);
   for (const line of lines) {
     const found = /icmp_seq=(\d+) .*time=([\d.]+) ms/.exec(line);
@@ -112,7 +146,22 @@ async function judge(pair: VethPair, rival: Rival, hardship: Hardship): Promise<
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   const stopFile = join(folder, "stop");
   try {
-    await using reflector = converse(pair.start(pair.near, "chrt", "-f", "50", "taskset", "-c", CORES.reflector, process.execPath, worker("held-reflector"), TARGET, String(HOLD_MS), stopFile));
+    await using reflector = converse(
+      pair.start(
+        pair.near,
+        "chrt",
+        "-f",
+        "50",
+        "taskset",
+        "-c",
+        CORES.reflector,
+        process.execPath,
+        worker("held-reflector"),
+        TARGET,
+        String(HOLD_MS),
+        stopFile,
+      ),
+    );
     await reflector.heard();
     const reported = await rival.measure(pair, hardship);
     writeFileSync(stopFile, "");
@@ -127,7 +176,18 @@ function compare(name: string, reported: Reported, log: readonly Held[]): { row:
   const certain = log.filter((held) => held.unseenNs <= LONGEST_UNSEEN_NS && held.writingNs <= LONGEST_WRITING_NS);
   if ("meanNs" in reported) {
     const heldNs = mean(log.map((held) => held.heldNs));
-    return { row: [name, reported.answers, undefined, undefined, undefined, us(reported.meanNs), us(Math.abs(reported.meanNs - heldNs))], p99Ns: NaN };
+    return {
+      row: [
+        name,
+        reported.answers,
+        undefined,
+        undefined,
+        undefined,
+        us(reported.meanNs),
+        us(Math.abs(reported.meanNs - heldNs)),
+      ],
+      p99Ns: NaN,
+    };
   }
   const { rttsNs } = reported;
   const first = Math.min(...log.map((held) => held.sequence));
@@ -137,7 +197,18 @@ function compare(name: string, reported: Reported, log: readonly Held[]): { row:
   });
   const errors = judged.map((j) => j.errorNs);
   const p99Ns = quantile(errors, 0.99);
-  return { row: [name, rttsNs.filter((ns) => ns !== null).length, judged.length, us(quantile(errors, 0.5)), us(p99Ns), us(mean(judged.map((j) => j.said))), us(mean(errors))], p99Ns };
+  return {
+    row: [
+      name,
+      rttsNs.filter((ns) => ns !== null).length,
+      judged.length,
+      us(quantile(errors, 0.5)),
+      us(p99Ns),
+      us(mean(judged.map((j) => j.said))),
+      us(mean(errors)),
+    ],
+    p99Ns,
+  };
 }
 
 const RIVALS: readonly Rival[] = [
@@ -160,15 +231,21 @@ export async function run(): Promise<Figure> {
   }
   const rest = p99Us.get("internode/rest")!;
   const bars: Bar[] = (["blocked", "quota"] as const).map((hardship) =>
-    atMost(20, { what: `RTT error p99 beyond that at rest: ${HARDSHIPS[hardship]}`, value: p99Us.get(`internode/${hardship}`)! - rest, unit: "µs" }),
+    atMost(20, {
+      what: `RTT error p99 beyond that at rest: ${HARDSHIPS[hardship]}`,
+      value: p99Us.get(`internode/${hardship}`)! - rest,
+      unit: "µs",
+    }),
   );
   return {
-    tables: [{
-      title: `Round trips held for ${HOLD_MS} ms by a reflector that logs every hold, ${COUNT} probes ${PERIOD_MS} ms apart`,
-      columns: ["", "answered", "judged", "error p50 µs", "error p99 µs", "mean µs", "mean error µs"],
-      rows,
-      note: `judged: not those during which the reflector itself was interrupted when they came or left; smokeping_prober publishes only sums, so its error is that of the mean`,
-    }],
+    tables: [
+      {
+        title: `Round trips held for ${HOLD_MS} ms by a reflector that logs every hold, ${COUNT} probes ${PERIOD_MS} ms apart`,
+        columns: ["", "answered", "judged", "error p50 µs", "error p99 µs", "mean µs", "mean error µs"],
+        rows,
+        note: `judged: not those during which the reflector itself was interrupted when they came or left; smokeping_prober publishes only sums, so its error is that of the mean`,
+      },
+    ],
     bars,
   };
 }

@@ -10,10 +10,22 @@ import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { nothingMore, told } from "./stdin.ts";
 
-const [address, count, periodMs, hardship] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4]), process.argv[5]!];
+const [address, count, periodMs, hardship] = [
+  process.argv[2]!,
+  Number(process.argv[3]),
+  Number(process.argv[4]),
+  process.argv[5]!,
+];
 const clock = systemClock();
 const sink = new RecordingSink();
-using prober = icmpProber({ kernel: openLinuxKernel(clock), clock, sink, settings: { timeoutMs: 800, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" });
+using prober = icmpProber({
+  kernel: openLinuxKernel(clock),
+  clock,
+  sink,
+  settings: { timeoutMs: 800, sizeBytes: 64 },
+  families: ["ipv4"],
+  conntrack: () => "not-full",
+});
 // A slot a probe: what is still outstanding after a pause must not keep the next one back.
 const slots = Array.from({ length: count }, () => testSlot({ protocol: "icmp", address }));
 for (const slot of slots) prober.open(slot);
@@ -22,7 +34,7 @@ await told();
 const competitor = hardship === "quota" ? spawn("sh", ["-c", "while :; do :; done"]) : undefined;
 const blocker = hardship === "blocked" ? setInterval(() => busyFor(80), 200) : undefined;
 const began = performance.now();
-for (let sent = 0; sent < count; ) {
+for (let sent = 0; sent < count;) {
   // What came due while this process did not run is sent in one batch.
   const due = Math.min(count, 1 + Math.floor((performance.now() - began) / periodMs));
   prober.send(slots.slice(sent, due));

@@ -14,7 +14,12 @@ import { createResults } from "../../agent/results/results.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { nothingMore, told } from "./stdin.ts";
 
-const [protocol, addresses, rounds, periodMs] = [process.argv[2] as "icmp" | "udp", process.argv[3]!.split(","), Number(process.argv[4]), Number(process.argv[5])];
+const [protocol, addresses, rounds, periodMs] = [
+  process.argv[2] as "icmp" | "udp",
+  process.argv[3]!.split(","),
+  Number(process.argv[4]),
+  Number(process.argv[5]),
+];
 /** The far reflector is a process that must get its turn: what it is late for is no loss. */
 const TIMEOUT_MS = 1_000;
 /** Of the eight source ports a slot takes one after another: after so many rounds each has been used again. */
@@ -22,11 +27,22 @@ const CLOSING_ROUNDS = 16;
 const clock = systemClock();
 const kernel = openLinuxKernel(clock);
 const results = createResults({ clock, pairDetail: "default" });
-const common = { kernel, clock, sink: results, families: ["ipv4"], conntrack: (): ConntrackState => "not-full" } as const;
+const common = {
+  kernel,
+  clock,
+  sink: results,
+  families: ["ipv4"],
+  conntrack: (): ConntrackState => "not-full",
+} as const;
 using prober: Prober =
   protocol === "icmp"
     ? icmpProber({ ...common, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 64 } })
-    : udpProber({ ...common, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: 7_843 }, source: "near", incarnation: randomBytes(8).toString("hex") });
+    : udpProber({
+        ...common,
+        settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: 7_843 },
+        source: "near",
+        incarnation: randomBytes(8).toString("hex"),
+      });
 const slots = addresses.map((address) => testSlot({ protocol, address }));
 /** One probe outstanding a slot, as the schedule keeps it. */
 const completed = new Float64Array(slots.length);
@@ -46,8 +62,19 @@ await told();
 for (let round = 0; round < CLOSING_ROUNDS; round++) await probeAll();
 await settle();
 const { counters } = results.capture();
-const total = (name: "probes" | "failures" | "forward" | "reverse" | "unknown") => slots.reduce((sum, slot) => sum + counters.get(slot.index, name), 0);
-console.log(JSON.stringify({ probes: total("probes"), failures: total("failures"), forward: total("forward"), reverse: total("reverse"), unknown: total("unknown"), localErrors: results.counts().localErrors.length, drops: prober.socketDrops() }));
+const total = (name: "probes" | "failures" | "forward" | "reverse" | "unknown") =>
+  slots.reduce((sum, slot) => sum + counters.get(slot.index, name), 0);
+console.log(
+  JSON.stringify({
+    probes: total("probes"),
+    failures: total("failures"),
+    forward: total("forward"),
+    reverse: total("reverse"),
+    unknown: total("unknown"),
+    localErrors: results.counts().localErrors.length,
+    drops: prober.socketDrops(),
+  }),
+);
 nothingMore();
 
 async function probeAll(): Promise<void> {

@@ -22,7 +22,12 @@ export function machineFacts(): Table {
       ["kernel", release()],
       ["processor", `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores`],
       ["memory", `${Math.round(totalmem() / 2 ** 30)} GiB`],
-      ["load average before", loadavg().map((load) => load.toFixed(2)).join(" ")],
+      [
+        "load average before",
+        loadavg()
+          .map((load) => load.toFixed(2))
+          .join(" "),
+      ],
       ["Node.js", process.version],
       ["fping", versionOf("fping", "--version")],
       ["ping", versionOf("ping", "-V")],

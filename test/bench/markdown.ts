@@ -21,7 +21,15 @@ const cell = (text: string) => text.replaceAll("|", "\\|");
 function tableMarkdown({ title, columns, rows, note }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.map(cell).join(" | ")} |`;
   const align = columns.map((_, i) => (i === 0 ? "---" : "---:"));
-  return [`## ${title}`, "", line(columns), line(align), ...rows.map((row) => line(row.map(format))), ...(note === undefined ? [] : ["", `${note[0]!.toUpperCase()}${note.slice(1)}.`])].join("\n");
+  return [
+    `## ${title}`,
+    "",
+    line(columns),
+    line(align),
+    ...rows.map((row) => line(row.map(format))),
+    ...(note === undefined ? [] : ["", `${note[0]!.toUpperCase()}${note.slice(1)}.`]),
+  ].join("\n");
 }
 
-export const benchmarksPage = (tables: readonly Table[]): string => `${[HOW_TO_READ, ...tables.map(tableMarkdown)].join("\n\n").replaceAll("\n\n\n", "\n\n")}\n`;
+export const benchmarksPage = (tables: readonly Table[]): string =>
+  `${[HOW_TO_READ, ...tables.map(tableMarkdown)].join("\n\n").replaceAll("\n\n\n", "\n\n")}\n`;

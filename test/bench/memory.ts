@@ -10,7 +10,10 @@ import { atMost, type Cell, type Figure } from "./table.ts";
 
 const SECONDS = 60;
 const SCRAPE_EVERY_S = 5;
-const BARS = [{ peers: 100, limitMb: 55 }, { peers: 1_000, limitMb: 90 }] as const;
+const BARS = [
+  { peers: 100, limitMb: 55 },
+  { peers: 1_000, limitMb: 90 },
+] as const;
 const FAR = new URL("./far.worker.ts", import.meta.url).pathname;
 
 interface Grown {
@@ -21,7 +24,9 @@ interface Grown {
 
 async function grow(program: readonly string[], peers: number): Promise<Grown> {
   using pair: VethPair = routedPair(2 * peers);
-  await using far = converse(pair.start(pair.far, process.execPath, FAR, peerAddresses(peers).pod.join(","), pair.nearIp));
+  await using far = converse(
+    pair.start(pair.far, process.execPath, FAR, peerAddresses(peers).pod.join(","), pair.nearIp),
+  );
   await far.heard();
   using files = meshFiles({ address: pair.nearIp, peers, nodeNetwork: true, settings: { dns: { enabled: false } } });
   const agent = pair.start(pair.near, process.execPath, ...program, "agent", "--config", files.configFile);
@@ -35,7 +40,10 @@ async function grow(program: readonly string[], peers: number): Promise<Grown> {
     rssMb = Math.max(rssMb, memoryMb(agent.pid!, "VmRSS"));
   }
   const [probes, failures] = [sumOf(scrape, "internode_probes_total"), sumOf(scrape, "internode_probe_failures_total")];
-  return { row: [`${peers} peers`, anonMb, memoryMb(agent.pid!, "RssAnon"), rssMb, probes, failures, scrape.length / 1024], anonMb };
+  return {
+    row: [`${peers} peers`, anonMb, memoryMb(agent.pid!, "RssAnon"), rssMb, probes, failures, scrape.length / 1024],
+    anonMb,
+  };
 }
 
 export async function run(): Promise<Figure> {
@@ -43,12 +51,20 @@ export async function run(): Promise<Figure> {
   const grown: Grown[] = [];
   for (const { peers } of BARS) grown.push(await grow([...bundle.nodeFlags, bundle.main], peers));
   return {
-    tables: [{
-      title: `Memory of the bundled agent: ICMP on two networks, TCP, UDP, path MTU, answering as many; ${SECONDS} s, a scrape every ${SCRAPE_EVERY_S} s`,
-      columns: ["", "RssAnon MB, largest", "at the end", "RSS MB, largest", "probes", "failed", "KiB a scrape"],
-      rows: grown.map((g) => g.row),
-      note: "RSS minus RssAnon is the Node.js program itself, shared by all its processes",
-    }],
-    bars: BARS.map(({ peers, limitMb }, i) => atMost(limitMb, { what: `RssAnon of the bundled agent, ${peers.toLocaleString("en")} peers`, value: grown[i]!.anonMb, unit: "MB" })),
+    tables: [
+      {
+        title: `Memory of the bundled agent: ICMP on two networks, TCP, UDP, path MTU, answering as many; ${SECONDS} s, a scrape every ${SCRAPE_EVERY_S} s`,
+        columns: ["", "RssAnon MB, largest", "at the end", "RSS MB, largest", "probes", "failed", "KiB a scrape"],
+        rows: grown.map((g) => g.row),
+        note: "RSS minus RssAnon is the Node.js program itself, shared by all its processes",
+      },
+    ],
+    bars: BARS.map(({ peers, limitMb }, i) =>
+      atMost(limitMb, {
+        what: `RssAnon of the bundled agent, ${peers.toLocaleString("en")} peers`,
+        value: grown[i]!.anonMb,
+        unit: "MB",
+      }),
+    ),
   };
 }

@@ -10,7 +10,14 @@ import { testSlot } from "../support/test-slot.ts";
 const [address, count, periodMs] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
 const clock = systemClock();
 const sink = new RecordingSink();
-const prober = icmpProber({ kernel: openLinuxKernel(clock), clock, sink, settings: { timeoutMs: 800, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" });
+const prober = icmpProber({
+  kernel: openLinuxKernel(clock),
+  clock,
+  sink,
+  settings: { timeoutMs: 800, sizeBytes: 64 },
+  families: ["ipv4"],
+  conntrack: () => "not-full",
+});
 const slot = testSlot({ protocol: "icmp", address });
 prober.open(slot);
 for (let i = 0; i < count; i++) {

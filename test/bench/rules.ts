@@ -41,7 +41,13 @@ interface Group {
   readonly interval: number;
   readonly evaluationTime: number;
   readonly lastEvaluation: string;
-  readonly rules: readonly { readonly name: string; readonly query: string; readonly health: string; readonly lastError?: string; readonly evaluationTime: number }[];
+  readonly rules: readonly {
+    readonly name: string;
+    readonly query: string;
+    readonly health: string;
+    readonly lastError?: string;
+    readonly evaluationTime: number;
+  }[];
 }
 
 /** The exposition of every agent: node 0 can be cut off, and a third of the others lose packets. */
@@ -83,7 +89,10 @@ class Agents {
 
   #peers(source: number): readonly number[] {
     const { nodes, sample } = this.#shape;
-    return Array.from({ length: sample }, (_, step) => (source + 1 + Math.floor((step * (nodes - 1)) / sample)) % nodes);
+    return Array.from(
+      { length: sample },
+      (_, step) => (source + 1 + Math.floor((step * (nodes - 1)) / sample)) % nodes,
+    );
   }
 
   #slot({ source, destination, kind, ageS, lostS, isDead }: SlotAge): string {
@@ -106,9 +115,18 @@ class Agents {
     const label = `source_node="${nodeName(source)}"`;
     return [
       `internode_mesh_size{${label}} ${this.#shape.nodes}`,
-      ...["icmp", "tcp", "udp"].map((protocol) => `internode_probe_interval_seconds{${label},protocol="${protocol}"} ${protocol === "icmp" ? 1 : 5}`),
-      ...KINDS.map(({ network, protocol }) => `internode_protocol_available{${label},network="${network}",protocol="${protocol}"} 1`),
-      ...KINDS.map(({ network, protocol }) => `internode_probes_skipped_total{${label},network="${network}",protocol="${protocol}"} 0`),
+      ...["icmp", "tcp", "udp"].map(
+        (protocol) =>
+          `internode_probe_interval_seconds{${label},protocol="${protocol}"} ${protocol === "icmp" ? 1 : 5}`,
+      ),
+      ...KINDS.map(
+        ({ network, protocol }) =>
+          `internode_protocol_available{${label},network="${network}",protocol="${protocol}"} 1`,
+      ),
+      ...KINDS.map(
+        ({ network, protocol }) =>
+          `internode_probes_skipped_total{${label},network="${network}",protocol="${protocol}"} 0`,
+      ),
       `internode_discovery_last_sync_timestamp_seconds{${label}} ${Math.floor(now / 1000)}`,
       `internode_dns_lookups_total{${label},server="cluster",name="kubernetes.default.svc"} ${Math.floor(now / 10_000)}`,
       `internode_dns_failures_total{${label},server="cluster",name="kubernetes.default.svc"} 0`,
@@ -136,7 +154,8 @@ console.log(tableText(barsTable(bars)));
 
 function parseArguments(args: readonly string[]) {
   const [first, path, ...rest] = args;
-  if (first !== "--prometheus") return { program: "prometheus", shapes: (args.length > 0 ? args : ["100", "300:24"]).map(parseShape) };
+  if (first !== "--prometheus")
+    return { program: "prometheus", shapes: (args.length > 0 ? args : ["100", "300:24"]).map(parseShape) };
   return { program: path ?? usage(first), shapes: (rest.length > 0 ? rest : ["100", "300:24"]).map(parseShape) };
 }
 
@@ -147,7 +166,9 @@ function parseShape(text: string): Shape {
 }
 
 function usage(text: string): never {
-  console.error(`rules: cannot make anything of '${text}'; usage: node test/bench/rules.ts [--prometheus PATH] [nodes[:sample] …]`);
+  console.error(
+    `rules: cannot make anything of '${text}'; usage: node test/bench/rules.ts [--prometheus PATH] [nodes[:sample] …]`,
+  );
   process.exit(2);
 }
 
@@ -184,7 +205,11 @@ async function measure(shape: Shape): Promise<void> {
     rssMb = Math.max(rssMb, memoryMb(prometheus.pid!, "VmRSS"));
   };
   try {
-    const healthy: Phase = { name: "healthy", durations: await watch(address, HEALTHY_S, weigh), atS: Date.now() / 1000 };
+    const healthy: Phase = {
+      name: "healthy",
+      durations: await watch(address, HEALTHY_S, weigh),
+      atS: Date.now() / 1000,
+    };
     const series = await seriesOf(address);
     agents.kill();
     const killedMs = Date.now();
@@ -198,12 +223,19 @@ async function measure(shape: Shape): Promise<void> {
     const groups = await groupsOf(address);
     // Nothing but what is asked while CPU is measured: no scrape, no evaluation. Before a third is lossy: rows that a large
     // incident wrote are walked by every later reading of their name, for as long as they are in the head.
-    const measured = async (phase: Phase): Promise<Measured> => ({ ...phase, cpu: await cpuOf({ address, pid: prometheus.pid!, groups, atS: phase.atS }) });
+    const measured = async (phase: Phase): Promise<Measured> => ({
+      ...phase,
+      cpu: await cpuOf({ address, pid: prometheus.pid!, groups, atS: phase.atS }),
+    });
     await configure("{}");
     const phases = [await measured(healthy), await measured(dead)];
     await configure(config);
     agents.lose();
-    const lossy: Phase = { name: "a third lossy", durations: await watch(address, LOSSY_S, weigh), atS: Date.now() / 1000 };
+    const lossy: Phase = {
+      name: "a third lossy",
+      durations: await watch(address, LOSSY_S, weigh),
+      atS: Date.now() / 1000,
+    };
     await configure("{}");
     phases.push(await measured(lossy));
     report({ shape, phases, fired, rssMb, series, version: (await versionOf(address)) || program });
@@ -286,7 +318,10 @@ async function cpuOf({ address, pid, groups, atS }: CpuOf): Promise<ReadonlyMap<
   for (const { name, rules } of groups) {
     const before = cpuUs(pid);
     for (let turn = 0; turn < TURNS; turn++) {
-      for (const { query } of rules) await (await fetch(`http://${address}/api/v1/query?time=${atS}&query=${encodeURIComponent(query)}`)).arrayBuffer();
+      for (const { query } of rules)
+        await (
+          await fetch(`http://${address}/api/v1/query?time=${atS}&query=${encodeURIComponent(query)}`)
+        ).arrayBuffer();
     }
     total.set(name, (cpuUs(pid) - before) / 1e6 / TURNS);
   }
@@ -303,7 +338,10 @@ interface Report {
 }
 
 function report({ shape, phases, fired, rssMb, series, version }: Report): void {
-  const mesh = shape.sample === shape.nodes - 1 ? `${shape.nodes} nodes, full mesh` : `${shape.nodes} nodes, ${shape.sample} peers each`;
+  const mesh =
+    shape.sample === shape.nodes - 1
+      ? `${shape.nodes} nodes, full mesh`
+      : `${shape.nodes} nodes, ${shape.sample} peers each`;
   console.log(
     tableText({
       title: `Rules on Prometheus ${version}: ${mesh}, ${shape.nodes * shape.sample * KINDS.length} slots, ${series} series in the head, largest RSS ${rssMb.toFixed(0)} MB`,
@@ -322,7 +360,13 @@ function report({ shape, phases, fired, rssMb, series, version }: Report): void 
   );
   for (const { name, cpu } of phases) {
     for (const [group, { intervalS }] of phases[0]!.durations) {
-      bars.push(atMost(intervalS * SHARE_OF_INTERVAL, { what: `${mesh}, ${name}: ${group}`, value: cpu.get(group) ?? NaN, unit: "s of CPU" }));
+      bars.push(
+        atMost(intervalS * SHARE_OF_INTERVAL, {
+          what: `${mesh}, ${name}: ${group}`,
+          value: cpu.get(group) ?? NaN,
+          unit: "s of CPU",
+        }),
+      );
     }
   }
   bars.push(atMost(90, { what: `${mesh}: cut off to firing`, value: fired?.afterS ?? NaN, unit: "s" }));
@@ -338,8 +382,12 @@ async function groupsOf(address: string): Promise<readonly Group[]> {
 }
 
 async function firing(address: string): Promise<readonly string[]> {
-  const { alerts } = await api<{ readonly alerts: readonly { readonly state: string; readonly labels: Readonly<Record<string, string>> }[] }>(address, "alerts");
-  return alerts.filter(({ state }) => state === "firing").map(({ labels }) => `${labels["alertname"]} ${labels["node"] ?? ""}`.trim());
+  const { alerts } = await api<{
+    readonly alerts: readonly { readonly state: string; readonly labels: Readonly<Record<string, string>> }[];
+  }>(address, "alerts");
+  return alerts
+    .filter(({ state }) => state === "firing")
+    .map(({ labels }) => `${labels["alertname"]} ${labels["node"] ?? ""}`.trim());
 }
 
 async function seriesOf(address: string): Promise<number> {

@@ -1,6 +1,6 @@
 // Every figure the design promises, measured on this machine beside its rivals: run.ts [--write] [FIGURE …]
 import { writeFileSync } from "node:fs";
-import { whyNoNamespaces } from "../../agent/lab/lab.ts";
+import { whyNoNamespaces } from "../../lab/lab.ts";
 import { machineFacts } from "./machine.ts";
 import { benchmarksPage } from "./markdown.ts";
 import { barsTable, tableText, type Bar, type Figure, type Table } from "./table.ts";
@@ -26,7 +26,11 @@ const write = process.argv.includes("--write");
 const asked = process.argv.slice(2).filter((arg) => arg !== "--write");
 const unknown = asked.filter((name) => !(name in FIGURES));
 if (unknown.length > 0 || (write && asked.length > 0)) {
-  console.error(unknown.length > 0 ? `bench: there is no figure '${unknown.join("', '")}'; there are ${Object.keys(FIGURES).join(", ")}` : "bench: --write takes the figures of a full run only; name none");
+  console.error(
+    unknown.length > 0
+      ? `bench: there is no figure '${unknown.join("', '")}'; there are ${Object.keys(FIGURES).join(", ")}`
+      : "bench: --write takes the figures of a full run only; name none",
+  );
   process.exit(2);
 }
 const obstacle = await whyNoNamespaces();
@@ -54,6 +58,8 @@ for (const name of asked.length > 0 ? asked : Object.keys(FIGURES)) {
   }
 }
 console.log(tableText(barsTable(bars)));
-console.log(`\n${bars.filter((bar) => bar.met).length} of ${bars.length} bars met, in ${Math.round((performance.now() - started) / 1000)} s. Across a ±2 s step of the clock: npm run test:serial.`);
+console.log(
+  `\n${bars.filter((bar) => bar.met).length} of ${bars.length} bars met, in ${Math.round((performance.now() - started) / 1000)} s. Across a ±2 s step of the clock: npm run test:serial.`,
+);
 if (write) writeFileSync(PAGE, benchmarksPage([facts, barsTable(bars), ...tables]));
 process.exit(bars.every((bar) => bar.met) ? 0 : 1);

@@ -19,10 +19,25 @@ const SCRAPES = 20;
 
 /** Four slots a peer: all protocols on the pod network, ICMP on the node network; three zones. */
 function slotsOf(peers: number): Slot[] {
-  const node = (i: number): Node => ({ name: `ip-10-0-${i >> 8}-${i & 255}.eu-central-1.compute.internal`, zone: `eu-central-1${"abc"[i % 3]!}` });
-  const kinds = [["pod", "icmp"], ["pod", "tcp"], ["pod", "udp"], ["node", "icmp"]] as const;
+  const node = (i: number): Node => ({
+    name: `ip-10-0-${i >> 8}-${i & 255}.eu-central-1.compute.internal`,
+    zone: `eu-central-1${"abc"[i % 3]!}`,
+  });
+  const kinds = [
+    ["pod", "icmp"],
+    ["pod", "tcp"],
+    ["pod", "udp"],
+    ["node", "icmp"],
+  ] as const;
   return Array.from({ length: peers }, (_, i) =>
-    kinds.map(([network, protocol], k): Slot => ({ index: i * kinds.length + k, pair: { source: node(0), destination: node(i + 1) }, network, protocol, family: "ipv4", address: "10.0.0.1" })),
+    kinds.map(([network, protocol], k): Slot => ({
+      index: i * kinds.length + k,
+      pair: { source: node(0), destination: node(i + 1) },
+      network,
+      protocol,
+      family: "ipv4",
+      address: "10.0.0.1",
+    })),
   ).flat();
 }
 
@@ -31,7 +46,10 @@ function live(results: Results, slots: readonly Slot[]): void {
   for (let round = 0; round < 100; round++) {
     for (const slot of slots) {
       const n = slot.index * 101 + round * 7919;
-      results.record(slot, n % 100 === 0 ? FAILED.timeout : { kind: "answered", rttNs: 80_000 + (n % 977) * 1_013, clock: "kernel" });
+      results.record(
+        slot,
+        n % 100 === 0 ? FAILED.timeout : { kind: "answered", rttNs: 80_000 + (n % 977) * 1_013, clock: "kernel" },
+      );
       if (n % 1_000 === 1) results.anomaly(slot, "late");
     }
   }
@@ -75,7 +93,15 @@ async function longestTurn(done: Promise<unknown>): Promise<Turns> {
   return { wallMs, cpuMs };
 }
 
-async function measure({ peers, pairDetail, gzip }: { readonly peers: number; readonly pairDetail: "default" | "full"; readonly gzip: boolean }): Promise<{ row: Cell[]; bar: Bar }> {
+async function measure({
+  peers,
+  pairDetail,
+  gzip,
+}: {
+  readonly peers: number;
+  readonly pairDetail: "default" | "full";
+  readonly gzip: boolean;
+}): Promise<{ row: Cell[]; bar: Bar }> {
   const clock = systemClock();
   const results = createResults({ clock, pairDetail });
   const slots = slotsOf(peers);
@@ -84,16 +110,43 @@ async function measure({ peers, pairDetail, gzip }: { readonly peers: number; re
   const self = slots[0]!.pair.source;
   const peerNodes = slots.filter((s) => s.protocol === "udp").map((s) => s.pair.destination);
   const metrics = createMetrics({
-    results, clock,
-    config: configSchema.parse({ node: { name: "bench" }, discovery: { kind: "static", file: "none" }, metrics: { pairDetail } }),
+    results,
+    clock,
+    config: configSchema.parse({
+      node: { name: "bench" },
+      discovery: { kind: "static", file: "none" },
+      metrics: { pairDetail },
+    }),
     self: () => self,
     mesh: () => ({ size: peers + 1, serving: peers, notServing: 0, unprobed: 0 }),
-    pathMtu: () => peerNodes.map((destination) => ({ destination, network: "pod", family: "ipv4", passesBytes: 1_450, shortfallBytes: 0 })),
-    udpReceived: () => peerNodes.map((source) => ({ source, network: "pod", family: "ipv4", received: 12_345, incarnation: "00", highest: 1, bitmap: "1" })),
+    pathMtu: () =>
+      peerNodes.map((destination) => ({
+        destination,
+        network: "pod",
+        family: "ipv4",
+        passesBytes: 1_450,
+        shortfallBytes: 0,
+      })),
+    udpReceived: () =>
+      peerNodes.map((source) => ({
+        source,
+        network: "pod",
+        family: "ipv4",
+        received: 12_345,
+        incarnation: "00",
+        highest: 1,
+        bitmap: "1",
+      })),
     socketDrops: () => [],
   });
   await using server = await startMetricsServer({ metrics, port: 0, listen: ["127.0.0.1"] });
-  const worker = new Worker(SCRAPER, { eval: true, workerData: { url: `http://127.0.0.1:${server.addresses[0]!.port}/metrics`, headers: gzip ? { "accept-encoding": "gzip" } : {} } });
+  const worker = new Worker(SCRAPER, {
+    eval: true,
+    workerData: {
+      url: `http://127.0.0.1:${server.addresses[0]!.port}/metrics`,
+      headers: gzip ? { "accept-encoding": "gzip" } : {},
+    },
+  });
   const scrape = () =>
     new Promise<{ bytes: number; ms: number }>((resolve) => {
       worker.once("message", resolve);
@@ -115,8 +168,23 @@ async function measure({ peers, pairDetail, gzip }: { readonly peers: number; re
   const longestCpu = Math.max(...turns.map((t) => t.cpuMs));
   const label = `${peers} peers${pairDetail === "full" ? ", full" : ""}${gzip ? ", gzip" : ""}`;
   return {
-    row: [label, slots.length, bytes / 1024, ms, idle.wallMs, first.wallMs, first.cpuMs, quantile(wall, 0.5), Math.max(...wall), longestCpu],
-    bar: atMost(LONGEST_SLICE_MS, { what: `/metrics, longest slice of event-loop time, ${label}`, value: Math.max(longestCpu, first.cpuMs), unit: "ms" }),
+    row: [
+      label,
+      slots.length,
+      bytes / 1024,
+      ms,
+      idle.wallMs,
+      first.wallMs,
+      first.cpuMs,
+      quantile(wall, 0.5),
+      Math.max(...wall),
+      longestCpu,
+    ],
+    bar: atMost(LONGEST_SLICE_MS, {
+      what: `/metrics, longest slice of event-loop time, ${label}`,
+      value: Math.max(longestCpu, first.cpuMs),
+      unit: "ms",
+    }),
   };
 }
 
@@ -158,11 +226,29 @@ export async function run(): Promise<Figure> {
     tables: [
       {
         title: `Longest turn of the event loop (ms) while /metrics is read: without a scrape, in the first, in ${SCRAPES} more`,
-        columns: ["mesh", "slots", "KiB", "scrape ms", "no scrape", "first", "first, CPU", "median", "longest", "longest, CPU"],
+        columns: [
+          "mesh",
+          "slots",
+          "KiB",
+          "scrape ms",
+          "no scrape",
+          "first",
+          "first, CPU",
+          "median",
+          "longest",
+          "longest, CPU",
+        ],
         rows: measured.map((m) => m.row),
-        note: "held against CPU time: what stands under \"no scrape\" is what other processes take",
+        note: 'held against CPU time: what stands under "no scrape" is what other processes take',
       },
-      { title: "Results", columns: ["what", "figure", "unit"], rows: [["record one answered probe, 4,000 slots", record, "ns"], ["typed arrays of results, 4,000 slots", memory, "MB"]] },
+      {
+        title: "Results",
+        columns: ["what", "figure", "unit"],
+        rows: [
+          ["record one answered probe, 4,000 slots", record, "ns"],
+          ["typed arrays of results, 4,000 slots", memory, "MB"],
+        ],
+      },
     ],
     // Larger meshes and the detailed form are reported only.
     bars: [measured[1]!.bar],

@@ -25,7 +25,11 @@ export const fetchText = (url: string): Promise<string> =>
   new Promise((resolve, reject) => {
     get(url, { agent: false, timeout: 20_000 }, (response) => {
       let text = "";
-      response.setEncoding("utf8").on("data", (part: string) => (text += part)).on("end", () => resolve(text)).on("error", reject);
+      response
+        .setEncoding("utf8")
+        .on("data", (part: string) => (text += part))
+        .on("end", () => resolve(text))
+        .on("error", reject);
     })
       .on("timeout", () => reject(new Error(`${url} did not answer within 20 s`)))
       .on("error", reject);
@@ -35,7 +39,12 @@ export const fetchText = (url: string): Promise<string> =>
 export function sumOf(exposition: string, metric: string, label = ""): number {
   let sum = 0;
   for (const line of exposition.split("\n")) {
-    if (!line.startsWith(metric) || (line[metric.length] !== "{" && line[metric.length] !== " ") || !line.includes(label)) continue;
+    if (
+      !line.startsWith(metric) ||
+      (line[metric.length] !== "{" && line[metric.length] !== " ") ||
+      !line.includes(label)
+    )
+      continue;
     sum += Number(line.slice(line.lastIndexOf(" ") + 1));
   }
   return sum;

@@ -10,16 +10,29 @@ export interface SmokepingTotals {
   readonly meanNs: number;
 }
 
-export const smokepingCommand = (intervalMs: number, targets: readonly string[]): string[] => ["prometheus-smokeping-prober", "--no-privileged", "--log.level=error", `--ping.interval=${intervalMs}ms`, ...targets];
+export const smokepingCommand = (intervalMs: number, targets: readonly string[]): string[] => [
+  "prometheus-smokeping-prober",
+  "--no-privileged",
+  "--log.level=error",
+  `--ping.interval=${intervalMs}ms`,
+  ...targets,
+];
 
 export async function smokepingTotals(namespace: string): Promise<SmokepingTotals> {
   const text = await fetchFrom(namespace, "http://127.0.0.1:9374/metrics");
   const answers = sumOf(text, "smokeping_response_duration_seconds_count");
-  return { requests: sumOf(text, "smokeping_requests_total"), answers, meanNs: (sumOf(text, "smokeping_response_duration_seconds_sum") / answers) * 1e9 };
+  return {
+    requests: sumOf(text, "smokeping_requests_total"),
+    answers,
+    meanNs: (sumOf(text, "smokeping_response_duration_seconds_sum") / answers) * 1e9,
+  };
 }
 
 /** Let it probe one target until it has about `count` answers. */
-export async function smokeping(pair: VethPair, { target, count, periodMs }: { readonly target: string; readonly count: number; readonly periodMs: number }): Promise<SmokepingTotals> {
+export async function smokeping(
+  pair: VethPair,
+  { target, count, periodMs }: { readonly target: string; readonly count: number; readonly periodMs: number },
+): Promise<SmokepingTotals> {
   const child = pair.start(pair.near, ...smokepingCommand(periodMs, [target]));
   child.stdout?.resume();
   child.stderr?.resume();

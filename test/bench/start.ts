@@ -24,7 +24,12 @@ interface Start {
 }
 
 async function start(pair: VethPair, program: readonly string[]): Promise<Start> {
-  using files = meshFiles({ address: pair.nearIp, peers: PEERS, nodeNetwork: true, settings: { dns: { enabled: false } } });
+  using files = meshFiles({
+    address: pair.nearIp,
+    peers: PEERS,
+    nodeNetwork: true,
+    settings: { dns: { enabled: false } },
+  });
   using there = new DisposableStack();
   there.use(enterNamespace(pair.near));
   const began = performance.now();
@@ -35,7 +40,10 @@ async function start(pair: VethPair, program: readonly string[]): Promise<Start>
   let answersS = NaN;
   let completeS = NaN;
   while (seconds() < GIVE_UP_S) {
-    const row = await fetchText("http://127.0.0.1:8843/api/v1/pairs").then((text) => JSON.parse(text) as Row, () => undefined);
+    const row = await fetchText("http://127.0.0.1:8843/api/v1/pairs").then(
+      (text) => JSON.parse(text) as Row,
+      () => undefined,
+    );
     if (row !== undefined && Number.isNaN(answersS)) answersS = seconds();
     if (row?.pairs.length === SLOTS && row.pairs.every((pair) => pair.window.probes > 0)) {
       completeS = seconds();
@@ -56,7 +64,10 @@ export async function run(): Promise<Figure> {
   const rows: Cell[][] = [];
   const bundled: number[] = [];
   const shipped = [...bundle.nodeFlags, bundle.main];
-  for (const { name, program, times } of [{ name: "internode, bundled", program: shipped, times: 3 }, { name: "internode, from source", program: [MAIN], times: 1 }]) {
+  for (const { name, program, times } of [
+    { name: "internode, bundled", program: shipped, times: 3 },
+    { name: "internode, from source", program: [MAIN], times: 1 },
+  ]) {
     for (let i = 0; i < times; i++) {
       const { answersS, completeS } = await start(pair, program);
       if (program === shipped) bundled.push(completeS);
@@ -64,7 +75,13 @@ export async function run(): Promise<Figure> {
     }
   }
   return {
-    tables: [{ title: `From the start of the process to its first complete row, ${PEERS} peers, ${SLOTS} slots`, columns: ["", "API answers after s", "row complete after s"], rows }],
+    tables: [
+      {
+        title: `From the start of the process to its first complete row, ${PEERS} peers, ${SLOTS} slots`,
+        columns: ["", "API answers after s", "row complete after s"],
+        rows,
+      },
+    ],
     bars: [below(LIMIT_S, { what: "start to first complete row, slowest", value: Math.max(...bundled), unit: "s" })],
   };
 }

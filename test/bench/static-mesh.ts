@@ -19,7 +19,13 @@ export interface MeshFilesOptions {
 }
 
 /** Nothing but ICMP, on one network. */
-export const ICMP_ONLY = { icmp: { networks: ["pod"] }, tcp: { networks: [] }, udp: { networks: [] }, pathMtu: { enabled: false }, dns: { enabled: false } } as const satisfies MeshFilesOptions["settings"];
+export const ICMP_ONLY = {
+  icmp: { networks: ["pod"] },
+  tcp: { networks: [] },
+  udp: { networks: [] },
+  pathMtu: { enabled: false },
+  dns: { enabled: false },
+} as const satisfies MeshFilesOptions["settings"];
 
 /** Pod addresses of the peers, then their node addresses. */
 export const peerAddresses = (peers: number) => {
@@ -33,7 +39,8 @@ export const peerAddresses = (peers: number) => {
  */
 export function routedPair(addresses: number): VethPair {
   const pair = vethPair({ addresses });
-  for (let third = 1; third <= Math.ceil(addresses / 250); third++) pair.run(pair.near, "ip", "route", "add", `10.99.${third}.0/24`, "via", pair.farIp);
+  for (let third = 1; third <= Math.ceil(addresses / 250); third++)
+    pair.run(pair.near, "ip", "route", "add", `10.99.${third}.0/24`, "via", pair.farIp);
   return pair;
 }
 
@@ -45,7 +52,12 @@ export function meshFiles(options: MeshFilesOptions): MeshFiles {
   const mesh: StaticMesh = {
     nodes: [
       { name: "node-0", zone: zone(0), podAddresses: [options.address] },
-      ...addresses.pod.map((pod, i) => ({ name: `node-${i + 1}`, zone: zone(i + 1), podAddresses: [pod], ...(options.nodeNetwork === true ? { nodeAddresses: [addresses.node[i]!] } : {}) })),
+      ...addresses.pod.map((pod, i) => ({
+        name: `node-${i + 1}`,
+        zone: zone(i + 1),
+        podAddresses: [pod],
+        ...(options.nodeNetwork === true ? { nodeAddresses: [addresses.node[i]!] } : {}),
+      })),
     ],
   };
   const config: ConfigInput = {
@@ -58,5 +70,8 @@ export function meshFiles(options: MeshFilesOptions): MeshFiles {
   };
   writeFileSync(join(folder, "mesh.json"), JSON.stringify(mesh));
   writeFileSync(join(folder, "agent.json"), JSON.stringify(config));
-  return { configFile: join(folder, "agent.json"), [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  return {
+    configFile: join(folder, "agent.json"),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }

@@ -23,12 +23,18 @@ export interface Figure {
   readonly bars: readonly Bar[];
 }
 
-export const format = (cell: Cell): string => (typeof cell === "number" ? (Number.isInteger(cell) ? String(cell) : String(Number(cell.toPrecision(4)))) : (cell ?? "-"));
+export const format = (cell: Cell): string =>
+  typeof cell === "number"
+    ? Number.isInteger(cell)
+      ? String(cell)
+      : String(Number(cell.toPrecision(4)))
+    : (cell ?? "-");
 
 export function tableText({ title, columns, rows, note }: Table): string {
   const text = rows.map((row) => row.map(format));
   const widths = columns.map((column, i) => Math.max(column.length, ...text.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) => `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ")}`.trimEnd();
+  const line = (cells: readonly string[]) =>
+    `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ")}`.trimEnd();
   return [`\n${title}`, line(columns), ...text.map(line), ...(note === undefined ? [] : [`  (${note})`])].join("\n");
 }
 
@@ -52,10 +58,31 @@ interface Measured {
   readonly unit?: string;
 }
 
-const withUnit = (value: number, unit: string | undefined) => (unit === undefined ? format(value) : `${format(value)} ${unit}`);
+const withUnit = (value: number, unit: string | undefined) =>
+  unit === undefined ? format(value) : `${format(value)} ${unit}`;
 
 /** NaN meets no bar. */
-export const atMost = (limit: number, { what, value, unit }: Measured): Bar => ({ what, figure: withUnit(value, unit), bar: `≤ ${withUnit(limit, unit)}`, met: value <= limit });
-export const atLeast = (limit: number, { what, value, unit }: Measured): Bar => ({ what, figure: withUnit(value, unit), bar: `≥ ${withUnit(limit, unit)}`, met: value >= limit });
-export const below = (limit: number, { what, value, unit }: Measured): Bar => ({ what, figure: withUnit(value, unit), bar: `< ${withUnit(limit, unit)}`, met: value < limit });
-export const exactly = (wanted: number, { what, value, unit }: Measured): Bar => ({ what, figure: withUnit(value, unit), bar: `= ${withUnit(wanted, unit)}`, met: value === wanted });
+export const atMost = (limit: number, { what, value, unit }: Measured): Bar => ({
+  what,
+  figure: withUnit(value, unit),
+  bar: `≤ ${withUnit(limit, unit)}`,
+  met: value <= limit,
+});
+export const atLeast = (limit: number, { what, value, unit }: Measured): Bar => ({
+  what,
+  figure: withUnit(value, unit),
+  bar: `≥ ${withUnit(limit, unit)}`,
+  met: value >= limit,
+});
+export const below = (limit: number, { what, value, unit }: Measured): Bar => ({
+  what,
+  figure: withUnit(value, unit),
+  bar: `< ${withUnit(limit, unit)}`,
+  met: value < limit,
+});
+export const exactly = (wanted: number, { what, value, unit }: Measured): Bar => ({
+  what,
+  figure: withUnit(value, unit),
+  bar: `= ${withUnit(wanted, unit)}`,
+  met: value === wanted,
+});

@@ -9,7 +9,10 @@ import { atMost, mean, quantile, type Figure } from "./table.ts";
 const PORT = 7_843;
 const COUNT = 2_000;
 const PERIOD_MS = 4;
-const [WORKER, FAR] = ["./udp.worker.ts", "./far.worker.ts"].map((file) => new URL(file, import.meta.url).pathname) as [string, string];
+const [WORKER, FAR] = ["./udp.worker.ts", "./far.worker.ts"].map((file) => new URL(file, import.meta.url).pathname) as [
+  string,
+  string,
+];
 /** IPv4 and UDP headers, STAMP header, TLV header, offset of the nonce in our body: number before it, nonce after. */
 const NUMBER_OFFSET = 20 + 8 + 44 + 4 + 12;
 
@@ -18,7 +21,10 @@ interface Report {
   readonly clock: string;
 }
 
-const measure = (pair: VethPair) => JSON.parse(pair.run(pair.near, process.execPath, WORKER, pair.farIp, String(COUNT), String(PERIOD_MS))) as (Report | null)[];
+const measure = (pair: VethPair) =>
+  JSON.parse(
+    pair.run(pair.near, process.execPath, WORKER, pair.farIp, String(COUNT), String(PERIOD_MS)),
+  ) as (Report | null)[];
 
 /** Request to reply on one side of the cable, by the probe's number and nonce. */
 function spans(packets: readonly Captured[]): Map<string, number> {
@@ -38,10 +44,16 @@ export async function run(): Promise<Figure> {
   await using far = converse(pair.start(pair.far, process.execPath, FAR, pair.farIp));
   await far.heard();
   measure(pair); // stamping is on, and the reflector has learnt how late its transmit times are
-  const { measured, packets } = await captured(pair, { namespaces: [pair.near, pair.far], filter: `udp port ${PORT}` }, () => measure(pair));
+  const { measured, packets } = await captured(
+    pair,
+    { namespaces: [pair.near, pair.far], filter: `udp port ${PORT}` },
+    () => measure(pair),
+  );
   const [near, there] = packets.map(spans) as [Map<string, number>, Map<string, number>];
   // Probes are numbered as they are sent, one at a time; the smallest number is the first of them.
-  const numbers = [...near.keys()].map((key) => ({ key, number: Number(key.split("/")[0]) })).sort((a, b) => a.number - b.number);
+  const numbers = [...near.keys()]
+    .map((key) => ({ key, number: Number(key.split("/")[0]) }))
+    .sort((a, b) => a.number - b.number);
   const first = numbers[0]?.number ?? 0;
   // The first one's delay is the reply's own word, the last one's would be told by one more reply.
   const errors = numbers.slice(1, -1).flatMap(({ key, number }) => {
@@ -56,15 +68,26 @@ export async function run(): Promise<Figure> {
   const row = (name: string, reports: readonly (Report | null)[], judged: readonly number[]) => {
     const rtts = reported(reports);
     const byKernel = reports.filter((r) => r?.clock === "kernel").length;
-    return [name, rtts.length, byKernel, judged.length > 0 ? judged.length : undefined, us(quantile(rtts, 0.5)), us(mean(rtts)), judged.length > 0 ? us(quantile(judged, 0.5)) : undefined, judged.length > 0 ? us(quantile(judged, 0.99)) : undefined];
+    return [
+      name,
+      rtts.length,
+      byKernel,
+      judged.length > 0 ? judged.length : undefined,
+      us(quantile(rtts, 0.5)),
+      us(mean(rtts)),
+      judged.length > 0 ? us(quantile(judged, 0.5)) : undefined,
+      judged.length > 0 ? us(quantile(judged, 0.99)) : undefined,
+    ];
   };
   return {
-    tables: [{
-      title: `UDP (STAMP) round-trip time without residence, against captures on both sides, ${COUNT} probes`,
-      columns: ["", "with RTT", "kernel clock", "judged", "p50 µs", "mean µs", "error p50 µs", "error p99 µs"],
-      rows: [row("internode", measured, errors), row("internode, no capture", alone, [])],
-      note: `residence that was taken out, by the far capture: p50 ${Math.round(us(quantile(residences, 0.5)))} µs, longest ${Math.round(us(Math.max(...residences)))} µs; no rival measures this`,
-    }],
+    tables: [
+      {
+        title: `UDP (STAMP) round-trip time without residence, against captures on both sides, ${COUNT} probes`,
+        columns: ["", "with RTT", "kernel clock", "judged", "p50 µs", "mean µs", "error p50 µs", "error p99 µs"],
+        rows: [row("internode", measured, errors), row("internode, no capture", alone, [])],
+        note: `residence that was taken out, by the far capture: p50 ${Math.round(us(quantile(residences, 0.5)))} µs, longest ${Math.round(us(Math.max(...residences)))} µs; no rival measures this`,
+      },
+    ],
     bars: [
       atMost(2, { what: "UDP RTT against captures, error p50", value: us(quantile(errors, 0.5)), unit: "µs" }),
       atMost(20, { what: "UDP RTT against captures, error p99", value: us(quantile(errors, 0.99)), unit: "µs" }),

@@ -11,7 +11,16 @@ import { testSlot } from "../support/test-slot.ts";
 const [address, count, periodMs] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
 const clock = systemClock();
 const sink = new RecordingSink();
-using prober = udpProber({ kernel: openLinuxKernel(clock), clock, sink, settings: { timeoutMs: 2_000, sizeBytes: 512, port: 7_843 }, families: ["ipv4"], source: "near", incarnation: randomBytes(8).toString("hex"), conntrack: () => "not-full" });
+using prober = udpProber({
+  kernel: openLinuxKernel(clock),
+  clock,
+  sink,
+  settings: { timeoutMs: 2_000, sizeBytes: 512, port: 7_843 },
+  families: ["ipv4"],
+  source: "near",
+  incarnation: randomBytes(8).toString("hex"),
+  conntrack: () => "not-full",
+});
 const slot = testSlot({ protocol: "udp", address });
 prober.open(slot);
 for (let i = 0; i < count; i++) {

@@ -26,8 +26,12 @@ export async function cluster(objects: Objects): Promise<Cluster> {
   const server = createServer((req, res) => {
     const path = req.url!.split("?")[0]!;
     const isForbidden = objects.forbidden?.includes(path) === true;
-    const body = isForbidden ? status(403, "Forbidden", `${path} is forbidden`) : (documents[path] ?? status(404, "NotFound", `${path} not found`));
-    res.writeHead(isForbidden ? 403 : path in documents ? 200 : 404, { "Content-Type": "application/json" }).end(JSON.stringify(body));
+    const body = isForbidden
+      ? status(403, "Forbidden", `${path} is forbidden`)
+      : (documents[path] ?? status(404, "NotFound", `${path} not found`));
+    res
+      .writeHead(isForbidden ? 403 : path in documents ? 200 : 404, { "Content-Type": "application/json" })
+      .end(JSON.stringify(body));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -36,7 +40,14 @@ export async function cluster(objects: Objects): Promise<Cluster> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await writeFile(
     kubeconfig,
-    JSON.stringify({ apiVersion: "v1", kind: "Config", "current-context": "c", clusters: [{ name: "c", cluster: { server: url } }], users: [{ name: "u", user: {} }], contexts: [{ name: "c", context: { cluster: "c", user: "u" } }] }),
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "c",
+      clusters: [{ name: "c", cluster: { server: url } }],
+      users: [{ name: "u", user: {} }],
+      contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+    }),
   );
   return {
     kubeconfig,
@@ -47,10 +58,17 @@ export async function cluster(objects: Objects): Promise<Cluster> {
   };
 }
 
-const status = (code: number, reason: string, message: string) => ({ kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message });
+const status = (code: number, reason: string, message: string) => ({
+  kind: "Status",
+  apiVersion: "v1",
+  status: "Failure",
+  code,
+  reason,
+  message,
+});
 /** What the default install consists of: without these in discovery, Helm cannot even build the objects. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
-  "v1": ["ConfigMap", "Service", "ServiceAccount", "Pod", "Namespace", "Node"],
+  v1: ["ConfigMap", "Service", "ServiceAccount", "Pod", "Namespace", "Node"],
   "apps/v1": ["DaemonSet"],
   "rbac.authorization.k8s.io/v1": ["Role", "RoleBinding"],
   "networking.k8s.io/v1": ["NetworkPolicy"],
@@ -61,23 +79,35 @@ const OPERATOR_KINDS = ["Prometheus", "PodMonitor", "ServiceMonitor", "Prometheu
 const OF_THE_CLUSTER = new Set(["Namespace", "Node", "PriorityClass"]);
 
 const plural = (kind: string): string => kind.toLowerCase().replace(/y$/, "ie").replace(/s$/, "se") + "s";
-const root = (groupVersion: string): string => (groupVersion.includes("/") ? `/apis/${groupVersion}` : `/api/${groupVersion}`);
+const root = (groupVersion: string): string =>
+  groupVersion.includes("/") ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
 
 function resources(groupVersion: string, kinds: readonly string[]): readonly [path: string, document: object] {
-  const described = kinds.map((kind) => ({ name: plural(kind), singularName: kind.toLowerCase(), namespaced: !OF_THE_CLUSTER.has(kind), kind, verbs: ["get", "list", "watch", "create"] }));
+  const described = kinds.map((kind) => ({
+    name: plural(kind),
+    singularName: kind.toLowerCase(),
+    namespaced: !OF_THE_CLUSTER.has(kind),
+    kind,
+    verbs: ["get", "list", "watch", "create"],
+  }));
   return [root(groupVersion), { kind: "APIResourceList", apiVersion: "v1", groupVersion, resources: described }];
 }
 
 function list(groupVersion: string, kind: string, items: readonly object[]): readonly [path: string, document: object] {
-  return [`${root(groupVersion)}/${plural(kind)}`, { kind: `${kind}List`, apiVersion: groupVersion, metadata: {}, items }];
+  return [
+    `${root(groupVersion)}/${plural(kind)}`,
+    { kind: `${kind}List`, apiVersion: groupVersion, metadata: {}, items },
+  ];
 }
 
 function answers({ nodes = [], namespaces = {}, prometheuses }: Objects): Readonly<Record<string, object>> {
   const known = prometheuses === undefined ? KINDS : { ...KINDS, [OPERATOR]: OPERATOR_KINDS };
-  const groups = Object.keys(known).filter((groupVersion) => groupVersion.includes("/")).map((groupVersion) => {
-    const [name, version] = groupVersion.split("/");
-    return { name, versions: [{ groupVersion, version }], preferredVersion: { groupVersion, version } };
-  });
+  const groups = Object.keys(known)
+    .filter((groupVersion) => groupVersion.includes("/"))
+    .map((groupVersion) => {
+      const [name, version] = groupVersion.split("/");
+      return { name, versions: [{ groupVersion, version }], preferredVersion: { groupVersion, version } };
+    });
   return Object.fromEntries([
     ["/version", { major: "1", minor: "37", gitVersion: "v1.37.0" }],
     ["/api", { kind: "APIVersions", versions: ["v1"] }],
@@ -85,6 +115,9 @@ function answers({ nodes = [], namespaces = {}, prometheuses }: Objects): Readon
     ...Object.entries(known).map(([groupVersion, kinds]) => resources(groupVersion, kinds)),
     list("v1", "Node", nodes),
     ...(prometheuses === undefined ? [] : [list(OPERATOR, "Prometheus", prometheuses)]),
-    ...Object.entries(namespaces).map(([name, labels]) => [`/api/v1/namespaces/${name}`, { kind: "Namespace", apiVersion: "v1", metadata: { name, labels } }] as const),
+    ...Object.entries(namespaces).map(
+      ([name, labels]) =>
+        [`/api/v1/namespaces/${name}`, { kind: "Namespace", apiVersion: "v1", metadata: { name, labels } }] as const,
+    ),
   ]);
 }

@@ -10,9 +10,12 @@ import { CHART } from "./helm.ts";
 
 const read = (path: string): string => readFileSync(join(CHART, path), "utf8");
 
-test.for([...chartDocuments()])("chart/%s is what the schemas give (node scripts/generate-values-schema.ts)", ([path, text]) => {
-  expect(read(path)).toBe(text);
-});
+test.for([...chartDocuments()])(
+  "chart/%s is what the schemas give (node scripts/generate-values-schema.ts)",
+  ([path, text]) => {
+    expect(read(path)).toBe(text);
+  },
+);
 
 test("values.yaml holds the defaults of the schema, every one of them", () => {
   expect(load(read("values.yaml"))).toEqual(valuesSchema.parse({}));
@@ -22,7 +25,9 @@ test("every value says what it is for", () => {
   const undocumented = read("values.yaml")
     .split("\n")
     .filter((line, i, lines) => /^ *[A-Za-z]+: ./.test(line) && !/^ *#/.test(lines[i - 1] ?? ""));
-  expect(undocumented.map((line) => line.trim()).filter((line) => !/^(cpu|memory|grafana_dashboard):/.test(line))).toEqual([]);
+  expect(
+    undocumented.map((line) => line.trim()).filter((line) => !/^(cpu|memory|grafana_dashboard):/.test(line)),
+  ).toEqual([]);
 });
 
 interface Schema {
@@ -69,6 +74,7 @@ test("every option of the agent is an option of the chart, but what the pod and 
     for (const [key, child] of Object.entries(properties ?? {})) visit(path === "" ? key : `${path}.${key}`, child);
   };
   visit("", schema.properties!["config"]!);
-  const own = (path: string) => path.startsWith("node.") || (path.startsWith("discovery.") && path !== "discovery.idleTimeoutMs");
+  const own = (path: string) =>
+    path.startsWith("node.") || (path.startsWith("discovery.") && path !== "discovery.idleTimeoutMs");
   expect(new Set(paths)).toEqual(new Set(OPTIONS.map(({ path }) => path).filter((path) => !own(path))));
 });

@@ -12,7 +12,9 @@ import type { Kinds, Manifest } from "./kinds.ts";
 const run = promisify(execFile);
 
 export const CHART = new URL("../../chart", import.meta.url).pathname;
-export const CI_VALUES = readdirSync(join(CHART, "ci")).filter((name) => name.endsWith("-values.yaml")).map((name) => join(CHART, "ci", name));
+export const CI_VALUES = readdirSync(join(CHART, "ci"))
+  .filter((name) => name.endsWith("-values.yaml"))
+  .map((name) => join(CHART, "ci", name));
 
 export interface Helm {
   readonly name: string;
@@ -25,7 +27,12 @@ export const WHY_NO_HELM = "Helm is not built here: node scripts/tools/build.ts 
 
 async function helms(): Promise<readonly Helm[]> {
   const tools = process.env["CI"] === "true" ? await ensureTools(["helm", "helm3"]) : builtTools(["helm", "helm3"]);
-  return tools === undefined ? [] : [{ name: "Helm 4", path: tools["helm"]! }, { name: "Helm 3", path: tools["helm3"]! }];
+  return tools === undefined
+    ? []
+    : [
+        { name: "Helm 4", path: tools["helm"]! },
+        { name: "Helm 3", path: tools["helm3"]! },
+      ];
 }
 
 export interface Rendering {
@@ -45,7 +52,9 @@ const OPERATOR = ["PodMonitor", "ServiceMonitor", "PrometheusRule"].map((kind) =
 export const WITH_OPERATOR: Rendering = { apiVersions: OPERATOR };
 
 export async function render(rendering: Rendering = {}): Promise<readonly Manifest[]> {
-  return (loadAll(await template(rendering)) as (Manifest | undefined)[]).filter((document) => document !== undefined && document !== null);
+  return (loadAll(await template(rendering)) as (Manifest | undefined)[]).filter(
+    (document) => document !== undefined && document !== null,
+  );
 }
 
 /** Many tests look at the same rendering. */
@@ -53,7 +62,12 @@ const templates = new Map<string, Promise<string>>();
 
 export function template(rendering: Rendering = {}): Promise<string> {
   const key = JSON.stringify(rendering);
-  const text = templates.get(key) ?? helm("template", { ...rendering, flags: (rendering.apiVersions ?? []).flatMap((version) => ["--api-versions", version]) });
+  const text =
+    templates.get(key) ??
+    helm("template", {
+      ...rendering,
+      flags: (rendering.apiVersions ?? []).flatMap((version) => ["--api-versions", version]),
+    });
   templates.set(key, text);
   return text;
 }
@@ -75,21 +89,49 @@ export async function refusal(rendering: Rendering): Promise<string | undefined>
 }
 
 export async function lint(rendering: Rendering): Promise<string> {
-  return withValues(rendering, async (values) => (await run(path(rendering), ["lint", "--strict", CHART, ...values], OPTIONS)).stdout);
+  return withValues(
+    rendering,
+    async (values) => (await run(path(rendering), ["lint", "--strict", CHART, ...values], OPTIONS)).stdout,
+  );
 }
 
-async function helm(command: "template" | "install", { flags, ...rendering }: Rendering & { readonly flags: readonly string[] }): Promise<string> {
+async function helm(
+  command: "template" | "install",
+  { flags, ...rendering }: Rendering & { readonly flags: readonly string[] },
+): Promise<string> {
   const { release = "internode", namespace = "monitoring", chart = CHART } = rendering;
   const { kubeconfig } = rendering;
-  const version = command === "template" ? ["--kube-version", "1.37.0", ...(kubeconfig === undefined ? [] : ["--dry-run=server", "--disable-openapi-validation", "--kubeconfig", kubeconfig])] : [];
-  return withValues(rendering, async (values) => (await run(path(rendering), [command, release, chart, "--namespace", namespace, ...version, ...flags, ...values], OPTIONS)).stdout);
+  const version =
+    command === "template"
+      ? [
+          "--kube-version",
+          "1.37.0",
+          ...(kubeconfig === undefined
+            ? []
+            : ["--dry-run=server", "--disable-openapi-validation", "--kubeconfig", kubeconfig]),
+        ]
+      : [];
+  return withValues(
+    rendering,
+    async (values) =>
+      (
+        await run(
+          path(rendering),
+          [command, release, chart, "--namespace", namespace, ...version, ...flags, ...values],
+          OPTIONS,
+        )
+      ).stdout,
+  );
 }
 
 /** No cluster of the machine's own must be asked by chance. */
 const OPTIONS = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, KUBECONFIG: "/dev/null" } };
 const path = ({ helm = HELMS[0] }: Rendering): string => helm!.path;
 
-async function withValues<T>({ values, valuesFile }: Rendering, use: (flags: readonly string[]) => Promise<T>): Promise<T> {
+async function withValues<T>(
+  { values, valuesFile }: Rendering,
+  use: (flags: readonly string[]) => Promise<T>,
+): Promise<T> {
   const files = valuesFile === undefined ? [] : ["--values", valuesFile];
   if (values === undefined) return use(files);
   const folder = await mkdtemp(join(tmpdir(), "internode-chart-"));
@@ -103,8 +145,15 @@ async function withValues<T>({ values, valuesFile }: Rendering, use: (flags: rea
 }
 
 /** The one object of this kind, and name where there are several. */
-export function only<K extends string>(manifests: readonly Manifest[], kind: K, name?: string): Manifest & (K extends keyof Kinds ? Kinds[K] : unknown) {
-  const found = manifests.filter((manifest) => manifest.kind === kind && (name === undefined || manifest.metadata.name === name));
-  if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}${name === undefined ? "" : ` named ${name}`}`);
+export function only<K extends string>(
+  manifests: readonly Manifest[],
+  kind: K,
+  name?: string,
+): Manifest & (K extends keyof Kinds ? Kinds[K] : unknown) {
+  const found = manifests.filter(
+    (manifest) => manifest.kind === kind && (name === undefined || manifest.metadata.name === name),
+  );
+  if (found.length !== 1)
+    throw new Error(`${found.length} objects of kind ${kind}${name === undefined ? "" : ` named ${name}`}`);
   return found[0] as Manifest & (K extends keyof Kinds ? Kinds[K] : unknown);
 }

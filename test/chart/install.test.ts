@@ -8,7 +8,8 @@ import type { Container, DaemonSet, PodSpec } from "./kinds.ts";
 const daemonSet = async (rendering: Rendering = {}): Promise<DaemonSet> => only(await render(rendering), "DaemonSet");
 const podSpec = async (values: unknown): Promise<PodSpec> => (await daemonSet({ values })).spec.template.spec;
 const agent = async (values: unknown): Promise<Container> => (await podSpec(values)).containers[0]!;
-const configOf = async (values: unknown): Promise<unknown> => JSON.parse(only(await render({ values }), "ConfigMap", "internode").data["config.json"]!);
+const configOf = async (values: unknown): Promise<unknown> =>
+  JSON.parse(only(await render({ values }), "ConfigMap", "internode").data["config.json"]!);
 
 describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
   test("consists of these objects and no others", async () => {
@@ -29,21 +30,44 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
 
   test("may read EndpointSlices of its own namespace, and nothing else", async () => {
     const manifests = await render();
-    expect(only(manifests, "Role")).toMatchObject({ rules: [{ apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] }], metadata: { namespace: "monitoring" } });
-    expect(only(manifests, "RoleBinding")).toMatchObject({ roleRef: { kind: "Role", name: "internode" }, subjects: [{ kind: "ServiceAccount", name: "internode", namespace: "monitoring" }] });
+    expect(only(manifests, "Role")).toMatchObject({
+      rules: [{ apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["get", "list", "watch"] }],
+      metadata: { namespace: "monitoring" },
+    });
+    expect(only(manifests, "RoleBinding")).toMatchObject({
+      roleRef: { kind: "Role", name: "internode" },
+      subjects: [{ kind: "ServiceAccount", name: "internode", namespace: "monitoring" }],
+    });
     expect(manifests.filter(({ kind }) => kind.startsWith("Cluster"))).toEqual([]);
   });
 
   test("finds its peers through a headless Service that lists agents that are not ready, in both families", async () => {
     const manifests = await render();
     const { selector } = only(manifests, "DaemonSet").spec;
-    expect(only(manifests, "Service")).toMatchObject({ spec: { clusterIP: "None", publishNotReadyAddresses: true, ipFamilyPolicy: "PreferDualStack", selector: selector.matchLabels } });
+    expect(only(manifests, "Service")).toMatchObject({
+      spec: {
+        clusterIP: "None",
+        publishNotReadyAddresses: true,
+        ipFamilyPolicy: "PreferDualStack",
+        selector: selector.matchLabels,
+      },
+    });
   });
 
   test("runs as nobody, without capabilities, on a read-only root, with ICMP by the safe sysctl", async () => {
     const { securityContext, containers, hostNetwork, enableServiceLinks } = await podSpec({});
-    expect(securityContext).toEqual({ runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, seccompProfile: { type: "RuntimeDefault" }, sysctls: [{ name: "net.ipv4.ping_group_range", value: "0 2147483647" }] });
-    expect(containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    expect(securityContext).toEqual({
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      seccompProfile: { type: "RuntimeDefault" },
+      sysctls: [{ name: "net.ipv4.ping_group_range", value: "0 2147483647" }],
+    });
+    expect(containers[0]!.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
     expect({ hostNetwork, enableServiceLinks }).toEqual({ hostNetwork: undefined, enableServiceLinks: false });
   });
 
@@ -67,9 +91,17 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   });
 
   test.for([
-    ["1Gi", 614], ["200M", 114], ["0.5Gi", 307], [268_435_456, 153], ["300000000", 171], ["300000000000m", 171],
+    ["1Gi", 614],
+    ["200M", 114],
+    ["0.5Gi", 307],
+    [268_435_456, 153],
+    ["300000000", 171],
+    ["300000000000m", 171],
   ] as const)("a memory limit of %s gives V8 %i MiB", async ([memory, mebibytes]) => {
-    expect((await agent({ resources: { limits: { memory } } })).env).toContainEqual({ name: "NODE_OPTIONS", value: `--max-old-space-size=${mebibytes}` });
+    expect((await agent({ resources: { limits: { memory } } })).env).toContainEqual({
+      name: "NODE_OPTIONS",
+      value: `--max-old-space-size=${mebibytes}`,
+    });
   });
 
   test("without a memory limit V8 decides itself", async () => {
@@ -87,12 +119,15 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   });
 
   test("two releases of one name in two namespaces share no object of the cluster", async () => {
-    const classes = await Promise.all(["a", "b"].map(async (namespace) => only(await render({ namespace }), "PriorityClass").metadata.name));
+    const classes = await Promise.all(
+      ["a", "b"].map(async (namespace) => only(await render({ namespace }), "PriorityClass").metadata.name),
+    );
     expect(classes).toEqual(["a.internode", "b.internode"]);
   });
 
   test("another configuration replaces the pods, another release note does not", async () => {
-    const checksum = async (values: unknown) => (await daemonSet({ values })).spec.template.metadata.annotations["checksum/config"];
+    const checksum = async (values: unknown) =>
+      (await daemonSet({ values })).spec.template.metadata.annotations["checksum/config"];
     expect(await checksum({ config: { logLevel: "debug" } })).not.toBe(await checksum({}));
     expect(await checksum({ expectedNodes: 7, labels: { a: "b" } })).toBe(await checksum({}));
   });
@@ -107,23 +142,43 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
     const manifests = await render();
     const peers = { podSelector: { matchLabels: only(manifests, "DaemonSet").spec.selector.matchLabels } };
     const test = { podSelector: { matchLabels: only(manifests, "Pod").metadata.labels! } };
-    const testLabels = Object.fromEntries(Object.entries(test.podSelector.matchLabels).filter(([key]) => key.startsWith("app.kubernetes.io/")));
+    const testLabels = Object.fromEntries(
+      Object.entries(test.podSelector.matchLabels).filter(([key]) => key.startsWith("app.kubernetes.io/")),
+    );
     expect(only(manifests, "NetworkPolicy")["spec"]).toEqual({
       ...peers,
       policyTypes: ["Ingress"],
-      ingress: [{ from: [peers] }, { ports: [{ port: 9843 }] }, { from: [{ podSelector: { matchLabels: testLabels } }], ports: [{ port: 8843 }] }],
+      ingress: [
+        { from: [peers] },
+        { ports: [{ port: 9843 }] },
+        { from: [{ podSelector: { matchLabels: testLabels } }], ports: [{ port: 8843 }] },
+      ],
     });
   });
 
   test("the pod of helm test is restricted, is removed when it has passed, and is no peer", async () => {
     const manifests = await render();
     const pod = only(manifests, "Pod");
-    expect(pod.metadata.annotations).toMatchObject({ "helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" });
-    expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } } });
-    expect(pod.spec.containers[0]!.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
-    expect(only(await render({ values: { labels: { team: "network" } } }), "Pod").metadata.labels).toMatchObject({ team: "network" });
+    expect(pod.metadata.annotations).toMatchObject({
+      "helm.sh/hook": "test",
+      "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+    });
+    expect(pod.spec).toMatchObject({
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+    });
+    expect(pod.spec.containers[0]!.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(only(await render({ values: { labels: { team: "network" } } }), "Pod").metadata.labels).toMatchObject({
+      team: "network",
+    });
     expect(pod.spec.containers[0]!.image).toBe((await agent({})).image);
-    expect(only(manifests, "ConfigMap", "internode-test").data["mesh.mjs"]!.trim()).toBe(readFileSync(join(CHART, "files/test/mesh.mjs"), "utf8").trim());
+    expect(only(manifests, "ConfigMap", "internode-test").data["mesh.mjs"]!.trim()).toBe(
+      readFileSync(join(CHART, "files/test/mesh.mjs"), "utf8").trim(),
+    );
     const { matchLabels } = only(manifests, "DaemonSet").spec.selector;
     expect(Object.entries(matchLabels).every(([key, value]) => pod.metadata.labels![key] === value)).toBe(false);
   });
@@ -135,16 +190,26 @@ describe.skipIf(HELMS.length === 0)("the pod of helm test", () => {
     const named = { key: "dedicated", operator: "Exists" };
     const tolerationsOf = async (values: object) => only(await render({ values }), "Pod").spec.tolerations;
     expect(await tolerationsOf({})).toBeUndefined();
-    expect(await tolerationsOf({ tolerations: [{ operator: "Exists", effect: "NoSchedule" }, named] })).toEqual([named]);
+    expect(await tolerationsOf({ tolerations: [{ operator: "Exists", effect: "NoSchedule" }, named] })).toEqual([
+      named,
+    ]);
   });
 });
 
 describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   test("hostPort opens the probe port of both protocols and measures them over the node network", async () => {
     const { ports } = await agent({ hostPort: true });
-    expect(ports.filter(({ hostPort }) => hostPort === 7843).map(({ name }) => name)).toEqual(["probe-tcp", "probe-udp"]);
-    expect(await configOf({ hostPort: true })).toMatchObject({ tcp: { networks: ["pod", "node"] }, udp: { networks: ["pod", "node"] } });
-    expect(only(await render({ values: { hostPort: true } }), "NetworkPolicy")["spec"]).toMatchObject({ ingress: expect.arrayContaining([{ ports: [{ port: 7843 }, { port: 7843, protocol: "UDP" }] }]) as unknown });
+    expect(ports.filter(({ hostPort }) => hostPort === 7843).map(({ name }) => name)).toEqual([
+      "probe-tcp",
+      "probe-udp",
+    ]);
+    expect(await configOf({ hostPort: true })).toMatchObject({
+      tcp: { networks: ["pod", "node"] },
+      udp: { networks: ["pod", "node"] },
+    });
+    expect(only(await render({ values: { hostPort: true } }), "NetworkPolicy")["spec"]).toMatchObject({
+      ingress: expect.arrayContaining([{ ports: [{ port: 7843 }, { port: 7843, protocol: "UDP" }] }]) as unknown,
+    });
     expect(await notes({ values: { hostPort: true } })).toMatch(/needs the level `privileged` for hostPort\.\n/);
   });
 
@@ -157,29 +222,45 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     const names = spec.containers[0]!.env.map(({ name }) => name);
     // Kubernetes expands only what stands before.
     expect(names.indexOf("HOST_IPS")).toBeLessThan(names.indexOf("INTERNODE_LISTEN"));
-    expect(await configOf(values)).toMatchObject({ icmp: { networks: ["node"] }, tcp: { networks: ["node"] }, udp: { networks: ["node"] } });
+    expect(await configOf(values)).toMatchObject({
+      icmp: { networks: ["node"] },
+      tcp: { networks: ["node"] },
+      udp: { networks: ["node"] },
+    });
     expect((await render({ values })).map(({ kind }) => kind)).not.toContain("NetworkPolicy");
     expect(await notes({ values })).toMatch(/pod network {2}nothing/);
     expect(await notes({ values })).toMatch(/bound to the nodes' InternalIPs/);
-    expect(await notes({ values: { ...values, config: { listen: ["0.0.0.0"] } } })).toMatch(/bound to 0\.0\.0\.0 and must be open/);
+    expect(await notes({ values: { ...values, config: { listen: ["0.0.0.0"] } } })).toMatch(
+      /bound to 0\.0\.0\.0 and must be open/,
+    );
   });
 
   test("an empty config is none, with Secrets too", async () => {
     const values = { config: null, secrets: { udpKey: { name: "k" }, actionsToken: { name: "t" } } };
-    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/key" }, actions: { tokenFile: "/etc/internode/actions-token/token" } });
+    expect(await configOf(values)).toMatchObject({
+      udp: { keyFile: "/etc/internode/udp-key/key" },
+      actions: { tokenFile: "/etc/internode/actions-token/token" },
+    });
   });
 
   test("engine userspace runs as root with the one capability, unless ICMP is off", async () => {
     const values = { config: { engine: "userspace" } };
     expect((await podSpec(values)).securityContext).toMatchObject({ runAsNonRoot: false, runAsUser: 0 });
-    expect((await podSpec({ ...values, podSecurity: { fsGroup: 2000 } })).securityContext).toMatchObject({ runAsUser: 0, fsGroup: 2000 });
+    expect((await podSpec({ ...values, podSecurity: { fsGroup: 2000 } })).securityContext).toMatchObject({
+      runAsUser: 0,
+      fsGroup: 2000,
+    });
     expect((await agent(values)).securityContext.capabilities).toEqual({ drop: ["ALL"], add: ["NET_RAW"] });
     expect(await notes({ values })).toMatch(/needs the level `privileged` for the raw sockets.*NET_RAW/);
-    expect((await agent({ config: { engine: "userspace", icmp: { networks: [] } } })).securityContext.capabilities).toEqual({ drop: ["ALL"] });
+    expect(
+      (await agent({ config: { engine: "userspace", icmp: { networks: [] } } })).securityContext.capabilities,
+    ).toEqual({ drop: ["ALL"] });
   });
 
   test("a volume of the node's needs the namespace's level said, too", async () => {
-    expect(await notes({ values: { extraVolumes: [{ name: "host", hostPath: { path: "/" } }] } })).toMatch(/needs the level `privileged` for hostPath in extraVolumes/);
+    expect(await notes({ values: { extraVolumes: [{ name: "host", hostPath: { path: "/" } }] } })).toMatch(
+      /needs the level `privileged` for hostPath in extraVolumes/,
+    );
     expect(await notes({ values: { extraVolumes: [{ name: "hostPath", emptyDir: {} }] } })).not.toMatch(/privileged/);
   });
 
@@ -191,23 +272,54 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   });
 
   test("secrets are mounted where the configuration points", async () => {
-    const values = { config: { actions: { enabled: true } }, secrets: { udpKey: { name: "k" }, actionsToken: { name: "t", key: "password" } } };
-    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/key" }, actions: { enabled: true, tokenFile: "/etc/internode/actions-token/password" } });
+    const values = {
+      config: { actions: { enabled: true } },
+      secrets: { udpKey: { name: "k" }, actionsToken: { name: "t", key: "password" } },
+    };
+    expect(await configOf(values)).toMatchObject({
+      udp: { keyFile: "/etc/internode/udp-key/key" },
+      actions: { enabled: true, tokenFile: "/etc/internode/actions-token/password" },
+    });
     const { volumes, containers } = await podSpec(values);
-    expect(volumes).toEqual(expect.arrayContaining([{ name: "udp-key", secret: { secretName: "k", items: [{ key: "key", path: "key" }] } }, { name: "actions-token", secret: { secretName: "t", items: [{ key: "password", path: "password" }] } }]));
-    expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual(["/etc/internode/config.json", "/etc/internode/actions-token", "/etc/internode/udp-key"]);
+    expect(volumes).toEqual(
+      expect.arrayContaining([
+        { name: "udp-key", secret: { secretName: "k", items: [{ key: "key", path: "key" }] } },
+        { name: "actions-token", secret: { secretName: "t", items: [{ key: "password", path: "password" }] } },
+      ]),
+    );
+    expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([
+      "/etc/internode/config.json",
+      "/etc/internode/actions-token",
+      "/etc/internode/udp-key",
+    ]);
   });
 
-  test.for([{}, { hostPort: true }, { hostNetwork: true }, { monitoring: { scrapeAnnotations: true } }, { monitoring: { serviceMonitor: { enabled: true } } }])("other ports reach everything that names a port, with %j", async (more) => {
+  test.for([
+    {},
+    { hostPort: true },
+    { hostNetwork: true },
+    { monitoring: { scrapeAnnotations: true } },
+    { monitoring: { serviceMonitor: { enabled: true } } },
+  ])("other ports reach everything that names a port, with %j", async (more) => {
     const values = { ...more, config: { ports: { metrics: 19_843, probe: 17_843, http: 18_843 } } };
-    const manifests = (await render({ ...WITH_OPERATOR, values })).filter(({ kind, metadata }) => kind !== "PrometheusRule" && !metadata.name.includes("dashboard"));
-    const text = JSON.stringify(manifests.map(({ data, ...manifest }) => ({ ...manifest, config: (data as Record<string, string> | undefined)?.["config.json"] }))) + (await notes({ values }));
+    const manifests = (await render({ ...WITH_OPERATOR, values })).filter(
+      ({ kind, metadata }) => kind !== "PrometheusRule" && !metadata.name.includes("dashboard"),
+    );
+    const text =
+      JSON.stringify(
+        manifests.map(({ data, ...manifest }) => ({
+          ...manifest,
+          config: (data as Record<string, string> | undefined)?.["config.json"],
+        })),
+      ) + (await notes({ values }));
     expect(text.match(/.{0,40}\b[789]843\b.{0,40}/g)).toBeNull();
     expect(text).toMatch(/\b19843\b.*\b17843\b|\b17843\b.*\b19843\b/);
   });
 
   test("an empty list of networks switches a protocol off rather than back to its default", async () => {
-    expect(await configOf({ hostPort: true, config: { udp: { networks: [] } } })).toMatchObject({ udp: { networks: [] } });
+    expect(await configOf({ hostPort: true, config: { udp: { networks: [] } } })).toMatchObject({
+      udp: { networks: [] },
+    });
   });
 
   // A key with only comments below it is null to YAML.
@@ -215,16 +327,47 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     const nulls = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, null]));
     const object = nulls(["labels", "annotations"]);
     const values = {
-      ...nulls(["config", "labels", "podLabels", "podAnnotations", "imagePullSecrets", "env", "extraVolumes", "extraVolumeMounts", "extraManifests", "nodeSelector", "nodeAffinityExpressions", "tolerations", "nameOverride", "fullnameOverride"]),
-      image: nulls(["tag", "digest"]), resources: nulls(["requests", "limits"]), service: nulls(["annotations", "ipFamilies"]), networkPolicy: nulls(["metricsFrom", "extraIngress"]), serviceAccount: nulls(["name", "annotations"]),
-      monitoring: { labels: null, podMonitor: { ...object, relabelings: null, metricRelabelings: null, jobLabel: null }, prometheusRule: object, alertmanagerConfig: { enabled: true, ...object, route: null, receivers: null } },
-      alerts: nulls(["thresholds", "labels", "overrides", "extraGroups", "runbookUrl"]), dashboards: nulls(["namespace", "labels"]),
+      ...nulls([
+        "config",
+        "labels",
+        "podLabels",
+        "podAnnotations",
+        "imagePullSecrets",
+        "env",
+        "extraVolumes",
+        "extraVolumeMounts",
+        "extraManifests",
+        "nodeSelector",
+        "nodeAffinityExpressions",
+        "tolerations",
+        "nameOverride",
+        "fullnameOverride",
+      ]),
+      image: nulls(["tag", "digest"]),
+      resources: nulls(["requests", "limits"]),
+      service: nulls(["annotations", "ipFamilies"]),
+      networkPolicy: nulls(["metricsFrom", "extraIngress"]),
+      serviceAccount: nulls(["name", "annotations"]),
+      monitoring: {
+        labels: null,
+        podMonitor: { ...object, relabelings: null, metricRelabelings: null, jobLabel: null },
+        prometheusRule: object,
+        alertmanagerConfig: { enabled: true, ...object, route: null, receivers: null },
+      },
+      alerts: nulls(["thresholds", "labels", "overrides", "extraGroups", "runbookUrl"]),
+      dashboards: nulls(["namespace", "labels"]),
     };
     const all = await render({ ...WITH_OPERATOR, values });
     const spec = only(all, "DaemonSet").spec.template.spec;
     expect([spec.tolerations, spec.containers[0]!.resources]).toEqual([undefined, undefined]);
-    const others = (manifests: readonly { readonly kind: string }[]) => manifests.filter(({ kind }) => ["ConfigMap", "Service", "PodMonitor", "PrometheusRule", "NetworkPolicy"].includes(kind));
-    const defaults = await render({ ...WITH_OPERATOR, values: { dashboards: { labels: { grafana_dashboard: null } } } });
+    const others = (manifests: readonly { readonly kind: string }[]) =>
+      manifests.filter(({ kind }) =>
+        ["ConfigMap", "Service", "PodMonitor", "PrometheusRule", "NetworkPolicy"].includes(kind),
+      );
+    const defaults = await render({
+      ...WITH_OPERATOR,
+      values: { dashboards: { labels: { grafana_dashboard: null } } },
+    });
     expect(others(all)).toEqual(others(defaults));
   });
 
@@ -236,8 +379,13 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
 
   test("a long release name stays within what a Service and a label may hold", async () => {
     const manifests = await render({ release: "a-release-name-of-fifty-three-characters-precisely-ok" });
-    const names = [only(manifests, "Service").metadata.name, ...manifests.flatMap(({ metadata }) => Object.values(metadata.labels ?? {}))];
+    const names = [
+      only(manifests, "Service").metadata.name,
+      ...manifests.flatMap(({ metadata }) => Object.values(metadata.labels ?? {})),
+    ];
     expect(names.filter((name) => name.length > 63)).toEqual([]);
-    expect(new Set(manifests.filter(({ kind }) => kind === "ConfigMap").map(({ metadata }) => metadata.name)).size).toBe(manifests.filter(({ kind }) => kind === "ConfigMap").length);
+    expect(
+      new Set(manifests.filter(({ kind }) => kind === "ConfigMap").map(({ metadata }) => metadata.name)).size,
+    ).toBe(manifests.filter(({ kind }) => kind === "ConfigMap").length);
   });
 });

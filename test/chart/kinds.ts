@@ -3,7 +3,12 @@
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   // What lies below differs from kind to kind; each test says what it expects there.
   readonly [field: string]: unknown;
 }
@@ -14,10 +19,27 @@ export interface Container {
   readonly imagePullPolicy: string;
   readonly args: readonly string[];
   readonly command?: readonly string[];
-  readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } } }[];
-  readonly ports: readonly { readonly name: string; readonly containerPort: number; readonly hostPort?: number; readonly protocol?: string }[];
-  readonly resources: { readonly limits?: Readonly<Record<string, string>>; readonly requests?: Readonly<Record<string, string>> };
-  readonly securityContext: { readonly allowPrivilegeEscalation: boolean; readonly privileged?: boolean; readonly readOnlyRootFilesystem: boolean; readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] } };
+  readonly env: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+  }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly containerPort: number;
+    readonly hostPort?: number;
+    readonly protocol?: string;
+  }[];
+  readonly resources: {
+    readonly limits?: Readonly<Record<string, string>>;
+    readonly requests?: Readonly<Record<string, string>>;
+  };
+  readonly securityContext: {
+    readonly allowPrivilegeEscalation: boolean;
+    readonly privileged?: boolean;
+    readonly readOnlyRootFilesystem: boolean;
+    readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] };
+  };
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
@@ -30,7 +52,13 @@ export interface PodSpec {
   readonly enableServiceLinks: boolean;
   readonly tolerations?: readonly unknown[];
   readonly nodeSelector?: Readonly<Record<string, string>>;
-  readonly affinity: { readonly nodeAffinity: { readonly requiredDuringSchedulingIgnoredDuringExecution: { readonly nodeSelectorTerms: readonly { readonly matchExpressions: readonly unknown[] }[] } } };
+  readonly affinity: {
+    readonly nodeAffinity: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution: {
+        readonly nodeSelectorTerms: readonly { readonly matchExpressions: readonly unknown[] }[];
+      };
+    };
+  };
   readonly securityContext: {
     readonly runAsNonRoot: boolean;
     readonly runAsUser?: number;
@@ -49,7 +77,13 @@ export interface DaemonSet {
     readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly minReadySeconds: number;
     readonly updateStrategy: unknown;
-    readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>>; readonly annotations: Readonly<Record<string, string>> }; readonly spec: PodSpec };
+    readonly template: {
+      readonly metadata: {
+        readonly labels: Readonly<Record<string, string>>;
+        readonly annotations: Readonly<Record<string, string>>;
+      };
+      readonly spec: PodSpec;
+    };
   };
 }
 

@@ -16,7 +16,9 @@ interface Cost {
 /** The chart's own arithmetic, asked through a template of our own. */
 async function cost(nodes: number, config: object = {}): Promise<Cost> {
   const question = `{apiVersion: v1, kind: ConfigMap, metadata: {name: said}, data: {cost: {{ include "internode.cost" (dict "root" $ "nodes" ${nodes} "zones" 3) | quote }}}}`;
-  return JSON.parse(only(await render({ values: { config, extraManifests: [question] } }), "ConfigMap", "said").data["cost"]!) as Cost;
+  return JSON.parse(
+    only(await render({ values: { config, extraManifests: [question] } }), "ConfigMap", "said").data["cost"]!,
+  ) as Cost;
 }
 
 describe.skipIf(HELMS.length === 0)(`the notes (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
@@ -34,9 +36,18 @@ describe.skipIf(HELMS.length === 0)(`the notes (${HELMS.length === 0 ? WHY_NO_HE
   });
 
   test("have one line for the cluster's own size when it is told, else lines for four sizes", async () => {
-    const rows = (text: string) => text.split("\n").filter((line) => /^ +\d+ +\d+ +\d+ +\d+ +[\d.]+/.test(line)).map((line) => line.trim().split(/ +/).map(Number).slice(0, 2));
+    const rows = (text: string) =>
+      text
+        .split("\n")
+        .filter((line) => /^ +\d+ +\d+ +\d+ +\d+ +[\d.]+/.test(line))
+        .map((line) => line.trim().split(/ +/).map(Number).slice(0, 2));
     expect(rows(await notes({ values: { expectedNodes: 37 } }))).toEqual([[37, 1332]]);
-    expect(rows(await notes())).toEqual([[10, 90], [50, 2450], [100, 9900], [500, 12000]]);
+    expect(rows(await notes())).toEqual([
+      [10, 90],
+      [50, 2450],
+      [100, 9900],
+      [500, 12000],
+    ]);
   });
 });
 
@@ -44,8 +55,13 @@ describe.skipIf(HELMS.length === 0)("the cost of a mesh", () => {
   test("has the series a pair that an agent exports for one peer", async () => {
     const exported = readFileSync(new URL("../metrics/golden/two-node.prom", import.meta.url), "utf8").split("\n");
     // What only a fault creates is left out, and the path MTU of the node network, where UDP is not probed by default.
-    const ofFaults = new RegExp(`^(${[CATALOGUE.failureReasons, CATALOGUE.anomalies, CATALOGUE.refusals].map(({ name }) => name).join("|")})\\{|direction="unknown"`);
-    const perPair = exported.filter((line) => /destination_node=/.test(line) && !ofFaults.test(line) && !/^internode_path_mtu_.*network="node"/.test(line));
+    const ofFaults = new RegExp(
+      `^(${[CATALOGUE.failureReasons, CATALOGUE.anomalies, CATALOGUE.refusals].map(({ name }) => name).join("|")})\\{|direction="unknown"`,
+    );
+    const perPair = exported.filter(
+      (line) =>
+        /destination_node=/.test(line) && !ofFaults.test(line) && !/^internode_path_mtu_.*network="node"/.test(line),
+    );
     expect((await cost(2)).seriesPerPair).toBe(26);
     expect(perPair.length).toBe(26);
   });
@@ -66,7 +82,11 @@ describe.skipIf(HELMS.length === 0)("the cost of a mesh", () => {
   });
 
   test("doubles with a second address family, and knows full detail", async () => {
-    const [one, two, full] = await Promise.all([cost(10), cost(10, { families: ["ipv4", "ipv6"] }), cost(10, { metrics: { pairDetail: "full" } })]);
+    const [one, two, full] = await Promise.all([
+      cost(10),
+      cost(10, { families: ["ipv4", "ipv6"] }),
+      cost(10, { metrics: { pairDetail: "full" } }),
+    ]);
     expect(two.seriesPerPair).toBe(2 * one.seriesPerPair);
     expect(full.seriesPerPair).toBe(one.seriesPerPair + 4 * (2 + CATALOGUE.pairRtt.buckets.length + 3));
   });

@@ -11,7 +11,12 @@ import { CHART, HELMS, only, render, WHY_NO_HELM, WITH_OPERATOR } from "./helm.t
 
 const run = promisify(execFile);
 const repository = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
-const chart = load(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { version: string; appVersion: string; kubeVersion: string; annotations: Readonly<Record<string, string>> };
+const chart = load(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as {
+  version: string;
+  appVersion: string;
+  kubeVersion: string;
+  annotations: Readonly<Record<string, string>>;
+};
 
 test("chart, agent and image are of one version", async () => {
   const { version } = JSON.parse(repository("package.json")) as { version: string };
@@ -19,9 +24,18 @@ test("chart, agent and image are of one version", async () => {
 });
 
 test("what Artifact Hub reads is well-formed", () => {
-  const list = (name: string) => load(chart.annotations[`artifacthub.io/${name}`]!) as readonly Readonly<Record<string, unknown>>[];
-  expect(list("changes").filter(({ kind, description }) => !["added", "changed", "deprecated", "removed", "fixed", "security"].includes(kind as string) || typeof description !== "string")).toEqual([]);
-  expect(list("images").map(({ image, platforms }) => ({ image, platforms }))).toEqual([{ image: `ghcr.io/internode/internode:${chart.appVersion}`, platforms: ["linux/amd64", "linux/arm64"] }]);
+  const list = (name: string) =>
+    load(chart.annotations[`artifacthub.io/${name}`]!) as readonly Readonly<Record<string, unknown>>[];
+  expect(
+    list("changes").filter(
+      ({ kind, description }) =>
+        !["added", "changed", "deprecated", "removed", "fixed", "security"].includes(kind as string) ||
+        typeof description !== "string",
+    ),
+  ).toEqual([]);
+  expect(list("images").map(({ image, platforms }) => ({ image, platforms }))).toEqual([
+    { image: `ghcr.io/internode/internode:${chart.appVersion}`, platforms: ["linux/amd64", "linux/arm64"] },
+  ]);
   expect([...list("links"), ...list("screenshots")].filter(({ url }) => !URL.canParse(url as string))).toEqual([]);
 });
 
@@ -29,7 +43,9 @@ test("links into the repository lead to files that are there", () => {
   const text = readFileSync(join(CHART, "Chart.yaml"), "utf8");
   const paths = [...text.matchAll(/internode\/internode\/(?:blob\/)?main\/(\S+)/g)].map(([, path]) => path!);
   expect(paths.length).toBeGreaterThan(3);
-  expect(paths.filter((path) => globSync(path, { cwd: new URL("../..", import.meta.url).pathname }).length === 0)).toEqual([]);
+  expect(
+    paths.filter((path) => globSync(path, { cwd: new URL("../..", import.meta.url).pathname }).length === 0),
+  ).toEqual([]);
 });
 
 describe.skipIf(HELMS.length === 0)(`the archive (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
@@ -41,7 +57,9 @@ describe.skipIf(HELMS.length === 0)(`the archive (${HELMS.length === 0 ? WHY_NO_
       expect(archive).toBe(`internode-${chart.version}.tgz`);
       expect(await render({ ...WITH_OPERATOR, chart: join(folder, archive!) })).toEqual(await render(WITH_OPERATOR));
       await run("tar", ["-xzf", join(folder, archive!), "-C", folder]);
-      expect(readFileSync(join(folder, "internode/files/rules/internode.yaml"), "utf8")).toBe(repository("chart/files/rules/internode.yaml"));
+      expect(readFileSync(join(folder, "internode/files/rules/internode.yaml"), "utf8")).toBe(
+        repository("chart/files/rules/internode.yaml"),
+      );
       expect(globSync("internode/ci/*", { cwd: folder })).toEqual([]);
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -9,16 +9,23 @@ import { builtTools, ensureTools } from "../../scripts/tools/cache.ts";
 const run = promisify(execFile);
 const WORKFLOW = new URL("../../.github/workflows/release.yml", import.meta.url).pathname;
 const text = readFileSync(WORKFLOW, "utf8");
-const actionlint = (process.env["CI"] === "true" ? await ensureTools(["actionlint"]) : builtTools(["actionlint"]))?.["actionlint"];
+const actionlint = (process.env["CI"] === "true" ? await ensureTools(["actionlint"]) : builtTools(["actionlint"]))?.[
+  "actionlint"
+];
 
 interface Workflow {
   readonly permissions: object;
-  readonly jobs: Readonly<Record<string, { readonly permissions: Readonly<Record<string, string>>; readonly "timeout-minutes": number }>>;
+  readonly jobs: Readonly<
+    Record<string, { readonly permissions: Readonly<Record<string, string>>; readonly "timeout-minutes": number }>
+  >;
 }
 
-test.skipIf(actionlint === undefined)("actionlint finds no fault in it (node scripts/tools/build.ts actionlint)", async () => {
-  expect((await run(actionlint!, ["-shellcheck=", "-pyflakes=", WORKFLOW])).stdout).toBe("");
-});
+test.skipIf(actionlint === undefined)(
+  "actionlint finds no fault in it (node scripts/tools/build.ts actionlint)",
+  async () => {
+    expect((await run(actionlint!, ["-shellcheck=", "-pyflakes=", WORKFLOW])).stdout).toBe("");
+  },
+);
 
 test("every action is pinned by commit, with the version it is", () => {
   const uses = [...text.matchAll(/uses: (.+)$/gm)].map(([, action]) => action!);
@@ -29,7 +36,11 @@ test("every action is pinned by commit, with the version it is", () => {
 test("no job may do more than it says, and only the one that signs gets an identity", () => {
   const { permissions, jobs } = load(text) as Workflow;
   expect(permissions).toEqual({});
-  expect(Object.entries(jobs).filter(([, job]) => job.permissions["id-token"] === "write").map(([name]) => name)).toEqual(["publish"]);
+  expect(
+    Object.entries(jobs)
+      .filter(([, job]) => job.permissions["id-token"] === "write")
+      .map(([name]) => name),
+  ).toEqual(["publish"]);
   expect(Object.values(jobs).filter((job) => job["timeout-minutes"] === undefined)).toEqual([]);
 });
 
@@ -42,5 +53,8 @@ test("nothing in the image depends on when it was built", () => {
 test("both architectures get an SBOM and provenance, and image and chart are signed by digest", () => {
   for (const architecture of ["amd64", "arm64"]) expect(text).toContain(`architecture: ${architecture}`);
   expect(text).toContain("--sbom=true --provenance=mode=max");
-  expect([...text.matchAll(/cosign sign .*/g)].map(([line]) => line)).toEqual(['cosign sign --yes --recursive "$IMAGE@$digest"', 'cosign sign --yes "$CHARTS/internode@$digest"']);
+  expect([...text.matchAll(/cosign sign .*/g)].map(([line]) => line)).toEqual([
+    'cosign sign --yes --recursive "$IMAGE@$digest"',
+    'cosign sign --yes "$CHARTS/internode@$digest"',
+  ]);
 });

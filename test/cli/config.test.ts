@@ -22,7 +22,10 @@ function file(content: unknown): string {
 
 test("prints every option with its value and who said so", () => {
   const path = file({ discovery: { kind: "static", file: "mesh.json" }, udp: { networks: [] } });
-  const { stdout, status } = config(["--config", path, "--icmp-interval-ms=2000"], { NODE_NAME: "node-1", INTERNODE_LOG_LEVEL: "debug" });
+  const { stdout, status } = config(["--config", path, "--icmp-interval-ms=2000"], {
+    NODE_NAME: "node-1",
+    INTERNODE_LOG_LEVEL: "debug",
+  });
   expect(status).toBe(0);
   const lines = stdout.split("\n").map((line) => line.split(/\s{2,}/));
   expect(lines[0]).toEqual(["OPTION", "VALUE", "FROM"]);
@@ -35,7 +38,14 @@ test("prints every option with its value and who said so", () => {
 });
 
 test("as JSON it is a document whose configuration is a file that it accepts again", () => {
-  const { stdout, status } = config(["-o", "json", "--node-name=node-1", "--discovery-kind=static", "--discovery-file=mesh.json", "--tcp-networks=pod,node"]);
+  const { stdout, status } = config([
+    "-o",
+    "json",
+    "--node-name=node-1",
+    "--discovery-kind=static",
+    "--discovery-file=mesh.json",
+    "--tcp-networks=pod,node",
+  ]);
   expect(status).toBe(0);
   const first = JSON.parse(stdout) as { schemaVersion: number; config: unknown; origins: Record<string, string> };
   expect(first.schemaVersion).toBe(1);
@@ -57,8 +67,13 @@ test("prints all faults on stderr and ends with 2", () => {
 });
 
 test("refuses an output it does not know, and its help names every way to say an option", () => {
-  expect(config(["-o", "yaml"])).toMatchObject({ status: 2, stderr: expect.stringContaining("-o takes table or json, not 'yaml'") });
+  expect(config(["-o", "yaml"])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("-o takes table or json, not 'yaml'"),
+  });
   const { stdout, status } = config(["--help"]);
   expect(status).toBe(0);
-  expect(stdout).toContain("--icmp-interval-ms\n      Milliseconds between two probes of a slot.\n      a whole number from 100 to 3600000; default: 1000");
+  expect(stdout).toContain(
+    "--icmp-interval-ms\n      Milliseconds between two probes of a slot.\n      a whole number from 100 to 3600000; default: 1000",
+  );
 });

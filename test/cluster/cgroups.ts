@@ -42,7 +42,9 @@ export async function setFrozen(name: string, frozen: boolean): Promise<void> {
   if (pureV2) {
     writeFileSync(join(folder, "cgroup.freeze"), frozen ? "1" : "0");
     const wanted = `frozen ${frozen ? 1 : 0}`;
-    await until(`control group ${name}: ${wanted}`, () => readFileSync(join(folder, "cgroup.events"), "utf8").includes(wanted));
+    await until(`control group ${name}: ${wanted}`, () =>
+      readFileSync(join(folder, "cgroup.events"), "utf8").includes(wanted),
+    );
   } else {
     const wanted = frozen ? "FROZEN" : "THAWED";
     await until(`control group ${name}: ${wanted}`, () => {
@@ -69,16 +71,22 @@ export function cgroupFolders(prefix: string): readonly string[] {
 
 /** The groups must hold no process any more; the kernel may take a moment to notice that they do not. */
 export async function removeCgroups(prefix: string): Promise<void> {
-  await until(`the control groups ${prefix}* to go`, () => {
-    for (const folder of cgroupFolders(prefix)) rmdirSync(folder);
-    return true;
-  }, { timeoutMs: 20_000 });
+  await until(
+    `the control groups ${prefix}* to go`,
+    () => {
+      for (const folder of cgroupFolders(prefix)) rmdirSync(folder);
+      return true;
+    },
+    { timeoutMs: 20_000 },
+  );
 }
 
 function hierarchies(): readonly string[] {
   if (pureV2) return [ROOT];
   // cpu and net_cls are symbolic links on machines that mount two controllers together.
-  return readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(ROOT, name));
+  return readdirSync(ROOT, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(ROOT, name));
 }
 
 function freezer(): string {
@@ -91,7 +99,9 @@ function descend(folder: string): readonly string[] {
 
 function subfolders(folder: string): readonly string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(folder, name));
   } catch {
     return [];
   }
@@ -99,7 +109,9 @@ function subfolders(folder: string): readonly string[] {
 
 function lines(file: string): readonly string[] {
   try {
-    return readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
   } catch {
     return [];
   }

@@ -31,10 +31,21 @@ describe("three nodes", () => {
 
   test("all nodes are Ready, each in its zone", async () => {
     const { items } = JSON.parse(await cluster.kubectl(["get", "nodes", "--output=json"])) as {
-      items: { metadata: { name: string; labels: Record<string, string> }; status: { conditions: { type: string; status: string }[] } }[];
+      items: {
+        metadata: { name: string; labels: Record<string, string> };
+        status: { conditions: { type: string; status: string }[] };
+      }[];
     };
-    const seen = items.map(({ metadata, status }) => [metadata.name, metadata.labels["topology.kubernetes.io/zone"], status.conditions.find(({ type }) => type === "Ready")?.status]);
-    expect(seen).toEqual([["node-1", "zone-a", "True"], ["node-2", "zone-b", "True"], ["node-3", "zone-c", "True"]]);
+    const seen = items.map(({ metadata, status }) => [
+      metadata.name,
+      metadata.labels["topology.kubernetes.io/zone"],
+      status.conditions.find(({ type }) => type === "Ready")?.status,
+    ]);
+    expect(seen).toEqual([
+      ["node-1", "zone-a", "True"],
+      ["node-2", "zone-b", "True"],
+      ["node-3", "zone-c", "True"],
+    ]);
   });
 
   test("an unprivileged pod pings every pod and every node, by the safe sysctl alone", async () => {
@@ -50,8 +61,15 @@ describe("three nodes", () => {
 
   test("a namespace at level restricted refuses a pod with a host port", async () => {
     const pod = { spec: { containers: [{ name: "c", image: "x", ports: [{ containerPort: 1, hostPort: 1 }] }] } };
-    const manifest = JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "bad", namespace: "look" }, ...pod });
-    await expect(cluster.kubectl(["create", "-f", "-"], { input: manifest })).rejects.toThrow(/violates PodSecurity.*hostPort/s);
+    const manifest = JSON.stringify({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "bad", namespace: "look" },
+      ...pod,
+    });
+    await expect(cluster.kubectl(["create", "-f", "-"], { input: manifest })).rejects.toThrow(
+      /violates PodSecurity.*hostPort/s,
+    );
   });
 
   test("endpoints of a headless service carry their node and zone", async () => {
@@ -108,7 +126,9 @@ describe("three nodes", () => {
     await server.stop();
     expect(server.isRunning).toBe(false);
     await expect(cluster.kubectl(["get", "nodes"])).rejects.toThrow(/Unable to connect|EOF|refused/);
-    expect(await cluster.node(first!.node).run(["ping", "-c", "1", "-W", "2", second!.addresses[0]!])).toContain("1 received");
+    expect(await cluster.node(first!.node).run(["ping", "-c", "1", "-W", "2", second!.addresses[0]!])).toContain(
+      "1 received",
+    );
     await server.start();
     await until("the API server to be back", async () => (await cluster.kubectl(["get", "--raw", "/readyz"])) === "ok");
     expect((await pods.list()).map(({ name: pod }) => pod)).toContain(first!.name);
@@ -151,7 +171,14 @@ describe("two nodes with both address families", () => {
     expect(target!.addresses.map((address) => address.includes(":"))).toEqual([false, true]);
     for (const address of target!.addresses) expect(await pods.reaches(source!, address), address).toBe(true);
     expect(await pods.reaches(source!, cluster.node(target!.node).plan.address6!)).toBe(true);
-    const services = await cluster.kubectl(["-n", "look", "get", "service", "look", "--output=jsonpath={.spec.clusterIPs[1]}"]);
+    const services = await cluster.kubectl([
+      "-n",
+      "look",
+      "get",
+      "service",
+      "look",
+      "--output=jsonpath={.spec.clusterIPs[1]}",
+    ]);
     expect(await pods.fetch(source!, `[${services}]`)).toMatch(/^look-/);
   });
 });
@@ -173,7 +200,10 @@ test("what is left of a cluster is counted", async () => {
   await createCgroup(`${prefix}left`);
   await mkdir(folderOf(name), { recursive: true });
   const log = join(folderOf(name), "log");
-  const left = spawnDetached(["ip", "netns", "exec", `${prefix}left`, "sleep", "600"], { cgroup: `${prefix}left`, log });
+  const left = spawnDetached(["ip", "netns", "exec", `${prefix}left`, "sleep", "600"], {
+    cgroup: `${prefix}left`,
+    log,
+  });
   try {
     const residue = await until("the process to be counted", async () => {
       const counted = await countResidue(traces);

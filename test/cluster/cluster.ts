@@ -123,10 +123,14 @@ export class Cluster implements AsyncDisposable {
     const nodes = await allOf(this.plan.nodes.map((node) => this.#bootNode(node, images)));
     clock(`${nodes.length} machines with containerd`);
 
-    await until(`the API server (see ${this.controlPlane("kube-apiserver").logFile})`, async () => {
-      await this.kubectl(["get", "--raw", "/readyz"]);
-      return true;
-    }, { timeoutMs: 120_000, intervalMs: 200 });
+    await until(
+      `the API server (see ${this.controlPlane("kube-apiserver").logFile})`,
+      async () => {
+        await this.kubectl(["get", "--raw", "/readyz"]);
+        return true;
+      },
+      { timeoutMs: 120_000, intervalMs: 200 },
+    );
     clock("API server ready");
     await startControllers(parts);
     await this.#introduce(nodes);
@@ -141,14 +145,16 @@ export class Cluster implements AsyncDisposable {
   attach(nodes: readonly NodePlan[]): void {
     for (const plan of nodes) {
       const machine = openMachine(this.plan.prefix + plan.name, join(this.folder, plan.name));
-      if (machine !== undefined) this.#nodes.set(plan.name, new ClusterNode(this.plan, { plan, machine, programs: this.#programs }));
+      if (machine !== undefined)
+        this.#nodes.set(plan.name, new ClusterNode(this.plan, { plan, machine, programs: this.#programs }));
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!existsSync(this.folder)) return;
     const residue = await removeCluster(this.plan.name);
-    if (!isClean(residue)) throw new Error(`cluster ${this.plan.name} left something behind: ${describeResidue(residue)}`);
+    if (!isClean(residue))
+      throw new Error(`cluster ${this.plan.name} left something behind: ${describeResidue(residue)}`);
   }
 
   async #bootNode(plan: NodePlan, images = this.#ownImages()): Promise<ClusterNode> {
@@ -181,10 +187,17 @@ export class Cluster implements AsyncDisposable {
     await this.kubectl(["wait", "--for=condition=Ready", "--timeout=110s", ...objects]);
   }
 
-  async #boot(name: string, addresses: { readonly address4: string; readonly address6: string | undefined }): Promise<Machine> {
+  async #boot(
+    name: string,
+    addresses: { readonly address4: string; readonly address6: string | undefined },
+  ): Promise<Machine> {
     const { address4, address6 } = addresses;
     await plugIn(this.plan, { machine: name, address4, address6 });
-    return startMachine({ name: this.plan.prefix + name, folder: join(this.folder, name), init: join(this.folder, "pause") });
+    return startMachine({
+      name: this.plan.prefix + name,
+      folder: join(this.folder, name),
+      init: join(this.folder, "pause"),
+    });
   }
 
   #machine(name: string): Machine {
@@ -205,7 +218,8 @@ export class Cluster implements AsyncDisposable {
 /** Builds what is missing, brings the cluster up and waits until DNS answers. Taken down again when that fails. */
 export async function createCluster({ log = () => {}, ...options }: CreateOptions = {}): Promise<Cluster> {
   const plan = planCluster(options);
-  if (process.getuid?.() !== 0) throw new Error("a cluster of namespaces needs root: run as root, or in a machine of your own");
+  if (process.getuid?.() !== 0)
+    throw new Error("a cluster of namespaces needs root: run as root, or in a machine of your own");
   if (existsSync(folderOf(plan.name))) {
     throw new Error(`cluster '${plan.name}' exists: take it down first (npm run cluster:down -- --name ${plan.name})`);
   }
@@ -241,7 +255,9 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
 function refuseHidden(programs: Programs): void {
   for (const path of Object.values(programs)) {
     if (/^\/(run|var\/(run|lib|log))\//.test(path)) {
-      throw new Error(`${path} cannot be seen inside a node, whose /run, /var/lib and /var/log are its own: set INTERNODE_TOOLS to another folder`);
+      throw new Error(
+        `${path} cannot be seen inside a node, whose /run, /var/lib and /var/log are its own: set INTERNODE_TOOLS to another folder`,
+      );
     }
   }
 }

@@ -40,7 +40,10 @@ export async function startApiServer({ machine, plan, programs, authority }: Con
   const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
   const own = ["127.0.0.1", plan.apiServiceAddress, address4, ...(address6 === undefined ? [] : [address6])];
   const server = await authority.server("apiserver", [...names, ...own]);
-  const toKubelets = await authority.client("apiserver-kubelet", { user: "kube-apiserver", groups: ["system:masters"] });
+  const toKubelets = await authority.client("apiserver-kubelet", {
+    user: "kube-apiserver",
+    groups: ["system:masters"],
+  });
   const tokens = await authority.tokenKey();
   await new Component(machine, "kube-apiserver").start({
     argv: [
@@ -71,7 +74,11 @@ export async function startControllers({ machine, plan, programs, authority }: C
   const kubeconfig = async (user: string): Promise<string> => {
     const file = join(authority.folder, `${user.replace(":", "-")}.kubeconfig`);
     const server = `https://127.0.0.1:${API_PORT}`;
-    await writeKubeconfig(file, { server, authority, client: await authority.client(user.replace(":", "-"), { user }) });
+    await writeKubeconfig(file, {
+      server,
+      authority,
+      client: await authority.client(user.replace(":", "-"), { user }),
+    });
     return file;
   };
   const tokens = join(authority.folder, "tokens.key");

@@ -10,6 +10,8 @@ if (names.length === 0) console.log("cluster: none is up");
 for (const name of names) {
   const started = performance.now();
   const residue = await removeCluster(name);
-  console.log(`cluster ${name}: down in ${((performance.now() - started) / 1000).toFixed(1)} s; left: ${describeResidue(residue)}`);
+  console.log(
+    `cluster ${name}: down in ${((performance.now() - started) / 1000).toFixed(1)} s; left: ${describeResidue(residue)}`,
+  );
   if (!isClean(residue)) process.exitCode = 1;
 }

@@ -18,7 +18,10 @@ export async function compilePause(folder: string): Promise<string> {
 }
 
 /** Archives to import into every node. */
-export async function writeOwnImages(folder: string, programs: { readonly pause: string; readonly coredns: string }): Promise<readonly string[]> {
+export async function writeOwnImages(
+  folder: string,
+  programs: { readonly pause: string; readonly coredns: string },
+): Promise<readonly string[]> {
   const pause = join(folder, "pause.tar");
   const coredns = join(folder, "coredns.tar");
   await writeProgramImage(pause, {

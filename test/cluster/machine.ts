@@ -82,11 +82,15 @@ export async function startMachine({ name, folder, init }: MachinePlan): Promise
   const argv = ["nsenter", `--net=/run/netns/${name}`, "--"];
   argv.push("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--mount-proc", "sh", "-c", setUp);
   const outer = spawnDetached(argv, { cgroup: name, log: join(folder, "machine.log") });
-  const running = await until(`${name} to boot (see ${folder}/machine.log)`, () => {
-    const pid = childOf(outer.pid);
-    const found = pid === undefined || !existsSync(ready) ? undefined : identify(pid);
-    return found && { outer, init: found, namespaces: namespacesOf(found.pid) };
-  }, { timeoutMs: 20_000, intervalMs: 20 });
+  const running = await until(
+    `${name} to boot (see ${folder}/machine.log)`,
+    () => {
+      const pid = childOf(outer.pid);
+      const found = pid === undefined || !existsSync(ready) ? undefined : identify(pid);
+      return found && { outer, init: found, namespaces: namespacesOf(found.pid) };
+    },
+    { timeoutMs: 20_000, intervalMs: 20 },
+  );
   writeFileSync(join(folder, "machine.json"), JSON.stringify(running));
   return new Machine(name, folder, running);
 }

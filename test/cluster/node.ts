@@ -81,10 +81,14 @@ export class ClusterNode {
       argv: [this.#programs["containerd"]!, "--config", file, "--log-level", "warn"],
       env: { PATH: `${shims}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` },
     });
-    await until(`containerd of ${this.name} (see ${this.containerd.logFile})`, async () => {
-      await this.ctr(["version"]);
-      return true;
-    }, { timeoutMs: 30_000 });
+    await until(
+      `containerd of ${this.name} (see ${this.containerd.logFile})`,
+      async () => {
+        await this.ctr(["version"]);
+        return true;
+      },
+      { timeoutMs: 30_000 },
+    );
   }
 
   /** kubelet and kube-proxy. The Node object must be there, with its pod addresses. */

@@ -14,7 +14,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const IMAGE = { reference: "internode.test/thing:1", program: { name: "thing", content: Buffer.from("#!thing\n") }, user: "65532:65532" };
+const IMAGE = {
+  reference: "internode.test/thing:1",
+  program: { name: "thing", content: Buffer.from("#!thing\n") },
+  user: "65532:65532",
+};
 
 test("every blob of an archive lies under its own digest, and the index names the image in full", async () => {
   const file = join(folder, "image.tar");
@@ -22,14 +26,23 @@ test("every blob of an archive lies under its own digest, and the index names th
   execFileSync("tar", ["-xf", file, "-C", folder]);
   const read = (path: string): unknown => JSON.parse(readFileSync(join(folder, path), "utf8"));
   const blob = (digest: string): string => `blobs/sha256/${digest.slice(7)}`;
-  const { manifests: [entry] } = read("index.json") as { manifests: { digest: string; annotations: Record<string, string> }[] };
+  const {
+    manifests: [entry],
+  } = read("index.json") as { manifests: { digest: string; annotations: Record<string, string> }[] };
   expect(entry!.annotations["org.opencontainers.image.ref.name"]).toBe(IMAGE.reference);
   const manifest = read(blob(entry!.digest)) as { config: { digest: string }; layers: { digest: string }[] };
   for (const digest of [entry!.digest, manifest.config.digest, manifest.layers[0]!.digest]) {
-    expect(createHash("sha256").update(readFileSync(join(folder, blob(digest)))).digest("hex")).toBe(digest.slice(7));
+    expect(
+      createHash("sha256")
+        .update(readFileSync(join(folder, blob(digest))))
+        .digest("hex"),
+    ).toBe(digest.slice(7));
   }
   const config = read(blob(manifest.config.digest));
-  expect(config).toMatchObject({ config: { User: "65532:65532", Entrypoint: ["/thing"] }, rootfs: { diff_ids: [manifest.layers[0]!.digest] } });
+  expect(config).toMatchObject({
+    config: { User: "65532:65532", Entrypoint: ["/thing"] },
+    rootfs: { diff_ids: [manifest.layers[0]!.digest] },
+  });
 
   execFileSync("tar", ["-xf", join(folder, blob(manifest.layers[0]!.digest)), "-C", folder]);
   expect(readFileSync(join(folder, "thing"), "utf8")).toBe("#!thing\n");

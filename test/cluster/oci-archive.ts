@@ -13,7 +13,10 @@ export interface ProgramImage {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
-export async function writeProgramImage(file: string, { reference, program, user = "0:0" }: ProgramImage): Promise<void> {
+export async function writeProgramImage(
+  file: string,
+  { reference, program, user = "0:0" }: ProgramImage,
+): Promise<void> {
   const path = `/${program.name}`;
   const layer = tar([{ name: program.name, content: program.content, mode: 0o755 }]);
   const blobs = new Map<string, Buffer>();

@@ -56,7 +56,10 @@ export function removePeer(machine: Machine, peer: NodePlan): Promise<void> {
 }
 
 /** The control plane is on no node: it reaches pods through theirs (API server proxy, webhooks). */
-export function routeToPods(controlPlane: Machine, { podCidr4, podCidr6, address4, address6 }: NodePlan): Promise<void> {
+export function routeToPods(
+  controlPlane: Machine,
+  { podCidr4, podCidr6, address4, address6 }: NodePlan,
+): Promise<void> {
   const lines = [`ip route replace ${podCidr4} via ${address4}`];
   if (podCidr6 !== undefined) lines.push(`ip -6 route replace ${podCidr6} via ${address6}`);
   return shell(controlPlane, lines);

@@ -29,12 +29,16 @@ export async function removeCluster(name: string): Promise<Residue> {
 
 /** What runs outside the machines, and machines that were still booting. */
 async function endProcesses(prefix: string): Promise<void> {
-  await until(`the processes of ${prefix}* to end`, () => {
-    const left = cgroupProcesses(prefix);
-    for (const pid of left) {
-      const id = identify(pid);
-      if (id !== undefined) signal(id, "SIGKILL");
-    }
-    return left.length === 0;
-  }, { timeoutMs: 20_000, intervalMs: 50 });
+  await until(
+    `the processes of ${prefix}* to end`,
+    () => {
+      const left = cgroupProcesses(prefix);
+      for (const pid of left) {
+        const id = identify(pid);
+        if (id !== undefined) signal(id, "SIGKILL");
+      }
+      return left.length === 0;
+    },
+    { timeoutMs: 20_000, intervalMs: 50 },
+  );
 }

@@ -24,7 +24,9 @@ export interface Traces {
 /** While the cluster is up: afterwards its namespaces' names may be those of somebody else's. */
 export function findProcesses(folder: string, namespaces: readonly string[]): readonly ProcessId[] {
   const ours = new Set(namespaces);
-  return allProcesses().filter((pid) => belongs(pid, ours, folder)).flatMap((pid) => identify(pid) ?? []);
+  return allProcesses()
+    .filter((pid) => belongs(pid, ours, folder))
+    .flatMap((pid) => identify(pid) ?? []);
 }
 
 export async function countResidue({ prefix, folder, namespaces, processes }: Traces): Promise<Residue> {
@@ -46,12 +48,16 @@ export function isClean(residue: Residue): boolean {
 }
 
 export function describeResidue(residue: Residue): string {
-  return Object.entries(residue).map(([what, count]) => `${what} ${count}`).join(", ");
+  return Object.entries(residue)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(", ");
 }
 
 function belongs(pid: number, ours: ReadonlySet<string>, folder: string): boolean {
   if (pid === process.pid) return false;
-  return namespacesOf(pid).some((name) => ours.has(name)) || lines(`/proc/${pid}/cmdline`).join("").includes(`${folder}/`);
+  return (
+    namespacesOf(pid).some((name) => ours.has(name)) || lines(`/proc/${pid}/cmdline`).join("").includes(`${folder}/`)
+  );
 }
 
 function namespacesOf(pid: number): readonly string[] {
@@ -65,7 +71,9 @@ function namespacesOf(pid: number): readonly string[] {
 }
 
 function allProcesses(): readonly number[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 function countFiles(folder: string): number {
@@ -74,7 +82,9 @@ function countFiles(folder: string): number {
 
 function lines(file: string): readonly string[] {
   try {
-    return readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
   } catch {
     return [];
   }

@@ -35,7 +35,10 @@ export class TestPods {
   async install(): Promise<void> {
     const program = join(this.#cluster.folder, "look");
     await run("go", ["build", "-C", SOURCE, "-buildvcs=false", "-o", program, "."], { env: { CGO_ENABLED: "0" } });
-    await writeProgramImage(this.image, { reference: IMAGE, program: { name: "look", content: await readFile(program) } });
+    await writeProgramImage(this.image, {
+      reference: IMAGE,
+      program: { name: "look", content: await readFile(program) },
+    });
     await this.#cluster.importImage(this.image);
     await this.#cluster.apply(...manifests());
     await this.rolledOut();
@@ -47,7 +50,11 @@ export class TestPods {
 
   async list(): Promise<readonly TestPod[]> {
     const { items } = JSON.parse(await this.#kubectl("get", "pods", "--output=json")) as {
-      items: { metadata: { name: string }; spec: { nodeName: string }; status: { hostIP: string; podIPs: { ip: string }[] } }[];
+      items: {
+        metadata: { name: string };
+        spec: { nodeName: string };
+        status: { hostIP: string; podIPs: { ip: string }[] };
+      }[];
     };
     return items.map(({ metadata, spec, status }) => ({
       name: metadata.name,
@@ -59,10 +66,13 @@ export class TestPods {
 
   /** Whether one ICMP echo from the pod is answered within two seconds. */
   async reaches(pod: TestPod, address: string): Promise<boolean> {
-    return this.#exec(pod, "ping", address).then(() => true, (error: unknown) => {
-      if (String(error).includes("no answer")) return false;
-      throw error;
-    });
+    return this.#exec(pod, "ping", address).then(
+      () => true,
+      (error: unknown) => {
+        if (String(error).includes("no answer")) return false;
+        throw error;
+      },
+    );
   }
 
   /** Over HTTP, from a pod: the name of the pod that answered. */
@@ -71,7 +81,9 @@ export class TestPods {
   }
 
   async endpoints(): Promise<readonly { readonly nodeName: string; readonly zone: string }[]> {
-    const slices = JSON.parse(await this.#kubectl("get", "endpointslices", "--selector=kubernetes.io/service-name=look-peers", "--output=json")) as {
+    const slices = JSON.parse(
+      await this.#kubectl("get", "endpointslices", "--selector=kubernetes.io/service-name=look-peers", "--output=json"),
+    ) as {
       items: { endpoints: { nodeName: string; zone: string }[] }[];
     };
     return slices.items.flatMap(({ endpoints }) => endpoints);
@@ -91,7 +103,11 @@ function manifests(): readonly object[] {
   const ports = [{ name: "http", port: PORT }];
   const service = { selector: LABELS, ports, ipFamilyPolicy: "PreferDualStack" };
   return [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels: { "pod-security.kubernetes.io/enforce": "restricted" } } },
+    {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: NAMESPACE, labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    },
     { apiVersion: "v1", kind: "Service", metadata, spec: service },
     {
       apiVersion: "v1",
@@ -99,7 +115,12 @@ function manifests(): readonly object[] {
       metadata: { ...metadata, name: "look-peers" },
       spec: { ...service, clusterIP: "None", publishNotReadyAddresses: true },
     },
-    { apiVersion: "apps/v1", kind: "DaemonSet", metadata, spec: { selector: { matchLabels: LABELS }, template: { metadata: { labels: LABELS }, spec: podSpec() } } },
+    {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata,
+      spec: { selector: { matchLabels: LABELS }, template: { metadata: { labels: LABELS }, spec: podSpec() } },
+    },
   ];
 }
 
@@ -120,7 +141,11 @@ function podSpec(): object {
         imagePullPolicy: "Never",
         args: ["serve", `:${PORT}`],
         readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1 },
-        securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
       },
     ],
   };

@@ -12,5 +12,9 @@ test("docs/configuration.md has the table that the schema gives (node scripts/ge
 
 test("every option and every name of the downward API is on the page", () => {
   expect(OPTIONS.filter((o) => !page.includes(`\`${o.flag}\``)).map((o) => o.path)).toEqual([]);
-  expect(Object.entries(DOWNWARD_NAMES).filter(([name, path]) => !page.includes(`| \`${name}\` |`) || !page.includes(`| \`${path}\` |`))).toEqual([]);
+  expect(
+    Object.entries(DOWNWARD_NAMES).filter(
+      ([name, path]) => !page.includes(`| \`${name}\` |`) || !page.includes(`| \`${path}\` |`),
+    ),
+  ).toEqual([]);
 });

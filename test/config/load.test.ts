@@ -4,7 +4,15 @@ import { OPTIONS } from "../../agent/config/options.ts";
 
 const BASE = { node: { name: "node-1" }, discovery: { kind: "static", file: "mesh.json" } };
 
-function load({ file, env = {}, argv = [] }: { file?: unknown; env?: Record<string, string>; argv?: string[] }): LoadedConfig {
+function load({
+  file,
+  env = {},
+  argv = [],
+}: {
+  file?: unknown;
+  env?: Record<string, string>;
+  argv?: string[];
+}): LoadedConfig {
   const text = typeof file === "string" ? file : JSON.stringify(file ?? BASE);
   return loadConfig({
     argv: ["--config", "internode.json", ...argv],
@@ -20,7 +28,8 @@ function faultsOf(load: () => unknown): string[] {
   try {
     load();
   } catch (err) {
-    if (err instanceof ConfigError) return err.faults.map((f) => `${f.option ?? ""} | ${f.origin} | ${f.problem} | ${f.cure}`);
+    if (err instanceof ConfigError)
+      return err.faults.map((f) => `${f.option ?? ""} | ${f.origin} | ${f.problem} | ${f.cure}`);
     throw err;
   }
   throw new Error("the configuration was accepted");
@@ -40,8 +49,17 @@ describe("precedence", () => {
 
   test("the downward API's plain names fill in only what nothing else says", () => {
     const env = { NODE_NAME: "from-downward", POD_IPS: "10.0.0.5,fd00::5", HOST_IPS: "192.168.0.5" };
-    const { config, origins } = loadConfig({ argv: ["--discovery-kind=static", "--discovery-file=x"], env, readFile: () => "" });
-    expect(config.node).toEqual({ name: "from-downward", zone: "", podAddresses: ["10.0.0.5", "fd00::5"], nodeAddresses: ["192.168.0.5"] });
+    const { config, origins } = loadConfig({
+      argv: ["--discovery-kind=static", "--discovery-file=x"],
+      env,
+      readFile: () => "",
+    });
+    expect(config.node).toEqual({
+      name: "from-downward",
+      zone: "",
+      podAddresses: ["10.0.0.5", "fd00::5"],
+      nodeAddresses: ["192.168.0.5"],
+    });
     expect(origins.get("node.name")).toBe("environment NODE_NAME");
     expect(load({ env }).config.node.name).toBe("node-1");
   });
@@ -51,7 +69,9 @@ describe("precedence", () => {
     const env = { POD_NAMESPACE: "monitoring" };
     const none = () => "";
     expect(loadConfig({ argv, env, readFile: none }).config.discovery).toMatchObject({ namespace: "monitoring" });
-    expect(loadConfig({ argv: [...argv, "--discovery-namespace=other"], env, readFile: none }).config.discovery).toMatchObject({ namespace: "other" });
+    expect(
+      loadConfig({ argv: [...argv, "--discovery-namespace=other"], env, readFile: none }).config.discovery,
+    ).toMatchObject({ namespace: "other" });
     expect(load({ env }).config.discovery).toEqual({ kind: "static", file: "mesh.json", allowLoopback: false });
   });
 
@@ -75,7 +95,12 @@ describe("text values", () => {
     ["INTERNODE_FAMILIES", "primary", "families", "primary"],
     ["INTERNODE_FAMILIES", "ipv6, ipv4", "families", ["ipv6", "ipv4"]],
     ["INTERNODE_DNS_ENABLED", "false", "dns", { enabled: false }],
-    ["INTERNODE_DNS_SERVERS", '[{"label":"cluster","address":"10.96.0.10"}]', "dns", { servers: [{ label: "cluster", address: "10.96.0.10" }] }],
+    [
+      "INTERNODE_DNS_SERVERS",
+      '[{"label":"cluster","address":"10.96.0.10"}]',
+      "dns",
+      { servers: [{ label: "cluster", address: "10.96.0.10" }] },
+    ],
     ["INTERNODE_LISTEN", "10.0.0.1,::1", "listen", ["10.0.0.1", "::1"]],
     ["INTERNODE_LOG_LEVEL", "debug", "logLevel", "debug"],
   ] as const)("%s=%s is read", (name, text, key, expected) => {
@@ -93,7 +118,10 @@ describe("text values", () => {
   test("every option can be said in the environment and as a flag by a name of its own", () => {
     expect(new Set(OPTIONS.map((o) => o.environment)).size).toBe(OPTIONS.length);
     expect(new Set(OPTIONS.map((o) => o.flag)).size).toBe(OPTIONS.length);
-    expect(OPTIONS.find((o) => o.path === "icmp.intervalMs")).toMatchObject({ flag: "--icmp-interval-ms", environment: "INTERNODE_ICMP_INTERVAL_MS" });
+    expect(OPTIONS.find((o) => o.path === "icmp.intervalMs")).toMatchObject({
+      flag: "--icmp-interval-ms",
+      environment: "INTERNODE_ICMP_INTERVAL_MS",
+    });
     expect(OPTIONS.filter((o) => o.description === "").map((o) => o.path)).toEqual([]);
   });
 });
@@ -102,8 +130,16 @@ describe("unknown names", () => {
   test.each([
     [{ argv: ["--icmp-intervl-ms", "5"] }, "flag --icmp-intervl-ms", "Did you mean '--icmp-interval-ms'?"],
     [{ argv: ["--confg=x"] }, "flag --confg", "Did you mean '--config'?"],
-    [{ env: { INTERNODE_ICMP_SIZE: "64" } }, "environment INTERNODE_ICMP_SIZE", "Did you mean 'INTERNODE_ICMP_SIZE_BYTES'?"],
-    [{ env: { INTERNODE_ICMP_INTERVALMS: "64" } }, "environment INTERNODE_ICMP_INTERVALMS", "Did you mean 'INTERNODE_ICMP_INTERVAL_MS'?"],
+    [
+      { env: { INTERNODE_ICMP_SIZE: "64" } },
+      "environment INTERNODE_ICMP_SIZE",
+      "Did you mean 'INTERNODE_ICMP_SIZE_BYTES'?",
+    ],
+    [
+      { env: { INTERNODE_ICMP_INTERVALMS: "64" } },
+      "environment INTERNODE_ICMP_INTERVALMS",
+      "Did you mean 'INTERNODE_ICMP_INTERVAL_MS'?",
+    ],
     [{ file: { ...BASE, icmp: { interval: 5 } } }, "icmp.interval", "Did you mean 'icmp.intervalMs'?"],
     [{ file: { ...BASE, icmp: { interval_ms: 5 } } }, "icmp.interval_ms", "Did you mean 'icmp.intervalMs'?"],
     [{ file: { ...BASE, peer: {} } }, "peer", "Did you mean 'peers'?"],
@@ -117,21 +153,39 @@ describe("unknown names", () => {
   });
 
   test("what Kubernetes puts into a pod for a Service named internode is no fault", () => {
-    const env = { INTERNODE_SERVICE_HOST: "10.96.0.7", INTERNODE_SERVICE_PORT: "9843", INTERNODE_SERVICE_PORT_METRICS: "9843", INTERNODE_PORT: "tcp://10.96.0.7:9843", INTERNODE_PORT_9843_TCP: "tcp://10.96.0.7:9843", INTERNODE_PORT_9843_TCP_ADDR: "10.96.0.7", INTERNODE_WEB_SERVICE_HOST: "10.96.0.8" };
+    const env = {
+      INTERNODE_SERVICE_HOST: "10.96.0.7",
+      INTERNODE_SERVICE_PORT: "9843",
+      INTERNODE_SERVICE_PORT_METRICS: "9843",
+      INTERNODE_PORT: "tcp://10.96.0.7:9843",
+      INTERNODE_PORT_9843_TCP: "tcp://10.96.0.7:9843",
+      INTERNODE_PORT_9843_TCP_ADDR: "10.96.0.7",
+      INTERNODE_WEB_SERVICE_HOST: "10.96.0.8",
+    };
     expect(load({ env }).config.ports.metrics).toBe(9_843);
   });
 
   test("keys that JavaScript treats specially are unknown like any other", () => {
-    const faults = faultsOf(() => load({ file: '{"node":{"name":"n"},"discovery":{"kind":"static","file":"f"},"__proto__":{"x":1},"constructor":1,"icmp":{"__proto__":{"intervalMs":1}}}' }));
+    const faults = faultsOf(() =>
+      load({
+        file: '{"node":{"name":"n"},"discovery":{"kind":"static","file":"f"},"__proto__":{"x":1},"constructor":1,"icmp":{"__proto__":{"intervalMs":1}}}',
+      }),
+    );
     expect(faults.map((f) => f.split(" | ")[0])).toEqual(["__proto__", "constructor", "icmp.__proto__"]);
   });
 });
 
 describe("wrong values", () => {
   test.each([
-    [{ icmp: { intervalMs: "soon" } }, 'icmp.intervalMs | file internode.json | is "soon" | It must be a whole number from 100 to 3600000.'],
+    [
+      { icmp: { intervalMs: "soon" } },
+      'icmp.intervalMs | file internode.json | is "soon" | It must be a whole number from 100 to 3600000.',
+    ],
     [{ icmp: { intervalMs: 50 } }, "icmp.intervalMs | file internode.json | is 50 |"],
-    [{ udp: { sizeBytes: 64 } }, "udp.sizeBytes | file internode.json | is 64 | It must be a whole number from 512 to 9000."],
+    [
+      { udp: { sizeBytes: 64 } },
+      "udp.sizeBytes | file internode.json | is 64 | It must be a whole number from 512 to 9000.",
+    ],
     [{ engine: "ebpf" }, '"kernel" or "userspace"'],
     [{ families: ["ipv5"] }, '"primary", or a list of "ipv4" or "ipv6"'],
     [{ families: [] }, "at least 1"],
@@ -141,7 +195,10 @@ describe("wrong values", () => {
     [{ icmp: 5 }, "must be an object, not 5"],
     [{ node: { name: "node 1" } }, "a name of letters, digits"],
     [{ discovery: { kind: "consul" } }, '"kubernetes" or "static"'],
-    [{ discovery: { kind: "static", file: "f", namespace: "n" } }, 'discovery.namespace | file internode.json | belongs to discovery of kind "kubernetes"'],
+    [
+      { discovery: { kind: "static", file: "f", namespace: "n" } },
+      'discovery.namespace | file internode.json | belongs to discovery of kind "kubernetes"',
+    ],
     [{ discovery: { kind: "kubernetes", namespace: "n" } }, "discovery.service | not set | is needed"],
   ])("%j is refused once, with what is allowed", (change, expected) => {
     const faults = faultsOf(() => load({ file: { ...BASE, ...change } }));
@@ -155,9 +212,17 @@ describe("wrong values", () => {
   });
 
   test("a file that cannot be read, is not JSON or is no object is one fault that names it", () => {
-    expect(faultsOf(() => loadConfig({ argv: ["--config=gone.json", "--node-name=n", "--discovery-kind=static", "--discovery-file=f"], env: {}, readFile: () => { throw new Error("ENOENT"); } }))).toEqual([
-      expect.stringContaining("file gone.json | cannot be read: ENOENT"),
-    ]);
+    expect(
+      faultsOf(() =>
+        loadConfig({
+          argv: ["--config=gone.json", "--node-name=n", "--discovery-kind=static", "--discovery-file=f"],
+          env: {},
+          readFile: () => {
+            throw new Error("ENOENT");
+          },
+        }),
+      ),
+    ).toEqual([expect.stringContaining("file gone.json | cannot be read: ENOENT")]);
     const argv = ["--node-name=n", "--discovery-kind=static", "--discovery-file=f"];
     expect(faultsOf(() => load({ file: "{ icmp: 1 }", argv }))).toEqual([expect.stringContaining("is not JSON")]);
     expect(faultsOf(() => load({ file: "[]", argv }))).toEqual([expect.stringContaining("must be an object, not []")]);
@@ -170,10 +235,26 @@ describe("wrong values", () => {
   });
 
   test("all faults are reported at once, contradictions among what is right included", () => {
-    const file = { node: {}, discovery: { kind: "statik" }, icmp: { intervl: 3 }, tcp: { timeoutMs: 6_000 }, udp: { sizeBytes: 1, timeoutMs: 5_000 } };
+    const file = {
+      node: {},
+      discovery: { kind: "statik" },
+      icmp: { intervl: 3 },
+      tcp: { timeoutMs: 6_000 },
+      udp: { sizeBytes: 1, timeoutMs: 5_000 },
+    };
     const faults = faultsOf(() => load({ file, env: { INTERNODE_NOPE: "1" }, argv: ["--ports-http=9843", "--nope"] }));
     expect(new Set(faults.map((f) => f.split(" | ")[0] || f.split(" | ")[1]))).toEqual(
-      new Set(["environment INTERNODE_NOPE", "flag --nope", "icmp.intervl", "node.name", "discovery.kind", "udp.sizeBytes", "tcp.timeoutMs", "udp.timeoutMs", "ports.http"]),
+      new Set([
+        "environment INTERNODE_NOPE",
+        "flag --nope",
+        "icmp.intervl",
+        "node.name",
+        "discovery.kind",
+        "udp.sizeBytes",
+        "tcp.timeoutMs",
+        "udp.timeoutMs",
+        "ports.http",
+      ]),
     );
     expect(faults).toHaveLength(9);
   });
@@ -194,7 +275,10 @@ describe("contradictions", () => {
     [{ icmp: { intervalMs: 500 } }, "icmp.timeoutMs | default | is 800, not less than icmp.intervalMs, which is 500"],
     [{ dns: { timeoutMs: 10_000 } }, "dns.timeoutMs"],
     [{ ports: { probe: 8_843 } }, "the same as ports.probe"],
-    [{ peers: { fullMeshLimit: 20 } }, "peers.sampleSize | default | is 24, not less than peers.fullMeshLimit, which is 20"],
+    [
+      { peers: { fullMeshLimit: 20 } },
+      "peers.sampleSize | default | is 24, not less than peers.fullMeshLimit, which is 20",
+    ],
     [{ tcp: { networks: ["pod", "pod"] } }, 'names "pod" twice'],
     [{ families: ["ipv4", "ipv4"] }, 'names "ipv4" twice'],
     [{ icmp: { networks: [] }, tcp: { networks: [] }, udp: { networks: [] } }, "no peer would be measured"],
@@ -207,7 +291,12 @@ describe("contradictions", () => {
     expect(faults[0]).toContain(expected);
   });
 
-  test.each([[{ dns: { enabled: false, names: [] } }], [{ engine: "userspace" }], [{ icmp: { networks: [] } }], [{ peers: { fullMeshLimit: 20, sampleSize: 19 } }]])("%j is not refused", (change) => {
+  test.each([
+    [{ dns: { enabled: false, names: [] } }],
+    [{ engine: "userspace" }],
+    [{ icmp: { networks: [] } }],
+    [{ peers: { fullMeshLimit: 20, sampleSize: 19 } }],
+  ])("%j is not refused", (change) => {
     expect(load({ file: { ...BASE, ...change } }).config).toMatchObject(change);
   });
 });

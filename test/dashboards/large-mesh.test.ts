@@ -30,18 +30,30 @@ function* seriesOf(nodes: number): Generator<{ readonly series: string; readonly
       const lost = source === LOSSY.source && destination === LOSSY.destination ? 7.5 : 0;
       yield { series: `internode_probes_total${labels}`, values: "0+15x20" };
       yield { series: `internode_probe_failures_total${labels}`, values: `0+${lost}x20` };
-      yield { series: `internode_rtt_seconds_sum${labels}`, values: `0+${(15 - lost) * 0.001 * (1 + index / 1000)}x20` };
+      yield {
+        series: `internode_rtt_seconds_sum${labels}`,
+        values: `0+${(15 - lost) * 0.001 * (1 + index / 1000)}x20`,
+      };
     }
   }
 }
 
 /** Throws, with promtool's words, unless each expression has these samples after five minutes. */
-function judge(nodes: number, expected: readonly { readonly expr: string; readonly samples: readonly { readonly labels: string; readonly value: number }[] }[]): void {
+function judge(
+  nodes: number,
+  expected: readonly {
+    readonly expr: string;
+    readonly samples: readonly { readonly labels: string; readonly value: number }[];
+  }[],
+): void {
   const folder = mkdtempSync(join(tmpdir(), "internode-large-mesh-"));
   try {
     const file = join(folder, "test.json");
     const promql_expr_test = expected.map(({ expr, samples }) => ({ expr, eval_time: "5m", exp_samples: samples }));
-    writeFileSync(file, JSON.stringify({ tests: [{ interval: "15s", input_series: [...seriesOf(nodes)], promql_expr_test }] }));
+    writeFileSync(
+      file,
+      JSON.stringify({ tests: [{ interval: "15s", input_series: [...seriesOf(nodes)], promql_expr_test }] }),
+    );
     execFileSync("promtool", ["test", "rules", file], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -61,6 +73,8 @@ describe.skipIf(missing)("the node matrix", () => {
   }, 60_000);
 
   test("shows all of 60 nodes", () => {
-    expect(() => judge(60, [{ expr: `count((${matrix}) == -1)`, samples: [{ labels: "{}", value: 60 }] }])).not.toThrow();
+    expect(() =>
+      judge(60, [{ expr: `count((${matrix}) == -1)`, samples: [{ labels: "{}", value: 60 }] }]),
+    ).not.toThrow();
   }, 60_000);
 });

@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { type Dashboard, DashboardLinkType, type FieldConfig, type VariableModel, VariableRefresh, VariableType } from "@grafana/grafana-foundation-sdk/dashboard";
+import {
+  type Dashboard,
+  DashboardLinkType,
+  type FieldConfig,
+  type VariableModel,
+  VariableRefresh,
+  VariableType,
+} from "@grafana/grafana-foundation-sdk/dashboard";
 import { describe, expect, test } from "vitest";
 import { CATALOGUE, type Metric } from "../../agent/metrics/catalogue.ts";
 import { dashboards, toJson } from "../../dashboards/all.ts";
@@ -15,8 +22,17 @@ const runbooks = new Set([...rules.matchAll(/runbook_url: (\S+)\/\w+\.md/g)].map
 const exported = new Map<string, ReadonlySet<string>>(
   Object.values<Metric>(CATALOGUE).flatMap(({ name, type, labels }): [string, Set<string>][] => {
     const own = [...labels, "cluster"];
-    if (type === "histogram") return [[`${name}_bucket`, new Set([...own, "le"])], [`${name}_sum`, new Set(own)], [`${name}_count`, new Set(own)]];
-    if (type === "summary") return [[`${name}_sum`, new Set(own)], [`${name}_count`, new Set(own)]];
+    if (type === "histogram")
+      return [
+        [`${name}_bucket`, new Set([...own, "le"])],
+        [`${name}_sum`, new Set(own)],
+        [`${name}_count`, new Set(own)],
+      ];
+    if (type === "summary")
+      return [
+        [`${name}_sum`, new Set(own)],
+        [`${name}_count`, new Set(own)],
+      ];
     return [[name, new Set(own)]];
   }),
 );
@@ -24,19 +40,34 @@ const anyLabel = new Set([...exported.values()].flatMap((labels) => [...labels])
 /** Not ours: what Prometheus writes about alerts and scrapes, and what prom-client says of its process. */
 const foreign = new Map<string, ReadonlySet<string>>([
   ["ALERTS", new Set([...anyLabel, "alertname", "alertstate", "severity"])],
-  ...["scrape_samples_scraped", "scrape_duration_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"].map((name): [string, ReadonlySet<string>] => [name, new Set(["cluster", "instance"])]),
+  ...[
+    "scrape_samples_scraped",
+    "scrape_duration_seconds",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+  ].map((name): [string, ReadonlySet<string>] => [name, new Set(["cluster", "instance"])]),
 ]);
 
-const labelsOf = (metric: string) => exported.get(metric) ?? foreign.get(metric) ?? (recorded.has(metric) ? anyLabel : undefined);
+const labelsOf = (metric: string) =>
+  exported.get(metric) ?? foreign.get(metric) ?? (recorded.has(metric) ? anyLabel : undefined);
 /** As they are shipped: read back from JSON. */
-const shipped = Object.entries(dashboards).map(([file, dashboard]): [string, Dashboard] => [file, JSON.parse(toJson(dashboard)) as Dashboard]);
+const shipped = Object.entries(dashboards).map(([file, dashboard]): [string, Dashboard] => [
+  file,
+  JSON.parse(toJson(dashboard)) as Dashboard,
+]);
 const variablesOf = (dashboard: Dashboard): readonly VariableModel[] => dashboard.templating.list ?? [];
 const optionsOf = (variable: VariableModel) => (variable.options ?? []).map((option) => String(option.value));
-const seconds = (duration: string) => [...duration.matchAll(/(\d+)([smhdw])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[unit as "s"], 0);
+const seconds = (duration: string) =>
+  [...duration.matchAll(/(\d+)([smhdw])/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[unit as "s"],
+    0,
+  );
 
 /** Variables of a dashboard by one value each; one reading for every choice of the window. */
 function readings(dashboard: Dashboard): readonly Record<string, string>[] {
-  const values = Object.fromEntries(variablesOf(dashboard).map((variable) => [variable.name, optionsOf(variable)[0] ?? "x"]));
+  const values = Object.fromEntries(
+    variablesOf(dashboard).map((variable) => [variable.name, optionsOf(variable)[0] ?? "x"]),
+  );
   const windows = variablesOf(dashboard).find((variable) => variable.name === "window");
   return (windows ? optionsOf(windows) : [""]).map((window) => ({ ...BUILT_IN, ...values, window }));
 }
@@ -52,7 +83,8 @@ test("the pages that the dashboards link to are there: one an alert, and one tha
 });
 
 test("every dashboard has a uid and a title of its own", () => {
-  for (const key of ["uid", "title"] as const) expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);
+  for (const key of ["uid", "title"] as const)
+    expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);
 });
 
 test("a variable that two dashboards have takes the same values in both: the links at the top carry all of them", () => {
@@ -66,7 +98,11 @@ test("a variable that two dashboards have takes the same values in both: the lin
   }
   // What names a pair would cut the matrix down to it.
   const names = (file: string) => variablesOf(dashboards[file]!).map(({ name }) => name);
-  expect(names("mesh").filter((name) => names("pair").includes(name)).sort()).toEqual(["cluster", "datasource", "window"]);
+  expect(
+    names("mesh")
+      .filter((name) => names("pair").includes(name))
+      .sort(),
+  ).toEqual(["cluster", "datasource", "window"]);
 });
 
 describe.each(shipped)("the dashboard %s", (_, dashboard) => {
@@ -114,19 +150,33 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
   });
 
   test("reads everything from the data source that was chosen", () => {
-    expect(variablesOf(dashboard)[0]).toMatchObject({ type: "datasource", name: "datasource", label: "Data source", query: "prometheus" });
+    expect(variablesOf(dashboard)[0]).toMatchObject({
+      type: "datasource",
+      name: "datasource",
+      label: "Data source",
+      query: "prometheus",
+    });
     expect(variablesOf(dashboard)[1]).toMatchObject({ type: "query", name: "cluster" });
     const chosen = { type: "prometheus", uid: "${datasource}" };
     for (const panel of panels) expect(panel.datasource, panel.title).toEqual(chosen);
     for (const { target, where } of queries) expect(target.datasource, where).toEqual(chosen);
-    for (const variable of variablesOf(dashboard).filter(({ type }) => type === VariableType.Query)) expect(variable.datasource, variable.name).toEqual(chosen);
-    for (const annotation of dashboard.annotations.list ?? []) expect(annotation.datasource, annotation.name).toEqual(chosen);
+    for (const variable of variablesOf(dashboard).filter(({ type }) => type === VariableType.Query))
+      expect(variable.datasource, variable.name).toEqual(chosen);
+    for (const annotation of dashboard.annotations.list ?? [])
+      expect(annotation.datasource, annotation.name).toEqual(chosen);
   });
 
   test("has variables that are all explained, read anew with the time range, and used", () => {
-    const text = JSON.stringify({ panels, variables: variablesOf(dashboard).map(({ query, definition }) => ({ query, definition })) });
-    
-    expect(variablesOf(dashboard).filter(({ type, refresh }) => type === VariableType.Query && refresh !== VariableRefresh.OnTimeRangeChanged)).toEqual([]);
+    const text = JSON.stringify({
+      panels,
+      variables: variablesOf(dashboard).map(({ query, definition }) => ({ query, definition })),
+    });
+
+    expect(
+      variablesOf(dashboard).filter(
+        ({ type, refresh }) => type === VariableType.Query && refresh !== VariableRefresh.OnTimeRangeChanged,
+      ),
+    ).toEqual([]);
     for (const { name, label } of variablesOf(dashboard)) {
       expect(label, name).toBeTruthy();
       expect(new RegExp(`\\$\\{?${name}\\b`).test(text), `${name} is not used`).toBe(true);
@@ -135,21 +185,32 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
 
   test("names only metrics and labels that exist, of one cluster, and never a job", () => {
     const [values] = readings(dashboard);
-    const annotated = (dashboard.annotations.list ?? []).map((annotation) => ({ where: annotation.name, expr: annotation.expr! }));
+    const annotated = (dashboard.annotations.list ?? []).map((annotation) => ({
+      where: annotation.name,
+      expr: annotation.expr!,
+    }));
     const listed = variablesOf(dashboard).flatMap(({ name, query }) => {
-      const [, from, of] = /^label_values\((.+), (\w+)\)$/.exec((query as { query?: string } | undefined)?.query ?? "") ?? [];
-      return from && of ? [{ where: `variable ${name}`, expr: name === "cluster" ? `${from}{cluster=""}` : from, of }] : [];
+      const [, from, of] =
+        /^label_values\((.+), (\w+)\)$/.exec((query as { query?: string } | undefined)?.query ?? "") ?? [];
+      return from && of
+        ? [{ where: `variable ${name}`, expr: name === "cluster" ? `${from}{cluster=""}` : from, of }]
+        : [];
     });
     expect(annotated.length).toBeGreaterThan(0);
     expect(listed.length).toBe(variablesOf(dashboard).filter(({ type }) => type === VariableType.Query).length);
-    for (const { where, expr, of } of [...queries.map(({ where, target }) => ({ where, expr: target.expr, of: undefined })), ...annotated.map((it) => ({ ...it, of: undefined })), ...listed]) {
+    for (const { where, expr, of } of [
+      ...queries.map(({ where, target }) => ({ where, expr: target.expr, of: undefined })),
+      ...annotated.map((it) => ({ ...it, of: undefined })),
+      ...listed,
+    ]) {
       const { selectors, grouping, made } = namesIn(fill(expr, values!));
       expect(selectors.length, where).toBeGreaterThan(0);
       const known = new Set(made);
       for (const { metric, labels } of selectors) {
         const allowed = labelsOf(metric);
         expect(allowed, `${where} names ${metric}`).toBeDefined();
-        for (const label of [...labels, ...(of ? [of] : [])]) expect(allowed!.has(label), `${where} names ${metric}{${label}}`).toBe(true);
+        for (const label of [...labels, ...(of ? [of] : [])])
+          expect(allowed!.has(label), `${where} names ${metric}{${label}}`).toBe(true);
         expect(labels, `${where} reads ${metric} of all clusters`).toContain("cluster");
         for (const label of allowed!) known.add(label);
       }
@@ -161,16 +222,31 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
   test("looks back over four scrapes at least, and over Grafana's own interval on a time axis", () => {
     for (const values of readings(dashboard)) {
       for (const { where, target } of queries) {
-        for (const window of namesIn(fill(target.expr, values)).windows) expect(seconds(window), where).toBeGreaterThanOrEqual(4 * SCRAPE_SECONDS);
+        for (const window of namesIn(fill(target.expr, values)).windows)
+          expect(seconds(window), where).toBeGreaterThanOrEqual(4 * SCRAPE_SECONDS);
       }
     }
-    const onTimeAxis = queries.filter(({ target }) => target.range).map(({ where, target }) => ({ where, windows: new Set(namesIn(fill(target.expr, { ...readings(dashboard)[0], __rate_interval: "77s" })).windows) }));
+    const onTimeAxis = queries
+      .filter(({ target }) => target.range)
+      .map(({ where, target }) => ({
+        where,
+        windows: new Set(namesIn(fill(target.expr, { ...readings(dashboard)[0], __rate_interval: "77s" })).windows),
+      }));
     expect(onTimeAxis.filter(({ windows }) => [...windows].some((window) => window !== "77s"))).toEqual([]);
   });
 
   test("links to dashboards and variables that exist, and to the runbooks of the rules", () => {
-    const fields = panels.flatMap(({ fieldConfig }): FieldConfig[] => [fieldConfig!.defaults, ...fieldConfig!.overrides.map(({ properties }) => Object.fromEntries(properties.map(({ id, value }) => [id, value as unknown])) as FieldConfig)]);
-    const urls = [...fields.flatMap(({ links = [] }) => links), ...(dashboard.links ?? []).filter(({ type }) => type === DashboardLinkType.Link)].map(({ url }) => url!);
+    const fields = panels.flatMap(({ fieldConfig }): FieldConfig[] => [
+      fieldConfig!.defaults,
+      ...fieldConfig!.overrides.map(
+        ({ properties }) =>
+          Object.fromEntries(properties.map(({ id, value }) => [id, value as unknown])) as FieldConfig,
+      ),
+    ]);
+    const urls = [
+      ...fields.flatMap(({ links = [] }) => links),
+      ...(dashboard.links ?? []).filter(({ type }) => type === DashboardLinkType.Link),
+    ].map(({ url }) => url!);
     expect(runbooks.size).toBe(1);
     const [base] = runbooks;
     expect(urls.filter((url) => url.startsWith("https:") && !url.startsWith(`${base}/`))).toEqual([]);
@@ -187,12 +263,15 @@ describe.each(shipped)("the dashboard %s", (_, dashboard) => {
     }
     expect(urls.some((url) => url.startsWith(`${base}/`))).toBe(true);
     // The row of links to all other dashboards.
-    expect(dashboard.links).toContainEqual(expect.objectContaining({ type: "dashboards", tags: dashboard.tags, includeVars: true, keepTime: true }));
+    expect(dashboard.links).toContainEqual(
+      expect.objectContaining({ type: "dashboards", tags: dashboard.tags, includeVars: true, keepTime: true }),
+    );
     expect(JSON.stringify(dashboard.annotations)).toContain(`${base}/{{alertname}}.md`);
   });
 
   test("gives every query of a panel a name of its own, and asks at once or over time", () => {
     expect(new Set(queries.map(({ panel, target }) => `${panel.id} ${target.refId}`)).size).toBe(queries.length);
-    for (const { where, target } of queries) expect(Number(target.instant ?? false) + Number(target.range ?? false), where).toBe(1);
+    for (const { where, target } of queries)
+      expect(Number(target.instant ?? false) + Number(target.range ?? false), where).toBe(1);
   });
 });

@@ -24,11 +24,17 @@ export function namesIn(expr: string): Names {
   const tree = parser.parse(expr);
   tree.iterate({
     enter({ type, node }) {
-      if (type.isError) throw new Error(`not PromQL at character ${node.from}: ${expr.slice(0, node.from)} ⟨here⟩ ${expr.slice(node.from)}`);
+      if (type.isError)
+        throw new Error(
+          `not PromQL at character ${node.from}: ${expr.slice(0, node.from)} ⟨here⟩ ${expr.slice(node.from)}`,
+        );
       if (type.name === "VectorSelector") {
         const identifier = node.getChild("Identifier");
         const matchers = node.getChild("LabelMatchers")?.getChildren("UnquotedLabelMatcher") ?? [];
-        selectors.push({ metric: identifier ? text(identifier) : "", labels: matchers.map((matcher) => text(matcher.getChild("LabelName")!)) });
+        selectors.push({
+          metric: identifier ? text(identifier) : "",
+          labels: matchers.map((matcher) => text(matcher.getChild("LabelName")!)),
+        });
       }
       if (type.name === "GroupingLabels") grouping.push(...node.getChildren("LabelName").map(text));
       if (type.name === "FunctionCall" && /^label_(replace|join)\(/.test(text(node))) {

@@ -3,7 +3,8 @@ import type { Dashboard, Panel } from "@grafana/grafana-foundation-sdk/dashboard
 import type { Dataquery } from "@grafana/grafana-foundation-sdk/prometheus";
 
 /** A panel of a dashboard that is read back from its JSON. */
-export const panelsOf = (dashboard: Dashboard): readonly Panel[] => (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
+export const panelsOf = (dashboard: Dashboard): readonly Panel[] =>
+  (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== "row");
 
 export interface Query {
   /** Dashboard, panel and query, for messages. */
@@ -13,7 +14,13 @@ export interface Query {
 }
 
 export function queriesOf(dashboard: Dashboard): readonly Query[] {
-  return panelsOf(dashboard).flatMap((panel) => ((panel.targets ?? []) as Dataquery[]).map((target) => ({ where: `${dashboard.title}: ${panel.title}: ${target.refId}`, panel, target })));
+  return panelsOf(dashboard).flatMap((panel) =>
+    ((panel.targets ?? []) as Dataquery[]).map((target) => ({
+      where: `${dashboard.title}: ${panel.title}: ${target.refId}`,
+      panel,
+      target,
+    })),
+  );
 }
 
 /** The expression with `$name` and `${name}` replaced. Throws on a variable that has no value. */

@@ -22,13 +22,18 @@ export function pages(glob: string): readonly Page[] {
 }
 
 function blocks(text: string, language: string): string[] {
-  return [...text.matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\``, "gm"))].map(([, block]) => block!.trim());
+  return [...text.matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\``, "gm"))].map(([, block]) =>
+    block!.trim(),
+  );
 }
 
 // A line of a shell block, or code within a sentence. In the image the program is a bundle that Node.js runs.
 function callsIn(text: string): (readonly string[])[] {
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
-  const code = [...blocks(text, "sh").flatMap((block) => block.split("\n")), ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!)];
+  const code = [
+    ...blocks(text, "sh").flatMap((block) => block.split("\n")),
+    ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!),
+  ];
   return code.flatMap((line) => {
     const call = /^(?:internode|.*\/opt\/internode\/main\.mjs)\s+(\S.*)$/.exec(line.trim());
     return call ? [call[1]!.split(/\s+/)] : [];

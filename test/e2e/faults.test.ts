@@ -37,7 +37,8 @@ describe.skipIf(IS_FOREIGN)(`a mesh of three nodes (${WHY_NOT_FOREIGN})`, () => 
     return since(before, slotsOf(await release.scrapeAll(agents)));
   }
 
-  const touching = (node: string): readonly string[] => slotsAmong(NODES).filter((slot) => slot.split(" ").includes(node));
+  const touching = (node: string): readonly string[] =>
+    slotsAmong(NODES).filter((slot) => slot.split(" ").includes(node));
   const others = (node: string): readonly string[] => slotsAmong(NODES.filter((name) => name !== node));
 
   test("a cut link fails the pairs of its node, as seen from both ends, and no other", async () => {
@@ -60,13 +61,23 @@ describe.skipIf(IS_FOREIGN)(`a mesh of three nodes (${WHY_NOT_FOREIGN})`, () => 
     expect((await release.agents()).map(({ node }) => node)).toEqual(NODES);
     await target.own.removeNode("node-3");
     const removedAt = performance.now();
-    await until("the series of node-3 to go", async () => {
-      const rest = (await release.agents()).filter(({ node }) => node !== "node-3");
-      const samples = await release.scrapeAll(rest);
-      return rest.length === 2 && samples.every(({ labels }) => labels["destination_node"] !== "node-3" && labels["source_node"] !== "node-3");
-    }, { timeoutMs: KUBERNETES_LIMIT_MS, intervalMs: 1_000 });
+    await until(
+      "the series of node-3 to go",
+      async () => {
+        const rest = (await release.agents()).filter(({ node }) => node !== "node-3");
+        const samples = await release.scrapeAll(rest);
+        return (
+          rest.length === 2 &&
+          samples.every(({ labels }) => labels["destination_node"] !== "node-3" && labels["source_node"] !== "node-3")
+        );
+      },
+      { timeoutMs: KUBERNETES_LIMIT_MS, intervalMs: 1_000 },
+    );
     report(`series of a removed node gone ${((performance.now() - removedAt) / 1000).toFixed(1)} s after it was`);
-    await until("its pod to go", async () => (await release.agents()).length === 2, { timeoutMs: KUBERNETES_LIMIT_MS, intervalMs: 1_000 });
+    await until("its pod to go", async () => (await release.agents()).length === 2, {
+      timeoutMs: KUBERNETES_LIMIT_MS,
+      intervalMs: 1_000,
+    });
     await allHealthy(["node-1", "node-2"]);
 
     await target.own.addNode(3);
@@ -74,7 +85,9 @@ describe.skipIf(IS_FOREIGN)(`a mesh of three nodes (${WHY_NOT_FOREIGN})`, () => 
     const addedAt = performance.now();
     await release.rolledOut();
     await allHealthy();
-    report(`an added node measured by and from all others ${((performance.now() - addedAt) / 1000).toFixed(1)} s after its image was there`);
+    report(
+      `an added node measured by and from all others ${((performance.now() - addedAt) / 1000).toFixed(1)} s after its image was there`,
+    );
   });
 
   test("a node that dies during a rollout counts as failed again once its pod has been terminating for a minute", async () => {
@@ -85,10 +98,18 @@ describe.skipIf(IS_FOREIGN)(`a mesh of three nodes (${WHY_NOT_FOREIGN})`, () => 
       await node.freeze();
       await node.cutLink();
       await release.kubectl(["rollout", "restart", `daemonset/${release.name}`]);
-      await until("the dead node's endpoint to be terminating", async () => {
-        const slices = await target.get<{ items: { endpoints: { nodeName: string; conditions: { terminating: boolean } }[] }[] }>(["endpointslices", "--namespace", release.namespace]);
-        return slices.items.some(({ endpoints }) => endpoints.some(({ nodeName, conditions }) => nodeName === "node-3" && conditions.terminating));
-      }, { timeoutMs: KUBERNETES_LIMIT_MS, intervalMs: 500 });
+      await until(
+        "the dead node's endpoint to be terminating",
+        async () => {
+          const slices = await target.get<{
+            items: { endpoints: { nodeName: string; conditions: { terminating: boolean } }[] }[];
+          }>(["endpointslices", "--namespace", release.namespace]);
+          return slices.items.some(({ endpoints }) =>
+            endpoints.some(({ nodeName, conditions }) => nodeName === "node-3" && conditions.terminating),
+          );
+        },
+        { timeoutMs: KUBERNETES_LIMIT_MS, intervalMs: 500 },
+      );
       await sleep(TERMINATING_LIMIT_MS + 10_000);
       const living = (await release.agents()).filter((agent) => agent.node !== "node-3");
       expect(living.map((agent) => agent.node)).toEqual(["node-1", "node-2"]);

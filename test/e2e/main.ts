@@ -22,26 +22,39 @@ if (values.help) {
   process.stdout.write(`${USAGE}\n`);
   process.exit(0);
 }
-if (values.image !== undefined && values.kubeconfig === undefined && !existsSync(values.image)) refuse(`there is no image archive '${values.image}': npm run image`);
-if (values.kubeconfig !== undefined && !existsSync(values.kubeconfig)) refuse(`there is no kubeconfig '${values.kubeconfig}'`);
+if (values.image !== undefined && values.kubeconfig === undefined && !existsSync(values.image))
+  refuse(`there is no image archive '${values.image}': npm run image`);
+if (values.kubeconfig !== undefined && !existsSync(values.kubeconfig))
+  refuse(`there is no kubeconfig '${values.kubeconfig}'`);
 const unknown = positionals.filter((name) => !PARTS.includes(name));
 if (unknown.length > 0) refuse(`no such part: ${unknown.join(", ")}`);
-if (values.kubeconfig !== undefined && values.image !== undefined && !IMAGE.test(values.image)) refuse(`'${values.image}' is not repository:tag or repository@sha256:…`);
-if (values.kubeconfig !== undefined && positionals.length > 0 && !positionals.includes("install")) refuse(`with --kubeconfig only 'install' runs: what breaks things ${WHY_NOT_FOREIGN}`);
+if (values.kubeconfig !== undefined && values.image !== undefined && !IMAGE.test(values.image))
+  refuse(`'${values.image}' is not repository:tag or repository@sha256:…`);
+if (values.kubeconfig !== undefined && positionals.length > 0 && !positionals.includes("install"))
+  refuse(`with --kubeconfig only 'install' runs: what breaks things ${WHY_NOT_FOREIGN}`);
 
 const env = {
   ...process.env,
   PATH: `${ROOT}node_modules/.bin:${process.env["PATH"]}:/usr/sbin:/sbin`,
   ...(values.kubeconfig !== undefined && { INTERNODE_E2E_KUBECONFIG: resolve(values.kubeconfig) }),
-  ...(values.image !== undefined && { INTERNODE_E2E_IMAGE: values.kubeconfig === undefined ? resolve(values.image) : values.image }),
+  ...(values.image !== undefined && {
+    INTERNODE_E2E_IMAGE: values.kubeconfig === undefined ? resolve(values.image) : values.image,
+  }),
 };
 const files = positionals.map((name) => `test/e2e/${name}.test.ts`);
-const { status } = spawnSync("vitest", ["run", "--project", "e2e", ...files], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], env });
+const { status } = spawnSync("vitest", ["run", "--project", "e2e", ...files], {
+  cwd: ROOT,
+  stdio: ["ignore", "inherit", "inherit"],
+  env,
+});
 process.exit(status ?? 1);
 
 function options() {
   try {
-    return parseArgs({ options: { kubeconfig: { type: "string" }, image: { type: "string" }, help: { type: "boolean", short: "h" } }, allowPositionals: true });
+    return parseArgs({
+      options: { kubeconfig: { type: "string" }, image: { type: "string" }, help: { type: "boolean", short: "h" } },
+      allowPositionals: true,
+    });
   } catch (err) {
     return refuse((err as Error).message);
   }

@@ -35,13 +35,17 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
 
   /** Every alert that has fired since Prometheus began. */
   const everFired = async (): Promise<readonly string[]> => {
-    const samples = await stack.prometheus.query(`group by (alertname, node) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
+    const samples = await stack.prometheus.query(
+      `group by (alertname, node) (last_over_time(ALERTS{alertstate="firing"}[1h]))`,
+    );
     return samples.map(({ labels }) => [labels["alertname"], labels["node"]].filter(Boolean).join(" ")).sort();
   };
   /** Of all that has been scraped within the hour. */
   const allSeries = async (): Promise<readonly string[]> => {
     const range = `start=${Math.floor(Date.now() / 1000) - 3_600}&end=${Math.floor(Date.now() / 1000)}`;
-    const series = await stack.prometheus.data<readonly Record<string, string>[]>(`/api/v1/series?match[]=${encodeURIComponent('{__name__=~"internode_.+|up"}')}&${range}`);
+    const series = await stack.prometheus.data<readonly Record<string, string>[]>(
+      `/api/v1/series?match[]=${encodeURIComponent('{__name__=~"internode_.+|up"}')}&${range}`,
+    );
     return series.map((labels) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => a.localeCompare(b)))).sort();
   };
 
@@ -57,23 +61,46 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
     expect(await release.upgrade([flag!, value!])).not.toContain("PROMETHEUS WILL NOT SEE THIS RELEASE");
     await stack.startPrometheus(release.namespace);
 
-    const scraped = await until("every pair to be scraped", async () => {
-      const samples = await stack.prometheus.query("internode_rtt_seconds_count > 0");
-      return samples.length >= slotsAmong(NODES).length && samples;
-    }, { timeoutMs: 90_000, intervalMs: 2_000 });
-    expect(scraped.map(({ labels }) => `${labels["source_node"]} → ${labels["destination_node"]} ${labels["network"]} ${labels["protocol"]}`).sort()).toEqual(slotsAmong(NODES));
+    const scraped = await until(
+      "every pair to be scraped",
+      async () => {
+        const samples = await stack.prometheus.query("internode_rtt_seconds_count > 0");
+        return samples.length >= slotsAmong(NODES).length && samples;
+      },
+      { timeoutMs: 90_000, intervalMs: 2_000 },
+    );
+    expect(
+      scraped
+        .map(
+          ({ labels }) =>
+            `${labels["source_node"]} → ${labels["destination_node"]} ${labels["network"]} ${labels["protocol"]}`,
+        )
+        .sort(),
+    ).toEqual(slotsAmong(NODES));
     const up = await stack.prometheus.query("up");
-    expect(new Map(up.map(({ labels, value }) => [labels["instance"], value]))).toEqual(new Map(NODES.map((node) => [node, 1])));
+    expect(new Map(up.map(({ labels, value }) => [labels["instance"], value]))).toEqual(
+      new Map(NODES.map((node) => [node, 1])),
+    );
     // Labels that a new pod would change are on no series.
-    expect(new Set(up.flatMap(({ labels }) => Object.keys(labels)))).toEqual(new Set(["__name__", "instance", "job", "namespace"]));
+    expect(new Set(up.flatMap(({ labels }) => Object.keys(labels)))).toEqual(
+      new Set(["__name__", "instance", "job", "namespace"]),
+    );
 
-    const { groups } = await until("every rule to have been evaluated", async () => {
-      const told = await stack.prometheus.data<{ groups: readonly { name: string; rules: readonly { name: string; health: string; lastError?: string }[] }[] }>("/api/v1/rules");
-      return told.groups.flatMap(({ rules }) => rules).every(({ health }) => health !== "unknown") && told;
-    }, { timeoutMs: 5 * MINUTE_MS, intervalMs: 2_000 });
+    const { groups } = await until(
+      "every rule to have been evaluated",
+      async () => {
+        const told = await stack.prometheus.data<{
+          groups: readonly { name: string; rules: readonly { name: string; health: string; lastError?: string }[] }[];
+        }>("/api/v1/rules");
+        return told.groups.flatMap(({ rules }) => rules).every(({ health }) => health !== "unknown") && told;
+      },
+      { timeoutMs: 5 * MINUTE_MS, intervalMs: 2_000 },
+    );
     expect(groups.map(({ name }) => name)).toContain("internode.verdicts");
     expect(groups.flatMap(({ rules }) => rules).filter(({ health }) => health !== "ok")).toEqual([]);
-    const alerts = await stack.prometheus.data<{ groups: readonly { rules: readonly { name: string; labels: Record<string, string> }[] }[] }>("/api/v1/rules?type=alert");
+    const alerts = await stack.prometheus.data<{
+      groups: readonly { rules: readonly { name: string; labels: Record<string, string> }[] }[];
+    }>("/api/v1/rules?type=alert");
     const alerting = alerts.groups.flatMap(({ rules }) => rules);
     expect(new Set(alerting.map(({ name }) => name)).size).toBe(16);
     expect(new Set(alerting.map(({ labels }) => labels["namespace"]))).toEqual(new Set([release.namespace]));
@@ -81,21 +108,28 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
 
   test("a Prometheus without operator scrapes every agent by the job that the chart's README shows", async () => {
     const [, block] = /```yaml\n(scrape_configs:[^]*?)```/.exec(await readFile(README, "utf8"))!;
-    const { scrape_configs: jobs } = load(block!) as { scrape_configs: readonly Parameters<typeof stack.scrapedBy>[0][] };
+    const { scrape_configs: jobs } = load(block!) as {
+      scrape_configs: readonly Parameters<typeof stack.scrapedBy>[0][];
+    };
     expect(await stack.scrapedBy(jobs[0]!)).toEqual(NODES);
   });
 
   test("an upgrade that replaces every agent makes no new series and fires no alert", async () => {
-    await until("all nodes to be judged", async () => {
-      const [count] = await stack.prometheus.query("internode:nodes:count");
-      return count?.value === NODES.length;
-    }, { timeoutMs: 6 * MINUTE_MS, intervalMs: 5_000 });
+    await until(
+      "all nodes to be judged",
+      async () => {
+        const [count] = await stack.prometheus.query("internode:nodes:count");
+        return count?.value === NODES.length;
+      },
+      { timeoutMs: 6 * MINUTE_MS, intervalMs: 5_000 },
+    );
     const before = await allSeries();
     await release.upgradeTo({ config: { dns: { intervalMs: 20_000 } } });
     await release.rolledOut();
     await sleep(CALM_MS);
     // What first happens during a rollout may be counted for the first time then, without a pair being new.
-    const bornOfTrouble = /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total|local_errors_total|dns_failure_reasons_total)"|"direction","unknown"/;
+    const bornOfTrouble =
+      /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total|local_errors_total|dns_failure_reasons_total)"|"direction","unknown"/;
     const after = (await allSeries()).filter((series) => before.includes(series) || !bornOfTrouble.test(series));
     expect(after).toEqual(before);
     expect(await everFired()).toEqual([]);
@@ -105,17 +139,29 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
     const cutAt = performance.now();
     await target.own.node("node-3").cutLink();
     try {
-      const fired = await until("an alert", async () => {
-        const firing = await stack.prometheus.query('ALERTS{alertstate="firing"}');
-        return firing.length > 0 && firing;
-      }, { timeoutMs: 3 * MINUTE_MS, intervalMs: 500 });
+      const fired = await until(
+        "an alert",
+        async () => {
+          const firing = await stack.prometheus.query('ALERTS{alertstate="firing"}');
+          return firing.length > 0 && firing;
+        },
+        { timeoutMs: 3 * MINUTE_MS, intervalMs: 500 },
+      );
       const tookMs = performance.now() - cutAt;
-      report(`a node cut off: alert after ${(tookMs / 1000).toFixed(1)} s (90 s promised, two cores shared with other suites)`);
-      expect(fired.map(({ labels }) => [labels["alertname"], labels["severity"], labels["node"]])).toEqual([["InternodeNodeDegraded", "critical", "node-3"]]);
+      report(
+        `a node cut off: alert after ${(tookMs / 1000).toFixed(1)} s (90 s promised, two cores shared with other suites)`,
+      );
+      expect(fired.map(({ labels }) => [labels["alertname"], labels["severity"], labels["node"]])).toEqual([
+        ["InternodeNodeDegraded", "critical", "node-3"],
+      ]);
     } finally {
       await target.own.node("node-3").healLink();
     }
-    await until("it to be over", async () => (await stack.prometheus.query('ALERTS{alertstate="firing"}')).length === 0, { timeoutMs: 10 * MINUTE_MS, intervalMs: 2_000 });
+    await until(
+      "it to be over",
+      async () => (await stack.prometheus.query('ALERTS{alertstate="firing"}')).length === 0,
+      { timeoutMs: 10 * MINUTE_MS, intervalMs: 2_000 },
+    );
     expect(await everFired()).toEqual(["InternodeNodeDegraded node-3"]);
   });
 });

@@ -14,21 +14,39 @@ export interface LaidPolicy extends AsyncDisposable {
 const FOLLOW_EVERY_MS = 1_000;
 
 /** `change`: another policy than the release's, for comparison. */
-export async function layNetworkPolicy(target: Target, release: Release, change: (rule: Rule, i: number) => Rule = (rule) => rule): Promise<LaidPolicy> {
+export async function layNetworkPolicy(
+  target: Target,
+  release: Release,
+  change: (rule: Rule, i: number) => Rule = (rule) => rule,
+): Promise<LaidPolicy> {
   const { spec } = await target.get<NetworkPolicy>(["networkpolicy", release.name, "--namespace", release.namespace]);
   const { selectors, script } = policyRuleset({ ...spec, ingress: spec.ingress.map((rule, i) => change(rule, i)) });
-  const everywhere = (argv: readonly string[], input = ""): Promise<string[]> => Promise.all(target.own.nodes.map((node) => node.run(["nft", ...argv], { input })));
+  const everywhere = (argv: readonly string[], input = ""): Promise<string[]> =>
+    Promise.all(target.own.nodes.map((node) => node.run(["nft", ...argv], { input })));
 
   const follow = async (): Promise<void> => {
-    const changes = await Promise.all(selectors.map(async (selector, i) => {
-      const found = await addressesOf(selector);
-      return [`flush set ${TABLE} pods${i}`, ...(found.length === 0 ? [] : [`add element ${TABLE} pods${i} { ${found.join(", ")} }`])];
-    }));
+    const changes = await Promise.all(
+      selectors.map(async (selector, i) => {
+        const found = await addressesOf(selector);
+        return [
+          `flush set ${TABLE} pods${i}`,
+          ...(found.length === 0 ? [] : [`add element ${TABLE} pods${i} { ${found.join(", ")} }`]),
+        ];
+      }),
+    );
     await everywhere(["-f", "-"], `${changes.flat().join("\n")}\n`);
   };
   const addressesOf = async ({ matchLabels }: Selector): Promise<readonly string[]> => {
-    const selector = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`).join();
-    const { items } = await target.get<{ items: { status: { podIP?: string } }[] }>(["pods", "--namespace", release.namespace, "--selector", selector]);
+    const selector = Object.entries(matchLabels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join();
+    const { items } = await target.get<{ items: { status: { podIP?: string } }[] }>([
+      "pods",
+      "--namespace",
+      release.namespace,
+      "--selector",
+      selector,
+    ]);
     return [...new Set(items.flatMap(({ status }) => status.podIP ?? []))];
   };
 

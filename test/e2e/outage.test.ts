@@ -23,7 +23,8 @@ describe.skipIf(IS_FOREIGN)(`an API server that is away for five minutes (${WHY_
   });
   afterAll(() => target?.[Symbol.asyncDispose]());
 
-  const valuesOf = (samples: readonly Sample[], metric: string): readonly number[] => samples.filter(({ name }) => name === metric).map(({ value }) => value);
+  const valuesOf = (samples: readonly Sample[], metric: string): readonly number[] =>
+    samples.filter(({ name }) => name === metric).map(({ value }) => value);
 
   test("no pair loses a probe meanwhile, the agents tell how old their peers are, and a rollout after it is followed", async () => {
     const server = target.own.controlPlane("kube-apiserver");
@@ -38,20 +39,35 @@ describe.skipIf(IS_FOREIGN)(`an API server that is away for five minutes (${WHY_
       expect(namesWhere(counted, wasHealthy)).toEqual(slotsAmong(NODES));
       // One a second for ICMP, one in five for the others. One may be under way at either end, and the delay of a UDP
       // answer is known up to three probes later.
-      const due = (protocol: string): number => (OUTAGE_MS / 1000) / (protocol === "icmp" ? 1 : 5) - (protocol === "udp" ? 4 : 2);
+      const due = (protocol: string): number =>
+        OUTAGE_MS / 1000 / (protocol === "icmp" ? 1 : 5) - (protocol === "udp" ? 4 : 2);
       expect(namesWhere(counted, ({ protocol, answers }) => answers >= due(protocol))).toEqual(slotsAmong(NODES));
-      expect(last.filter(({ name, labels }) => name === "internode_peers" && labels["state"] === "serving").map(({ value }) => value)).toEqual(NODES.map(() => NODES.length - 1));
-      const ages = valuesOf(last, "internode_discovery_last_sync_timestamp_seconds").map((at) => Date.now() / 1000 - at);
+      expect(
+        last
+          .filter(({ name, labels }) => name === "internode_peers" && labels["state"] === "serving")
+          .map(({ value }) => value),
+      ).toEqual(NODES.map(() => NODES.length - 1));
+      const ages = valuesOf(last, "internode_discovery_last_sync_timestamp_seconds").map(
+        (at) => Date.now() / 1000 - at,
+      );
       expect(ages.map((ageS) => ageS > OUTAGE_MS / 1000 - 30)).toEqual(NODES.map(() => true));
-      expect(valuesOf(last, "internode_discovery_errors_total").map((errors) => errors > 0)).toEqual(NODES.map(() => true));
+      expect(valuesOf(last, "internode_discovery_errors_total").map((errors) => errors > 0)).toEqual(
+        NODES.map(() => true),
+      );
     } finally {
       await server.start();
     }
     await until("the API server to be back", async () => (await target.kubectl(["get", "--raw", "/readyz"])) === "ok");
-    await until("every agent to be in step with it", async () => {
-      const ages = valuesOf(await release.scrapeAll(agents), "internode_discovery_last_sync_timestamp_seconds").map((at) => Date.now() / 1000 - at);
-      return ages.length === NODES.length && ages.every((ageS) => ageS < 60);
-    }, { timeoutMs: 120_000, intervalMs: 1_000 });
+    await until(
+      "every agent to be in step with it",
+      async () => {
+        const ages = valuesOf(await release.scrapeAll(agents), "internode_discovery_last_sync_timestamp_seconds").map(
+          (at) => Date.now() / 1000 - at,
+        );
+        return ages.length === NODES.length && ages.every((ageS) => ageS < 60);
+      },
+      { timeoutMs: 120_000, intervalMs: 1_000 },
+    );
 
     await release.kubectl(["rollout", "restart", `daemonset/${release.name}`]);
     await release.rolledOut();

@@ -35,11 +35,20 @@ interface PodList {
 }
 
 interface ObjectList {
-  readonly items: readonly { readonly kind: string; readonly metadata: { readonly name: string; readonly namespace?: string; readonly annotations?: Readonly<Record<string, string>> } }[];
+  readonly items: readonly {
+    readonly kind: string;
+    readonly metadata: {
+      readonly name: string;
+      readonly namespace?: string;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
+  }[];
 }
 
 /** What in the environment would lead helm, and not kubectl, to another cluster than the kubeconfig. */
-const NO_OTHER_CLUSTER = Object.fromEntries(["CONTEXT", "APISERVER", "TOKEN", "CAFILE", "ASUSER", "ASGROUPS"].map((name) => [`HELM_KUBE${name}`, ""]));
+const NO_OTHER_CLUSTER = Object.fromEntries(
+  ["CONTEXT", "APISERVER", "TOKEN", "CAFILE", "ASUSER", "ASGROUPS"].map((name) => [`HELM_KUBE${name}`, ""]),
+);
 
 export class Release {
   readonly namespace: string;
@@ -59,7 +68,9 @@ export class Release {
   static async prepare(target: Target, plan: ReleasePlan): Promise<Release> {
     const { namespace, level = "restricted" } = plan;
     const labels = { "pod-security.kubernetes.io/enforce": level };
-    await target.kubectl(["create", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } }) });
+    await target.kubectl(["create", "-f", "-"], {
+      input: JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } }),
+    });
     const release = new Release(target, plan);
     // What Kubernetes and platforms put into every namespace.
     await target.kubectl(["wait", "--for=create", "serviceaccount/default", "--namespace", namespace, "--timeout=60s"]);
@@ -77,7 +88,9 @@ export class Release {
 
   /** What helm printed. */
   install(values: object = {}): Promise<string> {
-    return this.#withValues(values, (flags) => this.#run(["install", this.name, CHART, ...this.#target.imageValues, ...flags]));
+    return this.#withValues(values, (flags) =>
+      this.#run(["install", this.name, CHART, ...this.#target.imageValues, ...flags]),
+    );
   }
 
   upgrade(flags: readonly string[]): Promise<string> {
@@ -105,14 +118,19 @@ export class Release {
 
   /** Nodes that Kubernetes wants an agent on. */
   async wantedNodes(): Promise<number> {
-    return Number(await this.kubectl(["get", "daemonset", this.name, "--output=jsonpath={.status.desiredNumberScheduled}"]));
+    return Number(
+      await this.kubectl(["get", "daemonset", this.name, "--output=jsonpath={.status.desiredNumberScheduled}"]),
+    );
   }
 
   /** Until every pod is of the newest template and ready. */
   async rolledOut(): Promise<void> {
     // One after the other: drained, started, ready for as long as minReadySeconds.
     const timeoutMs = 120_000 + 30_000 * (await this.wantedNodes());
-    await this.kubectl(["rollout", "status", `daemonset/${this.name}`, `--timeout=${timeoutMs / 1000}s`], timeoutMs + 10_000);
+    await this.kubectl(
+      ["rollout", "status", `daemonset/${this.name}`, `--timeout=${timeoutMs / 1000}s`],
+      timeoutMs + 10_000,
+    );
   }
 
   kubectl(args: readonly string[], timeoutMs = 120_000): Promise<string> {
@@ -125,7 +143,9 @@ export class Release {
     const { items } = await this.#target.get<PodList>(["pods", "--namespace", this.namespace, "--selector", selector]);
     return items
       .flatMap(({ metadata: { name, deletionTimestamp }, spec: { nodeName: node }, status: { podIP: address } }) =>
-        deletionTimestamp === undefined && node !== undefined && address !== undefined ? [{ namespace: this.namespace, name, node, address }] : [],
+        deletionTimestamp === undefined && node !== undefined && address !== undefined
+          ? [{ namespace: this.namespace, name, node, address }]
+          : [],
       )
       .sort((a, b) => a.node.localeCompare(b.node));
   }
@@ -146,17 +166,28 @@ export class Release {
   }
 
   async #objects(): Promise<readonly string[]> {
-    const kinds = (await this.#target.kubectl(["api-resources", "--namespaced", "--verbs=list,delete", "--output=name"])).trim().split("\n");
+    const kinds = (
+      await this.#target.kubectl(["api-resources", "--namespaced", "--verbs=list,delete", "--output=name"])
+    )
+      .trim()
+      .split("\n");
     // Events tell of the past, and leases end by themselves.
     const asked = kinds.filter((kind) => !/^(events(\..*)?|leases\..*|.*\.metrics\.k8s\.io)$/.test(kind));
     const inNamespace = await this.#target.get<ObjectList>([asked.join(), "--namespace", this.namespace]);
     const inCluster = await this.#target.get<ObjectList>(["priorityclasses,clusterroles,clusterrolebindings"]);
-    const ours = inCluster.items.filter(({ metadata }) => metadata.annotations?.["meta.helm.sh/release-name"] === this.name && metadata.annotations["meta.helm.sh/release-namespace"] === this.namespace);
+    const ours = inCluster.items.filter(
+      ({ metadata }) =>
+        metadata.annotations?.["meta.helm.sh/release-name"] === this.name &&
+        metadata.annotations["meta.helm.sh/release-namespace"] === this.namespace,
+    );
     return [...new Set([...inNamespace.items, ...ours].map(({ kind, metadata }) => `${kind} ${metadata.name}`))].sort();
   }
 
   #run(args: readonly string[], timeoutMs = 120_000): Promise<string> {
-    return run(this.#helm.path, ["--namespace", this.namespace, ...args], { timeoutMs, env: { ...NO_OTHER_CLUSTER, KUBECONFIG: this.#target.kubeconfig } });
+    return run(this.#helm.path, ["--namespace", this.namespace, ...args], {
+      timeoutMs,
+      env: { ...NO_OTHER_CLUSTER, KUBECONFIG: this.#target.kubeconfig },
+    });
   }
 
   async #withValues<T>(values: object, use: (flags: readonly string[]) => Promise<T>): Promise<T> {

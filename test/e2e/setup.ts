@@ -25,7 +25,10 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
   await removeOrphans();
   // Once, before several clusters ask for them at the same time.
   await ensurePackages(CLUSTER_PACKAGES, report);
-  await ensureTools(["etcd", "kubernetes", "containerd", "coredns", "helm", "helm3", "prometheus", "prometheus-operator"], { log: report });
+  await ensureTools(
+    ["etcd", "kubernetes", "containerd", "coredns", "helm", "helm3", "prometheus", "prometheus-operator"],
+    { log: report },
+  );
   if (given !== undefined) {
     provide("e2e", { kind: "own", image: given });
     return removeOrphans;

@@ -11,7 +11,11 @@ import type { Agent } from "./release.ts";
 /** What setup.ts hands to the suites. */
 export type Provided =
   | { readonly kind: "own"; /** OCI archive. */ readonly image: string }
-  | { readonly kind: "foreign"; readonly kubeconfig: string; /** As IMAGE; the chart's own when absent. */ readonly image: string | undefined };
+  | {
+      readonly kind: "foreign";
+      readonly kubeconfig: string;
+      /** As IMAGE; the chart's own when absent. */ readonly image: string | undefined;
+    };
 
 export interface Helm {
   readonly name: string;
@@ -80,7 +84,12 @@ export class Target implements AsyncDisposable {
 
   /** Body of a GET to an agent: from its own node, whatever has become of the API server; elsewhere through that. */
   async fetch(agent: Agent, { port, path }: { readonly port: number; readonly path: string }): Promise<string> {
-    if (this.#own === undefined) return this.kubectl(["get", "--raw", `/api/v1/namespaces/${agent.namespace}/pods/${agent.name}:${port}/proxy${path}`]);
+    if (this.#own === undefined)
+      return this.kubectl([
+        "get",
+        "--raw",
+        `/api/v1/namespaces/${agent.namespace}/pods/${agent.name}:${port}/proxy${path}`,
+      ]);
     return this.#own.node(agent.node).run(getProgram(`http://${agent.address}:${port}${path}`), { timeoutMs: 60_000 });
   }
 
@@ -93,7 +102,10 @@ export class Target implements AsyncDisposable {
 export async function helms(): Promise<readonly Helm[]> {
   if (IS_FOREIGN) return [{ name: "helm", path: "helm", logsTests: false }];
   const tools = await ensureTools(["helm", "helm3"]);
-  return [{ name: "Helm 4", path: tools["helm"]!, logsTests: true }, { name: "Helm 3", path: tools["helm3"]!, logsTests: false }];
+  return [
+    { name: "Helm 4", path: tools["helm"]!, logsTests: true },
+    { name: "Helm 3", path: tools["helm3"]!, logsTests: false },
+  ];
 }
 
 function imageFlags(image: string | undefined): readonly string[] {

@@ -22,19 +22,31 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
   beforeAll(async () => {
     target = await Target.open({ dualStack: true });
     await applyDefinitions(target.own);
-    for (const level of ["restricted", "privileged"] as const) await Release.prepare(target, { helm: HELMS[0]!, namespace: level, level });
+    for (const level of ["restricted", "privileged"] as const)
+      await Release.prepare(target, { helm: HELMS[0]!, namespace: level, level });
   });
   afterAll(() => target?.[Symbol.asyncDispose]());
 
-  test.for(CI_VALUES.flatMap((valuesFile) => HELMS.map((helm) => ({ valuesFile, helm, variant: basename(valuesFile, "-values.yaml") }))))(
+  test.for(
+    CI_VALUES.flatMap((valuesFile) =>
+      HELMS.map((helm) => ({ valuesFile, helm, variant: basename(valuesFile, "-values.yaml") })),
+    ),
+  )(
     "the API server takes every object of variant $variant as $helm.name renders it, and the level its notes name admits its pods",
     async ({ valuesFile, helm }) => {
       const level = await levelOf(valuesFile);
-      const operators = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"].map((kind) => `${OPERATOR_GROUP}/v1/${kind}`);
-      const manifests = (await render({ valuesFile, helm, namespace: level, apiVersions: operators })).filter(({ apiVersion }) => !apiVersion.startsWith(UNDEFINED_GROUP));
+      const operators = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"].map(
+        (kind) => `${OPERATOR_GROUP}/v1/${kind}`,
+      );
+      const manifests = (await render({ valuesFile, helm, namespace: level, apiVersions: operators })).filter(
+        ({ apiVersion }) => !apiVersion.startsWith(UNDEFINED_GROUP),
+      );
       const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
-      const taken = await target.kubectl(["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--namespace", level, "-f", "-"], { input: JSON.stringify(list) });
+      const taken = await target.kubectl(
+        ["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--namespace", level, "-f", "-"],
+        { input: JSON.stringify(list) },
+      );
       expect(taken.trim().split("\n")).toHaveLength(manifests.length);
       expect(taken.match(/serverside-applied \(server dry run\)/g)).toHaveLength(manifests.length);
     },
@@ -42,18 +54,41 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
 
   /** Whether the render for a restricted namespace stops, and asks for another level. */
   async function levelOf(valuesFile: string): Promise<"restricted" | "privileged"> {
-    const asked = await run(HELMS[0]!.path, ["template", "internode", CHART, "--namespace", "restricted", "--values", valuesFile, "--set", "askCluster=true,dashboards.grafanaOperator.enabled=false", "--dry-run=server"], { env: { KUBECONFIG: target.kubeconfig } }).then(() => "", String);
+    const asked = await run(
+      HELMS[0]!.path,
+      [
+        "template",
+        "internode",
+        CHART,
+        "--namespace",
+        "restricted",
+        "--values",
+        valuesFile,
+        "--set",
+        "askCluster=true,dashboards.grafanaOperator.enabled=false",
+        "--dry-run=server",
+      ],
+      { env: { KUBECONFIG: target.kubeconfig } },
+    ).then(() => "", String);
     if (asked === "") return "restricted";
-    expect(asked).toContain("kubectl label namespace restricted pod-security.kubernetes.io/enforce=privileged --overwrite");
+    expect(asked).toContain(
+      "kubectl label namespace restricted pod-security.kubernetes.io/enforce=privileged --overwrite",
+    );
     return "privileged";
   }
 
   test("with both address families every pair is measured over both, under restricted", async () => {
-    const release = await Release.install(target, { helm: HELMS[0]!, namespace: "families" }, { config: { families: ["ipv4", "ipv6"] } });
+    const release = await Release.install(
+      target,
+      { helm: HELMS[0]!, namespace: "families" },
+      { config: { families: ["ipv4", "ipv6"] } },
+    );
     const nodes = target.own.nodes.map(({ name }) => name);
     const kinds = ["pod icmp", "pod tcp", "pod udp", "node icmp"].flatMap((kind) => [kind, `${kind} ipv6`]);
     await untilAnswered(release, slotsAmong(nodes, kinds), 90_000);
-    expect(namesWhere(await untilHealthy(release, slotsAmong(nodes, kinds)), wasHealthy)).toEqual(slotsAmong(nodes, kinds));
+    expect(namesWhere(await untilHealthy(release, slotsAmong(nodes, kinds)), wasHealthy)).toEqual(
+      slotsAmong(nodes, kinds),
+    );
     await release.uninstall();
   });
 
@@ -64,17 +99,31 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     const namespace = variant.toLowerCase();
     const values = { [variant]: true };
 
-    test.each(["restricted", "baseline"] as const)("is stopped before anything is installed at level %s, and told how to go on", async (level) => {
-      const release = await Release.prepare(target, { helm: HELMS[0]!, namespace: `${namespace}-${level}`, level });
-      await expect(release.install(values)).rejects.toThrow(`kubectl label namespace ${namespace}-${level} pod-security.kubernetes.io/enforce=privileged --overwrite`);
-      expect(await release.leftovers()).toEqual([]);
-    });
+    test.each(["restricted", "baseline"] as const)(
+      "is stopped before anything is installed at level %s, and told how to go on",
+      async (level) => {
+        const release = await Release.prepare(target, { helm: HELMS[0]!, namespace: `${namespace}-${level}`, level });
+        await expect(release.install(values)).rejects.toThrow(
+          `kubectl label namespace ${namespace}-${level} pod-security.kubernetes.io/enforce=privileged --overwrite`,
+        );
+        expect(await release.leftovers()).toEqual([]);
+      },
+    );
 
     test("at level baseline, where the chart may not ask, Kubernetes itself admits no pod", async () => {
-      const release = await Release.prepare(target, { helm: HELMS[0]!, namespace: `${namespace}-unasked`, level: "baseline" });
+      const release = await Release.prepare(target, {
+        helm: HELMS[0]!,
+        namespace: `${namespace}-unasked`,
+        level: "baseline",
+      });
       await release.install({ ...values, askCluster: false });
       const event = await until("the refusal", async () => {
-        const events = await release.kubectl(["get", "events", "--field-selector=reason=FailedCreate", "--output=jsonpath={.items[*].message}"]);
+        const events = await release.kubectl([
+          "get",
+          "events",
+          "--field-selector=reason=FailedCreate",
+          "--output=jsonpath={.items[*].message}",
+        ]);
         return events !== "" && events;
       });
       expect(event).toMatch(/violates PodSecurity "baseline:latest"/);
@@ -84,12 +133,18 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     test("installed at level privileged it measures just the slots it promises, and helm test passes", async () => {
       const release = await Release.install(target, { helm: HELMS[0]!, namespace, level: "privileged" }, values);
       try {
-        const slots = slotsAmong(target.own.nodes.map(({ name }) => name), kinds);
+        const slots = slotsAmong(
+          target.own.nodes.map(({ name }) => name),
+          kinds,
+        );
         await untilAnswered(release, slots, 90_000);
         expect(namesWhere(await untilHealthy(release, slots), wasHealthy)).toEqual(slots);
         expect(await release.test()).toMatch(/Phase: +Succeeded/);
         const listening = await target.own.node("node-1").run(["ss", "-Hltun"]);
-        const ours = listening.split("\n").map((line) => line.trim().split(/\s+/)[4] ?? "").filter((address) => /:(7843|8843|9843)$/.test(address));
+        const ours = listening
+          .split("\n")
+          .map((line) => line.trim().split(/\s+/)[4] ?? "")
+          .filter((address) => /:(7843|8843|9843)$/.test(address));
         // A host port is the business of the CNI's rules, not of a socket of the node.
         const hosts = [...new Set(ours.map((address) => address.replace(/:\d+$/, "")))].sort();
         const { address4, address6 } = target.own.node("node-1").plan;

@@ -8,23 +8,39 @@ import type { Picture } from "./picture.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-export const launch = () => chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"] });
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+    ],
+  });
 
 export async function draw(browser: Browser, script: string, picture: Picture): Promise<Buffer> {
   const page = await browser.newPage({ viewport: { width: picture.width, height: picture.height } });
   const faults: string[] = [];
   page.on("pageerror", (err) => faults.push(err.message));
   // An origin of its own: without one a page has no storage, and Grafana's code asks for it.
-  await page.route("**/*", (route) => route.fulfill({ contentType: "text/html", body: '<!doctype html><meta charset="utf-8"><div id="panel"></div>' }));
+  await page.route("**/*", (route) =>
+    route.fulfill({ contentType: "text/html", body: '<!doctype html><meta charset="utf-8"><div id="panel"></div>' }),
+  );
   await page.goto("http://dashboards.test/");
   await page.addScriptTag({ content: script });
-  await page.evaluate((picture) => (globalThis as unknown as { draw: (picture: Picture) => Promise<void> }).draw(picture), picture);
+  await page.evaluate(
+    (picture) => (globalThis as unknown as { draw: (picture: Picture) => Promise<void> }).draw(picture),
+    picture,
+  );
   await page.locator("#panel section").waitFor();
   // A plot is painted a frame or two after it is laid out.
   await sleep(1_500);
   const png = await page.screenshot();
   await page.close();
-  if (faults.length > 0) throw new Error(`${picture.title}: Grafana's code failed in the browser: ${faults.join("; ")}`);
+  if (faults.length > 0)
+    throw new Error(`${picture.title}: Grafana's code failed in the browser: ${faults.join("; ")}`);
   return png;
 }
 
@@ -39,7 +55,14 @@ export async function bundle(): Promise<string> {
     jsx: "automatic",
     minify: true,
     define: { global: "window", "process.env.NODE_ENV": '"production"' },
-    loader: { ".svg": "dataurl", ".ttf": "dataurl", ".woff2": "dataurl", ".woff": "dataurl", ".png": "dataurl", ".css": "text" },
+    loader: {
+      ".svg": "dataurl",
+      ".ttf": "dataurl",
+      ".woff2": "dataurl",
+      ".woff": "dataurl",
+      ".png": "dataurl",
+      ".css": "text",
+    },
     logLevel: "error",
     plugins: [
       {

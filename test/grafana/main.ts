@@ -20,7 +20,14 @@ import type { Answer, Picture, Result } from "./picture.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const LARGEST_BYTES = 150_000;
-const MESH = { network: "pod", protocol: ".*", source_zone: ".*", destination_zone: ".*", from_node: ".*", to_node: ".*" };
+const MESH = {
+  network: "pod",
+  protocol: ".*",
+  source_zone: ".*",
+  destination_zone: ".*",
+  from_node: ".*",
+  to_node: ".*",
+};
 const PAIR = { source: "node-2", destination: "node-4" };
 
 const PICTURES = [
@@ -28,10 +35,38 @@ const PICTURES = [
   { name: "mesh-loss", dashboard: "mesh", panel: "Loss, node to node", width: 900, height: 350, values: MESH },
   { name: "mesh-rtt", dashboard: "mesh", panel: "Round trip, node to node", width: 900, height: 350, values: MESH },
   { name: "worst-pairs", dashboard: "mesh", panel: "Worst pairs", width: 900, height: 380, values: MESH },
-  { name: "pair-loss", dashboard: "pair", panel: "Loss, $source → $destination", width: 900, height: 330, values: PAIR },
-  { name: "pair-rtt", dashboard: "pair", panel: "ICMP round trip, $source → $destination", width: 900, height: 330, values: PAIR },
-  { name: "pair-direction", dashboard: "pair", panel: "UDP packets that died on the way $source → $destination", width: 900, height: 330, values: PAIR },
-  { name: "node-peers", dashboard: "node", panel: "Every peer of $node", width: 1_000, height: 300, values: { node: "node-2" } },
+  {
+    name: "pair-loss",
+    dashboard: "pair",
+    panel: "Loss, $source → $destination",
+    width: 900,
+    height: 330,
+    values: PAIR,
+  },
+  {
+    name: "pair-rtt",
+    dashboard: "pair",
+    panel: "ICMP round trip, $source → $destination",
+    width: 900,
+    height: 330,
+    values: PAIR,
+  },
+  {
+    name: "pair-direction",
+    dashboard: "pair",
+    panel: "UDP packets that died on the way $source → $destination",
+    width: 900,
+    height: 330,
+    values: PAIR,
+  },
+  {
+    name: "node-peers",
+    dashboard: "node",
+    panel: "Every peer of $node",
+    width: 1_000,
+    height: 300,
+    values: { node: "node-2" },
+  },
 ] as const;
 
 install();
@@ -50,9 +85,14 @@ for (const [name, picture] of pictures) {
 /** Grafana's packages, once for each lock. */
 function install(): void {
   const stamp = join(here, "node_modules/.lock-hash");
-  const wanted = createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex");
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(here, "package-lock.json")))
+    .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: here, stdio: "inherit" });
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: here,
+    stdio: "inherit",
+  });
   writeFileSync(stamp, wanted);
 }
 
@@ -68,18 +108,30 @@ async function readPictures(): Promise<readonly (readonly [name: string, Picture
   return pictures;
 }
 
-async function readPanel(prometheus: Prometheus, { dashboard, panel: title, width, height, values }: (typeof PICTURES)[number]): Promise<Picture> {
+async function readPanel(
+  prometheus: Prometheus,
+  { dashboard, panel: title, width, height, values }: (typeof PICTURES)[number],
+): Promise<Picture> {
   const chosen = { ...BUILT_IN, cluster: "", datasource: "prometheus", window: "2m", ...values };
-  const queries = queriesOf(JSON.parse(toJson(dashboards[dashboard]!)) as Dashboard).filter(({ panel }) => panel.title === title);
+  const queries = queriesOf(JSON.parse(toJson(dashboards[dashboard]!)) as Dashboard).filter(
+    ({ panel }) => panel.title === title,
+  );
   if (queries.length === 0) throw new Error(`${dashboard} has no panel '${title}'`);
   const toMs = Date.now();
   const [fromMs, stepSeconds] = [toMs - 180_000, 5];
   const answers: Answer[] = [];
   for (const { target } of queries) {
     const query = encodeURIComponent(fill(target.expr, chosen));
-    const path = target.range ? `/api/v1/query_range?query=${query}&start=${fromMs / 1000}&end=${toMs / 1000}&step=${stepSeconds}` : `/api/v1/query?query=${query}`;
+    const path = target.range
+      ? `/api/v1/query_range?query=${query}&start=${fromMs / 1000}&end=${toMs / 1000}&step=${stepSeconds}`
+      : `/api/v1/query?query=${query}`;
     const { result } = await prometheus.api.data<{ result: Result[] }>(path);
-    answers.push({ refId: String(target.refId), table: target.format === PromQueryFormat.Table, legend: target.legendFormat ?? "", result });
+    answers.push({
+      refId: String(target.refId),
+      table: target.format === PromQueryFormat.Table,
+      legend: target.legendFormat ?? "",
+      result,
+    });
   }
   return { panel: queries[0]!.panel, title: fill(title, chosen), answers, fromMs, toMs, width, height };
 }

@@ -11,7 +11,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "internode-bundle-"));
 const out = join(folder, "out");
 const main = join(out, "main.mjs");
-const internode = (...args: string[]): string => execFileSync(process.execPath, [main, ...args], { cwd: folder, encoding: "utf8" });
+const internode = (...args: string[]): string =>
+  execFileSync(process.execPath, [main, ...args], { cwd: folder, encoding: "utf8" });
 
 beforeAll(() => {
   execFileSync(process.execPath, [join(ROOT, "scripts/bundle.mjs"), "--out", out], { stdio: "pipe" });
@@ -25,21 +26,39 @@ test("it runs with no package of the checkout in reach", () => {
   expect(internode("version")).toContain(`internode ${version} `);
 });
 
-test.each(["undici", "@kubernetes/client-node", "net-ping"])("%s, loaded when it is needed, has every name that Node.js gives it", async (name) => {
-  const chunk = readdirSync(out).find((file) => file.startsWith(`${name.split("/").at(-1)}-`))!;
-  const bundled = (await import(pathToFileURL(join(out, chunk)).href)) as object;
-  const own = (await import(name)) as object;
-  expect(Object.keys(bundled)).toEqual(expect.arrayContaining(Object.keys(own).filter((key) => key !== "module.exports")));
-});
+test.each(["undici", "@kubernetes/client-node", "net-ping"])(
+  "%s, loaded when it is needed, has every name that Node.js gives it",
+  async (name) => {
+    const chunk = readdirSync(out).find((file) => file.startsWith(`${name.split("/").at(-1)}-`))!;
+    const bundled = (await import(pathToFileURL(join(out, chunk)).href)) as object;
+    const own = (await import(name)) as object;
+    expect(Object.keys(bundled)).toEqual(
+      expect.arrayContaining(Object.keys(own).filter((key) => key !== "module.exports")),
+    );
+  },
+);
 
 test("its agent opens its sockets and serves the page from the bundle", async () => {
   const mesh = join(folder, "mesh.json");
-  writeFileSync(mesh, JSON.stringify({ nodes: [{ name: "node-1", podAddresses: ["127.0.0.1"], nodeAddresses: ["127.0.0.1"] }] }));
+  writeFileSync(
+    mesh,
+    JSON.stringify({ nodes: [{ name: "node-1", podAddresses: ["127.0.0.1"], nodeAddresses: ["127.0.0.1"] }] }),
+  );
   const [metrics, probe, http] = await Promise.all([freePort(), freePort(), freePort()]);
   const config = join(folder, "config.json");
   const discovery = { kind: "static", file: mesh, allowLoopback: true };
-  writeFileSync(config, JSON.stringify({ node: { name: "node-1", podAddresses: ["127.0.0.1"] }, ports: { metrics, probe, http }, discovery }));
-  const agent = spawn(process.execPath, [main, "agent", "--config", config], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      node: { name: "node-1", podAddresses: ["127.0.0.1"] },
+      ports: { metrics, probe, http },
+      discovery,
+    }),
+  );
+  const agent = spawn(process.execPath, [main, "agent", "--config", config], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   agent.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   agent.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));

@@ -12,7 +12,14 @@ import { farAddresses } from "../support/veth.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { contraryEcho, type ContraryEchoOptions } from "./contrary-echo.ts";
 import { contraryStamp } from "./contrary-stamp.ts";
-import { FAR_ADDRESSES, PROBE_PORT, realNetwork, realWorld, type RealNetwork, type RealWorldOptions } from "./real-worlds.ts";
+import {
+  FAR_ADDRESSES,
+  PROBE_PORT,
+  realNetwork,
+  realWorld,
+  type RealNetwork,
+  type RealWorldOptions,
+} from "./real-worlds.ts";
 
 const CONTRARY_PORT = 7_844;
 const TIMEOUT_MS = 400;
@@ -62,7 +69,10 @@ function breakPath({ protocol, probe, refusal }: RealSubject, fault: Fault): Dis
     }
     case "foreign": {
       // The far side's answers to this address leave with another of its addresses.
-      network.pair.nft(network.pair.far, `table ip foreign {\n chain c {\n type filter hook output priority 0;\n ip saddr ${farIp} ip saddr set 10.99.1.9\n }\n}\n`);
+      network.pair.nft(
+        network.pair.far,
+        `table ip foreign {\n chain c {\n type filter hook output priority 0;\n ip saddr ${farIp} ip saddr set 10.99.1.9\n }\n}\n`,
+      );
       return undefined;
     }
   }
@@ -70,7 +80,10 @@ function breakPath({ protocol, probe, refusal }: RealSubject, fault: Fault): Dis
 
 /** The peers' port leads to the contrary answering end. */
 function stampInstead(contrary: ContraryEchoOptions): Disposable {
-  network.pair.nft(network.pair.far, `table ip contrary {\n chain c {\n type nat hook prerouting priority -100;\n udp dport ${PROBE_PORT} redirect to :${CONTRARY_PORT}\n }\n}\n`);
+  network.pair.nft(
+    network.pair.far,
+    `table ip contrary {\n chain c {\n type nat hook prerouting priority -100;\n udp dport ${PROBE_PORT} redirect to :${CONTRARY_PORT}\n }\n}\n`,
+  );
   return contraryStamp(CONTRARY_PORT, contrary);
 }
 
@@ -100,14 +113,26 @@ function realSubject(subject: RealSubject): Subject {
 }
 
 const ICMP = { protocol: "icmp", probe: "icmp type echo-request", refusal: "icmp type port-unreachable" } as const;
-const TCP = { protocol: "tcp", probe: `tcp dport ${PROBE_PORT} tcp flags & (syn | ack) == syn`, refusal: "tcp reset" } as const;
+const TCP = {
+  protocol: "tcp",
+  probe: `tcp dport ${PROBE_PORT} tcp flags & (syn | ack) == syn`,
+  refusal: "tcp reset",
+} as const;
 
 contract(
   realSubject({
     ...ICMP,
     name: "icmp, kernel engine, real sockets",
     cannot: { skipped: "a prober that tells its probes apart sends another; each is completed on its own" },
-    prober: ({ sink, timeoutMs, network: { kernel, clock } }) => icmpProber({ kernel, clock, sink, settings: { timeoutMs, sizeBytes: 64 }, families: ["ipv4"], conntrack: conntrackState }),
+    prober: ({ sink, timeoutMs, network: { kernel, clock } }) =>
+      icmpProber({
+        kernel,
+        clock,
+        sink,
+        settings: { timeoutMs, sizeBytes: 64 },
+        families: ["ipv4"],
+        conntrack: conntrackState,
+      }),
   }),
 );
 
@@ -116,7 +141,14 @@ contract(
     ...ICMP,
     name: "icmp, userspace engine, real sockets",
     cannot: {},
-    prober: ({ sink, timeoutMs, network: { clock } }) => userspaceIcmpProber({ clock, sink, settings: { timeoutMs, sizeBytes: 64 }, families: ["ipv4"], conntrack: conntrackState }),
+    prober: ({ sink, timeoutMs, network: { clock } }) =>
+      userspaceIcmpProber({
+        clock,
+        sink,
+        settings: { timeoutMs, sizeBytes: 64 },
+        families: ["ipv4"],
+        conntrack: conntrackState,
+      }),
   }),
 );
 
@@ -133,7 +165,8 @@ contract(
     ...TCP,
     name: "tcp, kernel engine, real sockets",
     cannot: TCP_CANNOT,
-    prober: ({ sink, timeoutMs, network: { kernel, clock } }) => tcpProber({ kernel, clock, sink, settings: { timeoutMs, port: PROBE_PORT } }),
+    prober: ({ sink, timeoutMs, network: { kernel, clock } }) =>
+      tcpProber({ kernel, clock, sink, settings: { timeoutMs, port: PROBE_PORT } }),
   }),
 );
 
@@ -141,20 +174,31 @@ contract(
   realSubject({
     ...TCP,
     name: "tcp, userspace engine, real sockets",
-    cannot: { ...TCP_CANNOT, blocked: "node:net tells the errno only, which is that of an unreachable host; the ICMP code needs the error queue" },
-    prober: ({ sink, timeoutMs, network: { clock } }) => userspaceTcpProber({ clock, sink, settings: { timeoutMs, port: PROBE_PORT }, conntrack: conntrackState }),
+    cannot: {
+      ...TCP_CANNOT,
+      blocked:
+        "node:net tells the errno only, which is that of an unreachable host; the ICMP code needs the error queue",
+    },
+    prober: ({ sink, timeoutMs, network: { clock } }) =>
+      userspaceTcpProber({ clock, sink, settings: { timeoutMs, port: PROBE_PORT }, conntrack: conntrackState }),
   }),
 );
 
 const UDP = { protocol: "udp", probe: `udp dport ${PROBE_PORT}`, refusal: "icmp type port-unreachable" } as const;
-const UDP_PROBES = { families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: conntrackState } as const;
+const UDP_PROBES = {
+  families: ["ipv4"],
+  source: "node-1",
+  incarnation: "00112233445566aa",
+  conntrack: conntrackState,
+} as const;
 
 contract(
   realSubject({
     ...UDP,
     name: "udp, kernel engine, real sockets",
     cannot: {},
-    prober: ({ sink, timeoutMs, network: { kernel, clock } }) => udpProber({ ...UDP_PROBES, kernel, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
+    prober: ({ sink, timeoutMs, network: { kernel, clock } }) =>
+      udpProber({ ...UDP_PROBES, kernel, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
   }),
 );
 
@@ -165,6 +209,7 @@ contract(
     ...UDP,
     name: "udp, userspace engine, real sockets",
     cannot: { refused: NO_ICMP, unreachable: NO_ICMP, blocked: NO_ICMP },
-    prober: ({ sink, timeoutMs, network: { clock } }) => userspaceUdpProber({ ...UDP_PROBES, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
+    prober: ({ sink, timeoutMs, network: { clock } }) =>
+      userspaceUdpProber({ ...UDP_PROBES, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
   }),
 );

@@ -3,13 +3,14 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { whyNoNamespaces } from "../../agent/lab/lab.ts";
+import { whyNoNamespaces } from "../../lab/lab.ts";
 import { dashboards, toJson } from "../../dashboards/all.ts";
 import { BUILT_IN, fill, queriesOf } from "../dashboards/queries.ts";
 import { startWatchedMesh, type WatchedMesh } from "../support/watched-mesh.ts";
 
 const obstacle = (await whyNoNamespaces()) ?? missing("prometheus") ?? missing("dnsmasq");
-if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`cannot read the dashboards against a real Prometheus: ${obstacle}`);
+if (obstacle !== undefined && process.env["CI"] === "true")
+  throw new Error(`cannot read the dashboards against a real Prometheus: ${obstacle}`);
 
 function missing(command: string): string | undefined {
   try {
@@ -29,7 +30,6 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dns: { agent: ".*", server: ".*", name: ".*" },
 };
 
-
 describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
   let mesh: WatchedMesh;
   beforeAll(async () => {
@@ -37,26 +37,45 @@ describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
   }, 240_000);
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
-  const values = (file: string, network: string) => ({ ...BUILT_IN, cluster: "", datasource: "x", window: "2m", ...CHOSEN[file], ...(file === "mesh" ? { network } : {}) });
+  const values = (file: string, network: string) => ({
+    ...BUILT_IN,
+    cluster: "",
+    datasource: "x",
+    window: "2m",
+    ...CHOSEN[file],
+    ...(file === "mesh" ? { network } : {}),
+  });
 
   const ask = async (expr: string, range: boolean) => {
     const now = Math.floor(Date.now() / 1000);
     const query = encodeURIComponent(expr);
-    const path = range ? `/api/v1/query_range?query=${query}&start=${now - 15}&end=${now}&step=15` : `/api/v1/query?query=${query}`;
-    const { result } = await mesh.prometheus.api.data<{ result: { metric: Record<string, string>; value?: [number, string]; values?: [number, string][] }[] }>(path);
-    return result.map(({ metric, value, values }) => ({ labels: metric, value: Number((value ?? values!.at(-1)!)[1]) }));
+    const path = range
+      ? `/api/v1/query_range?query=${query}&start=${now - 15}&end=${now}&step=15`
+      : `/api/v1/query?query=${query}`;
+    const { result } = await mesh.prometheus.api.data<{
+      result: { metric: Record<string, string>; value?: [number, string]; values?: [number, string][] }[];
+    }>(path);
+    return result.map(({ metric, value, values }) => ({
+      labels: metric,
+      value: Number((value ?? values!.at(-1)!)[1]),
+    }));
   };
 
-  test.each(Object.entries(dashboards))("no query of %s is without data", async (file, dashboard) => {
-    const empty: string[] = [];
-    for (const network of file === "mesh" ? ["pod", "node"] : [""]) {
-      for (const { where, target } of queriesOf(JSON.parse(toJson(dashboard)) as Dashboard)) {
-        const answer = await ask(fill(target.expr, values(file, network)), target.range ?? false);
-        if (!answer.some(({ value }) => Number.isFinite(value))) empty.push(`${where} ${network}: ${answer.length} results`);
+  test.each(Object.entries(dashboards))(
+    "no query of %s is without data",
+    async (file, dashboard) => {
+      const empty: string[] = [];
+      for (const network of file === "mesh" ? ["pod", "node"] : [""]) {
+        for (const { where, target } of queriesOf(JSON.parse(toJson(dashboard)) as Dashboard)) {
+          const answer = await ask(fill(target.expr, values(file, network)), target.range ?? false);
+          if (!answer.some(({ value }) => Number.isFinite(value)))
+            empty.push(`${where} ${network}: ${answer.length} results`);
+        }
       }
-    }
-    expect(empty).toEqual([]);
-  }, 180_000);
+      expect(empty).toEqual([]);
+    },
+    180_000,
+  );
 
   const panelQuery = (file: string, title: string) => {
     const query = queriesOf(dashboards[file]!).find(({ panel }) => panel.title === title);
@@ -67,7 +86,8 @@ describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
   test("the matrix of loss has every pair at 0 and every node on the diagonal", async () => {
     const cells = await ask(panelQuery("mesh", "Loss, node to node"), false);
     expect(cells).toHaveLength(9);
-    for (const { labels, value } of cells) expect(value, JSON.stringify(labels)).toBe(labels["source_node"] === labels["destination_node"] ? -1 : 0);
+    for (const { labels, value } of cells)
+      expect(value, JSON.stringify(labels)).toBe(labels["source_node"] === labels["destination_node"] ? -1 : 0);
   });
 
   test("a silent agent keeps its row and its diagonal, and its cells have no data", async () => {
@@ -81,8 +101,12 @@ describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
         cells = await ask(panelQuery("mesh", "Loss, node to node"), false);
       } while (from3().length > 0 && Date.now() - started < 60_000);
       expect(from3()).toEqual([]);
-      expect(cells.filter(({ labels }) => labels["source_node"] === "node-3" && labels["destination_node"] === "node-3")).toHaveLength(1);
-      expect(cells.filter(({ labels }) => labels["destination_node"] === "node-3" && labels["source_node"] !== "node-3")).toHaveLength(2);
+      expect(
+        cells.filter(({ labels }) => labels["source_node"] === "node-3" && labels["destination_node"] === "node-3"),
+      ).toHaveLength(1);
+      expect(
+        cells.filter(({ labels }) => labels["destination_node"] === "node-3" && labels["source_node"] !== "node-3"),
+      ).toHaveLength(2);
     } finally {
       mesh.lab.agent("node-3").thaw();
     }

@@ -14,10 +14,22 @@ test("what tcpdump saw on the wire is what is reported, probe by probe", async (
   const folder = mkdtempSync(join(tmpdir(), "internode-capture-"));
   try {
     const file = join(folder, "icmp.pcap");
-    const tcpdump = pair.start(pair.near, "tcpdump", "-i", "veth0", "-n", "--time-stamp-precision=nano", "-w", file, "icmp");
+    const tcpdump = pair.start(
+      pair.near,
+      "tcpdump",
+      "-i",
+      "veth0",
+      "-n",
+      "--time-stamp-precision=nano",
+      "-w",
+      file,
+      "icmp",
+    );
     await once(tcpdump.stderr!, "data");
     await sleep(300);
-    const reported = JSON.parse(pair.run(pair.near, process.execPath, WORKER, pair.farIp, "200", "5")) as (number | null)[];
+    const reported = JSON.parse(pair.run(pair.near, process.execPath, WORKER, pair.farIp, "200", "5")) as (
+      number | null
+    )[];
     // tcpdump hands blocks over once a second. (Immediate mode would wake it at every packet, between the capture's
     // stamp and the driver's: 4 µs that are not the network's.)
     await sleep(1_500);

@@ -1,8 +1,8 @@
 // Every fault of packets, in a lab without agents, judged by programs and kernel counters that know nothing of the lab.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
-import { inNamespace, run } from "../../agent/lab/machine.ts";
+import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { inNamespace, run } from "../../lab/machine.ts";
 
 const obstacle = await whyNoNamespaces();
 if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`the lab cannot be tested: ${obstacle}`);
@@ -12,7 +12,14 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
   beforeAll(async () => {
     lab = await createLab({ nodes: 3, zones: 3, ipv6: true, agents: false });
     // Neighbours are resolved before anything is counted.
-    for (const from of lab.nodes) for (const to of lab.nodes) if (from !== to) await Promise.all([...to.podAddresses, ...to.nodeAddresses].map((address) => lab.run(from.name, "ping", ["-c", "1", "-W", "3", address])));
+    for (const from of lab.nodes)
+      for (const to of lab.nodes)
+        if (from !== to)
+          await Promise.all(
+            [...to.podAddresses, ...to.nodeAddresses].map((address) =>
+              lab.run(from.name, "ping", ["-c", "1", "-W", "3", address]),
+            ),
+          );
   });
   afterEach(async () => {
     await lab.clear();
@@ -21,23 +28,34 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  const address = (node: string, network: "pod" | "node", family: 0 | 1 = 0): string => (network === "pod" ? lab.node(node).podAddresses : lab.node(node).nodeAddresses)[family]!;
+  const address = (node: string, network: "pod" | "node", family: 0 | 1 = 0): string =>
+    (network === "pod" ? lab.node(node).podAddresses : lab.node(node).nodeAddresses)[family]!;
 
   /** fping's own count. It waits 1 s for stragglers: nothing here is late by as much. */
-  async function fping(from: string, to: string, { count = 20, periodMs = 10 } = {}): Promise<{ sent: number; received: number; minMs: number }> {
+  async function fping(
+    from: string,
+    to: string,
+    { count = 20, periodMs = 10 } = {},
+  ): Promise<{ sent: number; received: number; minMs: number }> {
     const out = await lab.run(from, "sh", ["-c", `fping -q -C ${count} -p ${periodMs} -t 1000 ${to} 2>&1 || true`]);
-    const results = out.slice(out.lastIndexOf(" : ") + 3).trim().split(/\s+/);
+    const results = out
+      .slice(out.lastIndexOf(" : ") + 3)
+      .trim()
+      .split(/\s+/);
     const times = results.filter((result) => result !== "-").map(Number);
     if (times.some(Number.isNaN)) throw new Error(`fping said something else: ${out}`);
     return { sent: results.length, received: times.length, minMs: Math.min(...times) };
   }
 
   /** ping's own words; it fails when nothing comes back, which is an answer here. */
-  const ping = (from: string, ...args: string[]): Promise<string> => lab.run(from, "sh", ["-c", 'ping "$@" 2>&1 || true', "ping", "-n", ...args]);
+  const ping = (from: string, ...args: string[]): Promise<string> =>
+    lab.run(from, "sh", ["-c", 'ping "$@" 2>&1 || true', "ping", "-n", ...args]);
 
   /** A line of /proc/net/snmp, by column. */
   async function snmp(namespace: string, table: "Icmp" | "IcmpMsg" | "Udp", column: string): Promise<number> {
-    const lines = (await inNamespace(namespace, "cat", ["/proc/net/snmp"])).split("\n").filter((line) => line.startsWith(`${table}: `));
+    const lines = (await inNamespace(namespace, "cat", ["/proc/net/snmp"]))
+      .split("\n")
+      .filter((line) => line.startsWith(`${table}: `));
     const [names, values] = lines.map((line) => line.split(" "));
     return Number(values?.[names?.indexOf(column) ?? -1] ?? 0);
   }
@@ -71,23 +89,30 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(received).toBeLessThan(sent);
   });
 
-  test.each(["loss node-1->node-2 50%", "corrupt node-1->node-2 50%"])("%s that ends under way tells every packet it took, the last one included", async (fault) => {
-    await lab.inject(fault);
-    const before = await echoesAt("node-2");
-    // A packet every ten milliseconds: some fall into the moment of ending.
-    const pings = fping("node-1", address("node-2", "pod"), { count: 100 });
-    await sleep(200);
-    const [ended] = await lab.clear();
-    const { sent, received } = await pings;
-    expect(ended!.counters!.matched).toBeLessThan(sent);
-    expect(sent - received).toBe(ended!.counters!.affected);
-    expect((await echoesAt("node-2")) - before).toBe(received);
-  });
+  test.each(["loss node-1->node-2 50%", "corrupt node-1->node-2 50%"])(
+    "%s that ends under way tells every packet it took, the last one included",
+    async (fault) => {
+      await lab.inject(fault);
+      const before = await echoesAt("node-2");
+      // A packet every ten milliseconds: some fall into the moment of ending.
+      const pings = fping("node-1", address("node-2", "pod"), { count: 100 });
+      await sleep(200);
+      const [ended] = await lab.clear();
+      const { sent, received } = await pings;
+      expect(ended!.counters!.matched).toBeLessThan(sent);
+      expect(sent - received).toBe(ended!.counters!.affected);
+      expect((await echoesAt("node-2")) - before).toBe(received);
+    },
+  );
 
   test("a drop on one network leaves the other network and other pairs whole, in both families", async () => {
     const received = async (...way: Parameters<typeof fping>) => (await fping(way[0], way[1], { count: 3 })).received;
     const see = async (family: 0 | 1) => {
-      const [node, pod, third] = await Promise.all([received("node-1", address("node-2", "node", family)), received("node-1", address("node-2", "pod", family)), received("node-3", address("node-2", "node", family))]);
+      const [node, pod, third] = await Promise.all([
+        received("node-1", address("node-2", "node", family)),
+        received("node-1", address("node-2", "pod", family)),
+        received("node-3", address("node-2", "node", family)),
+      ]);
       return { node, pod, third };
     };
     for (const family of [0, 1] as const) {
@@ -175,7 +200,20 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     await lab.inject("corrupt node-1->node-2 100% silent");
     for (const network of ["pod", "node"] as const) {
       // The first bytes are ping's time stamp; the second half is its pattern.
-      const out = await ping("node-1", "-c", "5", "-i", "0.01", "-W", "2", "-s", "200", "-p", "00112233445566778899aabbccddeeff", address("node-2", network));
+      const out = await ping(
+        "node-1",
+        "-c",
+        "5",
+        "-i",
+        "0.01",
+        "-W",
+        "2",
+        "-s",
+        "200",
+        "-p",
+        "00112233445566778899aabbccddeeff",
+        address("node-2", network),
+      );
       expect(out).toContain(" 0% packet loss");
       expect([...out.matchAll(/wrong data byte/g)]).toHaveLength(5);
     }
@@ -184,7 +222,8 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
 
   test("an MTU black hole swallows what is larger without a word, one way only, and the node network keeps its size", async () => {
     await lab.inject("mtu node-1->node-2 1300");
-    const sized = (from: string, bytes: number, to: string) => ping(from, "-c", "1", "-W", "1", "-M", "do", "-s", String(bytes - 28), to);
+    const sized = (from: string, bytes: number, to: string) =>
+      ping(from, "-c", "1", "-W", "1", "-M", "do", "-s", String(bytes - 28), to);
     expect(await sized("node-1", 1300, address("node-2", "pod"))).toContain(" 0% packet loss");
     const swallowed = await sized("node-1", 1301, address("node-2", "pod"));
     expect(swallowed).toContain("100% packet loss");
@@ -204,29 +243,39 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
   }
   /** ICMP port unreachable for a datagram to a closed port is "refused" for UDP. */
   async function datagram(from: string, to: string): Promise<string> {
-    const out = await lab.run(from, "bash", ["-c", `exec 3<>/dev/udp/${to}/9; echo >&3; timeout 1 cat <&3 2>&1; echo code=$?`]);
+    const out = await lab.run(from, "bash", [
+      "-c",
+      `exec 3<>/dev/udp/${to}/9; echo >&3; timeout 1 cat <&3 2>&1; echo code=$?`,
+    ]);
     return out.includes("refused") ? "refused" : out.includes("code=124") ? "silence" : out;
   }
 
-  test.each(["pod", "node"] as const)("a filter on the %s network silences its own protocol, in both families, and no other", async (network) => {
-    const [v4, v6] = [address("node-2", network), address("node-2", network, 1)];
-    const inBoth = <T>(look: (to: string) => Promise<T>): Promise<T[]> => Promise.all([v4, v6].map(look));
-    const see = async () => {
-      const echo = async (to: string) => (await fping("node-1", to, { count: 1 })).received;
-      const [icmp, tcp, udp] = await Promise.all([inBoth(echo), inBoth((to) => handshake("node-1", to)), inBoth((to) => datagram("node-1", to))]);
-      return { icmp, tcp, udp };
-    };
-    const healthy = { icmp: [1, 1], tcp: ["refused", "refused"], udp: ["refused", "refused"] };
-    expect(await see()).toEqual(healthy);
-    await lab.inject(`filter node-1->node-2 icmp on ${network}`);
-    expect(await see()).toEqual({ ...healthy, icmp: [0, 0] });
-    await lab.clear();
-    await lab.inject(`filter all tcp on ${network}`);
-    expect(await see()).toEqual({ ...healthy, tcp: ["silence", "silence"] });
-    await lab.clear();
-    await lab.inject(`filter node-1 udp on ${network}`);
-    expect(await see()).toEqual({ ...healthy, udp: ["silence", "silence"] });
-  });
+  test.each(["pod", "node"] as const)(
+    "a filter on the %s network silences its own protocol, in both families, and no other",
+    async (network) => {
+      const [v4, v6] = [address("node-2", network), address("node-2", network, 1)];
+      const inBoth = <T>(look: (to: string) => Promise<T>): Promise<T[]> => Promise.all([v4, v6].map(look));
+      const see = async () => {
+        const echo = async (to: string) => (await fping("node-1", to, { count: 1 })).received;
+        const [icmp, tcp, udp] = await Promise.all([
+          inBoth(echo),
+          inBoth((to) => handshake("node-1", to)),
+          inBoth((to) => datagram("node-1", to)),
+        ]);
+        return { icmp, tcp, udp };
+      };
+      const healthy = { icmp: [1, 1], tcp: ["refused", "refused"], udp: ["refused", "refused"] };
+      expect(await see()).toEqual(healthy);
+      await lab.inject(`filter node-1->node-2 icmp on ${network}`);
+      expect(await see()).toEqual({ ...healthy, icmp: [0, 0] });
+      await lab.clear();
+      await lab.inject(`filter all tcp on ${network}`);
+      expect(await see()).toEqual({ ...healthy, tcp: ["silence", "silence"] });
+      await lab.clear();
+      await lab.inject(`filter node-1 udp on ${network}`);
+      expect(await see()).toEqual({ ...healthy, udp: ["silence", "silence"] });
+    },
+  );
 
   test("when all is cleared no table, no device and no process of a fault is left", async () => {
     const fabric = lab.fabricNamespace;
@@ -243,8 +292,16 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
   });
 
   test("faults asked for at once are done one after the other, and one that is not there is named", async () => {
-    await Promise.all([lab.inject("delay node-1->node-2 10ms"), lab.inject("delay node-2->node-3 10ms"), lab.inject("loss node-1 1%")]);
-    expect((await lab.faults()).map((fault) => fault.text)).toEqual(["delay node-1->node-2 10ms", "delay node-2->node-3 10ms", "loss node-1 1%"]);
+    await Promise.all([
+      lab.inject("delay node-1->node-2 10ms"),
+      lab.inject("delay node-2->node-3 10ms"),
+      lab.inject("loss node-1 1%"),
+    ]);
+    expect((await lab.faults()).map((fault) => fault.text)).toEqual([
+      "delay node-1->node-2 10ms",
+      "delay node-2->node-3 10ms",
+      "loss node-1 1%",
+    ]);
     await expect(lab.clear(99_999)).rejects.toThrow("there is no fault 99999; there are ");
     await expect(lab.inject("freeze node-1")).rejects.toThrow("the agent of node-1 does not run");
   });

@@ -1,8 +1,8 @@
 // A lab in real namespaces: every path of the mesh, and that nothing of it stays.
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
-import { listNamespaces } from "../../agent/lab/machine.ts";
+import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { listNamespaces } from "../../lab/machine.ts";
 
 const obstacle = await whyNoNamespaces();
 if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`the lab cannot be tested: ${obstacle}`);
@@ -19,11 +19,14 @@ describe.skipIf(obstacle !== undefined)("a mesh of namespaces", () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  const ping = (from: string, to: string, ...options: string[]) => lab.run(from, "ping", ["-c", "1", "-W", "3", ...options, to]);
+  const ping = (from: string, to: string, ...options: string[]) =>
+    lab.run(from, "ping", ["-c", "1", "-W", "3", ...options, to]);
 
   test("every pod reaches every other pod and every other node, over both families", async () => {
     for (const from of lab.nodes) {
-      const others = lab.nodes.filter((node) => node !== from).flatMap((node) => [...node.podAddresses, ...node.nodeAddresses]);
+      const others = lab.nodes
+        .filter((node) => node !== from)
+        .flatMap((node) => [...node.podAddresses, ...node.nodeAddresses]);
       const out = await Promise.all(others.map((address) => ping(from.name, address)));
       expect(out.filter((text) => text.includes(" 0% packet loss"))).toHaveLength(12);
     }
@@ -34,14 +37,17 @@ describe.skipIf(obstacle !== undefined)("a mesh of namespaces", () => {
     await ping("node-1", pod, "-M", "do", "-s", String(1450 - 28));
     await expect(ping("node-1", pod, "-M", "do", "-s", String(1451 - 28))).rejects.toThrow("ended with code 1");
     // From the node itself: the pod's own cable is the overlay's.
-    const fromNode = (bytes: number) => lab.runInNode("node-1", "ping", ["-c", "1", "-W", "3", "-M", "do", "-s", String(bytes - 28), node]);
+    const fromNode = (bytes: number) =>
+      lab.runInNode("node-1", "ping", ["-c", "1", "-W", "3", "-M", "do", "-s", String(bytes - 28), node]);
     await fromNode(1500);
     await expect(fromNode(1501)).rejects.toThrow("ended with code 1");
   });
 
   test("pod traffic crosses the underlay as VXLAN both ways, and traffic to a node address as it is", async () => {
     const count = async () => {
-      const [port] = JSON.parse(await lab.runInNode("node-2", "ip", ["-j", "-s", "link", "show", "vxlan0"])) as { stats64: { rx: { packets: number }; tx: { packets: number } } }[];
+      const [port] = JSON.parse(await lab.runInNode("node-2", "ip", ["-j", "-s", "link", "show", "vxlan0"])) as {
+        stats64: { rx: { packets: number }; tx: { packets: number } };
+      }[];
       return [port!.stats64.rx.packets, port!.stats64.tx.packets] as const;
     };
     const before = await count();
@@ -53,7 +59,10 @@ describe.skipIf(obstacle !== undefined)("a mesh of namespaces", () => {
   });
 
   test("an unprivileged process in a pod may open a datagram ICMP socket", async () => {
-    expect((await lab.run("node-1", "cat", ["/proc/sys/net/ipv4/ping_group_range"])).trim().split(/\s+/)).toEqual(["0", "2147483647"]);
+    expect((await lab.run("node-1", "cat", ["/proc/sys/net/ipv4/ping_group_range"])).trim().split(/\s+/)).toEqual([
+      "0",
+      "2147483647",
+    ]);
   });
 
   test("a second lab with the same addresses runs beside it, and its end takes nothing of the first", async () => {

@@ -42,13 +42,26 @@ interface ProbeOptions {
 
 /** Sends one probe a slot and waits until all have come to something. */
 async function probe(protocol: Protocol, options: ProbeOptions = {}): Promise<RecordingSink> {
-  const { address = network.pair.farIp, port = PROBE_PORT, timeoutMs = 400, conntrack = "not-full", slots = 1 } = options;
+  const {
+    address = network.pair.farIp,
+    port = PROBE_PORT,
+    timeoutMs = 400,
+    conntrack = "not-full",
+    slots = 1,
+  } = options;
   const { kernel, clock } = network;
   const common = { kernel, clock, families: ["ipv4"], conntrack: () => conntrack } as const;
   const make: Readonly<Record<Protocol, (sink: RecordingSink) => Prober>> = {
     icmp: (sink) => icmpProber({ ...common, sink, settings: { timeoutMs, sizeBytes: 64 } }),
     tcp: (sink) => tcpProber({ ...common, sink, settings: { timeoutMs, port } }),
-    udp: (sink) => udpProber({ ...common, sink, settings: { timeoutMs, sizeBytes: 512, port }, source: "node-1", incarnation: "00112233445566aa" }),
+    udp: (sink) =>
+      udpProber({
+        ...common,
+        sink,
+        settings: { timeoutMs, sizeBytes: 512, port },
+        source: "node-1",
+        incarnation: "00112233445566aa",
+      }),
   };
   const sink = new RecordingSink();
   using prober = make[protocol](sink);
@@ -132,7 +145,9 @@ describe.each(ALL)("%s", (protocol) => {
   });
 
   test("a neighbour that answers no ARP is unreachable", async () => {
-    expect((await probe(protocol, { address: "10.99.200.200", timeoutMs: 10_000 })).outcomes()).toEqual([failed("unreachable")]);
+    expect((await probe(protocol, { address: "10.99.200.200", timeoutMs: 10_000 })).outcomes()).toEqual([
+      failed("unreachable"),
+    ]);
   });
 
   test("EACCES of a prohibit route is blocked", async () => {
@@ -200,8 +215,15 @@ describe("tcp", () => {
 
   test("EMFILE, no descriptor left, is local", async () => {
     const highest = Math.max(...readdirSync("/proc/self/fd").map(Number));
-    const world = await realWorld(network, { protocol: "tcp", timeoutMs: 400, prober: ({ sink, timeoutMs }) => tcpProber({ kernel: network.kernel, clock: network.clock, sink, settings: { timeoutMs, port: PROBE_PORT } }) });
-    const slots = Array.from({ length: highest + 10 }, () => testSlot({ protocol: "tcp", address: network.pair.farIp }));
+    const world = await realWorld(network, {
+      protocol: "tcp",
+      timeoutMs: 400,
+      prober: ({ sink, timeoutMs }) =>
+        tcpProber({ kernel: network.kernel, clock: network.clock, sink, settings: { timeoutMs, port: PROBE_PORT } }),
+    });
+    const slots = Array.from({ length: highest + 10 }, () =>
+      testSlot({ protocol: "tcp", address: network.pair.farIp }),
+    );
     for (const slot of slots) world.prober.open(slot);
     {
       using limit = descriptorLimit(highest + 5);

@@ -1,12 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../agent/lab/lab.ts";
+import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
 import { startPrometheus, type Prometheus } from "../support/prometheus.ts";
 import type { Sample } from "../support/prometheus-api.ts";
 
-const obstacle = (await whyNoNamespaces()) ?? (hasPrometheus() ? undefined : "prometheus is not installed: apt-get install prometheus");
-if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`cannot test with a real Prometheus: ${obstacle}`);
+const obstacle =
+  (await whyNoNamespaces()) ??
+  (hasPrometheus() ? undefined : "prometheus is not installed: apt-get install prometheus");
+if (obstacle !== undefined && process.env["CI"] === "true")
+  throw new Error(`cannot test with a real Prometheus: ${obstacle}`);
 
 function hasPrometheus(): boolean {
   try {
@@ -24,7 +27,12 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
   let lab: Lab;
   let prometheus: Prometheus;
   beforeAll(async () => {
-    const settings = { icmp: { intervalMs: 500, timeoutMs: 490 }, tcp: { networks: [] }, udp: { intervalMs: 1_000, timeoutMs: 990 }, pathMtu: { enabled: false } };
+    const settings = {
+      icmp: { intervalMs: 500, timeoutMs: 490 },
+      tcp: { networks: [] },
+      udp: { intervalMs: 1_000, timeoutMs: 990 },
+      pathMtu: { enabled: false },
+    };
     lab = await createLab({ nodes: 3, zones: 3, settings });
     prometheus = await startPrometheus(lab, { node: "node-3", scrapeSeconds: 1 });
     // Every target scraped twice, at least: rates and first probes are there.
@@ -48,7 +56,9 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     expect((await prometheus.api.query("internode_probe_failures_total > 0")).map(pairName)).toEqual([]);
     // UDP's delays come with the next reply; an ICMP answer has its own, but for the rare one in doubt.
     const delays = 'internode_rtt_seconds_count{protocol="icmp"}';
-    expect(await prometheus.api.query(`${delays} <= internode_probes_total and ${delays} > 0.8 * internode_probes_total`)).toHaveLength(12);
+    expect(
+      await prometheus.api.query(`${delays} <= internode_probes_total and ${delays} > 0.8 * internode_probes_total`),
+    ).toHaveLength(12);
   });
 
   const losses = async () => ({
@@ -81,12 +91,16 @@ describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
     expect((await prometheus.api.query('sum(internode_probe_failures_total{network="node"})'))[0]!.value).toBe(0);
     const failing = new Set((await prometheus.api.query("internode_probe_failures_total > 0")).map(pairName));
     expect([...failing].sort()).toEqual(["node-1>node-2", "node-2>node-1"]);
-    expect((await prometheus.api.query('internode_probe_failures_total > internode_probes_total')).length).toBe(0);
+    expect((await prometheus.api.query("internode_probe_failures_total > internode_probes_total")).length).toBe(0);
   });
 
   test("agrees with the destination's own count of what arrived", async () => {
-    const sent = byPair(await prometheus.api.query('internode_probes_total{protocol="udp"} - internode_probe_failures_total'));
-    const lostOnTheWayBack = byPair(await prometheus.api.query('internode_directional_lost_total{direction="reverse"}'));
+    const sent = byPair(
+      await prometheus.api.query('internode_probes_total{protocol="udp"} - internode_probe_failures_total'),
+    );
+    const lostOnTheWayBack = byPair(
+      await prometheus.api.query('internode_directional_lost_total{direction="reverse"}'),
+    );
     const arrived = byPair(await prometheus.api.query("internode_udp_received_total"));
     for (const [pair, answered] of Object.entries(sent)) {
       // A probe may be under way, or scraped on one side only.

@@ -39,7 +39,11 @@ export interface RealNetwork extends AsyncDisposable {
 export interface RealWorldOptions {
   readonly protocol: Slot["protocol"];
   readonly timeoutMs: number;
-  prober(parts: { readonly sink: OutcomeSink; readonly timeoutMs: number; readonly network: RealNetwork }): Prober | Promise<Prober>;
+  prober(parts: {
+    readonly sink: OutcomeSink;
+    readonly timeoutMs: number;
+    readonly network: RealNetwork;
+  }): Prober | Promise<Prober>;
 }
 
 /** Enters the near namespace until disposed. */
@@ -59,12 +63,27 @@ export async function realNetwork(): Promise<RealNetwork> {
   // A socket for each address: one for all would answer from the first.
   const listen = [pair.farIp, ...farAddresses(FAR_ADDRESSES)].map((address) => ({ family: "ipv4", address }) as const);
   const reflector = far(() =>
-    udpReflector({ kernel, clock, port: PROBE_PORT, listen, incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined }),
+    udpReflector({
+      kernel,
+      clock,
+      port: PROBE_PORT,
+      listen,
+      incarnation: "ffeeddccbbaa9988",
+      maxPacketBytes: 9_000,
+      knows: () => true,
+      nodeOf: () => undefined,
+    }),
   );
   const rules = (namespace: string, hook: string, lines: readonly string[]) =>
-    pair.nft(namespace, `flush ruleset\ntable ip faults {\n counter one { }\n counter two { }\n chain c {\n type filter hook ${hook} priority 0;\n ${lines.join("\n ")}\n }\n}\n`);
+    pair.nft(
+      namespace,
+      `flush ruleset\ntable ip faults {\n counter one { }\n counter two { }\n chain c {\n type filter hook ${hook} priority 0;\n ${lines.join("\n ")}\n }\n}\n`,
+    );
   return {
-    pair, clock, far, reflect: () => void reflector.drain(),
+    pair,
+    clock,
+    far,
+    reflect: () => void reflector.drain(),
     kernel,
     farInput: (...lines) => rules(pair.far, "input", lines),
     nearOutput: (...lines) => rules(pair.near, "output", lines),
@@ -91,7 +110,9 @@ export async function realWorld(network: RealNetwork, options: RealWorldOptions)
   const sink = new RecordingSink();
   const prober = await options.prober({ sink, timeoutMs: options.timeoutMs, network });
   return {
-    prober, sink, timeoutMs: options.timeoutMs,
+    prober,
+    sink,
+    timeoutMs: options.timeoutMs,
     peer: testSlot({ protocol: options.protocol, address: network.pair.farIp }),
     healthy: testSlot({ protocol: options.protocol, address: "10.99.1.1" }),
     async run(ms) {

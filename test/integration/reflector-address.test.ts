@@ -23,9 +23,33 @@ test("a reflector that listens on all addresses answers from the one that was as
     return make();
   };
   const families = ["ipv4", "ipv6"] as const;
-  using reflector = inside(pair.far, () => udpReflector({ kernel, clock, port: PORT, listen: families.map((family) => ({ family })), incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined }));
-  using prober = inside(pair.near, () => udpProber({ kernel, clock, sink, settings: { timeoutMs: 1_000, sizeBytes: 512, port: PORT }, families, source: "node-1", incarnation: "00112233445566aa", conntrack: () => "not-full" }));
-  const slots = [pair.farIp, "10.99.1.1", pair.farIp6, "fd99::99"].map((address) => testSlot({ protocol: "udp", address }));
+  using reflector = inside(pair.far, () =>
+    udpReflector({
+      kernel,
+      clock,
+      port: PORT,
+      listen: families.map((family) => ({ family })),
+      incarnation: "ffeeddccbbaa9988",
+      maxPacketBytes: 9_000,
+      knows: () => true,
+      nodeOf: () => undefined,
+    }),
+  );
+  using prober = inside(pair.near, () =>
+    udpProber({
+      kernel,
+      clock,
+      sink,
+      settings: { timeoutMs: 1_000, sizeBytes: 512, port: PORT },
+      families,
+      source: "node-1",
+      incarnation: "00112233445566aa",
+      conntrack: () => "not-full",
+    }),
+  );
+  const slots = [pair.farIp, "10.99.1.1", pair.farIp6, "fd99::99"].map((address) =>
+    testSlot({ protocol: "udp", address }),
+  );
   for (const slot of slots) prober.open(slot);
   for (let round = 0; round < 3; round++) {
     prober.send(slots);
@@ -36,6 +60,9 @@ test("a reflector that listens on all addresses answers from the one that was as
       prober.expire();
     }
   }
-  for (const slot of slots) expect(sink.outcomes(slot).map((o) => [slot.address, o.kind])).toEqual([1, 2, 3].map(() => [slot.address, "answered"]));
+  for (const slot of slots)
+    expect(sink.outcomes(slot).map((o) => [slot.address, o.kind])).toEqual(
+      [1, 2, 3].map(() => [slot.address, "answered"]),
+    );
   expect(reflector.counts).toMatchObject({ answered: 12, unsent: 0 });
 });

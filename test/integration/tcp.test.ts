@@ -53,7 +53,9 @@ test("SYN retransmits are exactly those that an nftables counter sees, and lost 
   expect(failures + retransmits).toBe(network.counted("far", "two"));
   // One retransmit record a probe that needed one: what is left was answered at the first SYN, with a delay.
   const firstSynOnly = sink.events.filter((e, i) => e.kind === "record" && sink.events[i - 1]?.kind !== "retransmits");
-  expect(firstSynOnly.every((e) => e.kind === "record" && e.outcome.kind === "answered" && e.outcome.rttNs !== undefined)).toBe(true);
+  expect(
+    firstSynOnly.every((e) => e.kind === "record" && e.outcome.kind === "answered" && e.outcome.rttNs !== undefined),
+  ).toBe(true);
   expect(outcomes.filter((o) => o.kind === "answered" && o.rttNs !== undefined)).toHaveLength(firstSynOnly.length);
   expect(Math.max(...outcomes.map((o) => (o.kind === "answered" ? (o.rttNs ?? 0) : 0)))).toBeLessThan(1e9);
 });
@@ -68,14 +70,21 @@ test("a handshake that died silently is counted with every SYN that was sent for
 
 test("2,000 handshakes leave no TIME_WAIT on either side, no open socket, and no pile of conntrack entries", async () => {
   // A rule that asks for connection tracking makes the near side track.
-  network.pair.nft(network.pair.near, "table ip track {\n chain c {\n type filter hook output priority 0;\n ct state new counter\n }\n}\n");
+  network.pair.nft(
+    network.pair.near,
+    "table ip track {\n chain c {\n type filter hook output priority 0;\n ct state new counter\n }\n}\n",
+  );
   const sink = await probe({ timeoutMs: 2_000, slots: peers(FAR_ADDRESSES), rounds: 4 });
   expect(sink.outcomes().filter((o) => o.kind === "answered")).toHaveLength(2_000);
   for (const side of [network.pair.near, network.pair.far]) {
     expect(network.pair.run(side, "ss", "-Htan", "state", "time-wait").trim()).toBe("");
     expect(network.pair.run(side, "ss", "-Htan", "state", "established").trim()).toBe("");
   }
-  const entries = network.pair.run(network.pair.near, "conntrack", "-L", "-p", "tcp").trim().split("\n").filter((line) => line.includes("tcp"));
+  const entries = network.pair
+    .run(network.pair.near, "conntrack", "-L", "-p", "tcp")
+    .trim()
+    .split("\n")
+    .filter((line) => line.includes("tcp"));
   // A reset moves an entry to CLOSE, which lives for 10 s (nf_conntrack_tcp_timeout_close), not days.
   for (const entry of entries) expect(entry).toMatch(/ CLOSE /);
   expect(entries.length).toBeGreaterThan(0);
@@ -86,6 +95,9 @@ test("a handshake that cannot even begin is told by its errno, throws nothing an
   const { kernel } = network;
   const descriptors = () => readdirSync("/proc/self/fd").length;
   const before = descriptors();
-  for (let i = 0; i < 50; i++) expect(kernel.connect(kernel.socketAddress(network.pair.farIp, PROBE_PORT), { from: "10.98.0.1" })).toEqual({ errno: "EADDRNOTAVAIL" });
+  for (let i = 0; i < 50; i++)
+    expect(kernel.connect(kernel.socketAddress(network.pair.farIp, PROBE_PORT), { from: "10.98.0.1" })).toEqual({
+      errno: "EADDRNOTAVAIL",
+    });
   expect(descriptors()).toBe(before);
 });

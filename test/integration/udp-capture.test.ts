@@ -39,7 +39,19 @@ test("what tcpdump saw at both ends of the cable is what is reported: the round 
     const captures = await Promise.all(
       (["near", "far"] as const).map(async (side) => {
         const file = join(folder, `${side}.pcap`);
-        const tcpdump = pair.start(pair[side], "tcpdump", "-i", "veth0", "-n", "--time-stamp-precision=nano", "-w", file, "udp", "port", String(PORT));
+        const tcpdump = pair.start(
+          pair[side],
+          "tcpdump",
+          "-i",
+          "veth0",
+          "-n",
+          "--time-stamp-precision=nano",
+          "-w",
+          file,
+          "udp",
+          "port",
+          String(PORT),
+        );
         await once(tcpdump.stderr!, "data");
         return { file, tcpdump };
       }),
@@ -57,7 +69,9 @@ test("what tcpdump saw at both ends of the cable is what is reported: the round 
     expect(reported).toHaveLength(PROBES);
     expect(roundTrips).toHaveLength(PROBES + 2);
     expect(residences).toHaveLength(PROBES + 2);
-    const errorsNs = reported.map((ns, i) => Math.abs(ns - (roundTrips![i + 1]! - residences![i + 1]!))).sort((a, b) => a - b);
+    const errorsNs = reported
+      .map((ns, i) => Math.abs(ns - (roundTrips![i + 1]! - residences![i + 1]!)))
+      .sort((a, b) => a - b);
     // The captures' own cost lies between their stamps and ours: microseconds. Half a millisecond would be residence
     // that was not taken out, or another packet.
     expect(errorsNs[PROBES / 2]).toBeLessThan(100_000);
@@ -67,7 +81,11 @@ test("what tcpdump saw at both ends of the cable is what is reported: the round 
   }
 });
 
-async function measure(pair: { readonly near: string; readonly far: string; readonly farIp: string }): Promise<number[]> {
+async function measure(pair: {
+  readonly near: string;
+  readonly far: string;
+  readonly farIp: string;
+}): Promise<number[]> {
   const clock = systemClock();
   const kernel = openLinuxKernel(clock);
   const sink = new RecordingSink();
@@ -79,8 +97,30 @@ async function measure(pair: { readonly near: string; readonly far: string; read
       there[Symbol.dispose]();
     }
   };
-  using reflector = open(pair.far, () => udpReflector({ kernel, clock, port: PORT, listen: [{ family: "ipv4" }], incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined }));
-  using prober = open(pair.near, () => udpProber({ kernel, clock, sink, settings: { timeoutMs: 2_000, sizeBytes: 512, port: PORT }, families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: () => "not-full" }));
+  using reflector = open(pair.far, () =>
+    udpReflector({
+      kernel,
+      clock,
+      port: PORT,
+      listen: [{ family: "ipv4" }],
+      incarnation: "ffeeddccbbaa9988",
+      maxPacketBytes: 9_000,
+      knows: () => true,
+      nodeOf: () => undefined,
+    }),
+  );
+  using prober = open(pair.near, () =>
+    udpProber({
+      kernel,
+      clock,
+      sink,
+      settings: { timeoutMs: 2_000, sizeBytes: 512, port: PORT },
+      families: ["ipv4"],
+      source: "node-1",
+      incarnation: "00112233445566aa",
+      conntrack: () => "not-full",
+    }),
+  );
   const slot = testSlot({ protocol: "udp", address: pair.farIp });
   prober.open(slot);
   for (let i = 0; i < PROBES + 2; i++) {
@@ -93,5 +133,7 @@ async function measure(pair: { readonly near: string; readonly far: string; read
     }
   }
   expect(sink.outcomes().filter((o) => o.kind === "answered")).toHaveLength(PROBES + 2);
-  return sink.events.flatMap((e) => (e.kind === "delay" ? [e.delay.clock === "kernel" ? e.delay.rttNs : Number.NaN] : []));
+  return sink.events.flatMap((e) =>
+    e.kind === "delay" ? [e.delay.clock === "kernel" ? e.delay.rttNs : Number.NaN] : [],
+  );
 }

@@ -47,8 +47,15 @@ function inFar<T>(open: () => T): T {
 const openReflector = (port = PORT): UdpReflector =>
   inFar(() =>
     udpReflector({
-      kernel, clock, port, listen: [{ family: "ipv4", address: network.farIp }, { family: "ipv6", address: network.farIp6 }],
-      incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000,
+      kernel,
+      clock,
+      port,
+      listen: [
+        { family: "ipv4", address: network.farIp },
+        { family: "ipv6", address: network.farIp6 },
+      ],
+      incarnation: "ffeeddccbbaa9988",
+      maxPacketBytes: 9_000,
       knows: (ip) => ip === network.nearIp || ip === network.nearIp6,
       nodeOf: (hash) => (hash === nodeHashHex(SOURCE.name) ? SOURCE : undefined),
     }),
@@ -58,11 +65,26 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
   let reflector: UdpReflector;
   let prober: UdpProber;
   let sink: RecordingSink;
-  const slot = () => testSlot({ protocol: "udp", family, address: family === "ipv4" ? network.farIp : network.farIp6, pair: { source: SOURCE, destination: { name: "node-2", zone: "b" } } });
+  const slot = () =>
+    testSlot({
+      protocol: "udp",
+      family,
+      address: family === "ipv4" ? network.farIp : network.farIp6,
+      pair: { source: SOURCE, destination: { name: "node-2", zone: "b" } },
+    });
   beforeEach(() => {
     sink = new RecordingSink();
     reflector = openReflector();
-    prober = udpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: PORT }, families: [family], source: SOURCE.name, incarnation: "00112233445566aa", conntrack: conntrackState });
+    prober = udpProber({
+      kernel,
+      clock,
+      sink,
+      settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: PORT },
+      families: [family],
+      source: SOURCE.name,
+      incarnation: "00112233445566aa",
+      conntrack: conntrackState,
+    });
   });
   afterEach(() => {
     prober[Symbol.dispose]();
@@ -93,32 +115,45 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
     const told = sink.events.flatMap((e) => (e.kind === "delay" ? [e.delay] : []));
     expect(told).toHaveLength(28);
     expect(told.every(({ rttNs, clock: by }) => rttNs > 0 && rttNs < TIMEOUT_MS * 1e6 && by === "kernel")).toBe(true);
-    expect(reflector.received()).toEqual([{ source: SOURCE, network: "pod", family, received: 30, incarnation: "00112233445566aa", highest: 29, bitmap: "000000003fffffff" }]);
+    expect(reflector.received()).toEqual([
+      {
+        source: SOURCE,
+        network: "pod",
+        family,
+        received: 30,
+        incarnation: "00112233445566aa",
+        highest: 29,
+        bitmap: "000000003fffffff",
+      },
+    ]);
   });
 
-  it.each(["forward", "reverse"] as const)("lost %s by the router are told as lost that way, exactly as many as it counted", async (direction) => {
-    const peer = slot();
-    prober.open(peer);
-    prober.send([peer]);
-    await settle(() => prober.outstanding === 0);
-    network.loseOneIn({ packets: 4, direction, port: PORT });
-    let lost = 0;
-    for (let i = 0; i < 60; i++) {
+  it.each(["forward", "reverse"] as const)(
+    "lost %s by the router are told as lost that way, exactly as many as it counted",
+    async (direction) => {
+      const peer = slot();
+      prober.open(peer);
       prober.send([peer]);
       await settle(() => prober.outstanding === 0);
-      if (sink.outcomes().at(-1)!.kind === "failed") lost++;
-    }
-    const dropped = network.dropped(direction);
-    network.mend();
-    prober.send([peer]);
-    await settle(() => prober.outstanding === 0);
-    tick();
-    expect(dropped).toBeGreaterThan(0);
-    expect(lost).toBe(dropped);
-    expect(sink.directions()).toEqual(Array.from({ length: dropped }, () => direction));
-    expect(reflector.received()[0]!.received).toBe(direction === "forward" ? 62 - dropped : 62);
-    expect(sink.anomalies()).toEqual([]);
-  });
+      network.loseOneIn({ packets: 4, direction, port: PORT });
+      let lost = 0;
+      for (let i = 0; i < 60; i++) {
+        prober.send([peer]);
+        await settle(() => prober.outstanding === 0);
+        if (sink.outcomes().at(-1)!.kind === "failed") lost++;
+      }
+      const dropped = network.dropped(direction);
+      network.mend();
+      prober.send([peer]);
+      await settle(() => prober.outstanding === 0);
+      tick();
+      expect(dropped).toBeGreaterThan(0);
+      expect(lost).toBe(dropped);
+      expect(sink.directions()).toEqual(Array.from({ length: dropped }, () => direction));
+      expect(reflector.received()[0]!.received).toBe(direction === "forward" ? 62 - dropped : 62);
+      expect(sink.anomalies()).toEqual([]);
+    },
+  );
 
   it("are told by the peer's row when nothing comes back at all", async () => {
     const peer = slot();
@@ -131,7 +166,10 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
         prober.send([peer]);
         await settle(() => prober.outstanding === 0);
       }
-      prober.peerReported(peer, { row: { incarnation: "ffeeddccbbaa9988", udpReceived: reflector.received(), health: { socketDrops: 0 } }, askedNs: clock.monotonicNs() });
+      prober.peerReported(peer, {
+        row: { incarnation: "ffeeddccbbaa9988", udpReceived: reflector.received(), health: { socketDrops: 0 } },
+        askedNs: clock.monotonicNs(),
+      });
     }
     expect(sink.directions()).toEqual(["forward", "forward", "forward", "reverse", "reverse", "reverse"]);
   });
@@ -155,7 +193,9 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
     socket.on("message", (m) => got.push(m));
     const to = slot().address;
     for (const bytes of [Buffer.alloc(0), Buffer.from("hello"), Buffer.alloc(512, 1), Buffer.alloc(9_100, 2)]) {
-      await new Promise<void>((resolve, reject) => socket.send(bytes, PORT, to, (err) => (err ? reject(err) : resolve())));
+      await new Promise<void>((resolve, reject) =>
+        socket.send(bytes, PORT, to, (err) => (err ? reject(err) : resolve())),
+      );
     }
     await settle(() => Object.values(reflector.counts.faults).reduce((x, y) => x + y, 0) === 4);
     expect(reflector.counts.faults).toEqual({ short: 2, foreign: 1, truncated: 1 });
@@ -166,9 +206,18 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
 });
 
 describe.each(["ipv4", "ipv6"] as const)("path MTU through a real router, %s", (family) => {
-  async function verify(setUp: () => void): Promise<readonly { readonly passesBytes: number; readonly shortfallBytes: number }[]> {
+  async function verify(
+    setUp: () => void,
+  ): Promise<readonly { readonly passesBytes: number; readonly shortfallBytes: number }[]> {
     using reflector = openReflector();
-    using prober = pathMtuProber({ kernel, clock, families: [family], source: SOURCE.name, incarnation: "00112233445566aa", settings: { intervalMs: 10, timeoutMs: 150, port: PORT, maxPacketBytes: 9_000 } });
+    using prober = pathMtuProber({
+      kernel,
+      clock,
+      families: [family],
+      source: SOURCE.name,
+      incarnation: "00112233445566aa",
+      settings: { intervalMs: 10, timeoutMs: 150, port: PORT, maxPacketBytes: 9_000 },
+    });
     setUp();
     prober.open(testSlot({ protocol: "udp", family, address: family === "ipv4" ? network.farIp : network.farIp6 }));
     for (let turns = 0; turns < 4_000; turns++) {
@@ -186,10 +235,14 @@ describe.each(["ipv4", "ipv6"] as const)("path MTU through a real router, %s", (
   });
 
   it("is a black hole where a narrow hop drops silently", async () => {
-    expect(await verify(() => network.narrow({ mtu: 1_390, silent: true }))).toEqual([{ passesBytes: 1_390, shortfallBytes: 110 }]);
+    expect(await verify(() => network.narrow({ mtu: 1_390, silent: true }))).toEqual([
+      { passesBytes: 1_390, shortfallBytes: 110 },
+    ]);
   });
 
   it("is no black hole where the narrow hop says so", async () => {
-    expect(await verify(() => network.narrow({ mtu: 1_390, silent: false }))).toEqual([{ passesBytes: 1_390, shortfallBytes: 0 }]);
+    expect(await verify(() => network.narrow({ mtu: 1_390, silent: false }))).toEqual([
+      { passesBytes: 1_390, shortfallBytes: 0 },
+    ]);
   });
 });

@@ -17,7 +17,13 @@ afterAll(() => network[Symbol.asyncDispose]());
 
 async function ping6(): Promise<RecordingSink> {
   const sink = new RecordingSink();
-  using prober: Prober = await userspaceIcmpProber({ clock: network.clock, sink, settings: { timeoutMs: 400, sizeBytes: 64 }, families: ["ipv6"], conntrack: () => "not-full" });
+  using prober: Prober = await userspaceIcmpProber({
+    clock: network.clock,
+    sink,
+    settings: { timeoutMs: 400, sizeBytes: 64 },
+    families: ["ipv6"],
+    conntrack: () => "not-full",
+  });
   const world = await realWorld(network, { protocol: "icmp", timeoutMs: 400, prober: () => prober });
   const slot = testSlot({ protocol: "icmp", address: "fd99:0::2" });
   prober.open(slot);
@@ -26,7 +32,11 @@ async function ping6(): Promise<RecordingSink> {
   return sink;
 }
 
-const farInput6 = (rule: string) => network.pair.nft(network.pair.far, `table ip6 t {\n chain c {\n type filter hook input priority 0;\n icmpv6 type echo-request ${rule}\n }\n}\n`);
+const farInput6 = (rule: string) =>
+  network.pair.nft(
+    network.pair.far,
+    `table ip6 t {\n chain c {\n type filter hook input priority 0;\n icmpv6 type echo-request ${rule}\n }\n}\n`,
+  );
 
 test("ICMPv6 is answered, however the address is spelled", async () => {
   expect((await ping6()).outcomes()).toMatchObject([{ kind: "answered", clock: "user" }]);
@@ -47,8 +57,16 @@ test("without raw rights ICMP is unavailable with its cure, and the process live
     const opened = await openProber("icmp", { kind: "userspace" }, options);
     console.log(JSON.stringify(opened));
   `;
-  const told = execFileSync("setpriv", ["--bounding-set=-net_raw", "--inh-caps=-net_raw", process.execPath, "--input-type=module", "-e", script], { encoding: "utf8" });
+  const told = execFileSync(
+    "setpriv",
+    ["--bounding-set=-net_raw", "--inh-caps=-net_raw", process.execPath, "--input-type=module", "-e", script],
+    { encoding: "utf8" },
+  );
   expect(JSON.parse(told)).toEqual({
-    unavailable: { protocol: "icmp", reason: expect.stringContaining("Operation not permitted"), cure: expect.stringContaining("CAP_NET_RAW") },
+    unavailable: {
+      protocol: "icmp",
+      reason: expect.stringContaining("Operation not permitted"),
+      cure: expect.stringContaining("CAP_NET_RAW"),
+    },
   });
 });

@@ -2,18 +2,24 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { mkdtemp, rm } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { askLab, findControllableLab, openControl, type Controllable } from "../../agent/lab/control.ts";
-import { FaultSyntaxError, parseFault } from "../../agent/lab/faults/grammar.ts";
-import type { FaultStatus } from "../../agent/lab/faults/faults.ts";
-import { LabError } from "../../agent/lab/machine.ts";
-import { planLab } from "../../agent/lab/plan.ts";
-import { controlSocketOf, createRunDirectory, findLabs, type RunDirectory } from "../../agent/lab/run-directory.ts";
+import { askLab, findControllableLab, openControl, type Controllable } from "../../lab/control.ts";
+import { FaultSyntaxError, parseFault } from "../../lab/faults/grammar.ts";
+import type { FaultStatus } from "../../lab/faults/faults.ts";
+import { LabError } from "../../lab/machine.ts";
+import { planLab } from "../../lab/plan.ts";
+import { controlSocketOf, createRunDirectory, findLabs, type RunDirectory } from "../../lab/run-directory.ts";
 
 let temporary: string;
 let directory: RunDirectory;
 let control: AsyncDisposable;
 let changes: string[];
-const status: FaultStatus = { id: 7, text: "drop node-1->node-2", injectedAt: "2026-01-01T00:00:00Z", affected: "dropped", counters: { matched: 3, affected: 3 } };
+const status: FaultStatus = {
+  id: 7,
+  text: "drop node-1->node-2",
+  injectedAt: "2026-01-01T00:00:00Z",
+  affected: "dropped",
+  counters: { matched: 3, affected: 3 },
+};
 
 beforeEach(async () => {
   temporary = await mkdtemp("/tmp/internode-test-");
@@ -56,12 +62,15 @@ test("a fault that is none comes back as such, and what cannot be done as an err
   await expect(askLab(lab, { type: "clear", id: 9 })).rejects.not.toThrow(FaultSyntaxError);
 });
 
-test.each(["", "not json", "{}", "null", '{"type":"format-disk"}', '{"type":"inject","text":5}'])("a request that is none (%#) gets an error and harms nothing", async (said) => {
-  const socket = connect({ path: controlSocketOf(directory.path), allowHalfOpen: true });
-  socket.end(said);
-  expect(JSON.parse(await text(socket))).toHaveProperty("error");
-  expect(await askLab(await ours(), { type: "list" })).toEqual([status]);
-});
+test.each(["", "not json", "{}", "null", '{"type":"format-disk"}', '{"type":"inject","text":5}'])(
+  "a request that is none (%#) gets an error and harms nothing",
+  async (said) => {
+    const socket = connect({ path: controlSocketOf(directory.path), allowHalfOpen: true });
+    socket.end(said);
+    expect(JSON.parse(await text(socket))).toHaveProperty("error");
+    expect(await askLab(await ours(), { type: "list" })).toEqual([status]);
+  },
+);
 
 test("a request without end is hung up on", async () => {
   const socket = connect({ path: controlSocketOf(directory.path) });

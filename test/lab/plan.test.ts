@@ -1,17 +1,36 @@
 import { expect, test } from "vitest";
-import { fabricScript, nodeScript, podScript } from "../../agent/lab/network.ts";
-import { MAX_NODES, planLab } from "../../agent/lab/plan.ts";
+import { fabricScript, nodeScript, podScript } from "../../lab/network.ts";
+import { MAX_NODES, planLab } from "../../lab/plan.ts";
 
 const SIX = { nodes: 6, zones: 3, ipv6: false };
 
 test("nodes are spread over the zones in runs of equal length", () => {
-  expect(planLab("00beef", SIX).nodes.map((node) => node.zone)).toEqual(["zone-a", "zone-a", "zone-b", "zone-b", "zone-c", "zone-c"]);
-  expect(planLab("00beef", { nodes: 5, zones: 2, ipv6: false }).nodes.map((node) => node.zone)).toEqual(["zone-a", "zone-a", "zone-a", "zone-b", "zone-b"]);
+  expect(planLab("00beef", SIX).nodes.map((node) => node.zone)).toEqual([
+    "zone-a",
+    "zone-a",
+    "zone-b",
+    "zone-b",
+    "zone-c",
+    "zone-c",
+  ]);
+  expect(planLab("00beef", { nodes: 5, zones: 2, ipv6: false }).nodes.map((node) => node.zone)).toEqual([
+    "zone-a",
+    "zone-a",
+    "zone-a",
+    "zone-b",
+    "zone-b",
+  ]);
 });
 
 test("no two nodes of the largest lab share a namespace, a port or an address", () => {
   const { nodes, fabric } = planLab("00beef", { nodes: MAX_NODES, zones: 26, ipv6: true });
-  const names = nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace, node.port, ...node.nodeAddresses, ...node.podAddresses]);
+  const names = nodes.flatMap((node) => [
+    node.nodeNamespace,
+    node.podNamespace,
+    node.port,
+    ...node.nodeAddresses,
+    ...node.podAddresses,
+  ]);
   expect(new Set([...names, fabric]).size).toBe(MAX_NODES * 7 + 1);
   expect(new Set(nodes.map((node) => node.zone)).size).toBe(26);
 });
@@ -19,7 +38,10 @@ test("no two nodes of the largest lab share a namespace, a port or an address", 
 test("two labs share addresses but no name of a namespace", () => {
   const [one, other] = [planLab("00beef", SIX), planLab("00cafe", SIX)];
   expect(one.nodes[0]!.nodeAddresses).toEqual(other.nodes[0]!.nodeAddresses);
-  const namespaces = [one, other].flatMap((plan) => [plan.fabric, ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace])]);
+  const namespaces = [one, other].flatMap((plan) => [
+    plan.fabric,
+    ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace]),
+  ]);
   expect(new Set(namespaces).size).toBe(namespaces.length);
   expect(namespaces.every((name) => /^inode-[0-9a-f]{6}-/.test(name))).toBe(true);
 });
@@ -40,8 +62,16 @@ test("every node knows a route, a permanent neighbour and a forwarding entry for
     const script = nodeScript(plan, node, { hostPort: undefined });
     for (const other of plan.nodes) {
       const expected = other === node ? 0 : 1;
-      expect(script.ip.filter((line) => line.startsWith(`route add 10.244.${other.number}.0/24 via`) && line.endsWith("dev vxlan0 onlink"))).toHaveLength(expected);
-      expect(script.ip.filter((line) => line.startsWith(`neighbour add 10.244.${other.number}.0 `) && line.endsWith("nud permanent"))).toHaveLength(expected);
+      expect(
+        script.ip.filter(
+          (line) => line.startsWith(`route add 10.244.${other.number}.0/24 via`) && line.endsWith("dev vxlan0 onlink"),
+        ),
+      ).toHaveLength(expected);
+      expect(
+        script.ip.filter(
+          (line) => line.startsWith(`neighbour add 10.244.${other.number}.0 `) && line.endsWith("nud permanent"),
+        ),
+      ).toHaveLength(expected);
       expect(script.bridge.filter((line) => line.endsWith(`dst ${other.nodeAddresses[0]}`))).toHaveLength(expected);
     }
   }
@@ -49,7 +79,10 @@ test("every node knows a route, a permanent neighbour and a forwarding entry for
 
 test("without IPv6 no script mentions an IPv6 address to add, and the family is switched off", () => {
   const plan = planLab("00beef", SIX);
-  const scripts = [fabricScript(plan, { owner: "1:2:3" }), ...plan.nodes.flatMap((node) => [nodeScript(plan, node, { hostPort: undefined }), podScript(plan, node)])];
+  const scripts = [
+    fabricScript(plan, { owner: "1:2:3" }),
+    ...plan.nodes.flatMap((node) => [nodeScript(plan, node, { hostPort: undefined }), podScript(plan, node)]),
+  ];
   expect(scripts.flatMap((script) => script.ip).filter((line) => line.includes("fd00"))).toEqual([]);
   expect(scripts.every((script) => script.sysctls["net/ipv6/conf/all/disable_ipv6"] === "1")).toBe(true);
 });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { formatStamp, isRunning, parseStamp, stampOf } from "../../agent/lab/process-stamp.ts";
+import { formatStamp, isRunning, parseStamp, stampOf } from "../../lab/process-stamp.ts";
 
 test("this process runs, and one with its number but another start or boot does not", async () => {
   const stamp = await stampOf(process.pid);

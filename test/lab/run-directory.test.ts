@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { removeLeftovers } from "../../agent/lab/leftovers.ts";
-import { createRunDirectory, findLabs } from "../../agent/lab/run-directory.ts";
+import { removeLeftovers } from "../../lab/leftovers.ts";
+import { createRunDirectory, findLabs } from "../../lab/run-directory.ts";
 
 let temporary: string;
 beforeEach(async () => {
@@ -26,16 +26,27 @@ async function leaveBehind(id: string, change: (record: Record<string, unknown>)
 test("a lab's directory is its owner's alone, is found as running, and goes when disposed, twice as well as once", async () => {
   const made = await createRunDirectory("loopback");
   expect((await stat(made.path)).mode & 0o777).toBe(0o700);
-  expect(await findLabs()).toMatchObject([{ id: made.id, kind: "loopback", running: true, directory: made.path, owner: { pid: process.pid } }]);
+  expect(await findLabs()).toMatchObject([
+    { id: made.id, kind: "loopback", running: true, directory: made.path, owner: { pid: process.pid } },
+  ]);
   await made[Symbol.asyncDispose]();
   await made[Symbol.asyncDispose]();
   expect(await findLabs()).toEqual([]);
 });
 
 test.each([
-  ["whose owner is gone", (record: Record<string, unknown>) => ({ ...record, owner: { pid: 2 ** 22 + 1, started: "1", boot: "x" } })],
-  ["whose owner's number is another process's now", (record: Record<string, unknown>) => ({ ...record, owner: { ...(record["owner"] as object), started: "1" } })],
-  ["of an earlier boot", (record: Record<string, unknown>) => ({ ...record, owner: { ...(record["owner"] as object), boot: "earlier" } })],
+  [
+    "whose owner is gone",
+    (record: Record<string, unknown>) => ({ ...record, owner: { pid: 2 ** 22 + 1, started: "1", boot: "x" } }),
+  ],
+  [
+    "whose owner's number is another process's now",
+    (record: Record<string, unknown>) => ({ ...record, owner: { ...(record["owner"] as object), started: "1" } }),
+  ],
+  [
+    "of an earlier boot",
+    (record: Record<string, unknown>) => ({ ...record, owner: { ...(record["owner"] as object), boot: "earlier" } }),
+  ],
   ["with a record of another version", (record: Record<string, unknown>) => ({ ...record, schemaVersion: 9 })],
   ["with a record that is no record", () => [1, 2]],
 ])("a lab %s counts as left behind and is removed; a running one stays", async (_, change) => {

@@ -2,7 +2,7 @@
 // own intervals and 15 s scrapes, a real Alertmanager with the documented routing, and a webhook. Prints the seconds.
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { createLab, type Lab } from "../../agent/lab/lab.ts";
+import { createLab, type Lab } from "../../lab/lab.ts";
 import { pages } from "../docs/pages.ts";
 import { startAlerting, type Alerting, type Notification } from "../support/alerting.ts";
 
@@ -20,9 +20,15 @@ async function withHealthyMesh(run: (scene: Scene) => Promise<void>): Promise<vo
   await using lab = await createLab({ nodes: NODES, zones: 3 });
   await using alerting = await startAlerting(lab, { node: WATCHER });
   // Only pairs that existed two minutes ago are judged; nothing is an incident before all of them are.
-  const judgedNodes = async () => (await alerting.prometheus.query("min_over_time(internode:nodes:count[45s]) and count_over_time(internode:nodes:count[45s]) >= 2"))[0]?.value;
+  const judgedNodes = async () =>
+    (
+      await alerting.prometheus.query(
+        "min_over_time(internode:nodes:count[45s]) and count_over_time(internode:nodes:count[45s]) >= 2",
+      )
+    )[0]?.value;
   for (const endMs = Date.now() + 6 * MINUTE_MS; (await judgedNodes()) !== NODES; await sleep(5_000)) {
-    if (Date.now() > endMs) throw new Error(`the rules do not judge ${NODES} nodes after 6 minutes, but ${await judgedNodes()}`);
+    if (Date.now() > endMs)
+      throw new Error(`the rules do not judge ${NODES} nodes after 6 minutes, but ${await judgedNodes()}`);
   }
   expect(await alerting.prometheus.query("ALERTS")).toEqual([]);
   await run({ lab, alerting });
@@ -30,15 +36,33 @@ async function withHealthyMesh(run: (scene: Scene) => Promise<void>): Promise<vo
 
 /** Every alert that ever fired in this Prometheus, by name and the labels that name its place. */
 async function everFired({ alerting }: Scene): Promise<readonly string[]> {
-  const samples = await alerting.prometheus.query(`group by (alertname, severity, node, source_zone, destination_zone) (last_over_time(ALERTS{alertstate="firing"}[1h]))`);
-  return samples.map(({ labels }) => [labels["alertname"], labels["severity"], labels["node"], labels["source_zone"], labels["destination_zone"]].filter(Boolean).join(" ")).sort();
+  const samples = await alerting.prometheus.query(
+    `group by (alertname, severity, node, source_zone, destination_zone) (last_over_time(ALERTS{alertstate="firing"}[1h]))`,
+  );
+  return samples
+    .map(({ labels }) =>
+      [labels["alertname"], labels["severity"], labels["node"], labels["source_zone"], labels["destination_zone"]]
+        .filter(Boolean)
+        .join(" "),
+    )
+    .sort();
 }
 
 const secondsFrom = (startMs: number, endMs: number): string => `${((endMs - startMs) / 1000).toFixed(1)} s`;
 
-function tell({ what, brokenMs, told }: { readonly what: string; readonly brokenMs: number; readonly told: Notification }): void {
+function tell({
+  what,
+  brokenMs,
+  told,
+}: {
+  readonly what: string;
+  readonly brokenMs: number;
+  readonly told: Notification;
+}): void {
   const firingMs = Math.min(...told.alerts.map((alert) => Date.parse(alert.startsAt)));
-  process.stdout.write(`${what}: fault to firing ${secondsFrom(brokenMs, firingMs)}, fault to notification ${secondsFrom(brokenMs, told.atMs)}\n`);
+  process.stdout.write(
+    `${what}: fault to firing ${secondsFrom(brokenMs, firingMs)}, fault to notification ${secondsFrom(brokenMs, told.atMs)}\n`,
+  );
 }
 
 describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINUTE_MS }, () => {
@@ -50,19 +74,26 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
       const told = await alerting.notified(() => true, 5 * MINUTE_MS);
       tell({ what: "dead node", brokenMs, told });
       expect(told).toMatchObject({ receiver: "pager", status: "firing" });
-      expect(told.alerts.map(({ labels }) => labels)).toEqual([{ alertname: "InternodeNodeDegraded", severity: "critical", node: "node-3" }]);
-      expect(told.alerts[0]!.annotations["description"]).toMatch(/^Node node-3 loses .* of its probes .*with 100% of its peers on the node network/);
+      expect(told.alerts.map(({ labels }) => labels)).toEqual([
+        { alertname: "InternodeNodeDegraded", severity: "critical", node: "node-3" },
+      ]);
+      expect(told.alerts[0]!.annotations["description"]).toMatch(
+        /^Node node-3 loses .* of its probes .*with 100% of its peers on the node network/,
+      );
       // Long enough for anything narrower or slower to follow.
       await sleep(3 * MINUTE_MS);
       expect(alerting.notifications).toEqual([told]);
       // What only data shows: a runbook's query that matches many to many. It rejects.
-      for (const query of pages("{runbooks/*,troubleshooting}.md").flatMap((page) => page.queries)) await alerting.prometheus.query(query);
+      for (const query of pages("{runbooks/*,troubleshooting}.md").flatMap((page) => page.queries))
+        await alerting.prometheus.query(query);
 
       await lab.clear();
       const mendedMs = Date.now();
       const resolved = await alerting.notified(({ status }) => status === "resolved", 10 * MINUTE_MS);
       process.stdout.write(`dead node: back to resolved ${secondsFrom(mendedMs, resolved.atMs)}\n`);
-      expect(resolved.alerts.map(({ status, labels }) => [status, labels["alertname"], labels["node"]])).toEqual([["resolved", "InternodeNodeDegraded", "node-3"]]);
+      expect(resolved.alerts.map(({ status, labels }) => [status, labels["alertname"], labels["node"]])).toEqual([
+        ["resolved", "InternodeNodeDegraded", "node-3"],
+      ]);
       expect(alerting.notifications).toEqual([told, resolved]);
       expect(await everFired(scene)).toEqual(["InternodeNodeDegraded critical node-3"]);
     });
@@ -78,8 +109,18 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
       tell({ what: "one link, one way", brokenMs, told });
       expect(told).toMatchObject({ receiver: "tickets", status: "firing" });
       // A lost probe shows in both ordered pairs, whichever way it died; one ticket holds both.
-      expect(new Set(told.alerts.map(({ labels }) => `${labels["alertname"]} ${labels["severity"]} ${labels["source_zone"]}>${labels["destination_zone"]}`))).toEqual(
-        new Set([`InternodePairsDegraded warning ${from.zone}>${to.zone}`, `InternodePairsDegraded warning ${to.zone}>${from.zone}`]),
+      expect(
+        new Set(
+          told.alerts.map(
+            ({ labels }) =>
+              `${labels["alertname"]} ${labels["severity"]} ${labels["source_zone"]}>${labels["destination_zone"]}`,
+          ),
+        ),
+      ).toEqual(
+        new Set([
+          `InternodePairsDegraded warning ${from.zone}>${to.zone}`,
+          `InternodePairsDegraded warning ${to.zone}>${from.zone}`,
+        ]),
       );
       for (const { annotations } of told.alerts) {
         const description = annotations["description"]!;
@@ -88,7 +129,9 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
         expect(description).not.toContain("on the way from node-4 to node-2");
       }
       expect(alerting.notifications).toEqual([told]);
-      expect(new Set((await everFired(scene)).map((alert) => alert.split(" ")[0]))).toEqual(new Set(["InternodePairsDegraded"]));
+      expect(new Set((await everFired(scene)).map((alert) => alert.split(" ")[0]))).toEqual(
+        new Set(["InternodePairsDegraded"]),
+      );
     });
   });
 });

@@ -9,9 +9,19 @@ import type { Clock } from "../../agent/model/clock.ts";
 import { ApiServerProcess } from "../support/api-server-process.ts";
 
 const MINUTE_MS = 60_000;
-const clock: Clock = { baseSeconds: 0, monotonicNs: () => performance.now() * 1e6, realtimeNs: () => performance.now() * 1e6 };
+const clock: Clock = {
+  baseSeconds: 0,
+  monotonicNs: () => performance.now() * 1e6,
+  realtimeNs: () => performance.now() * 1e6,
+};
 
-const pod = (number: number) => ({ addresses: [`10.0.0.${number}`], conditions: { ready: true, serving: true, terminating: false }, nodeName: `node-${number}`, zone: "zone-a", targetRef: { uid: `uid-${number}` } });
+const pod = (number: number) => ({
+  addresses: [`10.0.0.${number}`],
+  conditions: { ready: true, serving: true, terminating: false },
+  nodeName: `node-${number}`,
+  zone: "zone-a",
+  targetRef: { uid: `uid-${number}` },
+});
 const pods = (count: number) => Array.from({ length: count }, (_, i) => pod(i + 1));
 
 interface Scene {
@@ -24,9 +34,16 @@ async function withMesh(run: (scene: Scene) => Promise<void>): Promise<void> {
   await using api = await ApiServerProcess.start();
   await api.apply("internode-1", ...pods(5));
   const failures: string[] = [];
-  const config = configSchema.parse({ node: { name: "node-1" }, discovery: { kind: "kubernetes", namespace: "monitoring", service: "internode" }, icmp: { networks: ["pod"] } });
+  const config = configSchema.parse({
+    node: { name: "node-1" },
+    discovery: { kind: "kubernetes", namespace: "monitoring", service: "internode" },
+    icmp: { networks: ["pod"] },
+  });
   if (config.discovery.kind !== "kubernetes") throw new Error("this test needs discovery of kind kubernetes");
-  const source = createKubernetesSource({ ...config.discovery, access: kubeAccess({ env: api.podEnvironment, serviceAccountDirectory: api.directory }) });
+  const source = createKubernetesSource({
+    ...config.discovery,
+    access: kubeAccess({ env: api.podEnvironment, serviceAccountDirectory: api.directory }),
+  });
   await using mesh = startMesh({ config, clock, source, failed: (error) => failures.push(error.message) });
   await vi.waitFor(() => expect(mesh.peers()).toHaveLength(4), { timeout: 10_000 });
   await vi.waitFor(async () => expect(await api.openWatches()).toBe(1), { timeout: 10_000 });

@@ -37,9 +37,12 @@ test.each([
   expect(checkAddress(address, STRICT)).toEqual({ refused: reason });
 });
 
-test.each(["10.0.0.1", "100.64.0.1", "172.31.255.1", "192.168.0.1", "198.51.100.7", "8.8.8.8"])("%s may be probed", (address) => {
-  expect(checkAddress(address, STRICT)).toEqual({ address, family: "ipv4" });
-});
+test.each(["10.0.0.1", "100.64.0.1", "172.31.255.1", "192.168.0.1", "198.51.100.7", "8.8.8.8"])(
+  "%s may be probed",
+  (address) => {
+    expect(checkAddress(address, STRICT)).toEqual({ address, family: "ipv4" });
+  },
+);
 
 test("an IPv6 address has one spelling, whichever it came in", () => {
   expect(checkAddress("FD00:0:0:0::00A1", STRICT)).toEqual({ address: "fd00::a1", family: "ipv6" });
@@ -54,5 +57,8 @@ test("allowing loopback allows nothing else", () => {
 });
 
 test("of several addresses the first of each family counts, and the refused are named", () => {
-  expect(checkAddresses(["127.0.0.1", "10.0.0.1", "10.0.0.2", "fd00::1"], STRICT)).toEqual({ addresses: { ipv4: "10.0.0.1", ipv6: "fd00::1" }, refused: ["127.0.0.1 (loopback)"] });
+  expect(checkAddresses(["127.0.0.1", "10.0.0.1", "10.0.0.2", "fd00::1"], STRICT)).toEqual({
+    addresses: { ipv4: "10.0.0.1", ipv6: "fd00::1" },
+    refused: ["127.0.0.1 (loopback)"],
+  });
 });

@@ -12,7 +12,9 @@ describe("an answer", () => {
   const read = (document: unknown) => readIdentity(document, { ...STRICT, nodeName: "node-2" });
 
   test("tells the node's addresses and those it relays", () => {
-    const answer = read(identityDocument("node-2", { ipv4: "192.168.0.2", ipv6: "FD01::02" }, { "node-3": { ipv4: "192.168.0.3" } }));
+    const answer = read(
+      identityDocument("node-2", { ipv4: "192.168.0.2", ipv6: "FD01::02" }, { "node-3": { ipv4: "192.168.0.3" } }),
+    );
     expect(answer.nodeAddresses).toEqual({ ipv4: "192.168.0.2", ipv6: "fd01::2" });
     expect(answer.relayed).toEqual(new Map([["node-3", { ipv4: "192.168.0.3" }]]));
   });
@@ -31,17 +33,33 @@ describe("an answer", () => {
     ["text", "no identity"],
     [{ ...identityDocument("node-2", {}), schemaVersion: 2 }, "schemaVersion"],
     [{ ...identityDocument("node-2", {}), nodeAddresses: { ipv4: 7 } }, "nodeAddresses.ipv4"],
-    [{ ...identityDocument("node-2", {}), relayed: Array.from({ length: 5_001 }, () => ({ node: "a", nodeAddresses: {} })) }, "relayed"],
+    [
+      {
+        ...identityDocument("node-2", {}),
+        relayed: Array.from({ length: 5_001 }, () => ({ node: "a", nodeAddresses: {} })),
+      },
+      "relayed",
+    ],
     [identityDocument("node-9", {}), "node node-9 answered at the address listed for node-2"],
   ])("%j is refused", (document, expected) => {
     expect(() => read(document)).toThrow(expected);
   });
 
   test("with addresses that are never probed, or that are this node's own, is stripped of them", () => {
-    const answer = read(identityDocument("node-2", { ipv4: "169.254.169.254", ipv6: "fd01::2" }, { "node-3": { ipv4: "127.0.0.1" }, "node-4": { ipv4: "192.168.0.1" }, "node-5": { ipv4: "not an address" } }));
+    const answer = read(
+      identityDocument(
+        "node-2",
+        { ipv4: "169.254.169.254", ipv6: "fd01::2" },
+        { "node-3": { ipv4: "127.0.0.1" }, "node-4": { ipv4: "192.168.0.1" }, "node-5": { ipv4: "not an address" } },
+      ),
+    );
     expect(answer.nodeAddresses).toEqual({ ipv6: "fd01::2" });
     expect([...answer.relayed.values()]).toEqual([{}, {}, {}]);
-    expect(answer.refused).toEqual(["169.254.169.254 (link-local)", "127.0.0.1 (loopback)", "not an address (not an IP address)"]);
+    expect(answer.refused).toEqual([
+      "169.254.169.254 (link-local)",
+      "127.0.0.1 (loopback)",
+      "not an address (not an IP address)",
+    ]);
   });
 });
 
@@ -62,7 +80,15 @@ describe("asking", () => {
     const clock = new FakeClock();
     const client: JsonClient = createJsonClient();
     let changed = 0;
-    const identities = new Identities({ clock, port, allowLoopback: false, ownNodeAddresses: [], fetchJson: client.fetchJson, changed: () => (changed += 1), ...changes });
+    const identities = new Identities({
+      clock,
+      port,
+      allowLoopback: false,
+      ownNodeAddresses: [],
+      fetchJson: client.fetchJson,
+      changed: () => (changed += 1),
+      ...changes,
+    });
     stack.push(client, identities);
     return {
       clock,
@@ -74,7 +100,11 @@ describe("asking", () => {
       },
     };
   }
-  const target = (number: number, endpointId = `uid-${number}`) => ({ nodeName: `node-${number}`, endpointId, podAddresses: { ipv4: `127.0.77.${number}` } as Addresses });
+  const target = (number: number, endpointId = `uid-${number}`) => ({
+    nodeName: `node-${number}`,
+    endpointId,
+    podAddresses: { ipv4: `127.0.77.${number}` } as Addresses,
+  });
 
   test("learns each peer's own word, and says that something changed", async () => {
     const two = await peer(2, 0, identityDocument("node-2", { ipv4: "192.168.0.2" }));
@@ -88,7 +118,11 @@ describe("asking", () => {
   });
 
   test("believes others of a peer that cannot be asked, but its own word wins when it comes", async () => {
-    const two = await peer(2, 0, identityDocument("node-2", {}, { "node-3": { ipv4: "192.168.0.33" }, "node-8": { ipv4: "192.168.0.8" } }));
+    const two = await peer(
+      2,
+      0,
+      identityDocument("node-2", {}, { "node-3": { ipv4: "192.168.0.33" }, "node-8": { ipv4: "192.168.0.8" } }),
+    );
     const { identities, pass } = asking(two.port);
     identities.follow([target(2), target(3)]);
     await until(() => expect(identities.nodeAddresses("node-3")).toEqual({ ipv4: "192.168.0.33" }));
@@ -196,7 +230,9 @@ describe("asking", () => {
     const urls: string[] = [];
     const fetchJson = (url: string) => {
       urls.push(url);
-      return url.includes("[fd00::2]") ? Promise.resolve(identityDocument("node-2", { ipv6: "fd01::2" })) : Promise.reject(new Error("unreachable"));
+      return url.includes("[fd00::2]")
+        ? Promise.resolve(identityDocument("node-2", { ipv6: "fd01::2" }))
+        : Promise.reject(new Error("unreachable"));
     };
     const { identities, pass } = asking(8_843, { fetchJson });
     identities.follow([{ ...target(2), podAddresses: { ipv4: "10.0.0.2", ipv6: "fd00::2" } }]);
@@ -220,7 +256,8 @@ describe("asking", () => {
 
   test("what a peer relays is not believed when it arrives after that peer has left", async () => {
     const pending = Promise.withResolvers<unknown>();
-    const fetchJson = (url: string) => (url.includes("127.0.77.2") ? pending.promise : Promise.reject(new Error("unreachable")));
+    const fetchJson = (url: string) =>
+      url.includes("127.0.77.2") ? pending.promise : Promise.reject(new Error("unreachable"));
     const { identities } = asking(1, { fetchJson });
     identities.follow([target(2), target(3)]);
     identities.follow([target(3)]);

@@ -56,11 +56,22 @@ describe("list, then watch", () => {
     await api.applySlice("other", { service: "something-else", endpoints: [pod("node-9", "10.0.0.9")] });
     start();
     await untilNames("node-1", "node-2");
-    expect(heard.lists[0]![0]).toEqual({ node: { name: "node-1", zone: "zone-a" }, id: "uid-node-1", podAddresses: { ipv4: "10.0.0.1" }, nodeAddresses: {}, serving: true, terminating: false });
+    expect(heard.lists[0]![0]).toEqual({
+      node: { name: "node-1", zone: "zone-a" },
+      id: "uid-node-1",
+      podAddresses: { ipv4: "10.0.0.1" },
+      nodeAddresses: {},
+      serving: true,
+      terminating: false,
+    });
     await watching();
     await api.apply("internode-2", pod("node-3", "10.0.0.3"));
     await untilNames("node-1", "node-2", "node-3");
-    await api.apply("internode-1", pod("node-1", "10.0.0.1"), pod("node-2", "10.0.0.2", { conditions: { ready: true, serving: true, terminating: true } }));
+    await api.apply(
+      "internode-1",
+      pod("node-1", "10.0.0.1"),
+      pod("node-2", "10.0.0.2", { conditions: { ready: true, serving: true, terminating: true } }),
+    );
     await until(() => expect(heard.lists.at(-1)![1]).toMatchObject({ terminating: true }));
     await api.delete("internode-2");
     await untilNames("node-1", "node-2");
@@ -72,9 +83,17 @@ describe("list, then watch", () => {
     start();
     await watching();
     const [list] = await requests("list");
-    expect(list).toMatchObject({ path: "/apis/discovery.k8s.io/v1/namespaces/monitoring/endpointslices", query: { labelSelector: "kubernetes.io/service-name=internode", limit: "500", resourceVersion: "0" }, authorization: "Bearer token-1" });
+    expect(list).toMatchObject({
+      path: "/apis/discovery.k8s.io/v1/namespaces/monitoring/endpointslices",
+      query: { labelSelector: "kubernetes.io/service-name=internode", limit: "500", resourceVersion: "0" },
+      authorization: "Bearer token-1",
+    });
     const [watch] = await requests("watch");
-    expect(watch!.query).toMatchObject({ labelSelector: "kubernetes.io/service-name=internode", allowWatchBookmarks: "true", resourceVersion: String(await api.resourceVersion()) });
+    expect(watch!.query).toMatchObject({
+      labelSelector: "kubernetes.io/service-name=internode",
+      allowWatchBookmarks: "true",
+      resourceVersion: String(await api.resourceVersion()),
+    });
     expect(Number(watch!.query["timeoutSeconds"])).toBeGreaterThanOrEqual(300);
     expect(Number(watch!.query["timeoutSeconds"])).toBeLessThanOrEqual(600);
   });
@@ -105,7 +124,10 @@ describe("list, then watch", () => {
     await api.applySlice("internode-fqdn", { addressType: "FQDN", endpoints: [pod("node-7", "node-7.example")] });
     start();
     await untilNames("node-1", "node-2");
-    expect(heard.lists[0]!.map((e) => e.podAddresses)).toEqual([{ ipv4: "10.0.0.1", ipv6: "fd00::1" }, { ipv4: "10.0.0.2" }]);
+    expect(heard.lists[0]!.map((e) => e.podAddresses)).toEqual([
+      { ipv4: "10.0.0.1", ipv6: "fd00::1" },
+      { ipv4: "10.0.0.2" },
+    ]);
   });
 
   test("changes that come together are told as one list", async () => {
@@ -120,7 +142,11 @@ describe("list, then watch", () => {
 
   test("a Service without a slice is explained, and what was known before it vanished is not withdrawn", async () => {
     start();
-    await until(() => expect(heard.failures[0]).toMatch(/no EndpointSlice of a Service internode in namespace monitoring.*discovery\.service/));
+    await until(() =>
+      expect(heard.failures[0]).toMatch(
+        /no EndpointSlice of a Service internode in namespace monitoring.*discovery\.service/,
+      ),
+    );
     expect(heard.lists).toEqual([]);
     expect(heard.synced).toBe(0);
     await watching();
@@ -161,23 +187,29 @@ describe("a watch that ends", () => {
     expect(await requests("list")).toHaveLength(1);
   });
 
-  test.each(["status", "event"] as const)("whose history is gone (told by %s) is begun with a new list of the newest", async (goneAs) => {
-    start();
-    await watching();
-    await api.silenceWatches();
-    await api.apply("internode-2", pod("node-2", "10.0.0.2"));
-    await api.delete("internode-1");
-    await api.compact();
-    await api.behave({ goneAs });
-    await api.cutWatches();
-    await untilNames("node-2");
-    const lists = await requests("list");
-    expect(lists).toHaveLength(2);
-    expect(lists[1]!.query["resourceVersion"]).toBeUndefined();
-    await watching();
-    expect(await requests("watch"), "the one that was cut, the one told that history is gone, the one that goes on").toHaveLength(3);
-    expect(heard.failures.filter((failure) => !failure.includes("other side closed"))).toEqual([]);
-  });
+  test.each(["status", "event"] as const)(
+    "whose history is gone (told by %s) is begun with a new list of the newest",
+    async (goneAs) => {
+      start();
+      await watching();
+      await api.silenceWatches();
+      await api.apply("internode-2", pod("node-2", "10.0.0.2"));
+      await api.delete("internode-1");
+      await api.compact();
+      await api.behave({ goneAs });
+      await api.cutWatches();
+      await untilNames("node-2");
+      const lists = await requests("list");
+      expect(lists).toHaveLength(2);
+      expect(lists[1]!.query["resourceVersion"]).toBeUndefined();
+      await watching();
+      expect(
+        await requests("watch"),
+        "the one that was cut, the one told that history is gone, the one that goes on",
+      ).toHaveLength(3);
+      expect(heard.failures.filter((failure) => !failure.includes("other side closed"))).toEqual([]);
+    },
+  );
 
   test("that went silent is given up after the idle time, told, and resumed", async () => {
     start({ idleTimeoutMs: 1_000 });
@@ -224,7 +256,9 @@ describe("a watch that ends", () => {
   test("when the server's history went back (restored from a backup) it is listed anew", async () => {
     start();
     await watching();
-    await api.writeToWatches(`${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "999999" } } })}\n`);
+    await api.writeToWatches(
+      `${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "999999" } } })}\n`,
+    );
     await api.cutWatches();
     await until(async () => expect(await requests("list")).toHaveLength(2));
     await watching();
@@ -239,7 +273,9 @@ describe("an API server that is away", () => {
     await watching();
     await api.down();
     await until(() => expect(heard.failures.length).toBeGreaterThan(2));
-    expect(heard.failures.at(-1)).toMatch(/discovery of Service internode in namespace monitoring.*ECONNREFUSED.*last known peers stay/s);
+    expect(heard.failures.at(-1)).toMatch(
+      /discovery of Service internode in namespace monitoring.*ECONNREFUSED.*last known peers stay/s,
+    );
     expect(heard.lists).toHaveLength(1);
     const { synced } = heard;
     await api.up();
@@ -306,8 +342,24 @@ describe("credentials", () => {
       JSON.stringify({
         "current-context": "here",
         contexts: [{ name: "here", context: { cluster: "c", user: "u" } }],
-        clusters: [{ name: "c", cluster: { server: `https://127.0.0.1:${api.port}`, "certificate-authority": join(api.directory, "ca.crt") } }],
-        users: [{ name: "u", user: { "client-certificate": join(api.directory, "client.crt"), "client-key": join(api.directory, "client.key") } }],
+        clusters: [
+          {
+            name: "c",
+            cluster: {
+              server: `https://127.0.0.1:${api.port}`,
+              "certificate-authority": join(api.directory, "ca.crt"),
+            },
+          },
+        ],
+        users: [
+          {
+            name: "u",
+            user: {
+              "client-certificate": join(api.directory, "client.crt"),
+              "client-key": join(api.directory, "client.key"),
+            },
+          },
+        ],
       }),
     );
     vi.stubEnv("KUBECONFIG", kubeconfig);
@@ -323,7 +375,11 @@ describe("credentials", () => {
 
 describe("refusals", () => {
   test.each([
-    [403, "endpointslices.discovery.k8s.io is forbidden", /answered 403 to listing the EndpointSlices of Service internode.*is forbidden.*verbs list and watch on endpointslices.*Role/s],
+    [
+      403,
+      "endpointslices.discovery.k8s.io is forbidden",
+      /answered 403 to listing the EndpointSlices of Service internode.*is forbidden.*verbs list and watch on endpointslices.*Role/s,
+    ],
     [404, "not found", /answered 404.*discovery\.k8s\.io\/v1 is not served/s],
     [429, "too many requests", /answered 429.*overloaded/s],
     [500, "etcdserver: leader changed", /answered 500.*leader changed.*waits and tries again/s],
@@ -340,8 +396,20 @@ describe("refusals", () => {
 });
 
 describe("answers that make no sense", () => {
-  const slice = (changes: object, metadata: object = {}) => ({ metadata: { name: "s", namespace: "monitoring", resourceVersion: "5", labels: { "kubernetes.io/service-name": "internode" }, ...metadata }, addressType: "IPv4", endpoints: [], ...changes });
-  const list = (...items: unknown[]) => JSON.stringify({ kind: "EndpointSliceList", metadata: { resourceVersion: "5" }, items });
+  const slice = (changes: object, metadata: object = {}) => ({
+    metadata: {
+      name: "s",
+      namespace: "monitoring",
+      resourceVersion: "5",
+      labels: { "kubernetes.io/service-name": "internode" },
+      ...metadata,
+    },
+    addressType: "IPv4",
+    endpoints: [],
+    ...changes,
+  });
+  const list = (...items: unknown[]) =>
+    JSON.stringify({ kind: "EndpointSliceList", metadata: { resourceVersion: "5" }, items });
 
   test.each([
     ["no JSON", "<html>login</html>"],
@@ -349,11 +417,17 @@ describe("answers that make no sense", () => {
     ["no version", '{"kind":"EndpointSliceList","metadata":{},"items":[]}'],
     ["a list of numbers", list(1, 2)],
     ["endpoints of a wrong type", list(slice({ endpoints: [{ addresses: "10.0.0.1" }] }))],
-    ["more endpoints than a slice can have", list(slice({ endpoints: Array.from({ length: 1_001 }, () => ({ addresses: ["10.0.0.1"] })) }))],
+    [
+      "more endpoints than a slice can have",
+      list(slice({ endpoints: Array.from({ length: 1_001 }, () => ({ addresses: ["10.0.0.1"] })) })),
+    ],
     ["a slice of another Service", list(slice({}, { labels: { "kubernetes.io/service-name": "victim" } }))],
     ["a slice of another namespace", list(slice({}, { namespace: "kube-system" }))],
     ["half an answer", list(slice({})).slice(0, 80)],
-    ["a list without end", JSON.stringify({ kind: "EndpointSliceList", metadata: { resourceVersion: "5", continue: "again" }, items: [] })],
+    [
+      "a list without end",
+      JSON.stringify({ kind: "EndpointSliceList", metadata: { resourceVersion: "5", continue: "again" }, items: [] }),
+    ],
   ])("a list that is %s is a counted failure, and the last good stays", async (_, listBody) => {
     await api.apply("internode-1", pod("node-1", "10.0.0.1"));
     start();
@@ -373,7 +447,10 @@ describe("answers that make no sense", () => {
     ["an unknown type", '{"type":"EXPLODED","object":{}}\n'],
     ["a slice that is none", '{"type":"ADDED","object":{"metadata":{}}}\n'],
     ["a bookmark without a version", '{"type":"BOOKMARK","object":{}}\n'],
-    ["somebody else's slice", `${JSON.stringify({ type: "ADDED", object: slice({}, { namespace: "kube-system" }) })}\n`],
+    [
+      "somebody else's slice",
+      `${JSON.stringify({ type: "ADDED", object: slice({}, { namespace: "kube-system" }) })}\n`,
+    ],
     ["a line without end", "x".repeat(9 * 1024 * 1024)],
   ])("a watch event that is %s is a counted failure, and the mesh is listed anew", async (_, text) => {
     await api.apply("internode-1", pod("node-1", "10.0.0.1"));
@@ -397,14 +474,24 @@ describe("answers that make no sense", () => {
 
   test("readiness is what serving says, or ready where serving is not told; what is not told at all is ready", async () => {
     const conditions = [{ ready: true, serving: false }, { ready: false, serving: true }, { ready: false }, {}];
-    await api.apply("internode-1", ...conditions.map((condition, i) => pod(`node-${i}`, `10.0.0.${i + 1}`, { conditions: condition })), pod("node-4", "10.0.0.5", { conditions: undefined }));
+    await api.apply(
+      "internode-1",
+      ...conditions.map((condition, i) => pod(`node-${i}`, `10.0.0.${i + 1}`, { conditions: condition })),
+      pod("node-4", "10.0.0.5", { conditions: undefined }),
+    );
     start();
     await until(() => expect(heard.lists.at(-1)?.map((e) => e.serving)).toEqual([false, true, false, true, true]));
     expect(heard.lists[0]!.every((e) => !e.terminating)).toBe(true);
   });
 
   test("endpoints without a node, with a bad name or without an address are left out, and the rest is taken", async () => {
-    await api.apply("internode-1", { addresses: ["10.0.0.8"] }, pod("node one", "10.0.0.7"), pod("node-3", "10.0.0.3", { addresses: [] }), pod("node-2", "10.0.0.2", { zone: "a zone" }));
+    await api.apply(
+      "internode-1",
+      { addresses: ["10.0.0.8"] },
+      pod("node one", "10.0.0.7"),
+      pod("node-3", "10.0.0.3", { addresses: [] }),
+      pod("node-2", "10.0.0.2", { zone: "a zone" }),
+    );
     start();
     await untilNames("node-2");
     expect(heard.lists[0]![0]!.node).toEqual({ name: "node-2", zone: "" });

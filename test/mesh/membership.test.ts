@@ -24,7 +24,13 @@ const SELF = endpoint("node-1", { podAddresses: { ipv4: "10.9.9.9" } });
 function mesh(options: Partial<MembershipOptions> = {}) {
   const clock = new FakeClock();
   const learnt = new Map<string, Addresses>();
-  const membership = new Membership({ self: { name: "node-1", zone: "" }, ownAddresses: ["10.9.9.9"], zonesComeLater: true, allowLoopback: false, ...options });
+  const membership = new Membership({
+    self: { name: "node-1", zone: "" },
+    ownAddresses: ["10.9.9.9"],
+    zonesComeLater: true,
+    allowLoopback: false,
+    ...options,
+  });
   const decide = () => membership.decide(clock.monotonicNs(), (name) => learnt.get(name) ?? {});
   return {
     clock,
@@ -72,7 +78,10 @@ describe("who is a peer", () => {
     const m = mesh();
     m.list(SELF, endpoint("node-one.internal", { podAddresses: { ipv4: "10.9.9.9" } }), endpoint("node-2"));
     expect(m.names()).toEqual(["node-2"]);
-    expect(m.known("node-one.internal")).toMatchObject({ state: "unprobed", reason: expect.stringContaining("own address") });
+    expect(m.known("node-one.internal")).toMatchObject({
+      state: "unprobed",
+      reason: expect.stringContaining("own address"),
+    });
   });
 
   test("a peer that did not change is the same object, and no change is reported", () => {
@@ -150,7 +159,10 @@ describe("two endpoints on one node", () => {
   });
 
   test("of two that were listed together first, the one that serves speaks", () => {
-    for (const order of [[old, young], [young, old]]) {
+    for (const order of [
+      [old, young],
+      [young, old],
+    ]) {
       const m = mesh();
       m.list(SELF, ...order);
       expect(m.membership.peers()).toMatchObject([{ addresses: { pod: { ipv4: "10.0.8.1" } } }]);
@@ -255,10 +267,17 @@ describe("zones", () => {
 describe("addresses", () => {
   test("addresses that are never probed are left out, and a peer with no other is explained", () => {
     const m = mesh();
-    m.list(SELF, endpoint("node-2", { podAddresses: { ipv4: "169.254.169.254", ipv6: "fd00::2" } }), endpoint("node-3", { podAddresses: { ipv4: "127.0.0.1" } }));
+    m.list(
+      SELF,
+      endpoint("node-2", { podAddresses: { ipv4: "169.254.169.254", ipv6: "fd00::2" } }),
+      endpoint("node-3", { podAddresses: { ipv4: "127.0.0.1" } }),
+    );
     expect(m.membership.peers()).toMatchObject([{ node: { name: "node-2" }, addresses: { pod: { ipv6: "fd00::2" } } }]);
     expect(m.membership.peers()[0]!.addresses.pod.ipv4).toBeUndefined();
-    expect(m.known("node-3")).toMatchObject({ state: "unprobed", reason: "no address may be probed: 127.0.0.1 (loopback)" });
+    expect(m.known("node-3")).toMatchObject({
+      state: "unprobed",
+      reason: "no address may be probed: 127.0.0.1 (loopback)",
+    });
   });
 
   test("loopback is probed only where it is allowed", () => {
@@ -272,7 +291,10 @@ describe("addresses", () => {
     m.list(SELF, endpoint("node-2"), endpoint("node-3", { nodeAddresses: { ipv4: "192.168.0.3" } }));
     m.learnt.set("node-2", { ipv4: "192.168.0.2" }).set("node-3", { ipv4: "192.168.0.99", ipv6: "fd01::3" });
     expect(m.decide()).toBe(true);
-    expect(m.membership.peers().map((peer) => peer.addresses.node)).toEqual([{ ipv4: "192.168.0.2" }, { ipv4: "192.168.0.3", ipv6: "fd01::3" }]);
+    expect(m.membership.peers().map((peer) => peer.addresses.node)).toEqual([
+      { ipv4: "192.168.0.2" },
+      { ipv4: "192.168.0.3", ipv6: "fd01::3" },
+    ]);
   });
 
   test("a learnt address that is never probed is refused", () => {

@@ -21,7 +21,15 @@ class ScriptedSource implements MeshSource {
   }
 }
 
-const endpoint = (number: number, rest: Partial<Endpoint> = {}): Endpoint => ({ node: { name: `node-${number}`, zone: `zone-${number % 3}` }, id: `uid-${number}`, podAddresses: { ipv4: `10.0.${number >> 8}.${number & 255}` }, nodeAddresses: {}, serving: true, terminating: false, ...rest });
+const endpoint = (number: number, rest: Partial<Endpoint> = {}): Endpoint => ({
+  node: { name: `node-${number}`, zone: `zone-${number % 3}` },
+  id: `uid-${number}`,
+  podAddresses: { ipv4: `10.0.${number >> 8}.${number & 255}` },
+  nodeAddresses: {},
+  serving: true,
+  terminating: false,
+  ...rest,
+});
 const endpoints = (count: number): Endpoint[] => Array.from({ length: count }, (_, i) => endpoint(i + 1));
 
 let mesh: Mesh | undefined;
@@ -36,13 +44,24 @@ function start(changes: Partial<ConfigInput> = {}, options: Partial<MeshOptions>
   const clock = new FakeClock();
   const source = new ScriptedSource();
   const failures: string[] = [];
-  const config = configSchema.parse({ node: { name: "node-1" }, discovery: { kind: "kubernetes", namespace: "monitoring", service: "internode" }, ...changes });
+  const config = configSchema.parse({
+    node: { name: "node-1" },
+    discovery: { kind: "kubernetes", namespace: "monitoring", service: "internode" },
+    ...changes,
+  });
   const asked: string[] = [];
   const fetchJson = (url: string) => {
     asked.push(url);
     return Promise.reject(new Error("nobody answers in this test"));
   };
-  const started = (mesh = startMesh({ config, clock, source, fetchJson, failed: (error) => failures.push(error.message), ...options }));
+  const started = (mesh = startMesh({
+    config,
+    clock,
+    source,
+    fetchJson,
+    failed: (error) => failures.push(error.message),
+    ...options,
+  }));
   let changesHeard = 0;
   started.onChange(() => (changesHeard += 1));
   return {
@@ -75,7 +94,11 @@ describe("the mesh", () => {
     m.source.list(...endpoints(3));
     expect(m.changes()).toBe(1);
     expect(m.mesh.state()).toMatchObject({ size: 3, isFullMesh: true, largestInDegree: 2, ageSeconds: 0 });
-    expect(m.mesh.known().map((k) => `${k.node.name} ${k.state}`)).toEqual(["node-1 self", "node-2 serving", "node-3 serving"]);
+    expect(m.mesh.known().map((k) => `${k.node.name} ${k.state}`)).toEqual([
+      "node-1 self",
+      "node-2 serving",
+      "node-3 serving",
+    ]);
   });
 
   test("a peer that leaves is gone in the same moment", () => {
@@ -178,7 +201,12 @@ describe("node addresses", () => {
     };
     const m = start({}, { fetchJson });
     m.source.list(...endpoints(3));
-    await vi.waitFor(() => expect(m.mesh.peers().map((peer) => peer.addresses.node)).toEqual([{ ipv4: "192.168.0.2" }, { ipv4: "192.168.0.3" }]));
+    await vi.waitFor(() =>
+      expect(m.mesh.peers().map((peer) => peer.addresses.node)).toEqual([
+        { ipv4: "192.168.0.2" },
+        { ipv4: "192.168.0.3" },
+      ]),
+    );
     expect(m.mesh.state().identities).toEqual({ known: 2, missing: [], errors: 0 });
     expect(m.mesh.known()[1]).toMatchObject({ nodeAddresses: { ipv4: "192.168.0.2" } });
   });
@@ -187,8 +215,13 @@ describe("node addresses", () => {
     const dead = endpoint(2);
     let isDead = false;
     const fetchJson = (url: string) => {
-      if (url.includes("10.0.0.3:")) return Promise.resolve(identityDocument("node-3", { ipv4: "192.168.0.3" }, { "node-2": { ipv4: "192.168.0.2" } }));
-      return isDead ? Promise.reject(new Error("timeout")) : Promise.resolve(identityDocument("node-2", { ipv4: "192.168.0.2" }));
+      if (url.includes("10.0.0.3:"))
+        return Promise.resolve(
+          identityDocument("node-3", { ipv4: "192.168.0.3" }, { "node-2": { ipv4: "192.168.0.2" } }),
+        );
+      return isDead
+        ? Promise.reject(new Error("timeout"))
+        : Promise.resolve(identityDocument("node-2", { ipv4: "192.168.0.2" }));
     };
     const nodeAddresses = (m: Mesh) => m.peers().map((peer) => peer.addresses.node);
     const both = [{ ipv4: "192.168.0.2" }, { ipv4: "192.168.0.3" }];
@@ -225,14 +258,31 @@ describe("a static mesh", () => {
   test("needs no more than its file, waits for no zone, and follows it", async () => {
     const directory = await mkdtemp(join(tmpdir(), "internode-mesh-"));
     const file = join(directory, "mesh.json");
-    const node = (number: number) => ({ name: `node-${number}`, podAddresses: [`127.0.0.${number}`], nodeAddresses: [`127.0.1.${number}`] });
+    const node = (number: number) => ({
+      name: `node-${number}`,
+      podAddresses: [`127.0.0.${number}`],
+      nodeAddresses: [`127.0.1.${number}`],
+    });
     await writeFile(file, JSON.stringify({ nodes: [node(1), node(2)] }));
-    const config = configSchema.parse({ node: { name: "node-1", zone: "here" }, discovery: { kind: "static", file, allowLoopback: true } });
+    const config = configSchema.parse({
+      node: { name: "node-1", zone: "here" },
+      discovery: { kind: "static", file, allowLoopback: true },
+    });
     vi.useRealTimers();
     const failures: string[] = [];
     mesh = startMesh({ config, clock: new FakeClock(), failed: (error) => failures.push(error.message) });
     const { peers, self } = mesh;
-    await vi.waitFor(() => expect(peers.call(mesh)).toEqual([{ node: { name: "node-2", zone: "" }, addresses: { pod: { ipv4: "127.0.0.2" }, node: { ipv4: "127.0.1.2" } }, serving: true }]), { timeout: 5_000 });
+    await vi.waitFor(
+      () =>
+        expect(peers.call(mesh)).toEqual([
+          {
+            node: { name: "node-2", zone: "" },
+            addresses: { pod: { ipv4: "127.0.0.2" }, node: { ipv4: "127.0.1.2" } },
+            serving: true,
+          },
+        ]),
+      { timeout: 5_000 },
+    );
     expect(self.call(mesh)).toEqual({ name: "node-1", zone: "here" });
     await writeFile(file, "{");
     await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 });

@@ -4,13 +4,20 @@ import type { Node } from "../../agent/model/peer.ts";
 
 /** `sizes[i]` nodes in zone i. */
 function nodesOf(...sizes: number[]): Node[] {
-  return sizes.flatMap((size, zone) => Array.from({ length: size }, (_, i) => ({ name: `node-${zone}-${i}`, zone: `zone-${zone}` })));
+  return sizes.flatMap((size, zone) =>
+    Array.from({ length: size }, (_, i) => ({ name: `node-${zone}-${i}`, zone: `zone-${zone}` })),
+  );
 }
-const even = (count: number, zones: number): Node[] => Array.from({ length: count }, (_, i) => ({ name: `ip-10-0-${i >> 8}-${i & 255}`, zone: zones === 0 ? "" : `zone-${i % zones}` }));
+const even = (count: number, zones: number): Node[] =>
+  Array.from({ length: count }, (_, i) => ({
+    name: `ip-10-0-${i >> 8}-${i & 255}`,
+    zone: zones === 0 ? "" : `zone-${i % zones}`,
+  }));
 
 const OPTIONS = { fullMeshLimit: 100, sampleSize: 24 };
 const sample = (nodes: readonly Node[], options = OPTIONS): Sample => sampleMesh({ nodes, ...options });
-const pairs = (nodes: readonly Node[], s: Sample): Set<string> => new Set(nodes.flatMap((n) => [...s.destinations(n.name)].map((d) => `${n.name}>${d}`)));
+const pairs = (nodes: readonly Node[], s: Sample): Set<string> =>
+  new Set(nodes.flatMap((n) => [...s.destinations(n.name)].map((d) => `${n.name}>${d}`)));
 
 function inDegrees(nodes: readonly Node[], s: Sample): Map<string, number> {
   const degrees = new Map(nodes.map((n) => [n.name, 0]));
@@ -58,20 +65,27 @@ describe("above the limit", () => {
     expect(Math.min(...inDegrees(nodes, s).values())).toBeGreaterThanOrEqual(24);
   });
 
-  test.each(SHAPES)("%s: every ordered pair of zones, and each zone within itself, is watched by enough pairs", (_, nodes) => {
-    const s = sample(nodes);
-    const zoneOf = new Map(nodes.map((n) => [n.name, n.zone]));
-    const sizes = Map.groupBy(nodes, (n) => n.zone);
-    const watched = new Map<string, number>();
-    for (const n of nodes) for (const d of s.destinations(n.name)) watched.set(`${n.zone}>${zoneOf.get(d)!}`, (watched.get(`${n.zone}>${zoneOf.get(d)!}`) ?? 0) + 1);
-    for (const [from, sources] of sizes) {
-      for (const [to, destinations] of sizes) {
-        if (from === "" || to === "") continue;
-        const possible = sources.length * (destinations.length - (from === to ? 1 : 0));
-        expect(watched.get(`${from}>${to}`) ?? 0, `${from} > ${to}`).toBeGreaterThanOrEqual(Math.min(s.pairsPerZonePair, possible));
+  test.each(SHAPES)(
+    "%s: every ordered pair of zones, and each zone within itself, is watched by enough pairs",
+    (_, nodes) => {
+      const s = sample(nodes);
+      const zoneOf = new Map(nodes.map((n) => [n.name, n.zone]));
+      const sizes = Map.groupBy(nodes, (n) => n.zone);
+      const watched = new Map<string, number>();
+      for (const n of nodes)
+        for (const d of s.destinations(n.name))
+          watched.set(`${n.zone}>${zoneOf.get(d)!}`, (watched.get(`${n.zone}>${zoneOf.get(d)!}`) ?? 0) + 1);
+      for (const [from, sources] of sizes) {
+        for (const [to, destinations] of sizes) {
+          if (from === "" || to === "") continue;
+          const possible = sources.length * (destinations.length - (from === to ? 1 : 0));
+          expect(watched.get(`${from}>${to}`) ?? 0, `${from} > ${to}`).toBeGreaterThanOrEqual(
+            Math.min(s.pairsPerZonePair, possible),
+          );
+        }
       }
-    }
-  });
+    },
+  );
 
   test.each(SHAPES)("%s: the stated largest in-degree is the true one, and bounded", (_, nodes) => {
     const s = sample(nodes);
@@ -91,7 +105,7 @@ describe("above the limit", () => {
   test("the full eight pairs are kept up to as many zones as the sample can pay for", () => {
     expect(sample(even(1_000, 50)).pairsPerZonePair).toBe(8);
     expect(sample(even(1_000, 500)).pairsPerZonePair).toBe(1);
-    expect(pairs(even(1_000, 500), sample(even(1_000, 500))).size).toBeLessThan(1_000 * 999 / 2);
+    expect(pairs(even(1_000, 500), sample(even(1_000, 500))).size).toBeLessThan((1_000 * 999) / 2);
   });
 
   test("the order of the list does not matter", () => {
@@ -123,7 +137,9 @@ describe("churn", () => {
       const rest = nodes.filter((n) => n !== gone);
       const after = pairs(rest, sample(rest));
       const added = after.difference(before).size;
-      const removedAmongStayers = [...before].filter((pair) => !after.has(pair) && !pair.split(">").includes(gone.name)).length;
+      const removedAmongStayers = [...before].filter(
+        (pair) => !after.has(pair) && !pair.split(">").includes(gone.name),
+      ).length;
       // The 24 that probed it move on by one; extras of its zone's pairs follow their deficit.
       const zones = new Set(nodes.map((n) => n.zone)).size;
       expect(added).toBeLessThanOrEqual(24 + 2 * zones * PAIRS_PER_ZONE_PAIR);

@@ -23,7 +23,7 @@ afterEach(async () => {
 
 /** The event loop does not turn for so long. */
 function block(ms: number): void {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 async function readToEnd(heard: string[]): Promise<void> {

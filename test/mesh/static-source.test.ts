@@ -7,7 +7,12 @@ import { parseStaticMesh, StaticMeshError } from "../../agent/mesh/static-file.t
 import { createStaticSource } from "../../agent/mesh/static-source.ts";
 
 const STRICT = { allowLoopback: false };
-const node = (name: string, address: string, rest: object = {}) => ({ name, zone: "zone-a", podAddresses: [address], ...rest });
+const node = (name: string, address: string, rest: object = {}) => ({
+  name,
+  zone: "zone-a",
+  podAddresses: [address],
+  ...rest,
+});
 const meshText = (...nodes: unknown[]) => JSON.stringify({ nodes });
 
 function faultsOf(text: string): readonly string[] {
@@ -30,7 +35,14 @@ describe("the file", () => {
       { name: "node-2", zone: "zone-a" },
       { name: "node-3", zone: "zone-b" },
     ]);
-    expect(endpoints[0]).toEqual({ node: { name: "node-1", zone: "zone-a" }, id: "node-1", podAddresses: { ipv4: "10.244.1.2", ipv6: "fd00:244:1::2" }, nodeAddresses: { ipv4: "192.168.10.1" }, serving: true, terminating: false });
+    expect(endpoints[0]).toEqual({
+      node: { name: "node-1", zone: "zone-a" },
+      id: "node-1",
+      podAddresses: { ipv4: "10.244.1.2", ipv6: "fd00:244:1::2" },
+      nodeAddresses: { ipv4: "192.168.10.1" },
+      serving: true,
+      terminating: false,
+    });
     expect(endpoints[2]!.nodeAddresses).toEqual({});
   });
 
@@ -41,12 +53,18 @@ describe("the file", () => {
     ['{"nodes":[]}', "nodes must be a list of 1 to 5000 nodes"],
     ['{"nodes":{}}', "nodes must be a list of 1 to 5000 nodes"],
     ['{"nodes":["node-1"]}', "nodes[0] must be an object"],
-    ['{"peers":[],"nodes":[{"name":"a","podAddresses":["10.0.0.1"]}]}', 'the file has "peers", and only nodes may be there'],
+    [
+      '{"peers":[],"nodes":[{"name":"a","podAddresses":["10.0.0.1"]}]}',
+      'the file has "peers", and only nodes may be there',
+    ],
     [meshText({ name: "a" }), "nodes[0].podAddresses must be a list"],
     [meshText({ name: "a", podAddresses: [] }), "nodes[0].podAddresses must be a list"],
     [meshText({ name: "a b", podAddresses: ["10.0.0.1"] }), "nodes[0].name must be a node name"],
     [meshText(node("a", "10.0.0.1", { zone: 7 })), "nodes[0].zone must be a zone name"],
-    [meshText(node("a", "10.0.0.1", { address: "x" })), 'nodes[0] has "address", and only name, zone, podAddresses, nodeAddresses may be there'],
+    [
+      meshText(node("a", "10.0.0.1", { address: "x" })),
+      'nodes[0] has "address", and only name, zone, podAddresses, nodeAddresses may be there',
+    ],
     [meshText(node("a", "node-1.local")), "nodes[0].podAddresses[0] must be a list of one IP address"],
     [meshText(node("a", "10.0.0.1"), node("a", "10.0.0.2")), 'node "a" is there twice'],
     [meshText(node("a", "10.0.0.1"), node("b", "10.0.0.1")), 'podAddresses: 10.0.0.1 belongs to both "a" and "b"'],

@@ -16,7 +16,9 @@ const lint = (text: string) => {
 };
 
 const values = (samples: readonly Sample[], name: string, labels: Readonly<Record<string, string>> = {}) =>
-  samples.filter((s) => s.name === name && Object.entries(labels).every(([k, v]) => s.labels[k] === v)).map((s) => s.value);
+  samples
+    .filter((s) => s.name === name && Object.entries(labels).every(([k, v]) => s.labels[k] === v))
+    .map((s) => s.value);
 
 test("/metrics of a two-node mesh is the golden file, byte for byte", async () => {
   expect(await goldenTwoNode()).toBe(readFileSync(new URL("golden/two-node.prom", import.meta.url), "utf8"));
@@ -37,7 +39,13 @@ test("every catalogued metric appears once, contiguous, with its type and exactl
       const family = families.find((f) => f.name === metric.name)!;
       expect(family.help).toBe(metric.help);
       expect(family.samples.length, `of ${metric.name}`).toBeGreaterThan(0);
-      for (const { labels } of family.samples) expect(Object.keys(labels).filter((l) => l !== "le").sort(), `of ${metric.name}`).toEqual([...metric.labels].sort());
+      for (const { labels } of family.samples)
+        expect(
+          Object.keys(labels)
+            .filter((l) => l !== "le")
+            .sort(),
+          `of ${metric.name}`,
+        ).toEqual([...metric.labels].sort());
     }
   }
 });
@@ -46,13 +54,25 @@ test("before anything was measured, what is created at start is there at 0 and w
   const { families } = parseExposition(await scrapeText(twoNodeMesh().metrics));
   const samplesOf = (metric: Metric) => families.find((f) => f.name === metric.name)!.samples;
   const { pathMtu, pathMtuShortfall, udpReceived } = CATALOGUE; // these come from providers
-  const perPair = catalogue.filter((m) => m.labels.includes("destination_node") && m.detail !== "full" && ![pathMtu.name, pathMtuShortfall.name, udpReceived.name].includes(m.name as never));
-  const [atStart, whenSeen] = [perPair.filter((m) => m.created === "at start"), perPair.filter((m) => m.created === "when first seen")];
+  const perPair = catalogue.filter(
+    (m) =>
+      m.labels.includes("destination_node") &&
+      m.detail !== "full" &&
+      ![pathMtu.name, pathMtuShortfall.name, udpReceived.name].includes(m.name as never),
+  );
+  const [atStart, whenSeen] = [
+    perPair.filter((m) => m.created === "at start"),
+    perPair.filter((m) => m.created === "when first seen"),
+  ];
   for (const metric of whenSeen) expect(samplesOf(metric), `of ${metric.name}`).toEqual([]);
   for (const metric of atStart) {
     expect(new Set(samplesOf(metric).map((s) => s.value)), `of ${metric.name}`).toEqual(new Set([0]));
     const slots = new Set(samplesOf(metric).map((s) => `${s.labels["network"]!}/${s.labels["protocol"]!}`));
-    expect([...slots], `of ${metric.name}`).toEqual(["pod/icmp", "pod/tcp", "pod/udp", "node/icmp"].filter((slot) => !metric.protocols || metric.protocols.some((p) => slot.endsWith(p))));
+    expect([...slots], `of ${metric.name}`).toEqual(
+      ["pod/icmp", "pod/tcp", "pod/udp", "node/icmp"].filter(
+        (slot) => !metric.protocols || metric.protocols.some((p) => slot.endsWith(p)),
+      ),
+    );
   }
   expect(samplesOf(CATALOGUE.directionalLost).map((s) => s.labels["direction"])).toEqual(["forward", "reverse"]);
   for (const metric of [CATALOGUE.skipped, CATALOGUE.clockSteps, CATALOGUE.discoveryErrors, CATALOGUE.timestamps]) {
@@ -68,7 +88,10 @@ test("label values stay within those that the catalogue lists", async () => {
   for (const [label, listed] of Object.entries(LABEL_VALUES)) {
     const used = new Set(samples.map((s) => s.labels[label]).filter((value) => value !== undefined));
     expect(used.size, `of ${label}`).toBeGreaterThan(0);
-    expect([...used].filter((value) => !listed.includes(value)), `of ${label}`).toEqual([]);
+    expect(
+      [...used].filter((value) => !listed.includes(value)),
+      `of ${label}`,
+    ).toEqual([]);
   }
 });
 
@@ -85,8 +108,13 @@ test("histograms are cumulative, end in +Inf and agree with their count", async 
   const { samples } = parseExposition(await scrapeText(mesh.metrics));
   for (const name of ["internode_zone_rtt_seconds", "internode_pair_rtt_seconds"]) {
     const labels = { network: "pod", protocol: "icmp" };
-    const buckets = samples.filter((s) => s.name === `${name}_bucket` && s.labels["network"] === "pod" && s.labels["protocol"] === "icmp");
-    expect(buckets.map((b) => Number(b.labels["le"]!.replace("+Inf", "Infinity")))).toEqual([...CATALOGUE.zoneRtt.buckets, Number.POSITIVE_INFINITY]);
+    const buckets = samples.filter(
+      (s) => s.name === `${name}_bucket` && s.labels["network"] === "pod" && s.labels["protocol"] === "icmp",
+    );
+    expect(buckets.map((b) => Number(b.labels["le"]!.replace("+Inf", "Infinity")))).toEqual([
+      ...CATALOGUE.zoneRtt.buckets,
+      Number.POSITIVE_INFINITY,
+    ]);
     expect(buckets.map((b) => b.value)).toEqual(buckets.map((b) => b.value).sort((a, b) => a - b));
     expect(values(samples, `${name}_count`, labels)).toEqual([buckets.at(-1)!.value]);
     expect(values(samples, `${name}_count`, labels)).toEqual(values(samples, "internode_rtt_seconds_count", labels));
@@ -100,8 +128,16 @@ test("node and zone names of any characters come back from the text as they went
   liveAMinute(mesh);
   const text = await scrapeText(mesh.metrics);
   const { samples } = parseExposition(text);
-  expect(samples.find((s) => s.name === "internode_probes_total")!.labels).toMatchObject({ source_node: source.name, source_zone: source.zone, destination_node: peer.name, destination_zone: peer.zone });
-  expect(samples.find((s) => s.name === "internode_udp_received_total")!.labels).toMatchObject({ source_node: peer.name, destination_node: source.name });
+  expect(samples.find((s) => s.name === "internode_probes_total")!.labels).toMatchObject({
+    source_node: source.name,
+    source_zone: source.zone,
+    destination_node: peer.name,
+    destination_zone: peer.zone,
+  });
+  expect(samples.find((s) => s.name === "internode_udp_received_total")!.labels).toMatchObject({
+    source_node: peer.name,
+    destination_node: source.name,
+  });
   expect(samples.find((s) => s.name === "internode_mesh_size")!.labels).toEqual({ source_node: source.name });
   expect(escapeLabelValue('a"b\\c\nd')).toBe('a\\"b\\\\c\\nd');
 });
@@ -112,7 +148,9 @@ test("a peer that left is in no series of the next scrape", async () => {
   for (const slot of Object.values(mesh.slots)) mesh.results.close(slot);
   const { families } = parseExposition(await scrapeText(mesh.metrics));
   // Path MTU and what UDP received come from providers that list the peers of now; here they still do.
-  const left = families.filter((f) => !f.name.startsWith("internode_path_mtu") && f.name !== "internode_udp_received_total").flatMap((f) => f.samples);
+  const left = families
+    .filter((f) => !f.name.startsWith("internode_path_mtu") && f.name !== "internode_udp_received_total")
+    .flatMap((f) => f.samples);
   expect(left.filter((s) => "destination_node" in s.labels || "destination_zone" in s.labels)).toEqual([]);
 });
 
@@ -146,12 +184,20 @@ test("a slot whose zone changed is another series, and the old one is gone", asy
   mesh.results.close(icmpPod);
   mesh.results.open({ ...icmpPod, pair: { ...icmpPod.pair, destination: { name: "node-2", zone: "zone-z" } } });
   const { samples } = parseExposition(await scrapeText(mesh.metrics));
-  expect(samples.filter((s) => s.name === "internode_probes_total" && s.labels["network"] === "pod" && s.labels["protocol"] === "icmp").map((s) => s.labels["destination_zone"])).toEqual(["zone-z"]);
+  expect(
+    samples
+      .filter(
+        (s) => s.name === "internode_probes_total" && s.labels["network"] === "pod" && s.labels["protocol"] === "icmp",
+      )
+      .map((s) => s.labels["destination_zone"]),
+  ).toEqual(["zone-z"]);
 });
 
 test("protocols and networks that are switched off have no series at all", async () => {
   const { samples } = parseExposition(await scrapeText(twoNodeMesh().metrics));
-  const skipped = samples.filter((s) => s.name === "internode_probes_skipped_total").map((s) => `${s.labels["network"]!}/${s.labels["protocol"]!}`);
+  const skipped = samples
+    .filter((s) => s.name === "internode_probes_skipped_total")
+    .map((s) => `${s.labels["network"]!}/${s.labels["protocol"]!}`);
   expect(skipped).toEqual(["pod/icmp", "pod/tcp", "pod/udp", "node/icmp"]);
 });
 
@@ -161,17 +207,27 @@ test("names follow the contract: prefix, units as suffixes, counters end in _tot
     expect(metric.name.endsWith("_total"), `of ${metric.name}`).toBe(metric.type === "counter");
     expect(metric.help).toMatch(/\.$/);
   }
-  for (const metric of catalogue.filter((m) => m.unit === "seconds" || m.unit === "bytes")) expect(metric.name).toMatch(new RegExp(`_${metric.unit}$`));
-  for (const metric of catalogue.filter((m) => m.labels.includes("destination_node") && m.labels.includes("protocol"))) expect(metric.labels.slice(0, PAIR_LABELS.length)).toEqual(PAIR_LABELS);
+  for (const metric of catalogue.filter((m) => m.unit === "seconds" || m.unit === "bytes"))
+    expect(metric.name).toMatch(new RegExp(`_${metric.unit}$`));
+  for (const metric of catalogue.filter((m) => m.labels.includes("destination_node") && m.labels.includes("protocol")))
+    expect(metric.labels.slice(0, PAIR_LABELS.length)).toEqual(PAIR_LABELS);
   expect(new Set(catalogue.map((m) => m.name)).size).toBe(catalogue.length);
 });
 
-test.skipIf(!hasPromtool && !process.env["CI"])("promtool finds nothing to complain about, metrics of the Node.js process included", async () => {
-  const mesh = twoNodeMesh({ pairDetail: "full", runtime: true, peer: { name: 'no"de\\2\n', zone: "東京" } });
-  liveAMinute(mesh);
-  const text = await scrapeText(mesh.metrics);
-  expect(text).toContain("process_resident_memory_bytes ");
-  expect(text).toContain("nodejs_heap_size_used_bytes ");
-  expect(lint(text)).toEqual({ status: 0, complaints: "" });
-  expect(() => execFileSync("promtool", ["check", "metrics"], { input: text.replace("# TYPE internode_probes_total counter", "# TYPE internode_probes_total gauge"), stdio: "pipe" })).toThrow(/_total/);
-});
+test.skipIf(!hasPromtool && !process.env["CI"])(
+  "promtool finds nothing to complain about, metrics of the Node.js process included",
+  async () => {
+    const mesh = twoNodeMesh({ pairDetail: "full", runtime: true, peer: { name: 'no"de\\2\n', zone: "東京" } });
+    liveAMinute(mesh);
+    const text = await scrapeText(mesh.metrics);
+    expect(text).toContain("process_resident_memory_bytes ");
+    expect(text).toContain("nodejs_heap_size_used_bytes ");
+    expect(lint(text)).toEqual({ status: 0, complaints: "" });
+    expect(() =>
+      execFileSync("promtool", ["check", "metrics"], {
+        input: text.replace("# TYPE internode_probes_total counter", "# TYPE internode_probes_total gauge"),
+        stdio: "pipe",
+      }),
+    ).toThrow(/_total/);
+  },
+);

@@ -9,8 +9,16 @@ import { liveAMinute, scrapeText, twoNodeMesh } from "../support/two-node-mesh.t
 
 type Scraped = Pick<Metrics, "scrape">;
 
-async function served(metrics: Scraped, options: { readonly listen?: readonly string[]; readonly failed?: (e: Error) => void } = {}): Promise<{ server: MetricsServer; url: string }> {
-  const server = await startMetricsServer({ metrics, port: 0, listen: options.listen ?? ["127.0.0.1"], ...(options.failed && { failed: options.failed }) });
+async function served(
+  metrics: Scraped,
+  options: { readonly listen?: readonly string[]; readonly failed?: (e: Error) => void } = {},
+): Promise<{ server: MetricsServer; url: string }> {
+  const server = await startMetricsServer({
+    metrics,
+    port: 0,
+    listen: options.listen ?? ["127.0.0.1"],
+    ...(options.failed && { failed: options.failed }),
+  });
   onTestFinished(() => server[Symbol.asyncDispose]());
   return { server, url: `http://127.0.0.1:${server.addresses[0]!.port}` };
 }
@@ -43,7 +51,10 @@ const raw = (url: string, headers: Record<string, string> = {}) =>
   new Promise<{ response: IncomingMessage; body: Buffer }>((resolve, reject) => {
     get(url, { headers, agent: false }, (response) => {
       const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part)).on("end", () => resolve({ response, body: Buffer.concat(parts) })).on("error", reject);
+      response
+        .on("data", (part: Buffer) => parts.push(part))
+        .on("end", () => resolve({ response, body: Buffer.concat(parts) }))
+        .on("error", reject);
     }).on("error", reject);
   });
 
@@ -64,19 +75,27 @@ test("a scraper that asks for gzip gets it, one that refuses it does not", async
   const zipped = await raw(`${url}/metrics`, { "accept-encoding": "deflate, gzip;q=0.5" });
   expect(zipped.response.headers["content-encoding"]).toBe("gzip");
   expect(gunzipSync(zipped.body).toString()).toBe(await scrapeText(metrics));
-  for (const refusal of ["identity", "gzip;q=0", "gzip;q=0.000", "gzipped", "*;q=0"]) expect((await raw(`${url}/metrics`, { "accept-encoding": refusal })).response.headers["content-encoding"]).toBeUndefined();
+  for (const refusal of ["identity", "gzip;q=0", "gzip;q=0.000", "gzipped", "*;q=0"])
+    expect(
+      (await raw(`${url}/metrics`, { "accept-encoding": refusal })).response.headers["content-encoding"],
+    ).toBeUndefined();
 });
 
 test("every other path is 404 and every other method 405; HEAD has the headers without a scrape", async () => {
   const held = heldScrape();
   const { url } = await served(held.metrics);
-  for (const path of ["/", "/metrics/", "/healthz", "/api/v1/pairs", "//metrics", "/%6detrics"]) expect((await fetch(url + path)).status).toBe(404);
+  for (const path of ["/", "/metrics/", "/healthz", "/api/v1/pairs", "//metrics", "/%6detrics"])
+    expect((await fetch(url + path)).status).toBe(404);
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
     const response = await fetch(`${url}/metrics`, { method });
     expect([method, response.status, response.headers.get("allow")]).toEqual([method, 405, "GET, HEAD"]);
   }
   const head = await fetch(`${url}/metrics`, { method: "HEAD" });
-  expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8", ""]);
+  expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([
+    200,
+    "text/plain; version=0.0.4; charset=utf-8",
+    "",
+  ]);
   expect(held.started()).toBe(0);
 });
 
@@ -88,7 +107,8 @@ test("a fifth scrape at the same time is told to come back, and the next one aft
   const fifth = await raw(`${url}/metrics`);
   expect([fifth.response.statusCode, fifth.response.headers["retry-after"]]).toEqual([503, "1"]);
   held.release();
-  for (const { response, body } of await Promise.all(four)) expect([response.statusCode, body.toString()]).toEqual([200, "first 1\nlast 1\n"]);
+  for (const { response, body } of await Promise.all(four))
+    expect([response.statusCode, body.toString()]).toEqual([200, "first 1\nlast 1\n"]);
   expect((await raw(`${url}/metrics`)).response.statusCode).toBe(200);
 });
 
@@ -129,18 +149,23 @@ test("a port that is taken is named in the error with the cure, and nothing is l
   onTestFinished(() => void other.close());
   const { port } = other.address() as { port: number };
   const start = () => startMetricsServer({ metrics: lived(), port, listen: ["127.0.0.3", "127.0.0.2"] });
-  await expect(start()).rejects.toThrow(`cannot serve /metrics on 127.0.0.2 port ${port}: EADDRINUSE; another process listens there already: stop it (\`ss -ltnp\` names it) or set \`ports.metrics\``);
+  await expect(start()).rejects.toThrow(
+    `cannot serve /metrics on 127.0.0.2 port ${port}: EADDRINUSE; another process listens there already: stop it (\`ss -ltnp\` names it) or set \`ports.metrics\``,
+  );
   await expect(fetch(`http://127.0.0.3:${port}/metrics`)).rejects.toThrow("fetch failed");
 });
 
 test("an address that is not this host's is named in the error with the cure", async () => {
-  await expect(startMetricsServer({ metrics: lived(), port: 0, listen: ["192.0.2.1"] })).rejects.toThrow(/192\.0\.2\.1 port 0: EADDRNOTAVAIL; .*`listen`/);
+  await expect(startMetricsServer({ metrics: lived(), port: 0, listen: ["192.0.2.1"] })).rejects.toThrow(
+    /192\.0\.2\.1 port 0: EADDRNOTAVAIL; .*`listen`/,
+  );
 });
 
 test("it listens on every address asked for, and on all when none is", async () => {
   const two = await served(lived(), { listen: ["127.0.0.1", "127.0.0.4"] });
   expect(two.server.addresses.map((a) => a.address)).toEqual(["127.0.0.1", "127.0.0.4"]);
-  for (const { address, port } of two.server.addresses) expect((await fetch(`http://${address}:${port}/metrics`)).status).toBe(200);
+  for (const { address, port } of two.server.addresses)
+    expect((await fetch(`http://${address}:${port}/metrics`)).status).toBe(200);
   const all = await served(lived(), { listen: [] });
   expect((await fetch(`${all.url}/metrics`)).status).toBe(200);
 });
@@ -152,7 +177,11 @@ test("disposing ends idle and busy connections at once, and twice is harmless", 
   const closed = new Promise((resolve) => idle.on("error", () => {}).on("close", resolve));
   const busy = raw(`${url}/metrics`);
   await expect.poll(held.started).toBe(1);
-  await Promise.all([server[Symbol.asyncDispose](), expect(busy).rejects.toThrow(/aborted|socket hang up|ECONNRESET/), closed]);
+  await Promise.all([
+    server[Symbol.asyncDispose](),
+    expect(busy).rejects.toThrow(/aborted|socket hang up|ECONNRESET/),
+    closed,
+  ]);
   await server[Symbol.asyncDispose]();
   await expect(fetch(`${url}/metrics`)).rejects.toThrow("fetch failed");
 });
@@ -163,9 +192,14 @@ test("a request that is no HTTP and headers without end get a 4xx and the port g
     new Promise<string>((resolve) => {
       let text = "";
       const socket = connect(server.addresses[0]!.port, "127.0.0.1", () => socket.write(bytes));
-      socket.on("data", (d) => (text += d.toString())).on("error", () => {}).on("close", () => resolve(text));
+      socket
+        .on("data", (d) => (text += d.toString()))
+        .on("error", () => {})
+        .on("close", () => resolve(text));
     });
   expect(await answerTo("\x16\x03\x01 hello\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
-  expect(await answerTo(`GET /metrics HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+  expect(await answerTo(`GET /metrics HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 431 /,
+  );
   expect((await fetch(`${url}/metrics`)).status).toBe(200);
 });

@@ -5,7 +5,11 @@ const node = (name: string, zone: string) => ({ name, zone });
 const names = (...nodes: ReturnType<typeof node>[]) => inDisplayOrder(nodes).map(({ name }) => name);
 
 test("nodes are ordered by zone, then by name with numbers counted", () => {
-  expect(names(node("node-10", "b"), node("node-2", "b"), node("node-30", "a"))).toEqual(["node-30", "node-2", "node-10"]);
+  expect(names(node("node-10", "b"), node("node-2", "b"), node("node-30", "a"))).toEqual([
+    "node-30",
+    "node-2",
+    "node-10",
+  ]);
 });
 
 test("zones are ordered with numbers counted too, and nodes without a zone come last", () => {

@@ -41,7 +41,10 @@ interface FakeSubject {
 
 function fakeSubject(subject: FakeSubject): Subject {
   const { protocol } = subject;
-  function setUp(peers: readonly string[]): { readonly parts: Parts; readonly world: Omit<World, "peer" | "healthy" | "breakPath"> } {
+  function setUp(peers: readonly string[]): {
+    readonly parts: Parts;
+    readonly world: Omit<World, "peer" | "healthy" | "breakPath">;
+  } {
     const clock = new FakeClock();
     const network = new FakeNetwork(clock);
     const kernel = new FakeKernel(network, [OURS]);
@@ -62,7 +65,10 @@ function fakeSubject(subject: FakeSubject): Subject {
       }
       return Promise.resolve();
     };
-    return { parts, world: { prober, sink, timeoutMs: TIMEOUT_MS, run, [Symbol.asyncDispose]: () => Promise.resolve() } };
+    return {
+      parts,
+      world: { prober, sink, timeoutMs: TIMEOUT_MS, run, [Symbol.asyncDispose]: () => Promise.resolve() },
+    };
   }
   return {
     name: `${protocol}, kernel engine, fake kernel`,
@@ -70,13 +76,25 @@ function fakeSubject(subject: FakeSubject): Subject {
     open() {
       const { parts, world } = setUp([PEER, HEALTHY]);
       const breakPath = (fault: Fault) => Promise.resolve(subject.breakPath(parts, fault));
-      return Promise.resolve({ ...world, breakPath, peer: testSlot({ protocol, address: PEER }), healthy: testSlot({ protocol, address: HEALTHY }) });
+      return Promise.resolve({
+        ...world,
+        breakPath,
+        peer: testSlot({ protocol, address: PEER }),
+        healthy: testSlot({ protocol, address: HEALTHY }),
+      });
     },
     many() {
       const addresses = Array.from({ length: 100 }, (_, i) => `10.1.0.${i + 1}`);
       const { parts, world } = setUp(addresses);
       const slots = addresses.map((address) => testSlot({ protocol, address }));
-      return Promise.resolve({ ...world, breakPath: () => Promise.resolve(), peer: slots[0]!, healthy: slots[1]!, slots, losses: subject.loseSome(parts) });
+      return Promise.resolve({
+        ...world,
+        breakPath: () => Promise.resolve(),
+        peer: slots[0]!,
+        healthy: slots[1]!,
+        slots,
+        losses: subject.loseSome(parts),
+      });
     },
   };
 }
@@ -95,7 +113,9 @@ function breakPackets({ network, clock }: Parts, fault: Fault): void {
     duplicate: () => ({ kind: "duplicate", afterNs: NS_PER_MS }),
     corrupt: () => ({ kind: "corrupt", at: -1 }),
     foreign(packet) {
-      network.at(clock.monotonicNs() + NS_PER_MS, () => network.inject({ ...packet, source: { ...packet.source, ip: STRANGER } }));
+      network.at(clock.monotonicNs() + NS_PER_MS, () =>
+        network.inject({ ...packet, source: { ...packet.source, ip: STRANGER } }),
+      );
       return { kind: "drop" };
     },
   };
@@ -119,7 +139,15 @@ contract(
   fakeSubject({
     protocol: "icmp",
     cannot: { skipped: ICMP_SEVERAL },
-    prober: ({ kernel, clock, sink }) => icmpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" }),
+    prober: ({ kernel, clock, sink }) =>
+      icmpProber({
+        kernel,
+        clock,
+        sink,
+        settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 64 },
+        families: ["ipv4"],
+        conntrack: () => "not-full",
+      }),
     breakPath: breakPackets,
     loseSome: loseSomePackets,
   }),
@@ -136,7 +164,8 @@ contract(
       corrupt: HANDSHAKE_ONLY,
       foreign: HANDSHAKE_ONLY,
     },
-    prober: ({ kernel, clock, sink }) => tcpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, port: PORT }, conntrack: () => "not-full" }),
+    prober: ({ kernel, clock, sink }) =>
+      tcpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, port: PORT }, conntrack: () => "not-full" }),
     breakPath({ network }, fault) {
       const fates: Partial<Record<Fault, TcpFate>> = {
         lost: { kind: "hang" },
@@ -161,9 +190,27 @@ contract(
     protocol: "udp",
     cannot: {},
     prober: ({ kernel, clock, sink }) =>
-      udpProber({ kernel, clock, sink, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: PORT }, families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: () => "not-full" }),
+      udpProber({
+        kernel,
+        clock,
+        sink,
+        settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port: PORT },
+        families: ["ipv4"],
+        source: "node-1",
+        incarnation: "00112233445566aa",
+        conntrack: () => "not-full",
+      }),
     answer(kernel, clock) {
-      const reflector = udpReflector({ kernel, clock, port: PORT, listen: [{ family: "ipv4" }], incarnation: "ffeeddccbbaa9988", maxPacketBytes: 9_000, knows: () => true, nodeOf: () => undefined });
+      const reflector = udpReflector({
+        kernel,
+        clock,
+        port: PORT,
+        listen: [{ family: "ipv4" }],
+        incarnation: "ffeeddccbbaa9988",
+        maxPacketBytes: 9_000,
+        knows: () => true,
+        nodeOf: () => undefined,
+      });
       return () => void reflector.drain();
     },
     breakPath: breakPackets,

@@ -6,7 +6,17 @@ import type { Slot } from "../../agent/model/slot.ts";
 import type { Prober } from "../../agent/probes/prober.ts";
 import type { RecordingSink } from "../support/recording-sink.ts";
 
-export const FAULTS = ["lost", "refused", "unreachable", "blocked", "late", "duplicate", "corrupt", "foreign", "local"] as const;
+export const FAULTS = [
+  "lost",
+  "refused",
+  "unreachable",
+  "blocked",
+  "late",
+  "duplicate",
+  "corrupt",
+  "foreign",
+  "local",
+] as const;
 /** What happens to the probes of `World.peer`. `foreign`: only a reply from another address comes. */
 export type Fault = (typeof FAULTS)[number];
 
@@ -97,7 +107,12 @@ export function contract(subject: Subject): void {
       });
       withFault(fault, `a peer that is ${fault} never harms the probe of a healthy one`, async () => {
         for (let round = 0; round < 4; round++) await probe(world.peer, world.healthy);
-        expect(world.sink.outcomes(world.healthy).map((o) => o.kind)).toEqual(["answered", "answered", "answered", "answered"]);
+        expect(world.sink.outcomes(world.healthy).map((o) => o.kind)).toEqual([
+          "answered",
+          "answered",
+          "answered",
+          "answered",
+        ]);
         expect(world.sink.localErrors(world.healthy)).toEqual([]);
         expect(world.sink.outcomes(world.peer)).toEqual([outcome, outcome, outcome, outcome]);
       });
@@ -135,13 +150,18 @@ export function contract(subject: Subject): void {
       expect(world.sink.localErrors(world.peer)).toHaveLength(1);
     });
 
-    withFault("lost", "a slot with a probe outstanding is skipped, and counted as skipped", async () => {
-      world.prober.send([world.peer]);
-      world.prober.send([world.peer]);
-      expect(world.sink.skips(world.peer)).toBe(1);
-      await until(world, () => world.prober.outstanding === 0);
-      expect(world.sink.outcomes(world.peer)).toHaveLength(1);
-    }, subject.cannot.skipped ?? subject.cannot.lost);
+    withFault(
+      "lost",
+      "a slot with a probe outstanding is skipped, and counted as skipped",
+      async () => {
+        world.prober.send([world.peer]);
+        world.prober.send([world.peer]);
+        expect(world.sink.skips(world.peer)).toBe(1);
+        await until(world, () => world.prober.outstanding === 0);
+        expect(world.sink.outcomes(world.peer)).toHaveLength(1);
+      },
+      subject.cannot.skipped ?? subject.cannot.lost,
+    );
 
     test("a closed slot forgets its probe: neither answered nor lost, and the others go on", async () => {
       world.prober.send([world.peer, world.healthy]);
@@ -165,28 +185,39 @@ export function contract(subject: Subject): void {
 
   const { many } = subject;
   if (many === undefined) return;
-  test(`${subject.name}: of 10,000 probes each is completed once, and the failures are those the network dropped`, { timeout: 120_000 }, async () => {
-    await using world = await many();
-    using prober = world.prober;
-    for (const slot of world.slots) prober.open(slot);
-    const rounds = 10_000 / world.slots.length;
-    for (let round = 0; round < rounds; round++) {
-      for (let from = 0; from < world.slots.length; from += 50) {
-        prober.send(world.slots.slice(from, from + 50));
-        // No more than a starved machine sends in time: an engine may send but one packet a turn of its event loop.
-        await until(world, () => prober.outstanding < 100);
+  test(
+    `${subject.name}: of 10,000 probes each is completed once, and the failures are those the network dropped`,
+    { timeout: 120_000 },
+    async () => {
+      await using world = await many();
+      using prober = world.prober;
+      for (const slot of world.slots) prober.open(slot);
+      const rounds = 10_000 / world.slots.length;
+      for (let round = 0; round < rounds; round++) {
+        for (let from = 0; from < world.slots.length; from += 50) {
+          prober.send(world.slots.slice(from, from + 50));
+          // No more than a starved machine sends in time: an engine may send but one packet a turn of its event loop.
+          await until(world, () => prober.outstanding < 100);
+        }
+        await until(world, () => prober.outstanding === 0);
       }
-      await until(world, () => prober.outstanding === 0);
-    }
-    const outcomes = world.sink.outcomes();
-    const count = (kind: Outcome["kind"]) => outcomes.filter((o) => o.kind === kind).length;
-    const untold = { skips: world.sink.skips(), localErrors: Object.fromEntries(Map.groupBy(world.sink.localErrors(), String).entries().map(([errno, all]) => [errno, all.length])) };
-    expect(outcomes.length, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
-    expect(count("answered") + count("refused") + count("failed")).toBe(10_000);
-    expect(world.losses()).toBeGreaterThan(0);
-    expect(count("failed")).toBe(world.losses());
-    expect(world.sink.skips() + world.sink.localErrors().length + world.sink.anomalies().length).toBe(0);
-  });
+      const outcomes = world.sink.outcomes();
+      const count = (kind: Outcome["kind"]) => outcomes.filter((o) => o.kind === kind).length;
+      const untold = {
+        skips: world.sink.skips(),
+        localErrors: Object.fromEntries(
+          Map.groupBy(world.sink.localErrors(), String)
+            .entries()
+            .map(([errno, all]) => [errno, all.length]),
+        ),
+      };
+      expect(outcomes.length, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
+      expect(count("answered") + count("refused") + count("failed")).toBe(10_000);
+      expect(world.losses()).toBeGreaterThan(0);
+      expect(count("failed")).toBe(world.losses());
+      expect(world.sink.skips() + world.sink.localErrors().length + world.sink.anomalies().length).toBe(0);
+    },
+  );
 }
 
 /** Generous: a loaded machine is slow, never wrong. */

@@ -11,7 +11,9 @@ let server: ChildProcess;
 let port: number;
 
 beforeAll(async () => {
-  server = spawn(process.execPath, [new URL("../support/dns-server.ts", import.meta.url).pathname, SERVER], { stdio: ["pipe", "pipe", "inherit"] });
+  server = spawn(process.execPath, [new URL("../support/dns-server.ts", import.meta.url).pathname, SERVER], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const [line] = (await once(server.stdout!, "data")) as [Buffer];
   port = Number(line.toString());
 });
@@ -21,7 +23,8 @@ afterAll(async () => {
   await once(server, "exit");
 });
 
-const ask = (name: string, options: Partial<LookupOptions> = {}) => lookup({ clock, server: SERVER, port, name, timeoutMs: 5_000, ...options });
+const ask = (name: string, options: Partial<LookupOptions> = {}) =>
+  lookup({ clock, server: SERVER, port, name, timeoutMs: 5_000, ...options });
 
 test("a name with both kinds of address is resolved, with the time it took", async () => {
   const outcome = await ask("resolves.test");
@@ -49,12 +52,24 @@ test.each([
 });
 
 test("silence fails as timeout, both questions unanswered", async () => {
-  expect(await ask("silent.test", { timeoutMs: 200 })).toEqual({ kind: "failed", reason: "timeout", unanswered: ["A", "AAAA"] });
+  expect(await ask("silent.test", { timeoutMs: 200 })).toEqual({
+    kind: "failed",
+    reason: "timeout",
+    unanswered: ["A", "AAAA"],
+  });
 });
 
 test("the conntrack race, one of two packets lost, fails as timeout and names the one that is missing", async () => {
-  expect(await ask("drop-aaaa.test", { timeoutMs: 200 })).toEqual({ kind: "failed", reason: "timeout", unanswered: ["AAAA"] });
-  expect(await ask("drop-a.test", { timeoutMs: 200 })).toEqual({ kind: "failed", reason: "timeout", unanswered: ["A"] });
+  expect(await ask("drop-aaaa.test", { timeoutMs: 200 })).toEqual({
+    kind: "failed",
+    reason: "timeout",
+    unanswered: ["AAAA"],
+  });
+  expect(await ask("drop-a.test", { timeoutMs: 200 })).toEqual({
+    kind: "failed",
+    reason: "timeout",
+    unanswered: ["A"],
+  });
 });
 
 test("an answer too large for a datagram is fetched over TCP", async () => {
@@ -86,7 +101,11 @@ test("a server that listens on nothing is closed, which is no timeout", async ()
 
 test("what our own kernel refuses at once is told by its reason and never a timeout", async () => {
   // A broadcast address without SO_BROADCAST: EACCES.
-  expect(await ask("resolves.test", { server: "255.255.255.255" })).toEqual({ kind: "failed", reason: "blocked", unanswered: ["A", "AAAA"] });
+  expect(await ask("resolves.test", { server: "255.255.255.255" })).toEqual({
+    kind: "failed",
+    reason: "blocked",
+    unanswered: ["A", "AAAA"],
+  });
 });
 
 test("an answer that this process was too busy to read counts, without a time", async () => {
@@ -121,12 +140,17 @@ test("a name that DNS cannot carry is refused before anything is sent", () => {
   expect(() => void ask(`${"x".repeat(64)}.test`)).toThrow(RangeError);
 });
 
-async function udpServer(answer: (query: Buffer, fromPort: number) => Buffer | undefined): Promise<AsyncDisposable & { readonly port: number }> {
+async function udpServer(
+  answer: (query: Buffer, fromPort: number) => Buffer | undefined,
+): Promise<AsyncDisposable & { readonly port: number }> {
   const socket = createSocket("udp4", (query, from) => {
     const reply = answer(query, from.port);
     if (reply) socket.send(reply, from.port, from.address);
   });
   socket.bind(0, SERVER);
   await once(socket, "listening");
-  return { port: socket.address().port, [Symbol.asyncDispose]: () => new Promise((resolve) => socket.close(() => resolve())) };
+  return {
+    port: socket.address().port,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => socket.close(() => resolve())),
+  };
 }

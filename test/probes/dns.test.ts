@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { dnsProber, dnsServers, resolvConfServers, type DnsProberOptions, type DnsServer } from "../../agent/probes/dns.ts";
+import {
+  dnsProber,
+  dnsServers,
+  resolvConfServers,
+  type DnsProberOptions,
+  type DnsServer,
+} from "../../agent/probes/dns.ts";
 import type { LookupOptions, LookupOutcome } from "../../agent/probes/dns-lookup.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
@@ -43,7 +49,10 @@ test("each lookup has its phase on the wall clock and comes once an interval", (
 });
 
 test("every name is looked up at every server, told with both", async () => {
-  const { told, prober, runFor } = setUp({ servers: [POD, CLUSTER], settings: { intervalMs: 10_000, timeoutMs: 5_000, names: ["a.test", "b.test"] } });
+  const { told, prober, runFor } = setUp({
+    servers: [POD, CLUSTER],
+    settings: { intervalMs: 10_000, timeoutMs: 5_000, names: ["a.test", "b.test"] },
+  });
   expect(prober.lookups).toHaveLength(4);
   runFor(10_000);
   await Promise.resolve();
@@ -98,7 +107,8 @@ test("a name that DNS cannot carry is refused at the start", () => {
 });
 
 test("without configured servers those of resolv.conf are asked, as pod, at most three", () => {
-  const text = "# nameserver 1.1.1.1\nsearch default.svc.cluster.local\nnameserver 10.96.0.10\nnameserver\tfd00::a # comment\nnameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n";
+  const text =
+    "# nameserver 1.1.1.1\nsearch default.svc.cluster.local\nnameserver 10.96.0.10\nnameserver\tfd00::a # comment\nnameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n";
   expect(resolvConfServers(text)).toEqual(["10.96.0.10", "fd00::a", "10.0.0.3"]);
   expect(dnsServers([], () => text)[0]).toEqual(POD);
   expect(dnsServers([CLUSTER], () => text)).toEqual([CLUSTER]);

@@ -16,7 +16,14 @@ function setup(address = "10.0.0.2", family: "ipv4" | "ipv6" = "ipv4") {
   const kernel = new FakeKernel(network, [own]);
   const peer = new FakeKernel(network, [address]);
   const sink = new RecordingSink();
-  const prober = icmpProber({ kernel, clock, sink, settings: { timeoutMs: 800, sizeBytes: 64 }, families: [family], conntrack: () => "not-full" });
+  const prober = icmpProber({
+    kernel,
+    clock,
+    sink,
+    settings: { timeoutMs: 800, sizeBytes: 64 },
+    families: [family],
+    conntrack: () => "not-full",
+  });
   const slot = testSlot({ protocol: "icmp", address });
   prober.open(slot);
   const tick = (ms: number) => {
@@ -97,7 +104,10 @@ describe("an ICMP probe", () => {
   });
 
   test("to an unreachable host has failed as unreachable; prohibited by a filter, as blocked", () => {
-    for (const [code, reason] of [[1, "unreachable"], [13, "blocked"]] as const) {
+    for (const [code, reason] of [
+      [1, "unreachable"],
+      [13, "blocked"],
+    ] as const) {
       const { network, sink, prober, slot, tick } = setup();
       network.rule((packet) => (packet.bytes[0] === 8 ? { kind: "icmp", type: 3, code, quoteBytes: 8 } : undefined));
       prober.send([slot]);
@@ -179,7 +189,9 @@ describe("an ICMP probe", () => {
       };
       tick(0);
       tick(20);
-      expect(sink.events).toEqual([{ kind: "record", slot, outcome: { kind: "answered", rttNs: undefined, clock: "user" } }]);
+      expect(sink.events).toEqual([
+        { kind: "record", slot, outcome: { kind: "answered", rttNs: undefined, clock: "user" } },
+      ]);
     }
   });
 
@@ -189,7 +201,14 @@ describe("an ICMP probe", () => {
     // A batch of one: every reading is as short as can be.
     kernel.createBatch = (_capacity, packetBytes) => new FakeBatch(1, packetBytes);
     const sink = new RecordingSink();
-    using prober = icmpProber({ kernel, clock, sink, settings: { timeoutMs: 800, sizeBytes: 64 }, families: ["ipv4"], conntrack: () => "not-full" });
+    using prober = icmpProber({
+      kernel,
+      clock,
+      sink,
+      settings: { timeoutMs: 800, sizeBytes: 64 },
+      families: ["ipv4"],
+      conntrack: () => "not-full",
+    });
     const slot = testSlot({ protocol: "icmp", address: "10.0.0.2" });
     prober.open(slot);
     for (let i = 0; i < 3; i++) prober.send([slot]);
@@ -206,7 +225,12 @@ describe("an ICMP probe", () => {
     const request = network.sent[0]!;
     const bytes = request.bytes.slice();
     bytes[0] = 0;
-    const forged = { ...request, source: { ip: "10.6.6.6", port: 0 }, destination: { ip: kernel.addresses[0]!, port: 0 }, bytes };
+    const forged = {
+      ...request,
+      source: { ip: "10.6.6.6", port: 0 },
+      destination: { ip: kernel.addresses[0]!, port: 0 },
+      bytes,
+    };
     kernel.deliver(forged, { atNs: 0, stamped: true });
     tick(1_000);
     expect(sink.outcomes()).toEqual([{ kind: "failed", reason: "timeout" }]);

@@ -7,9 +7,12 @@ const notFull = () => "not-full" as const;
 const outcome = (o: Outcome) => ({ kind: "outcome", outcome: o });
 
 describe("an errno", () => {
-  test.each(["ENOBUFS", "EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "EADDRNOTAVAIL", "EINVAL", "EMSGSIZE", "UNKNOWN"])("%s is our own machine's fault", (errno) => {
-    expect(errnoEvent(errno, notFull)).toEqual({ kind: "local" });
-  });
+  test.each(["ENOBUFS", "EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "EADDRNOTAVAIL", "EINVAL", "EMSGSIZE", "UNKNOWN"])(
+    "%s is our own machine's fault",
+    (errno) => {
+      expect(errnoEvent(errno, notFull)).toEqual({ kind: "local" });
+    },
+  );
 
   test.each([
     ["ECONNREFUSED", REFUSED],

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { UdpReceived } from "../../agent/model/snapshot.ts";
 import type { PeerRow } from "../../agent/probes/udp.ts";
-import { isForward, isReverse, REFLECTOR_INCARNATION, SENDER_INCARNATION, udpPair, type UdpPair } from "../support/udp-pair.ts";
+import {
+  isForward,
+  isReverse,
+  REFLECTOR_INCARNATION,
+  SENDER_INCARNATION,
+  udpPair,
+  type UdpPair,
+} from "../support/udp-pair.ts";
 
 const NEW_LIFE = "0000000000000042";
 
@@ -14,10 +21,16 @@ function losing(pair: UdpPair, which: typeof isForward, during: () => void): voi
 
 /** The peer's row as its agent would write it now. */
 function rowOf(pair: UdpPair, more: Partial<PeerRow> = {}): PeerRow {
-  return { incarnation: REFLECTOR_INCARNATION, udpReceived: pair.reflector.received(), health: { socketDrops: 0 }, ...more };
+  return {
+    incarnation: REFLECTOR_INCARNATION,
+    udpReceived: pair.reflector.received(),
+    health: { socketDrops: 0 },
+    ...more,
+  };
 }
 
-const report = (pair: UdpPair, row: PeerRow) => pair.prober.peerReported(pair.slot, { row, askedNs: pair.clock.monotonicNs() });
+const report = (pair: UdpPair, row: PeerRow) =>
+  pair.prober.peerReported(pair.slot, { row, askedNs: pair.clock.monotonicNs() });
 
 describe("the direction of a lost UDP probe", () => {
   it("is forward when the next reply says that it never arrived, on whichever session that comes", () => {
@@ -67,7 +80,9 @@ describe("the direction of a lost UDP probe", () => {
     pair.round();
     let delayed = false;
     // Late by so much that it arrives with the reply of the next probe, on another port that is idle by then.
-    pair.network.rule((p) => (isReverse(p) && !delayed ? ((delayed = true), { kind: "delay", ns: 1_003_000_000 }) : undefined));
+    pair.network.rule((p) =>
+      isReverse(p) && !delayed ? ((delayed = true), { kind: "delay", ns: 1_003_000_000 }) : undefined,
+    );
     pair.round();
     pair.round();
     pair.round();
@@ -156,7 +171,10 @@ describe("with no reply coming at all", () => {
     return pair;
   }
 
-  it.each([["forward", isForward], ["reverse", isReverse]] as const)("the peer's row says %s after 60 s", (direction, which) => {
+  it.each([
+    ["forward", isForward],
+    ["reverse", isReverse],
+  ] as const)("the peer's row says %s after 60 s", (direction, which) => {
     const pair = silence(which);
     report(pair, rowOf(pair));
     expect(pair.sink.directions()).toEqual(Array.from({ length: 14 }, () => direction));
@@ -181,7 +199,12 @@ describe("with no reply coming at all", () => {
   it("counts of another life of ours, another network or another source are not ours", () => {
     const pair = silence(isReverse);
     const ours = pair.reflector.received()[0]!;
-    const others: UdpReceived[] = [{ ...ours, incarnation: "00000000000000ff" }, { ...ours, network: "node" }, { ...ours, family: "ipv6" }, { ...ours, source: { name: "node-7", zone: "" } }];
+    const others: UdpReceived[] = [
+      { ...ours, incarnation: "00000000000000ff" },
+      { ...ours, network: "node" },
+      { ...ours, family: "ipv6" },
+      { ...ours, source: { name: "node-7", zone: "" } },
+    ];
     report(pair, rowOf(pair, { udpReceived: [...others, ours] }));
     expect(pair.sink.directions()).toEqual(Array.from({ length: 14 }, () => "reverse"));
     expect(ours.incarnation).toBe(SENDER_INCARNATION);

@@ -15,9 +15,24 @@ function world(options: { family?: "ipv4" | "ipv6"; settings?: Partial<PathMtuSe
   const network = new FakeNetwork(clock);
   const a = new FakeKernel(network, ["10.0.0.1", "fd00::1"]);
   const b = new FakeKernel(network, ["10.0.0.2", "fd00::2"]);
-  const reflector = udpReflector({ kernel: b, clock, port: PORT, listen: [{ family: "ipv4" }, { family: "ipv6" }], incarnation: "00000000000000b0", maxPacketBytes: 9_000, key: options.key, knows: () => true, nodeOf: () => undefined });
+  const reflector = udpReflector({
+    kernel: b,
+    clock,
+    port: PORT,
+    listen: [{ family: "ipv4" }, { family: "ipv6" }],
+    incarnation: "00000000000000b0",
+    maxPacketBytes: 9_000,
+    key: options.key,
+    knows: () => true,
+    nodeOf: () => undefined,
+  });
   const prober = pathMtuProber({
-    kernel: a, clock, families: ["ipv4", "ipv6"], source: "node-1", incarnation: "00000000000000a0", key: options.key,
+    kernel: a,
+    clock,
+    families: ["ipv4", "ipv6"],
+    source: "node-1",
+    incarnation: "00000000000000a0",
+    key: options.key,
     settings: { intervalMs: 60_000, timeoutMs: 1_000, port: PORT, maxPacketBytes: 9_000, ...options.settings },
   });
   const slot = testSlot({ protocol: "udp", address: options.family === "ipv6" ? "fd00::2" : "10.0.0.2" });
@@ -33,19 +48,27 @@ function world(options: { family?: "ipv4" | "ipv6"; settings?: Partial<PathMtuSe
     const [v] = prober.values();
     return v && { passesBytes: v.passesBytes, shortfallBytes: v.shortfallBytes };
   };
-  const large = () => network.sent.filter((p) => p.source.ip !== "10.0.0.2" && p.source.ip !== "fd00::2" && p.ipBytes > 300);
+  const large = () =>
+    network.sent.filter((p) => p.source.ip !== "10.0.0.2" && p.source.ip !== "fd00::2" && p.ipBytes > 300);
   return { clock, network, a, b, prober, slot, run, value, large, reflector };
 }
 
 /** Silently loses what is larger: a black hole. */
-const hole = (w: ReturnType<typeof world>, bytes: number) => w.network.rule((p) => (p.ipBytes > bytes ? { kind: "drop" } : undefined));
+const hole = (w: ReturnType<typeof world>, bytes: number) =>
+  w.network.rule((p) => (p.ipBytes > bytes ? { kind: "drop" } : undefined));
 
 describe("path MTU", () => {
-  it.each([["ipv4", undefined], ["ipv6", undefined], ["ipv4", Buffer.from("key")]] as const)("is what the kernel believes when that passes: one large packet a minute over %s", (family, key) => {
+  it.each([
+    ["ipv4", undefined],
+    ["ipv6", undefined],
+    ["ipv4", Buffer.from("key")],
+  ] as const)("is what the kernel believes when that passes: one large packet a minute over %s", (family, key) => {
     const w = world({ family, ...(key ? { key } : {}) });
     expect(w.value()).toBeUndefined();
     w.run(10);
-    expect(w.prober.values()).toEqual([{ destination: w.slot.pair.destination, network: "pod", family, passesBytes: 1_500, shortfallBytes: 0 }]);
+    expect(w.prober.values()).toEqual([
+      { destination: w.slot.pair.destination, network: "pod", family, passesBytes: 1_500, shortfallBytes: 0 },
+    ]);
     w.run(600);
     expect(w.large().map((p) => [p.ipBytes, p.dontFragment])).toEqual(Array.from({ length: 11 }, () => [1_500, true]));
     const replies = w.network.sent.filter((p) => p.source.port === PORT);
@@ -83,7 +106,12 @@ describe("path MTU", () => {
     w.run(60);
     expect(w.value()).toEqual({ passesBytes: 1_450, shortfallBytes: 50 });
     // Three of the believed size, one that passes, three of one more.
-    expect(w.large().slice(before).map((p) => p.ipBytes)).toEqual([1_500, 1_500, 1_500, 1_450, 1_451, 1_451, 1_451]);
+    expect(
+      w
+        .large()
+        .slice(before)
+        .map((p) => p.ipBytes),
+    ).toEqual([1_500, 1_500, 1_500, 1_450, 1_451, 1_451, 1_451]);
     for (const next of [1_460, 1_300, 1_499]) {
       mtu = next;
       w.run(60);
@@ -95,7 +123,10 @@ describe("path MTU", () => {
   });
 
   it("is no fault where a router says that fragmentation is needed", () => {
-    for (const [family, type, code] of [["ipv4", 3, 4], ["ipv6", 2, 0]] as const) {
+    for (const [family, type, code] of [
+      ["ipv4", 3, 4],
+      ["ipv6", 2, 0],
+    ] as const) {
       const w = world({ family });
       w.network.rule((p) => (p.ipBytes > 1_400 ? { kind: "icmp", type, code, info: 1_400 } : undefined));
       w.run(15);
@@ -105,7 +136,13 @@ describe("path MTU", () => {
 
   it("shows the hole behind a router that told a size which then does not pass either", () => {
     const w = world();
-    w.network.rule((p) => (p.ipBytes > 1_400 ? { kind: "icmp", type: 3, code: 4, info: 1_400 } : p.ipBytes > 1_300 ? { kind: "drop" } : undefined));
+    w.network.rule((p) =>
+      p.ipBytes > 1_400
+        ? { kind: "icmp", type: 3, code: 4, info: 1_400 }
+        : p.ipBytes > 1_300
+          ? { kind: "drop" }
+          : undefined,
+    );
     w.run(60);
     expect(w.value()).toEqual({ passesBytes: 1_300, shortfallBytes: 100 });
   });

@@ -121,9 +121,27 @@ test("a reset is a refusal, and SYNs sent again before it are counted", () => {
 
 test.each([
   { what: "port unreachable", type: 3, code: 3, errno: "ECONNREFUSED", outcome: { kind: "refused" } },
-  { what: "host unreachable", type: 3, code: 1, errno: "EHOSTUNREACH", outcome: { kind: "failed", reason: "unreachable" } },
-  { what: "administratively prohibited", type: 3, code: 13, errno: "EHOSTUNREACH", outcome: { kind: "failed", reason: "blocked" } },
-  { what: "TTL exceeded", type: 11, code: 0, errno: "EHOSTUNREACH", outcome: { kind: "failed", reason: "unreachable" } },
+  {
+    what: "host unreachable",
+    type: 3,
+    code: 1,
+    errno: "EHOSTUNREACH",
+    outcome: { kind: "failed", reason: "unreachable" },
+  },
+  {
+    what: "administratively prohibited",
+    type: 3,
+    code: 13,
+    errno: "EHOSTUNREACH",
+    outcome: { kind: "failed", reason: "blocked" },
+  },
+  {
+    what: "TTL exceeded",
+    type: 11,
+    code: 0,
+    errno: "EHOSTUNREACH",
+    outcome: { kind: "failed", reason: "unreachable" },
+  },
 ])("ICMP $what is told by its code, not by its errno", ({ type, code, errno, outcome }) => {
   fateOf(peer.address, { kind: "icmp", type, code, errno });
   prober.send([peer]);
@@ -139,14 +157,17 @@ test("an unreachable route known at once is a failed probe", () => {
   expect(sink.outcomes(other)).toMatchObject([{ kind: "answered" }]);
 });
 
-test.each(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"])("%s is our own fault and not a probe", (errno) => {
-  fateOf(peer.address, { kind: "errno", errno });
-  prober.send([peer]);
-  runFor(50);
-  expect(sink.outcomes(peer)).toEqual([]);
-  expect(sink.localErrors(peer)).toEqual([errno]);
-  expect(prober.outstanding).toBe(0);
-});
+test.each(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM", "EAGAIN"])(
+  "%s is our own fault and not a probe",
+  (errno) => {
+    fateOf(peer.address, { kind: "errno", errno });
+    prober.send([peer]);
+    runFor(50);
+    expect(sink.outcomes(peer)).toEqual([]);
+    expect(sink.localErrors(peer)).toEqual([errno]);
+    expect(prober.outstanding).toBe(0);
+  },
+);
 
 test("with a full connection tracking table silence is our own fault, without one it is loss", () => {
   fateOf(peer.address, { kind: "hang" });
@@ -178,7 +199,9 @@ test("a thousand silent peers are not asked at every tick", () => {
     if ("errno" in handshake) return handshake;
     return { poll: () => (asked++, handshake.poll()), [Symbol.dispose]: () => handshake[Symbol.dispose]() };
   };
-  const slots = Array.from({ length: 1_000 }, (_, i) => testSlot({ protocol: "tcp", address: `10.1.${i >> 8}.${i & 255}` }));
+  const slots = Array.from({ length: 1_000 }, (_, i) =>
+    testSlot({ protocol: "tcp", address: `10.1.${i >> 8}.${i & 255}` }),
+  );
   for (const slot of slots) prober.open(slot);
   prober.send(slots);
   runFor(4_020);

@@ -12,7 +12,9 @@ describe("the delay of a UDP probe", () => {
       return send(...packet);
     };
     for (let i = 0; i < 6; i++) round();
-    expect(sink.outcomes().slice(1)).toEqual([1, 2, 3, 4, 5].map(() => ({ kind: "answered", rttNs: undefined, clock: "kernel" })));
+    expect(sink.outcomes().slice(1)).toEqual(
+      [1, 2, 3, 4, 5].map(() => ({ kind: "answered", rttNs: undefined, clock: "kernel" })),
+    );
     const [, ...exact] = sink.delays();
     expect(exact).toHaveLength(4);
     for (const { rttNs, clock: by } of exact) {
@@ -22,7 +24,10 @@ describe("the delay of a UDP probe", () => {
   });
 
   it("is exact as well after the next probe died on its way, and the reply's own word after the next reply died", () => {
-    for (const [way, isExact] of [[isForward, true], [isReverse, false]] as const) {
+    for (const [way, isExact] of [
+      [isForward, true],
+      [isReverse, false],
+    ] as const) {
       const { network, b, clock, round, sink } = udpPair();
       round();
       const [socket] = b.sockets;
@@ -87,7 +92,8 @@ describe("the delay of a UDP probe", () => {
 
   it("makes jitter with the probe right before it only", () => {
     const { network, round, sink } = udpPair();
-    const previous = () => sink.events.flatMap((e) => (e.kind === "delay" ? [e.delay.previousRttNs !== undefined] : []));
+    const previous = () =>
+      sink.events.flatMap((e) => (e.kind === "delay" ? [e.delay.previousRttNs !== undefined] : []));
     for (let i = 0; i < 4; i++) round();
     const rule = network.rule((p) => (isForward(p) ? { kind: "drop" } : undefined));
     round();

@@ -8,15 +8,18 @@ import { isForward, isReverse, PROBE_PORT, udpPair } from "../support/udp-pair.t
 const TIMEOUT = { kind: "failed", reason: "timeout" };
 
 describe("a UDP probe", () => {
-  it.each(["ipv4", "ipv6"] as const)("measures the path alone over %s: the reflector's residence is taken out", (family) => {
-    const { round, sink, reflector } = udpPair({ family });
-    round();
-    const [outcome] = sink.outcomes();
-    // 1 ms each way; the reflector only looked 9 ms after the packet came, and guesses 2.5 us for its own send.
-    expect(outcome).toMatchObject({ kind: "answered", clock: "kernel" });
-    expect(Math.abs((outcome as { rttNs: number }).rttNs - 2_000_000)).toBeLessThan(2_600);
-    expect(reflector.counts).toMatchObject({ answered: 1, faults: {} });
-  });
+  it.each(["ipv4", "ipv6"] as const)(
+    "measures the path alone over %s: the reflector's residence is taken out",
+    (family) => {
+      const { round, sink, reflector } = udpPair({ family });
+      round();
+      const [outcome] = sink.outcomes();
+      // 1 ms each way; the reflector only looked 9 ms after the packet came, and guesses 2.5 us for its own send.
+      expect(outcome).toMatchObject({ kind: "answered", clock: "kernel" });
+      expect(Math.abs((outcome as { rttNs: number }).rttNs - 2_000_000)).toBeLessThan(2_600);
+      expect(reflector.counts).toMatchObject({ answered: 1, faults: {} });
+    },
+  );
 
   it("is answered with a shared key at both ends, and not with a key at one of them", () => {
     const key = Buffer.from("secret");
@@ -46,7 +49,9 @@ describe("a UDP probe", () => {
     const ports = sent.map((p) => p.source.port);
     expect(new Set(ports).size).toBe(8);
     expect(ports.slice(8)).toEqual(ports.slice(0, -8));
-    expect(sent.map((p) => Buffer.from(p.bytes).readUInt32BE(0))).toEqual([0, 1, 2].flatMap((n) => Array.from({ length: 8 }, () => n)));
+    expect(sent.map((p) => Buffer.from(p.bytes).readUInt32BE(0))).toEqual(
+      [0, 1, 2].flatMap((n) => Array.from({ length: 8 }, () => n)),
+    );
     expect(sink.outcomes().every((o) => o.kind === "answered")).toBe(true);
   });
 
@@ -107,19 +112,22 @@ describe("a UDP probe", () => {
     expect(sink.outcomes()).toMatchObject([{ kind: "answered", clock: "kernel" }]);
   });
 
-  it.each([2_000, -2_000, 3])("is answered without a delay when the wall clock stepped by %i ms in flight, and the next one has a delay again", (stepMs) => {
-    const { prober, reflector, clock, slot, sink, run, round } = udpPair();
-    prober.send([slot]);
-    clock.advanceMs(3);
-    reflector.drain();
-    clock.stepRealtimeMs(stepMs);
-    run(20);
-    expect(sink.outcomes()).toEqual([{ kind: "answered", rttNs: undefined, clock: "user" }]);
-    run(1_000);
-    round();
-    round();
-    expect(Math.abs(sink.delays()[0]!.rttNs - 2_000_000)).toBeLessThan(2_600);
-  });
+  it.each([2_000, -2_000, 3])(
+    "is answered without a delay when the wall clock stepped by %i ms in flight, and the next one has a delay again",
+    (stepMs) => {
+      const { prober, reflector, clock, slot, sink, run, round } = udpPair();
+      prober.send([slot]);
+      clock.advanceMs(3);
+      reflector.drain();
+      clock.stepRealtimeMs(stepMs);
+      run(20);
+      expect(sink.outcomes()).toEqual([{ kind: "answered", rttNs: undefined, clock: "user" }]);
+      run(1_000);
+      round();
+      round();
+      expect(Math.abs(sink.delays()[0]!.rttNs - 2_000_000)).toBeLessThan(2_600);
+    },
+  );
 
   it("is answered without a delay when the wall clock steps in the middle of a drain", () => {
     const { prober, reflector, clock, slot, sink, a, network } = udpPair();
@@ -155,35 +163,38 @@ describe("a UDP probe", () => {
     expect(sink.outcomes()).toMatchObject([{ kind: "answered", rttNs: undefined }]);
   });
 
-  it.each(["before", "after"] as const)("has its delay although the reflector's process was stopped between its readings of the two clocks (%s)", (when) => {
-    const { clock, network, prober, slot, sink, run, restartReflector } = udpPair();
-    let pauseMs = 0;
-    const pause = () => {
-      clock.advanceMs(pauseMs);
-      pauseMs = 0;
-    };
-    const stopping: Clock = {
-      baseSeconds: clock.baseSeconds,
-      monotonicNs: () => clock.monotonicNs(),
-      realtimeNs() {
-        if (when === "before") pause();
-        const now = clock.realtimeNs();
-        pause();
-        return now;
-      },
-    };
-    restartReflector({ clock: stopping });
-    network.delayNs = 1_000_000;
-    for (let i = 0; i < 4; i++) {
-      prober.send([slot]);
-      pauseMs = i === 1 ? 90 : 0;
+  it.each(["before", "after"] as const)(
+    "has its delay although the reflector's process was stopped between its readings of the two clocks (%s)",
+    (when) => {
+      const { clock, network, prober, slot, sink, run, restartReflector } = udpPair();
+      let pauseMs = 0;
+      const pause = () => {
+        clock.advanceMs(pauseMs);
+        pauseMs = 0;
+      };
+      const stopping: Clock = {
+        baseSeconds: clock.baseSeconds,
+        monotonicNs: () => clock.monotonicNs(),
+        realtimeNs() {
+          if (when === "before") pause();
+          const now = clock.realtimeNs();
+          pause();
+          return now;
+        },
+      };
+      restartReflector({ clock: stopping });
+      network.delayNs = 1_000_000;
+      for (let i = 0; i < 4; i++) {
+        prober.send([slot]);
+        pauseMs = i === 1 ? 90 : 0;
+        run(600);
+      }
       run(600);
-    }
-    run(600);
-    // All but the last, which waits for the reply to the next.
-    expect(sink.delays()).toHaveLength(3);
-    for (const { rttNs } of sink.delays()) expect(Math.abs(rttNs - 2_000_000)).toBeLessThan(2_600);
-  });
+      // All but the last, which waits for the reply to the next.
+      expect(sink.delays()).toHaveLength(3);
+      for (const { rttNs } of sink.delays()) expect(Math.abs(rttNs - 2_000_000)).toBeLessThan(2_600);
+    },
+  );
 
   it("is refused by a closed port, and no other peer's probe suffers from it", () => {
     const { prober, reflector, network, slot, sink, run } = udpPair();
@@ -250,13 +261,16 @@ describe("a UDP probe", () => {
     clock.advanceMs(2);
     reflector.drain();
     const reply = network.sent.find(isReverse)!;
-    const forge = (bytes: Uint8Array, more: Partial<Pick<typeof reply, "source" | "destination">> = {}) => network.inject({ ...reply, ...more, bytes });
+    const forge = (bytes: Uint8Array, more: Partial<Pick<typeof reply, "source" | "destination">> = {}) =>
+      network.inject({ ...reply, ...more, bytes });
     const otherNonce = reply.bytes.slice();
     otherNonce[48 + 16] = otherNonce[48 + 16]! ^ 1;
     forge(otherNonce);
     forge(reply.bytes, { source: { ip: "10.0.0.99", port: PROBE_PORT } });
     forge(reply.bytes, { source: { ip: "10.0.0.2", port: PROBE_PORT + 1 } });
-    for (const s of a.sockets) if (s.family === "ipv4" && s.port !== reply.destination.port) forge(reply.bytes, { destination: { ip: "10.0.0.1", port: s.port } });
+    for (const s of a.sockets)
+      if (s.family === "ipv4" && s.port !== reply.destination.port)
+        forge(reply.bytes, { destination: { ip: "10.0.0.1", port: s.port } });
     forge(reply.bytes.slice(0, 40));
     forge(new Uint8Array(0));
     forge(Buffer.from("GET / HTTP/1.1\r\n\r\n".repeat(20)));
@@ -328,11 +342,16 @@ describe("a UDP slot", () => {
   });
 
   it("sends packets of the size asked for, with a checksum over all of it", () => {
-    const { network, round, clock } = udpPair({ prober: { settings: { timeoutMs: 500, sizeBytes: 1_400, port: PROBE_PORT } } });
+    const { network, round, clock } = udpPair({
+      prober: { settings: { timeoutMs: 500, sizeBytes: 1_400, port: PROBE_PORT } },
+    });
     round();
     const sent = network.sent.find(isForward)!;
     expect(sent.bytes.length).toBe(1_400);
     const format = new StampFormat({ baseSeconds: clock.baseSeconds });
-    expect(format.decodeRequest(sent.bytes)).toMatchObject({ kind: "ok", value: { network: "pod", family: "ipv4", smallReply: false } });
+    expect(format.decodeRequest(sent.bytes)).toMatchObject({
+      kind: "ok",
+      value: { network: "pod", family: "ipv4", smallReply: false },
+    });
   });
 });

@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { FollowUps } from "../../agent/reflector/follow-ups.ts";
 import type { Life } from "../../agent/reflector/sources.ts";
 
-const life = (): Life => ({ incarnation: "00000000000000a0", arrivals: { highest: 0, high: 0, low: 1 }, replies: new Uint32Array(8), latest: undefined, followUp: undefined });
+const life = (): Life => ({
+  incarnation: "00000000000000a0",
+  arrivals: { highest: 0, high: 0, low: 1 },
+  replies: new Uint32Array(8),
+  latest: undefined,
+  followUp: undefined,
+});
 const name = (number: number) => ({ number, nonceHigh: 4_000_000_000 + number, nonceLow: 4_100_000_000 + number });
 
 test("a reply is followed up by the kernel's stamp of it, the first one where devices below add theirs", () => {

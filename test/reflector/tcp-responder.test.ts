@@ -31,7 +31,9 @@ it("says what to do when its port is taken, and leaves no other address listenin
   const port = await freePort();
   const taken = createServer().listen(port, "127.0.0.2");
   await once(taken, "listening");
-  await expect(tcpResponder({ port, addresses: ["127.0.0.1", "127.0.0.2"] })).rejects.toThrow(/EADDRINUSE.*set ports\.probe/);
+  await expect(tcpResponder({ port, addresses: ["127.0.0.1", "127.0.0.2"] })).rejects.toThrow(
+    /EADDRINUSE.*set ports\.probe/,
+  );
   const again = await tcpResponder({ port, addresses: ["127.0.0.1"] });
   await again[Symbol.asyncDispose]();
   taken.close();

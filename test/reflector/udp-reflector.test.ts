@@ -17,8 +17,15 @@ function world() {
   const format = new StampFormat({ baseSeconds: clock.baseSeconds });
   const known = { nodes: [PEER], ips: ["10.0.0.1"] };
   const reflector = udpReflector({
-    kernel: b, clock, port: PORT, listen: [{ family: "ipv4", address: "10.0.0.2" }, { family: "ipv4", address: "10.0.0.3" }],
-    incarnation: "00000000000000b0", maxPacketBytes: 2_000,
+    kernel: b,
+    clock,
+    port: PORT,
+    listen: [
+      { family: "ipv4", address: "10.0.0.2" },
+      { family: "ipv4", address: "10.0.0.3" },
+    ],
+    incarnation: "00000000000000b0",
+    maxPacketBytes: 2_000,
     knows: (ip) => known.ips.includes(ip),
     nodeOf: (hash) => known.nodes.find((n) => Buffer.from(nodeHash(n.name)).toString("hex") === hash),
   });
@@ -34,8 +41,19 @@ function world() {
     const { source = "node-1", incarnation = "00000000000000a0", bytes: size = 512, ...more } = options;
     const bytes = new Uint8Array(size);
     format.encodeRequest(bytes, {
-      sequence: 0, port: 0, slot: 1, number: number++, nonceHigh: 1, nonceLow: 2, network: "pod", family: "ipv4", smallReply: false,
-      sentNs: clock.realtimeNs(), incarnation: id64(incarnation), source: nodeHash(source), ...more,
+      sequence: 0,
+      port: 0,
+      slot: 1,
+      number: number++,
+      nonceHigh: 1,
+      nonceLow: 2,
+      network: "pod",
+      family: "ipv4",
+      smallReply: false,
+      sentNs: clock.realtimeNs(),
+      incarnation: id64(incarnation),
+      source: nodeHash(source),
+      ...more,
     });
     return bytes;
   };
@@ -45,8 +63,9 @@ function world() {
     clock.advanceMs(2);
     const got: { reply: ReturnType<StampFormat["decodeReply"]>; bytes: Uint8Array; ip: string }[] = [];
     const into = a.createBatch(64, 3_000);
-    for (let n; (n = socket.receive(into)) > 0; ) {
-      for (let i = 0; i < n; i++) got.push({ bytes: into.bytes(i).slice(), reply: format.decodeReply(into.bytes(i)), ip: into.from(i).ip });
+    for (let n; (n = socket.receive(into)) > 0;) {
+      for (let i = 0; i < n; i++)
+        got.push({ bytes: into.bytes(i).slice(), reply: format.decodeReply(into.bytes(i)), ip: into.from(i).ip });
     }
     return got;
   };
@@ -68,7 +87,16 @@ describe("the UDP reflector", () => {
   it("answers from the address it was asked on through one socket for all addresses too", () => {
     const { b, reflector, clock, sendBytes, request, answers } = world();
     reflector[Symbol.dispose]();
-    using all = udpReflector({ kernel: b, clock, port: PORT, listen: [{ family: "ipv4" }], incarnation: "00000000000000b0", maxPacketBytes: 2_000, knows: () => true, nodeOf: () => undefined });
+    using all = udpReflector({
+      kernel: b,
+      clock,
+      port: PORT,
+      listen: [{ family: "ipv4" }],
+      incarnation: "00000000000000b0",
+      maxPacketBytes: 2_000,
+      knows: () => true,
+      nodeOf: () => undefined,
+    });
     for (const to of ["10.0.0.3", "10.0.0.2", "10.0.0.3"]) sendBytes(request(), { to });
     clock.advanceMs(2);
     all.drain();
@@ -80,13 +108,37 @@ describe("the UDP reflector", () => {
     const good = request();
     const flipped = good.slice();
     flipped[300]! ^= 4;
-    for (const bytes of [new Uint8Array(0), good.subarray(0, 60), flipped, good.subarray(0, 400), new Uint8Array(512).fill(9), request({ bytes: 2_400 })]) sendBytes(bytes);
+    for (const bytes of [
+      new Uint8Array(0),
+      good.subarray(0, 60),
+      flipped,
+      good.subarray(0, 400),
+      new Uint8Array(512).fill(9),
+      request({ bytes: 2_400 }),
+    ])
+      sendBytes(bytes);
     expect(answers()).toEqual([]);
-    expect(reflector.counts).toEqual({ answered: 0, duplicates: 0, limited: 0, unsent: 0, faults: { short: 2, checksum: 2, foreign: 1, truncated: 1 } });
+    expect(reflector.counts).toEqual({
+      answered: 0,
+      duplicates: 0,
+      limited: 0,
+      unsent: 0,
+      faults: { short: 2, checksum: 2, foreign: 1, truncated: 1 },
+    });
     expect(reflector.received()).toEqual([]);
     sendBytes(good);
     expect(answers()).toHaveLength(1);
-    expect(reflector.received()).toEqual([{ source: PEER, network: "pod", family: "ipv4", received: 1, incarnation: "00000000000000a0", highest: 0, bitmap: "0000000000000001" }]);
+    expect(reflector.received()).toEqual([
+      {
+        source: PEER,
+        network: "pod",
+        family: "ipv4",
+        received: 1,
+        incarnation: "00000000000000a0",
+        highest: 0,
+        bitmap: "0000000000000001",
+      },
+    ]);
   });
 
   it("keeps count by source slot over all its lives, and the newest arrivals of the life last heard", () => {
@@ -97,10 +149,18 @@ describe("the UDP reflector", () => {
     sendBytes(request({ number: 10 })); // the old agent is still there
     const got = answers();
     expect(got.map((g) => (g.reply.kind === "ok" ? g.reply.value.arrivals : undefined))).toEqual([
-      { highest: 5, high: 0, low: 1 }, { highest: 6, high: 0, low: 3 }, { highest: 9, high: 0, low: 25 },
-      { highest: 0, high: 0, low: 1 }, { highest: 0, high: 0, low: 1 }, { highest: 10, high: 0, low: 51 },
+      { highest: 5, high: 0, low: 1 },
+      { highest: 6, high: 0, low: 3 },
+      { highest: 9, high: 0, low: 25 },
+      { highest: 0, high: 0, low: 1 },
+      { highest: 0, high: 0, low: 1 },
+      { highest: 10, high: 0, low: 51 },
     ]);
-    expect(reflector.received().map(({ network, received, incarnation, highest }) => ({ network, received, incarnation, highest }))).toEqual([
+    expect(
+      reflector
+        .received()
+        .map(({ network, received, incarnation, highest }) => ({ network, received, incarnation, highest })),
+    ).toEqual([
       { network: "node", received: 1, incarnation: "00000000000000a0", highest: 0 },
       { network: "pod", received: 5, incarnation: "00000000000000a0", highest: 10 },
     ]);
@@ -183,7 +243,12 @@ describe("the UDP reflector", () => {
   it("is not kept from answering a peer by another one's ICMP error", () => {
     const { sendBytes, request, answers, a, b, network, reflector, clock } = world();
     // A sender that is gone when its answer comes: its host says so.
-    network.inject({ protocol: "udp", source: { ip: "10.0.0.1", port: 9 }, destination: { ip: "10.0.0.2", port: PORT }, bytes: request() });
+    network.inject({
+      protocol: "udp",
+      source: { ip: "10.0.0.1", port: 9 },
+      destination: { ip: "10.0.0.2", port: PORT },
+      bytes: request(),
+    });
     reflector.drain();
     clock.advanceMs(3);
     sendBytes(request());
@@ -194,7 +259,17 @@ describe("the UDP reflector", () => {
 
   it("closes its sockets when disposed, twice is harmless, and leaves none open when one cannot be had", () => {
     const { reflector, b, clock } = world();
-    const again = () => udpReflector({ kernel: b, clock, port: PORT, listen: [{ family: "ipv6" }, { family: "ipv4" }], incarnation: "00000000000000b0", maxPacketBytes: 2_000, knows: () => true, nodeOf: () => undefined });
+    const again = () =>
+      udpReflector({
+        kernel: b,
+        clock,
+        port: PORT,
+        listen: [{ family: "ipv6" }, { family: "ipv4" }],
+        incarnation: "00000000000000b0",
+        maxPacketBytes: 2_000,
+        knows: () => true,
+        nodeOf: () => undefined,
+      });
     expect(again).toThrow("EADDRINUSE");
     expect(b.sockets.size).toBe(2);
     reflector[Symbol.dispose]();

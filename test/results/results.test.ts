@@ -9,7 +9,15 @@ const answered = (rttNs: number | undefined): Outcome => ({ kind: "answered", rt
 
 function slot(index: number, options: Partial<Slot> & { readonly to?: string; readonly zone?: string } = {}): Slot {
   const { to = `node-${index + 2}`, zone = "b", ...rest } = options;
-  return { index, pair: { source: { name: "node-1", zone: "a" }, destination: { name: to, zone } }, network: "pod", protocol: "icmp", family: "ipv4", address: "10.0.0.1", ...rest };
+  return {
+    index,
+    pair: { source: { name: "node-1", zone: "a" }, destination: { name: to, zone } },
+    network: "pod",
+    protocol: "icmp",
+    family: "ipv4",
+    address: "10.0.0.1",
+    ...rest,
+  };
 }
 
 function setup(pairDetail: "default" | "full" = "default") {
@@ -30,13 +38,28 @@ test("a slot exists with every counter at 0 from the moment it is opened", () =>
   results.open(a);
   const { slots, counters, delays, zones } = results.capture();
   expect(slots).toEqual([a]);
-  expect(["probes", "failures", "refusals", "rttCount", "retransmits", "timeout", "late", "forward"].map((c) => counters.get(0, c as Counter))).toEqual(Array(8).fill(0));
+  expect(
+    ["probes", "failures", "refusals", "rttCount", "retransmits", "timeout", "late", "forward"].map((c) =>
+      counters.get(0, c as Counter),
+    ),
+  ).toEqual(Array(8).fill(0));
   expect(counters.rttSumNs(0)).toBe(0);
   expect(delays.maxNs[0]).toBeNaN();
-  expect(zones).toMatchObject([{ sourceZone: "a", destinationZone: "b", network: "pod", protocol: "icmp", family: "ipv4", sumNs: 0 }]);
+  expect(zones).toMatchObject([
+    { sourceZone: "a", destinationZone: "b", network: "pod", protocol: "icmp", family: "ipv4", sumNs: 0 },
+  ]);
   expect(results.window(a)).toEqual({
-    probes: 0, failures: 0, refusals: 0, reasons: {}, retransmits: 0, lostForward: 0, lostReverse: 0,
-    rttMeanNs: undefined, rttMinNs: undefined, rttMaxNs: undefined, jitterNs: undefined,
+    probes: 0,
+    failures: 0,
+    refusals: 0,
+    reasons: {},
+    retransmits: 0,
+    lostForward: 0,
+    lostReverse: 0,
+    rttMeanNs: undefined,
+    rttMinNs: undefined,
+    rttMaxNs: undefined,
+    jitterNs: undefined,
   });
 });
 
@@ -51,17 +74,32 @@ test("every outcome counts as one probe, a failure also as a failure and as its 
   results.record(a, FAILED.unreachable);
   results.record(a, FAILED.blocked);
   results.record(a, FAILED.blocked);
-  expect((["probes", "failures", "refusals", "rttCount", "timeout", "unreachable", "blocked"] as const).map((c) => count(a, c))).toEqual([7, 4, 1, 1, 1, 1, 2]);
+  expect(
+    (["probes", "failures", "refusals", "rttCount", "timeout", "unreachable", "blocked"] as const).map((c) =>
+      count(a, c),
+    ),
+  ).toEqual([7, 4, 1, 1, 1, 1, 2]);
   expect(results.capture().counters.rttSumNs(0)).toBe(100_000);
   expect(results.capture().zones[0]!.cumulative.at(-1)).toBe(1);
-  expect(results.window(a)).toMatchObject({ probes: 7, failures: 4, refusals: 1, reasons: { timeout: 1, unreachable: 1, blocked: 2 }, rttMeanNs: 100_000 });
+  expect(results.window(a)).toMatchObject({
+    probes: 7,
+    failures: 4,
+    refusals: 1,
+    reasons: { timeout: 1, unreachable: 1, blocked: 2 },
+    rttMeanNs: 100_000,
+  });
 });
 
 test("a delay that becomes known after its answer counts where the answer's own would have, and is no second probe", () => {
   const { results, count, clock } = setup("full");
   const a = slot(0);
   results.open(a);
-  for (const [rttNs, previousRttNs] of [[100_000, undefined], [300_000, 100_000], [250_000, 300_000], [900_000, undefined]] as const) {
+  for (const [rttNs, previousRttNs] of [
+    [100_000, undefined],
+    [300_000, 100_000],
+    [250_000, 300_000],
+    [900_000, undefined],
+  ] as const) {
     results.record(a, answered(undefined));
     clock.advanceMs(2_000);
     results.delay(a, { rttNs, previousRttNs, clock: "kernel" });
@@ -88,7 +126,11 @@ test("anomalies, retransmits and directions have counters of their own and are n
   results.retransmits(a, 3);
   results.retransmits(a, 0);
   results.lost(a, "unknown");
-  expect((["probes", "failures", "late", "duplicate", "corrupt", "retransmits", "forward", "reverse", "unknown"] as const).map((c) => count(a, c))).toEqual([0, 0, 1, 1, 1, 3, 0, 0, 1]);
+  expect(
+    (
+      ["probes", "failures", "late", "duplicate", "corrupt", "retransmits", "forward", "reverse", "unknown"] as const
+    ).map((c) => count(a, c)),
+  ).toEqual([0, 0, 1, 1, 1, 3, 0, 0, 1]);
   expect(results.window(a)).toMatchObject({ probes: 0, retransmits: 3 });
 });
 
@@ -105,9 +147,18 @@ test("a closed slot is gone with its counters, and what is still recorded of it 
 
   const next = slot(0, { to: "node-9" });
   results.open(next);
-  for (const late of [() => results.record(old, FAILED.timeout), () => results.anomaly(old, "late"), () => results.retransmits(old, 1), () => results.lost(old, "forward"), () => results.close(old)]) late();
+  for (const late of [
+    () => results.record(old, FAILED.timeout),
+    () => results.anomaly(old, "late"),
+    () => results.retransmits(old, 1),
+    () => results.lost(old, "forward"),
+    () => results.close(old),
+  ])
+    late();
   expect(results.slots()).toEqual([next]);
-  expect((["probes", "failures", "late", "retransmits", "forward"] as const).map((c) => count(next, c))).toEqual([0, 0, 0, 0, 0]);
+  expect((["probes", "failures", "late", "retransmits", "forward"] as const).map((c) => count(next, c))).toEqual([
+    0, 0, 0, 0, 0,
+  ]);
   expect(results.window(next).probes).toBe(0);
 });
 
@@ -155,7 +206,11 @@ test("a capture does not change with what is recorded after it", () => {
   results.record(a, answered(900_000));
   results.record(a, FAILED.timeout);
   results.close(a);
-  expect([capture.counters.get(0, "probes"), capture.counters.get(0, "failures"), capture.counters.rttSumNs(0)]).toEqual([1, 0, 100_000]);
+  expect([
+    capture.counters.get(0, "probes"),
+    capture.counters.get(0, "failures"),
+    capture.counters.rttSumNs(0),
+  ]).toEqual([1, 0, 100_000]);
   expect(capture.delays.maxNs[0]).toBe(100_000);
   expect(capture.histograms[0]!.cumulative.at(-1)).toBe(1);
   expect(capture.zones[0]!.cumulative.at(-1)).toBe(1);
@@ -214,7 +269,10 @@ test("zone names that contain separators are still different zones", () => {
 });
 
 test("per-pair histograms, minimum and jitter are captured in full detail only", () => {
-  for (const [detail, histograms] of [["default", 0], ["full", 1]] as const) {
+  for (const [detail, histograms] of [
+    ["default", 0],
+    ["full", 1],
+  ] as const) {
     const { results } = setup(detail);
     const a = slot(0);
     results.open(a);
@@ -223,7 +281,9 @@ test("per-pair histograms, minimum and jitter are captured in full detail only",
     const capture = results.capture();
     expect(capture.histograms.length).toBe(histograms);
     expect(capture.delays.maxNs[0]).toBe(300_000);
-    expect([capture.delays.minNs[0], capture.delays.jitterNs[0]]).toEqual(detail === "full" ? [100_000, 200_000] : [Number.NaN, Number.NaN]);
+    expect([capture.delays.minNs[0], capture.delays.jitterNs[0]]).toEqual(
+      detail === "full" ? [100_000, 200_000] : [Number.NaN, Number.NaN],
+    );
   }
 });
 

@@ -15,7 +15,12 @@ test("the window forgets what is 60 seconds old and not a second earlier", () =>
   windows.answered(ROW, 100, 5_000);
   windows.failed(ROW, 101, "timeout");
   expect(windows.summary(ROW, 159)).toMatchObject({ probes: 2, rttMaxNs: 5_000 });
-  expect(windows.summary(ROW, 160)).toMatchObject({ probes: 1, failures: 1, rttMaxNs: undefined, rttMeanNs: undefined });
+  expect(windows.summary(ROW, 160)).toMatchObject({
+    probes: 1,
+    failures: 1,
+    rttMaxNs: undefined,
+    rttMeanNs: undefined,
+  });
   expect(windows.summary(ROW, 161)).toMatchObject({ probes: 0, failures: 0 });
   expect(windows.maxNs(ROW, 159)).toBe(5_000);
   expect(windows.maxNs(ROW, 160)).toBeNaN();
@@ -47,7 +52,11 @@ test("a bucket that comes round again starts empty, after a pause of any length"
     for (let s = 100; s < 160; s++) windows.failed(ROW, s, "timeout");
     windows.answered(ROW, 159 + pause, 7_000);
     const kept = Math.max(0, 60 - pause);
-    expect(windows.summary(ROW, 159 + pause), `after ${pause} s`).toMatchObject({ probes: kept + 1, failures: kept, rttMaxNs: 7_000 });
+    expect(windows.summary(ROW, 159 + pause), `after ${pause} s`).toMatchObject({
+      probes: kept + 1,
+      failures: kept,
+      rttMaxNs: 7_000,
+    });
   }
 });
 

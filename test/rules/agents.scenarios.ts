@@ -36,11 +36,15 @@ export function agents(scenario: Declare): void {
       firing: { ...after([60, 240]), ...after([330, 900], critical("Down")) },
     });
     scenario("one that skips a tenth of its probes cannot keep its schedule", {
-      incidents: [rate("internode_probes_skipped_total", 0.5, (labels) => from("a1")(labels) && labels["protocol"] === "icmp")],
+      incidents: [
+        rate("internode_probes_skipped_total", 0.5, (labels) => from("a1")(labels) && labels["protocol"] === "icmp"),
+      ],
       firing: { ...after([240]), ...after([540, 900], warning("AgentImpaired", { node: "a1", reason: "schedule" })) },
     });
     scenario("one that cannot open a protocol says which node", {
-      incidents: [gauge("internode_protocol_available", 0, (labels) => from("a1")(labels) && labels["protocol"] === "icmp")],
+      incidents: [
+        gauge("internode_protocol_available", 0, (labels) => from("a1")(labels) && labels["protocol"] === "icmp"),
+      ],
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { node: "a1", reason: "protocol" })) },
     });
     scenario("all that cannot open a protocol are one warning with the reason", {
@@ -65,7 +69,15 @@ export function agents(scenario: Declare): void {
   describe("agents of the wrong number from the very start", () => {
     scenario("are told after 15 minutes, not at once", {
       kubeState: true,
-      incidents: [{ kind: "gauge", metric: "kube_daemonset_status_desired_number_scheduled", labels: everywhere, value: 8, ...within({ fromS: -1 }) }],
+      incidents: [
+        {
+          kind: "gauge",
+          metric: "kube_daemonset_status_desired_number_scheduled",
+          labels: everywhere,
+          value: 8,
+          ...within({ fromS: -1 }),
+        },
+      ],
       firing: { ...after([-285, 0, 300, 585]), ...after([630, 900], warning("NodeUnwatched")) },
     });
   });
@@ -87,8 +99,10 @@ export function agents(scenario: Declare): void {
 
   describe("path MTU", () => {
     const shortfall = (labels: (labels: Labels) => boolean) => gauge("internode_path_mtu_shortfall_bytes", 50, labels);
-    const ends = (...nodes: readonly string[]) => (labels: Labels) =>
-      nodes.includes(labels["source_node"]!) && nodes.includes(labels["destination_node"]!);
+    const ends =
+      (...nodes: readonly string[]) =>
+      (labels: Labels) =>
+        nodes.includes(labels["source_node"]!) && nodes.includes(labels["destination_node"]!);
 
     scenario("a black hole behind one node is a warning for it", {
       incidents: [shortfall((labels) => labels["source_node"] === "b2")],

@@ -25,7 +25,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Alerts of the rules that can be a page. */
 async function criticalAlerts(): Promise<readonly string[]> {
-  const alerts = [...(await readFile(RULES, "utf8")).matchAll(/- alert: (\w+)\n(?:(?!- alert:)[\s\S])*?severity: (\w+)/g)];
+  const alerts = [
+    ...(await readFile(RULES, "utf8")).matchAll(/- alert: (\w+)\n(?:(?!- alert:)[\s\S])*?severity: (\w+)/g),
+  ];
   return alerts.filter(([, , severity]) => severity === "critical").map(([, alert]) => alert!);
 }
 
@@ -37,15 +39,33 @@ test("amtool accepts the documented configuration", async () => {
 
 test.each([
   { labels: ["alertname=InternodeNodeDegraded", "severity=critical", "node=worker-7"], receiver: "pager" },
-  { labels: ["alertname=InternodeZonePairDegraded", "severity=critical", "source_zone=a", "destination_zone=b", "cluster=east"], receiver: "pager" },
+  {
+    labels: [
+      "alertname=InternodeZonePairDegraded",
+      "severity=critical",
+      "source_zone=a",
+      "destination_zone=b",
+      "cluster=east",
+    ],
+    receiver: "pager",
+  },
   { labels: ["alertname=InternodeDnsFailing", "severity=critical"], receiver: "pager" },
   { labels: ["alertname=InternodeDnsFailing", "severity=warning", "node=worker-7"], receiver: "tickets" },
   { labels: ["alertname=InternodePairsDegraded", "severity=warning"], receiver: "tickets" },
   { labels: ["alertname=KubeNodeNotReady", "severity=critical", "node=worker-7"], receiver: "tickets" },
 ])("$labels goes to $receiver", async ({ labels, receiver }) => {
-  await run("amtool", ["config", "routes", "test", `--config.file=${config}`, `--verify.receivers=${receiver}`, ...labels]);
+  await run("amtool", [
+    "config",
+    "routes",
+    "test",
+    `--config.file=${config}`,
+    `--verify.receivers=${receiver}`,
+    ...labels,
+  ]);
   const other = receiver === "pager" ? "tickets" : "pager";
-  await expect(run("amtool", ["config", "routes", "test", `--config.file=${config}`, `--verify.receivers=${other}`, ...labels])).rejects.toMatchObject({ code: 1 });
+  await expect(
+    run("amtool", ["config", "routes", "test", `--config.file=${config}`, `--verify.receivers=${other}`, ...labels]),
+  ).rejects.toMatchObject({ code: 1 });
 });
 
 test("the page is sent at once and knows every critical alert of the rules", async () => {
@@ -56,9 +76,18 @@ test("the page is sent at once and knows every critical alert of the rules", asy
 });
 
 test("a page of ours is never silenced by another alert", async () => {
-  const { inhibit_rules: inhibitions } = load(text) as { inhibit_rules: readonly { target_matchers: readonly string[] }[] };
-  const ours = inhibitions.filter(({ target_matchers: targets }) => targets.some((matcher) => matcher.includes("Internode")));
-  const pages = (await criticalAlerts()).filter((alert) => ours.some(({ target_matchers: targets }) => targets.some((matcher) => matcher.includes(alert)) && !targets.includes('severity = "warning"')));
+  const { inhibit_rules: inhibitions } = load(text) as {
+    inhibit_rules: readonly { target_matchers: readonly string[] }[];
+  };
+  const ours = inhibitions.filter(({ target_matchers: targets }) =>
+    targets.some((matcher) => matcher.includes("Internode")),
+  );
+  const pages = (await criticalAlerts()).filter((alert) =>
+    ours.some(
+      ({ target_matchers: targets }) =>
+        targets.some((matcher) => matcher.includes(alert)) && !targets.includes('severity = "warning"'),
+    ),
+  );
   expect(ours).toHaveLength(3);
   expect(pages).toEqual([]);
 });

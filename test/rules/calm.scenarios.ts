@@ -36,14 +36,22 @@ export function calm(scenario: Declare): void {
     });
     scenario("a burst of 60 s between two scrapes, as one agent alone sees it in its last minute", {
       // FAULT_S lies between scrapes; from one scrape to another the trailing minute holds nothing but the burst.
-      incidents: [loss((slot) => slot.source === "a1", { fromS: 15 * Math.ceil(FAULT_S / 15), untilS: 15 * Math.ceil(FAULT_S / 15) + 60 })],
+      incidents: [
+        loss((slot) => slot.source === "a1", {
+          fromS: 15 * Math.ceil(FAULT_S / 15),
+          untilS: 15 * Math.ceil(FAULT_S / 15) + 60,
+        }),
+      ],
       firing: after(QUARTERS),
     });
     scenario("a burst of 60 s that takes one link, a pair of zones and the pod network, one after the other", {
       mesh: THREE_ZONES,
       incidents: [
         loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S, untilS: FAULT_S + 60 }),
-        loss((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", { fromS: FAULT_S + 420, untilS: FAULT_S + 480 }),
+        loss((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", {
+          fromS: FAULT_S + 420,
+          untilS: FAULT_S + 480,
+        }),
         loss((slot) => slot.network === "pod", { fromS: FAULT_S + 840, untilS: FAULT_S + 900 }),
       ],
       firing: after([0, 420, 840].flatMap((shift) => QUARTERS.map((second) => second + shift))),
@@ -52,26 +60,52 @@ export function calm(scenario: Declare): void {
       incidents: [unscrapeable("a1", { fromS: FAULT_S, untilS: FAULT_S + 120 })],
       firing: after(QUARTERS),
     });
-    scenario("a cordon alone", { kubeState: true, incidents: [cordon("a1", { fromS: FAULT_S })], firing: after(QUARTERS) });
+    scenario("a cordon alone", {
+      kubeState: true,
+      incidents: [cordon("a1", { fromS: FAULT_S })],
+      firing: after(QUARTERS),
+    });
     scenario("a drained machine that is switched off and comes back", {
       kubeState: true,
-      incidents: [cordon("a1", { fromS: 200, untilS: FAULT_S + 400 }), dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 300 })],
+      incidents: [
+        cordon("a1", { fromS: 200, untilS: FAULT_S + 400 }),
+        dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 300 }),
+      ],
       firing: after(QUARTERS),
     });
     scenario("a drained machine that is off while kube-state-metrics, drained with it, is away for two minutes", {
       kubeState: true,
-      incidents: [cordon("a1", { fromS: 200 }), dead("a1", { fromS: FAULT_S }), unscrapeable(KUBE_STATE_METRICS, { fromS: FAULT_S + 300, untilS: FAULT_S + 420 })],
+      incidents: [
+        cordon("a1", { fromS: 200 }),
+        dead("a1", { fromS: FAULT_S }),
+        unscrapeable(KUBE_STATE_METRICS, { fromS: FAULT_S + 300, untilS: FAULT_S + 420 }),
+      ],
       firing: after(QUARTERS),
     });
     scenario("two rolling updates, one right after the other", {
-      incidents: [...rollout, ...nodesOf(SIX_NODES).map(({ name }, index) => restart(name, { fromS: FAULT_S + 450 + index * 75, untilS: FAULT_S + 510 + index * 75 }))],
+      incidents: [
+        ...rollout,
+        ...nodesOf(SIX_NODES).map(({ name }, index) =>
+          restart(name, { fromS: FAULT_S + 450 + index * 75, untilS: FAULT_S + 510 + index * 75 }),
+        ),
+      ],
       firing: after([...QUARTERS, 660, 720, 780, 840, 900, 960, 1020, 1080]),
     });
     scenario("a fresh install, whose agents come one after the other", {
       kubeState: true,
       incidents: [
-        ...nodesOf(SIX_NODES).map(({ name }, index) => ({ kind: "member" as const, node: name, ...within({ fromS: 10 + index * 20 }) })),
-        { kind: "gauge", metric: "kube_daemonset_status_desired_number_scheduled", labels: () => true, value: 6, ...within({ fromS: -1 }) },
+        ...nodesOf(SIX_NODES).map(({ name }, index) => ({
+          kind: "member" as const,
+          node: name,
+          ...within({ fromS: 10 + index * 20 }),
+        })),
+        {
+          kind: "gauge",
+          metric: "kube_daemonset_status_desired_number_scheduled",
+          labels: () => true,
+          value: 6,
+          ...within({ fromS: -1 }),
+        },
       ],
       firing: after(QUARTERS.map((second) => second - 300)),
     });
@@ -90,10 +124,9 @@ export function calm(scenario: Declare): void {
       firing: after(QUARTERS),
     });
     scenario("a scale-down whose nodes are gone half a minute before the mesh knows", {
-      incidents: ["b2", "c2"].flatMap((node) => [
-        { kind: "member" as const, node, fromS: 0, untilS: FAULT_S + 30 },
-        dead(node, { fromS: FAULT_S }),
-      ].flat()),
+      incidents: ["b2", "c2"].flatMap((node) =>
+        [{ kind: "member" as const, node, fromS: 0, untilS: FAULT_S + 30 }, dead(node, { fromS: FAULT_S })].flat(),
+      ),
       firing: after(QUARTERS),
     });
     scenario("a Prometheus that is away for two minutes", {
@@ -103,7 +136,12 @@ export function calm(scenario: Declare): void {
     scenario("agents on the host network that restart: TCP and UDP are refused there, which proves the path", {
       mesh: { ...SIX_NODES, hostPort: true },
       incidents: [
-        { kind: "refusal", where: (slot) => slot.destination === "a1" && slot.protocol !== "icmp", fromS: FAULT_S, untilS: FAULT_S + 600 },
+        {
+          kind: "refusal",
+          where: (slot) => slot.destination === "a1" && slot.protocol !== "icmp",
+          fromS: FAULT_S,
+          untilS: FAULT_S + 600,
+        },
       ],
       firing: after(QUARTERS),
     });
@@ -129,7 +167,10 @@ export function calm(scenario: Declare): void {
 
   describe("and yet", () => {
     scenario("a node that dies while Prometheus is away is paged when it is back", {
-      incidents: [{ kind: "prometheus-down", fromS: FAULT_S, untilS: FAULT_S + 120 }, dead("a1", { fromS: FAULT_S + 20 })],
+      incidents: [
+        { kind: "prometheus-down", fromS: FAULT_S, untilS: FAULT_S + 120 },
+        dead("a1", { fromS: FAULT_S + 20 }),
+      ],
       firing: { ...after([60, 120]), ...after([240, 600], critical("NodeDegraded", { node: "a1" })) },
     });
     scenario("a node that dies in the middle of a rolling update is paged, alone", {
@@ -137,7 +178,9 @@ export function calm(scenario: Declare): void {
       incidents: [
         ...nodesOf(THREE_ZONES)
           .filter(({ name }) => name !== "c3")
-          .map(({ name }, index) => restart(name, { fromS: FAULT_S + index * 75 - 150, untilS: FAULT_S + index * 75 - 90 })),
+          .map(({ name }, index) =>
+            restart(name, { fromS: FAULT_S + index * 75 - 150, untilS: FAULT_S + index * 75 - 90 }),
+          ),
         dead("c3", { fromS: FAULT_S }),
       ],
       firing: { ...after([-60, 0, 60]), ...after([90, 180, 300, 420, 600], critical("NodeDegraded", { node: "c3" })) },

@@ -38,9 +38,13 @@ export type Declare = (sentence: string, check: Check) => void;
 /** For every run of the tests: the heart of it, on the oldest Prometheus. Two cores take a second and a half for each. */
 export const quick: Declare = (sentence, check) => {
   const isHeart = check.weight === "heart";
-  test.skipIf(!isHeart)(`${sentence} [${isHeart ? "Prometheus 2.42" : "in the long run only"}]`, async () => {
-    expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
-  }, PATIENCE_MS);
+  test.skipIf(!isHeart)(
+    `${sentence} [${isHeart ? "Prometheus 2.42" : "in the long run only"}]`,
+    async () => {
+      expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
+    },
+    PATIENCE_MS,
+  );
 };
 
 /** For the long run: everything on both. */
@@ -50,19 +54,37 @@ export const thorough: Declare = (sentence, check) => {
 };
 
 const onOldest: Declare = (sentence, check) => {
-  test(`${sentence} [Prometheus 2.42]`, async () => {
-    expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
-  }, PATIENCE_MS);
+  test(
+    `${sentence} [Prometheus 2.42]`,
+    async () => {
+      expect(await disagreement(PROMTOOL, toScenario(check))).toBeUndefined();
+    },
+    PATIENCE_MS,
+  );
 };
 
 const onCurrent: Declare = (sentence, check) => {
   const note = CURRENT_PROMTOOL === undefined ? "not built, run 'node scripts/tools/build.ts prometheus'" : "current";
-  test.skipIf(CURRENT_PROMTOOL === undefined)(`${sentence} [Prometheus 3: ${note}]`, async () => {
-    expect(await disagreement(CURRENT_PROMTOOL!, toScenario(check))).toBeUndefined();
-  }, PATIENCE_MS);
+  test.skipIf(CURRENT_PROMTOOL === undefined)(
+    `${sentence} [Prometheus 3: ${note}]`,
+    async () => {
+      expect(await disagreement(CURRENT_PROMTOOL!, toScenario(check))).toBeUndefined();
+    },
+    PATIENCE_MS,
+  );
 };
 
-function toScenario({ mesh = SIX_NODES, incidents = [], kubeState, withRtt, cluster, scrapeS = 15, lengthS, others = [], ...rest }: Check): Scenario {
+function toScenario({
+  mesh = SIX_NODES,
+  incidents = [],
+  kubeState,
+  withRtt,
+  cluster,
+  scrapeS = 15,
+  lengthS,
+  others = [],
+  ...rest
+}: Check): Scenario {
   const last = Math.max(...Object.keys(rest.firing).map(Number), ...(rest.samples ?? []).map(({ atS }) => atS));
   const history: History = {
     mesh,

@@ -32,7 +32,12 @@ export function described(scenario: Declare): void {
     // Each slot another share, so that the worst come in a certain order.
     incidents: SHARES.map(([source, network, protocol, share]) => ({
       ...oneWayLoss("a1", "a2", { fromS: FAULT_S, share }),
-      where: (slot: Slot) => slot.source === source && touching("a1")(slot) && touching("a2")(slot) && slot.network === network && slot.protocol === protocol,
+      where: (slot: Slot) =>
+        slot.source === source &&
+        touching("a1")(slot) &&
+        touching("a2")(slot) &&
+        slot.network === network &&
+        slot.protocol === protocol,
     })),
     firing: after([600], warning("PairsDegraded", { source_zone: "a", destination_zone: "a" })),
     described: [

@@ -18,7 +18,9 @@ test.skipIf(CURRENT_PROMTOOL === undefined)("a current promtool finds no fault i
 });
 
 test("every alert has a severity, a summary without figures, a description, and the runbook of its own name", async () => {
-  const blocks = (await readFile(RULES, "utf8")).split(/^ {6}- (?=alert:|record:)/m).filter((block) => block.startsWith("alert:"));
+  const blocks = (await readFile(RULES, "utf8"))
+    .split(/^ {6}- (?=alert:|record:)/m)
+    .filter((block) => block.startsWith("alert:"));
   const alerts = blocks.map((block) => ({ block, name: block.match(/^alert: (\w+)/)![1]! }));
   expect(new Set(alerts.map(({ name }) => name)).size).toBe(16);
   for (const { block, name } of alerts) {
@@ -36,7 +38,9 @@ test("no rule knows a job, an instance or a pod: only names that every way of sc
 test("every threshold is a constant of the first group and is read somewhere as a scalar", async () => {
   const rules = await readFile(RULES, "utf8");
   const first = rules.slice(rules.indexOf("- name: internode.thresholds"), rules.indexOf("- name: internode.loss"));
-  const constants = [...first.matchAll(/- record: (internode:threshold_\w+)\n\s+expr: vector\([\d.]+\)/g)].map(([, name]) => name!);
+  const constants = [...first.matchAll(/- record: (internode:threshold_\w+)\n\s+expr: vector\([\d.]+\)/g)].map(
+    ([, name]) => name!,
+  );
   const read = new Set([...rules.matchAll(/scalar\(max\((internode:threshold_\w+)\)\)/g)].map(([, name]) => name!));
   expect(read).toEqual(new Set(constants));
 });

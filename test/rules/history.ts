@@ -55,7 +55,11 @@ function pairSeries(history: History): readonly Counter[] {
     const counters: Counter[] = [
       { series: name("internode_probes_total", labels), ...ends, at: () => rate },
       { series: name("internode_probe_failures_total", labels), ...ends, at: (second) => rate * lost(second) },
-      { series: name("internode_rtt_seconds_count", labels), ...ends, at: (second) => rate * (1 - lost(second)) * (1 - refused(second)) },
+      {
+        series: name("internode_rtt_seconds_count", labels),
+        ...ends,
+        at: (second) => rate * (1 - lost(second)) * (1 - refused(second)),
+      },
     ];
     counters.push({
       series: name("internode_rtt_max_seconds", labels),
@@ -64,7 +68,11 @@ function pairSeries(history: History): readonly Counter[] {
       gauge: true,
     });
     if (slot.protocol === "tcp") {
-      counters.push({ series: name("internode_tcp_syn_retransmits_total", labels), ...ends, at: (second) => rate * retransmits(second) });
+      counters.push({
+        series: name("internode_tcp_syn_retransmits_total", labels),
+        ...ends,
+        at: (second) => rate * retransmits(second),
+      });
     }
     if (slot.protocol === "udp") {
       for (const direction of ["forward", "reverse"] as const) {
@@ -82,7 +90,15 @@ function pairSeries(history: History): readonly Counter[] {
     }
     if (slot.network === "pod" && slot.protocol === "icmp") {
       const { protocol: _, ...path } = labels;
-      counters.push(tunable(history, { metric: "internode_path_mtu_shortfall_bytes", labels: path, ...ends, value: 0, gauge: true }));
+      counters.push(
+        tunable(history, {
+          metric: "internode_path_mtu_shortfall_bytes",
+          labels: path,
+          ...ends,
+          value: 0,
+          gauge: true,
+        }),
+      );
     }
     return counters;
   });
@@ -90,7 +106,9 @@ function pairSeries(history: History): readonly Counter[] {
 
 function agentSeries(history: History): readonly Counter[] {
   const slots = slotsOf(history.mesh);
-  const kinds = [...new Set(slots.map((slot) => `${slot.network} ${slot.protocol}`))].map((kind) => kind.split(" ") as [string, string]);
+  const kinds = [...new Set(slots.map((slot) => `${slot.network} ${slot.protocol}`))].map(
+    (kind) => kind.split(" ") as [string, string],
+  );
   return nodesOf(history.mesh).flatMap(({ name: source }) => {
     const labels = { ...clusterLabel(history), source_node: source };
     const gauge = (metric: string, value: number, more: Labels = {}) =>
@@ -101,7 +119,9 @@ function agentSeries(history: History): readonly Counter[] {
     return [
       meshSize(history, { source, labels }),
       gauge("internode_build_info", 1, { version: "0.1.0", nodejs_version: "v24.21.0", engine: "kernel" }),
-      ...Object.entries(intervalsOf(history.mesh)).map(([protocol, seconds]) => gauge("internode_probe_interval_seconds", seconds, { protocol })),
+      ...Object.entries(intervalsOf(history.mesh)).map(([protocol, seconds]) =>
+        gauge("internode_probe_interval_seconds", seconds, { protocol }),
+      ),
       ...kinds.map(([network, protocol]) => gauge("internode_protocol_available", 1, { network, protocol })),
       ...kinds.map(([network, protocol]) => counter("internode_probes_skipped_total", 0, { network, protocol })),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
@@ -114,13 +134,17 @@ function agentSeries(history: History): readonly Counter[] {
 function meshSize(history: History, { source, labels }: { readonly source: string; readonly labels: Labels }): Counter {
   const nodes = nodesOf(history.mesh);
   const tuned = tunable(history, { metric: "internode_mesh_size", labels, source, value: 0, gauge: true });
-  return { ...tuned, at: (second) => (tuned.at(second) ?? 0) || nodes.filter((node) => isMember(history, node.name, second)).length };
+  return {
+    ...tuned,
+    at: (second) => (tuned.at(second) ?? 0) || nodes.filter((node) => isMember(history, node.name, second)).length,
+  };
 }
 
 function clusterSeries(history: History): readonly Counter[] {
   if (!history.kubeState) return [];
   const nodes = nodesOf(history.mesh);
-  const cordoned = (node: string) => history.incidents.filter((incident) => incident.kind === "cordon" && incident.node === node);
+  const cordoned = (node: string) =>
+    history.incidents.filter((incident) => incident.kind === "cordon" && incident.node === node);
   return [
     ...nodes.map(({ name: node }) => ({
       series: name("kube_node_spec_unschedulable", { ...clusterLabel(history), node }),
@@ -133,8 +157,17 @@ function clusterSeries(history: History): readonly Counter[] {
 
 /** One agent for every node that is a member, unless an incident says otherwise. */
 function desired(history: History): Counter {
-  const tuned = tunable(history, { metric: "kube_daemonset_status_desired_number_scheduled", labels: { ...clusterLabel(history), daemonset: "internode", namespace: "internode" }, value: 0, gauge: true });
-  return { ...tuned, at: (second) => (tuned.at(second) ?? 0) || nodesOf(history.mesh).filter((node) => isMember(history, node.name, second)).length };
+  const tuned = tunable(history, {
+    metric: "kube_daemonset_status_desired_number_scheduled",
+    labels: { ...clusterLabel(history), daemonset: "internode", namespace: "internode" },
+    value: 0,
+    gauge: true,
+  });
+  return {
+    ...tuned,
+    at: (second) =>
+      (tuned.at(second) ?? 0) || nodesOf(history.mesh).filter((node) => isMember(history, node.name, second)).length,
+  };
 }
 
 interface Tunable {
@@ -170,12 +203,19 @@ function fate(history: History, slot: Slot) {
   const resent = mine.filter((incident) => incident.kind === "retransmits");
   const slow = mine.filter((incident) => incident.kind === "latency");
   return {
-    lost: (second: number) => 1 - losses.reduce((kept, incident) => (active(incident, second) ? kept * (1 - incident.share) : kept), 1),
+    lost: (second: number) =>
+      1 - losses.reduce((kept, incident) => (active(incident, second) ? kept * (1 - incident.share) : kept), 1),
     lostOn: (direction: "forward" | "reverse") => (second: number) =>
-      losses.reduce((sum, incident) => (incident.direction?.(slot) === direction && active(incident, second) ? sum + incident.share : sum), 0),
+      losses.reduce(
+        (sum, incident) =>
+          incident.direction?.(slot) === direction && active(incident, second) ? sum + incident.share : sum,
+        0,
+      ),
     refused: (second: number) => (refusals.some((incident) => active(incident, second)) ? 1 : 0),
-    retransmits: (second: number) => resent.reduce((sum, incident) => (active(incident, second) ? sum + incident.perProbe : sum), 0),
-    factor: (second: number) => slow.reduce((product, incident) => (active(incident, second) ? product * incident.factor : product), 1),
+    retransmits: (second: number) =>
+      resent.reduce((sum, incident) => (active(incident, second) ? sum + incident.perProbe : sum), 0),
+    factor: (second: number) =>
+      slow.reduce((product, incident) => (active(incident, second) ? product * incident.factor : product), 1),
   };
 }
 
@@ -184,10 +224,12 @@ function samples(history: History, counter: Counter): readonly Sample[] {
   let value = 0;
   let present = false;
   for (let second = 0; second <= history.lengthS; second++) {
-    if (isRestarted(history, counter.source, second) || !isExported(history, counter, second)) value = counter.clock ? second : 0;
+    if (isRestarted(history, counter.source, second) || !isExported(history, counter, second))
+      value = counter.clock ? second : 0;
     else if (!counter.gauge && second > 0) value += counter.at(second) ?? 0;
     if (second % history.scrapeS !== 0) continue;
-    const scraped = isExported(history, counter, second) && !isUnscrapeable(history, counter.source ?? KUBE_STATE_METRICS, second);
+    const scraped =
+      isExported(history, counter, second) && !isUnscrapeable(history, counter.source ?? KUBE_STATE_METRICS, second);
     const sample = counter.gauge ? counter.at(second) : Math.round(value * GRAIN) / GRAIN;
     if (isPrometheusDown(history, second)) result.push(undefined);
     else if (scraped && sample !== undefined) result.push(sample);
@@ -203,7 +245,9 @@ function active(incident: Incident, second: number): boolean {
 
 function isMember(history: History, node: string, second: number): boolean {
   const memberships = history.incidents.filter((incident) => incident.kind === "member" && incident.node === node);
-  return memberships.length === 0 || memberships.some((incident) => second >= incident.fromS && second < incident.untilS);
+  return (
+    memberships.length === 0 || memberships.some((incident) => second >= incident.fromS && second < incident.untilS)
+  );
 }
 
 function isExported(history: History, { source, destination }: Counter, second: number): boolean {
@@ -211,11 +255,15 @@ function isExported(history: History, { source, destination }: Counter, second: 
 }
 
 function isUnscrapeable(history: History, source: string, second: number): boolean {
-  return history.incidents.some((incident) => incident.kind === "unscrapeable" && incident.node === source && active(incident, second));
+  return history.incidents.some(
+    (incident) => incident.kind === "unscrapeable" && incident.node === source && active(incident, second),
+  );
 }
 
 function isRestarted(history: History, source: string | undefined, second: number): boolean {
-  return history.incidents.some((incident) => incident.kind === "restart" && incident.node === source && incident.fromS === second);
+  return history.incidents.some(
+    (incident) => incident.kind === "restart" && incident.node === source && incident.fromS === second,
+  );
 }
 
 function isPrometheusDown(history: History, second: number): boolean {
@@ -239,5 +287,7 @@ function clusterLabel({ cluster }: History): Labels {
 }
 
 function name(metric: string, labels: Labels): string {
-  return `${metric}{${Object.entries(labels).map(([label, value]) => `${label}="${value}"`).join(",")}}`;
+  return `${metric}{${Object.entries(labels)
+    .map(([label, value]) => `${label}="${value}"`)
+    .join(",")}}`;
 }

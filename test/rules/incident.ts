@@ -12,7 +12,12 @@ export type Direction = (slot: Slot) => "forward" | "reverse";
 
 export type Incident = Required<During> &
   (
-    | { readonly kind: "loss"; readonly where: (slot: Slot) => boolean; readonly share: number; readonly direction?: Direction }
+    | {
+        readonly kind: "loss";
+        readonly where: (slot: Slot) => boolean;
+        readonly share: number;
+        readonly direction?: Direction;
+      }
     /** Answered with a refusal: no sample of a round-trip time, and nothing lost. */
     | { readonly kind: "refusal"; readonly where: (slot: Slot) => boolean }
     /** Its SYNs need to be sent again, this many for each handshake. */
@@ -27,21 +32,44 @@ export type Incident = Required<During> &
     | { readonly kind: "cordon"; readonly node: string }
     /** Prometheus itself is down: no sample of anything, and no stale markers. */
     | { readonly kind: "prometheus-down" }
-    | { readonly kind: "gauge"; readonly metric: string; readonly labels: (labels: Labels) => boolean; readonly value: number }
-    | { readonly kind: "rate"; readonly metric: string; readonly labels: (labels: Labels) => boolean; readonly perSecond: number }
+    | {
+        readonly kind: "gauge";
+        readonly metric: string;
+        readonly labels: (labels: Labels) => boolean;
+        readonly value: number;
+      }
+    | {
+        readonly kind: "rate";
+        readonly metric: string;
+        readonly labels: (labels: Labels) => boolean;
+        readonly perSecond: number;
+      }
   );
 
 export type Labels = Readonly<Record<string, string>>;
 
-export const touching = (...nodes: readonly string[]) => (slot: Slot) => nodes.includes(slot.source) || nodes.includes(slot.destination);
-export const within = (during: During): Required<During> => ({ fromS: during.fromS, untilS: during.untilS ?? Infinity });
+export const touching =
+  (...nodes: readonly string[]) =>
+  (slot: Slot) =>
+    nodes.includes(slot.source) || nodes.includes(slot.destination);
+export const within = (during: During): Required<During> => ({
+  fromS: during.fromS,
+  untilS: during.untilS ?? Infinity,
+});
 
-export function loss(where: (slot: Slot) => boolean, { share = 1, ...during }: During & { readonly share?: number }): Incident {
+export function loss(
+  where: (slot: Slot) => boolean,
+  { share = 1, ...during }: During & { readonly share?: number },
+): Incident {
   return { kind: "loss", where, share, ...within(during) };
 }
 
 /** Packets die on the way from one node to the other: both ordered pairs lose, UDP knows where. */
-export function oneWayLoss(from: string, to: string, { share = 1, ...during }: During & { readonly share?: number }): Incident {
+export function oneWayLoss(
+  from: string,
+  to: string,
+  { share = 1, ...during }: During & { readonly share?: number },
+): Incident {
   const where = (slot: Slot) => touching(from)(slot) && touching(to)(slot);
   const direction: Direction = (slot) => (slot.source === from ? "forward" : "reverse");
   return { kind: "loss", where, share, direction, ...within(during) };
@@ -62,7 +90,10 @@ export function dead(node: string, during: During): readonly Incident[] {
  */
 export function restart(node: string, { fromS, untilS }: Required<During>): readonly Incident[] {
   return [
-    loss((slot) => slot.destination === node && (slot.network === "pod" || slot.protocol !== "icmp"), { fromS, untilS }),
+    loss((slot) => slot.destination === node && (slot.network === "pod" || slot.protocol !== "icmp"), {
+      fromS,
+      untilS,
+    }),
     unscrapeable(node, { fromS, untilS }),
     { kind: "restart", node, fromS: untilS, untilS },
   ];

@@ -62,13 +62,23 @@ export function slotsOf(shape: MeshShape): readonly Slot[] {
 }
 
 function protocolsOf(shape: MeshShape): readonly (readonly [Network, Protocol])[] {
-  if (shape.hostNetwork) return [["node", "icmp"], ["node", "tcp"], ["node", "udp"]];
+  if (shape.hostNetwork)
+    return [
+      ["node", "icmp"],
+      ["node", "tcp"],
+      ["node", "udp"],
+    ];
   return [
     ["pod", "icmp"],
     ["pod", "tcp"],
     ["pod", "udp"],
     ["node", "icmp"],
-    ...(shape.hostPort ? ([["node", "tcp"], ["node", "udp"]] as const) : []),
+    ...(shape.hostPort
+      ? ([
+          ["node", "tcp"],
+          ["node", "udp"],
+        ] as const)
+      : []),
   ];
 }
 
@@ -81,6 +91,9 @@ interface PeersOf {
 /** Sampled: the nodes at distances 1, 3, 6, 10, … around a ring, so that every node is probed by as many as it probes. */
 function peersOf({ nodes, index, sampleSize }: PeersOf): readonly MeshNode[] {
   if (sampleSize === undefined || sampleSize >= nodes.length - 1) return nodes.filter((_, other) => other !== index);
-  const steps = Array.from({ length: sampleSize }, (_, step) => 1 + Math.floor((step * (nodes.length - 1)) / sampleSize));
+  const steps = Array.from(
+    { length: sampleSize },
+    (_, step) => 1 + Math.floor((step * (nodes.length - 1)) / sampleSize),
+  );
   return steps.map((step) => nodes[(index + step) % nodes.length]!);
 }

@@ -42,17 +42,26 @@ export function nodes(scenario: Declare): void {
       firing: { ...after([60, 150]), ...after([240, 600], critical("NodeDegraded", { node: "b1" })) },
     });
     scenario("because its uplink loses everything one way: UDP tells, and it is named as one that is dead", {
-      incidents: [{ ...loss(touching("b1"), { fromS: FAULT_S }), direction: (slot) => (slot.source === "b1" ? "forward" : "reverse") } as Incident],
+      incidents: [
+        {
+          ...loss(touching("b1"), { fromS: FAULT_S }),
+          direction: (slot) => (slot.source === "b1" ? "forward" : "reverse"),
+        } as Incident,
+      ],
       firing: { ...after([60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "b1" })) },
     });
     scenario("because a policy stops the connections its pods open, and only those, is named as a source", {
-      incidents: [loss((slot) => slot.source === "b1" && slot.network === "pod" && slot.protocol !== "icmp", { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => slot.source === "b1" && slot.network === "pod" && slot.protocol !== "icmp", { fromS: FAULT_S }),
+      ],
       firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "b1" })) },
     });
     scenario("because its pod network misses four of eight peers is a warning", {
       mesh: THREE_ZONES,
       incidents: [
-        loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), { fromS: FAULT_S }),
+        loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), {
+          fromS: FAULT_S,
+        }),
       ],
       firing: { ...after([90]), ...after([240, 600], warning("PodNetworkDegraded", { node: "b1" })) },
     });
@@ -60,7 +69,9 @@ export function nodes(scenario: Declare): void {
 
   describe("what comes and goes, two minutes each,", () => {
     const flapping = (where: (slot: Slot) => boolean, share: number): readonly Incident[] =>
-      Array.from({ length: 5 }, (_, turn) => loss(where, { fromS: FAULT_S + turn * 240, untilS: FAULT_S + turn * 240 + 120, share }));
+      Array.from({ length: 5 }, (_, turn) =>
+        loss(where, { fromS: FAULT_S + turn * 240, untilS: FAULT_S + turn * 240 + 120, share }),
+      );
     const late = [540, 660, 780, 900, 1020] as const;
 
     scenario("on one node's links is one page for the node, that lasts", {
@@ -83,7 +94,11 @@ export function nodes(scenario: Declare): void {
       incidents: flapping((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", 1),
       firing: {
         ...after([120, 240]),
-        ...after(late, critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }), critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" })),
+        ...after(
+          late,
+          critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }),
+          critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" }),
+        ),
       },
     });
   });
@@ -92,11 +107,17 @@ export function nodes(scenario: Declare): void {
     scenario("of nine are two pages, each with its name", {
       mesh: THREE_ZONES,
       incidents: ["a1", "b1"].map((node) => dead(node, { fromS: FAULT_S })),
-      firing: { ...after([60]), ...after([90, 600], critical("NodeDegraded", { node: "a1" }), critical("NodeDegraded", { node: "b1" })) },
+      firing: {
+        ...after([60]),
+        ...after([90, 600], critical("NodeDegraded", { node: "a1" }), critical("NodeDegraded", { node: "b1" })),
+      },
     });
     scenario("with a pair that was bad before are the node's page and the pair's warning", {
       mesh: THREE_ZONES,
-      incidents: [loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: 0 }), dead("c1", { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: 0 }),
+        dead("c1", { fromS: FAULT_S }),
+      ],
       firing: {
         ...after(
           [60],
@@ -131,7 +152,8 @@ export function nodes(scenario: Declare): void {
       incidents: [loss((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", { fromS: FAULT_S })],
       firing: {
         ...after([60]),
-        ...after([240, 600],
+        ...after(
+          [240, 600],
           critical("ZonePairDegraded", { source_zone: "a", destination_zone: "b" }),
           critical("ZonePairDegraded", { source_zone: "b", destination_zone: "a" }),
         ),
@@ -145,7 +167,8 @@ export function nodes(scenario: Declare): void {
       incidents: [loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S })],
       firing: {
         ...after([90, 210]),
-        ...after([270, 600],
+        ...after(
+          [270, 600],
           warning("PairsDegraded", { source_zone: "a", destination_zone: "b" }),
           warning("PairsDegraded", { source_zone: "b", destination_zone: "a" }),
         ),
@@ -171,7 +194,8 @@ export function nodes(scenario: Declare): void {
       incidents: [loss((slot) => slot.protocol === "icmp", { fromS: FAULT_S })],
       firing: {
         ...after([90]),
-        ...after([330, 600],
+        ...after(
+          [330, 600],
           warning("ProtocolBlocked", { network: "pod", protocol: "icmp", ip_family: "ipv4" }),
           warning("ProtocolBlocked", { network: "node", protocol: "icmp", ip_family: "ipv4" }),
         ),
@@ -180,11 +204,18 @@ export function nodes(scenario: Declare): void {
     for (const protocol of ["tcp", "udp"] as const) {
       scenario(`filtered everywhere is one warning: ${protocol}`, {
         incidents: [loss((slot) => slot.protocol === protocol, { fromS: FAULT_S })],
-        firing: { ...after([90]), ...after([330, 600], warning("ProtocolBlocked", { network: "pod", protocol, ip_family: "ipv4" })) },
+        firing: {
+          ...after([90]),
+          ...after([330, 600], warning("ProtocolBlocked", { network: "pod", protocol, ip_family: "ipv4" })),
+        },
       });
     }
     scenario("filtered on one node's pods fires nothing: the other two prove the path", {
-      incidents: [loss((slot) => slot.network === "pod" && slot.protocol === "tcp" && slot.destination === "a1", { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => slot.network === "pod" && slot.protocol === "tcp" && slot.destination === "a1", {
+          fromS: FAULT_S,
+        }),
+      ],
       firing: after([90, 300, 600]),
     });
     scenario("filtered on one node's pods is not what makes a restart there a page", {
@@ -200,7 +231,10 @@ export function nodes(scenario: Declare): void {
     });
     scenario("TCP, losing only SYNs that are sent again counts as lost beside UDP", {
       incidents: [
-        loss((slot) => slot.protocol === "udp" && slot.source === "a1" && slot.destination === "b1", { fromS: FAULT_S, share: 0.2 }),
+        loss((slot) => slot.protocol === "udp" && slot.source === "a1" && slot.destination === "b1", {
+          fromS: FAULT_S,
+          share: 0.2,
+        }),
         {
           kind: "retransmits",
           where: (slot) => slot.source === "a1" && slot.destination === "b1",
@@ -208,7 +242,10 @@ export function nodes(scenario: Declare): void {
           ...within({ fromS: FAULT_S }),
         },
       ],
-      firing: { ...after([90]), ...after([330, 600], warning("PairsDegraded", { source_zone: "a", destination_zone: "b" })) },
+      firing: {
+        ...after([90]),
+        ...after([330, 600], warning("PairsDegraded", { source_zone: "a", destination_zone: "b" })),
+      },
     });
   });
 }

@@ -4,7 +4,7 @@ export type Sample = number | "stale" | undefined;
 
 export function encode(samples: readonly Sample[]): string {
   const words: string[] = [];
-  for (let index = 0; index < samples.length; ) {
+  for (let index = 0; index < samples.length;) {
     const run = runFrom(samples, index);
     words.push(word(samples, { index, run }));
     index += run;
@@ -18,7 +18,11 @@ function runFrom(samples: readonly Sample[], index: number): number {
   if (first === "stale") return 1;
   const step = difference(samples, index);
   let end = index + 1;
-  while (end < samples.length && (first === undefined ? samples[end] === undefined : step !== undefined && difference(samples, end - 1) === step)) end++;
+  while (
+    end < samples.length &&
+    (first === undefined ? samples[end] === undefined : step !== undefined && difference(samples, end - 1) === step)
+  )
+    end++;
   return end - index;
 }
 

@@ -26,9 +26,18 @@ export interface Scenario {
   /** At each moment (seconds) the exact set of firing alerts: one more or one less fails. */
   readonly firing: Readonly<Record<number, readonly Alert[]>>;
   /** Other expressions, and what they must give: full label sets with values. */
-  readonly samples?: readonly { readonly atS: number; readonly expr: string; readonly samples: readonly { readonly labels: string; readonly value: number }[] }[];
+  readonly samples?: readonly {
+    readonly atS: number;
+    readonly expr: string;
+    readonly samples: readonly { readonly labels: string; readonly value: number }[];
+  }[];
   /** All firing alerts of one name, with the text a person reads. */
-  readonly described?: readonly { readonly atS: number; readonly alert: Alert; readonly summary: string; readonly description: string }[];
+  readonly described?: readonly {
+    readonly atS: number;
+    readonly alert: Alert;
+    readonly summary: string;
+    readonly description: string;
+  }[];
   /** Values of constant recording rules, replaced in the text as the chart does. */
   readonly thresholds?: Readonly<Record<string, number>>;
   readonly evaluationS?: number;
@@ -65,7 +74,10 @@ export async function disagreement(promtool: Promtool, scenario: Scenario): Prom
     await writeFile(test, JSON.stringify({ ...testFile(rules, scenario), group_eval_order: groupNames(text) }));
     // It computes, where most other tests wait for real time: they go first. A quarter of its time is collecting
     // garbage, and there is memory enough; a sixth its threads' waiting for each other, and others use the cores.
-    await run("nice", ["-n", "19", promtool.path, "test", "rules", test], { maxBuffer: 64 << 20, env: { ...process.env, GOGC: "800", GOMAXPROCS: "1" } });
+    await run("nice", ["-n", "19", promtool.path, "test", "rules", test], {
+      maxBuffer: 64 << 20,
+      env: { ...process.env, GOGC: "800", GOMAXPROCS: "1" },
+    });
     return undefined;
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { readonly stdout?: string; readonly stderr?: string };
@@ -125,5 +137,7 @@ function groupNames(rules: string): readonly string[] {
 }
 
 function text(labels: Labels): string {
-  return `{${Object.entries(labels).map(([label, value]) => `${label}="${value}"`).join(", ")}}`;
+  return `{${Object.entries(labels)
+    .map(([label, value]) => `${label}="${value}"`)
+    .join(", ")}}`;
 }

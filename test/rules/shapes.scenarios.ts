@@ -28,7 +28,9 @@ export function shapes(scenario: Declare): void {
     });
     scenario("of three with one bad link of the pod network is a warning about pairs", {
       mesh: { zones: { "": 3 } },
-      incidents: [loss((slot) => slot.network === "pod" && touching("n2")(slot) && touching("n3")(slot), { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => slot.network === "pod" && touching("n2")(slot) && touching("n3")(slot), { fromS: FAULT_S }),
+      ],
       firing: { ...after([60]), ...after([300, 600], warning("PairsDegraded")) },
     });
     scenario("of two cannot tell which is dead: one page for the mesh", {
@@ -50,7 +52,9 @@ export function shapes(scenario: Declare): void {
       scenario(`of ${count} is calm in a rolling update and in bursts of a minute`, {
         mesh: { zones: { "": count } },
         incidents: [
-          ...Array.from({ length: count }, (_, index) => restart(`n${index + 1}`, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+          ...Array.from({ length: count }, (_, index) =>
+            restart(`n${index + 1}`, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
+          ),
           loss(touching("n1"), { fromS: FAULT_S + 600, untilS: FAULT_S + 660 }),
         ],
         firing: after([...QUARTERS, ...QUARTERS.map((second) => second + 600)]),
@@ -107,7 +111,9 @@ export function shapes(scenario: Declare): void {
     scenario("a rolling update, a burst of a minute, and a node that joins late", {
       mesh: NO_ZONES,
       incidents: [
-        ...nodesOf(NO_ZONES).slice(0, 5).map(({ name }, index) => restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        ...nodesOf(NO_ZONES)
+          .slice(0, 5)
+          .map(({ name }, index) => restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
         { kind: "member", node: "n6", ...within({ fromS: FAULT_S + 800 }) },
         loss(touching("n6"), { fromS: FAULT_S + 800, untilS: FAULT_S + 860 }),
         // Not 1300, from one scrape to another: such a minute is just as long as what counts as dead.
@@ -137,7 +143,9 @@ export function shapes(scenario: Declare): void {
       ...slow,
       kubeState: true,
       incidents: [
-        ...["a1", "a2", "b1", "b2"].map((node, index) => restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        ...["a1", "a2", "b1", "b2"].map((node, index) =>
+          restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
+        ),
         cordon("b2", { fromS: FAULT_S + 600 }),
         { kind: "member", node: "c2", fromS: FAULT_S + 620, untilS: FAULT_S + 1250 },
         loss(touching("c2"), { fromS: FAULT_S + 620, untilS: FAULT_S + 680 }),
@@ -177,7 +185,10 @@ export function shapes(scenario: Declare): void {
   });
 
   describe("where ICMP is filtered everywhere", () => {
-    scenario("nothing but the filter fires", { incidents: [icmpFiltered], firing: after([0, 300, 600], ...icmpBlocked) });
+    scenario("nothing but the filter fires", {
+      incidents: [icmpFiltered],
+      firing: after([0, 300, 600], ...icmpBlocked),
+    });
     scenario("a dead node is named by the other protocols", {
       incidents: [icmpFiltered, dead("a1", { fromS: FAULT_S })],
       firing: {
@@ -202,7 +213,11 @@ export function shapes(scenario: Declare): void {
     scenario("everything dead is the mesh and no filter, and one dead node the node", {
       mesh,
       incidents: [dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 600 }), loss(() => true, { fromS: FAULT_S + 1200 })],
-      firing: { ...after([60]), ...after([240, 600], critical("NodeDegraded", { node: "a1" })), ...after([1500, 1800], critical("MeshDegraded")) },
+      firing: {
+        ...after([60]),
+        ...after([240, 600], critical("NodeDegraded", { node: "a1" })),
+        ...after([1500, 1800], critical("MeshDegraded")),
+      },
     });
   });
 
@@ -230,17 +245,25 @@ export function shapes(scenario: Declare): void {
     scenario("nobody is paged by a rolling update, a scale-up or a burst of a minute", {
       incidents: [
         icmpFiltered,
-        ...["a1", "a2", "b1", "b2", "c1"].map((node, index) => restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 })),
+        ...["a1", "a2", "b1", "b2", "c1"].map((node, index) =>
+          restart(node, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
+        ),
         { kind: "member", node: "c2", ...within({ fromS: FAULT_S + 700 }) },
         loss(touching("c2"), { fromS: FAULT_S + 700, untilS: FAULT_S + 760 }),
         loss(() => true, { fromS: FAULT_S + 1200, untilS: FAULT_S + 1260 }),
       ],
-      firing: after([0, 600, 1200].flatMap((shift) => QUARTERS.map((second) => second + shift)), ...icmpBlocked),
+      firing: after(
+        [0, 600, 1200].flatMap((shift) => QUARTERS.map((second) => second + shift)),
+        ...icmpBlocked,
+      ),
     });
     scenario("a sampled mesh names a dead node too", {
       mesh: SAMPLED,
       incidents: [icmpFiltered, dead("b3", { fromS: FAULT_S })],
-      firing: { ...after([60], ...icmpBlocked), ...after([240, 600], ...icmpBlocked, critical("NodeDegraded", { node: "b3" })) },
+      firing: {
+        ...after([60], ...icmpBlocked),
+        ...after([240, 600], ...icmpBlocked, critical("NodeDegraded", { node: "b3" })),
+      },
     });
   });
 
@@ -257,7 +280,11 @@ export function shapes(scenario: Declare): void {
       others: [{ cluster: "west", incidents: [loss(() => true, { fromS: FAULT_S })] }, { cluster: "north" }],
       firing: {
         ...after([60]),
-        ...after([90, 300], critical("NodeDegraded", { cluster: "east", node: "a1" }), critical("MeshDegraded", { cluster: "west" })),
+        ...after(
+          [90, 300],
+          critical("NodeDegraded", { cluster: "east", node: "a1" }),
+          critical("MeshDegraded", { cluster: "west" }),
+        ),
       },
     });
   });
@@ -265,14 +292,20 @@ export function shapes(scenario: Declare): void {
   describe("both address families", () => {
     scenario("IPv6 lost on one node's pods is seen while IPv4 is fine", {
       mesh: { ...SIX_NODES, families: ["ipv4", "ipv6"] },
-      incidents: [loss((slot) => slot.ipFamily === "ipv6" && slot.network === "pod" && touching("a1")(slot), { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => slot.ipFamily === "ipv6" && slot.network === "pod" && touching("a1")(slot), { fromS: FAULT_S }),
+      ],
       firing: { ...after([90]), ...after([240, 600], critical("PodNetworkDegraded", { node: "a1" })) },
     });
   });
 
   describe("thresholds that the chart replaced", () => {
     const fivePercent = { incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.05 })] };
-    scenario("a loss threshold of 10 % ignores 5 %", { ...fivePercent, thresholds: { loss_ratio: 0.1 }, firing: after([300, 600]) });
+    scenario("a loss threshold of 10 % ignores 5 %", {
+      ...fivePercent,
+      thresholds: { loss_ratio: 0.1 },
+      firing: after([300, 600]),
+    });
     scenario("a loss threshold of 1 % names 2 %", {
       incidents: [loss(touching("a1"), { fromS: FAULT_S, share: 0.02 })],
       thresholds: { loss_ratio: 0.01 },
@@ -290,32 +323,69 @@ export function shapes(scenario: Declare): void {
       firing: after([240, 600], critical("NodeDegraded", { node: "a1" })),
     });
     scenario("a path MTU threshold of 60 bytes ignores 50", {
-      incidents: [{ kind: "gauge", metric: "internode_path_mtu_shortfall_bytes", labels: () => true, value: 50, ...within({ fromS: FAULT_S }) }],
+      incidents: [
+        {
+          kind: "gauge",
+          metric: "internode_path_mtu_shortfall_bytes",
+          labels: () => true,
+          value: 50,
+          ...within({ fromS: FAULT_S }),
+        },
+      ],
       thresholds: { path_mtu_shortfall_bytes: 60 },
       firing: after([300, 600]),
     });
     scenario("a pod network share of 60 % leaves four of eight peers to the warnings about pairs", {
       mesh: THREE_ZONES,
-      incidents: [loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), { fromS: FAULT_S })],
+      incidents: [
+        loss((slot) => slot.network === "pod" && touching("b1")(slot) && touching("a1", "a2", "c1", "c2")(slot), {
+          fromS: FAULT_S,
+        }),
+      ],
       thresholds: { pod_network_share: 0.6 },
-      firing: after([300, 600], ...["a", "c"].flatMap((zone) => [warning("PairsDegraded", { source_zone: zone, destination_zone: "b" }), warning("PairsDegraded", { source_zone: "b", destination_zone: zone })])),
+      firing: after(
+        [300, 600],
+        ...["a", "c"].flatMap((zone) => [
+          warning("PairsDegraded", { source_zone: zone, destination_zone: "b" }),
+          warning("PairsDegraded", { source_zone: "b", destination_zone: zone }),
+        ]),
+      ),
     });
     scenario("several at once hold together: 10 % of loss, a third of the peers, five minutes without the API server", {
       mesh: THREE_ZONES,
       incidents: [
         loss(touching("a1"), { fromS: FAULT_S, share: 0.08 }),
         loss((slot) => touching("c1")(slot) && touching("b1", "b2", "b3")(slot), { fromS: FAULT_S }),
-        { kind: "rate", metric: "internode_discovery_last_sync_timestamp_seconds", labels: (labels) => labels["source_node"] === "a2", perSecond: 0, ...within({ fromS: FAULT_S }) },
+        {
+          kind: "rate",
+          metric: "internode_discovery_last_sync_timestamp_seconds",
+          labels: (labels) => labels["source_node"] === "a2",
+          perSecond: 0,
+          ...within({ fromS: FAULT_S }),
+        },
       ],
       thresholds: { loss_ratio: 0.1, node_share: 0.3, discovery_age_seconds: 300 },
       firing: {
         ...after([60]),
         ...after([300, 570], critical("NodeDegraded", { node: "c1" })),
-        ...after([690, 900], critical("NodeDegraded", { node: "c1" }), warning("AgentImpaired", { node: "a2", reason: "discovery" })),
+        ...after(
+          [690, 900],
+          critical("NodeDegraded", { node: "c1" }),
+          warning("AgentImpaired", { node: "a2", reason: "discovery" }),
+        ),
       },
     });
     scenario("a DNS threshold of 60 % ignores half of the lookups", {
-      incidents: [{ kind: "rate", metric: "internode_dns_failures_total", labels: () => true, perSecond: 1 / 16, fromS: FAULT_S, untilS: Infinity }],
+      incidents: [
+        {
+          kind: "rate",
+          metric: "internode_dns_failures_total",
+          labels: () => true,
+          perSecond: 1 / 16,
+          fromS: FAULT_S,
+          untilS: Infinity,
+        },
+      ],
       thresholds: { dns_failure_ratio: 0.6 },
       firing: after([300, 600]),
     });

@@ -11,7 +11,12 @@ const MESH = { zones: { a: 2, b: 2, c: 2 } };
 /** A minute between samples is as coarse as windows of 5 minutes allow; nothing here happens faster. */
 const coarse = { mesh: MESH, withRtt: true, scrapeS: 60, evaluationS: 240 } as const;
 
-const slower = (factor: number, fromS: number, where: (slot: Slot) => boolean): Incident => ({ kind: "latency", where, factor, ...within({ fromS }) });
+const slower = (factor: number, fromS: number, where: (slot: Slot) => boolean): Incident => ({
+  kind: "latency",
+  where,
+  factor,
+  ...within({ fromS }),
+});
 const touches = (node: string) => (slot: Slot) => slot.source === node || slot.destination === node;
 
 export function slow(scenario: Declare): void {
@@ -19,13 +24,18 @@ export function slow(scenario: Declare): void {
     scenario("that grows eightfold on one node's links is a warning for the node", {
       ...coarse,
       incidents: [slower(8, STEP_S, touches("a1"))],
-      firing: { [STEP_S - 600]: [], [STEP_S + 1200]: [warning("LatencyHigh", { node: "a1" })], [STEP_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })] },
+      firing: {
+        [STEP_S - 600]: [],
+        [STEP_S + 1200]: [warning("LatencyHigh", { node: "a1" })],
+        [STEP_S + HOUR_S]: [warning("LatencyHigh", { node: "a1" })],
+      },
       described: [
         {
           atS: STEP_S + 1200,
           alert: warning("LatencyHigh", { node: "a1" }),
           summary: "Round trips take longer than they did all week.",
-          description: "Round trips between node a1 and most of its peers take longer than their own average of a week, up to 7.5 times as long, by more than 1ms.",
+          description:
+            "Round trips between node a1 and most of its peers take longer than their own average of a week, up to 7.5 times as long, by more than 1ms.",
         },
       ],
     });
@@ -45,12 +55,21 @@ export function slow(scenario: Declare): void {
     scenario("that grows after a whole week is measured against that week", {
       ...weekLong,
       incidents: [slower(8, 7 * DAY_S + 6 * HOUR_S, touches("a1"))],
-      firing: { [2 * DAY_S]: [], [7 * DAY_S + 5 * HOUR_S]: [], [7 * DAY_S + 7 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })] },
+      firing: {
+        [2 * DAY_S]: [],
+        [7 * DAY_S + 5 * HOUR_S]: [],
+        [7 * DAY_S + 7 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })],
+      },
     });
     scenario("that has grown and stays is the new average after some days", {
       ...weekLong,
       incidents: [slower(8, 30 * HOUR_S, touches("a1"))],
-      firing: { [30 * HOUR_S - 600]: [], [31 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [40 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })], [90 * HOUR_S]: [] },
+      firing: {
+        [30 * HOUR_S - 600]: [],
+        [31 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })],
+        [40 * HOUR_S]: [warning("LatencyHigh", { node: "a1" })],
+        [90 * HOUR_S]: [],
+      },
     });
     scenario("is not judged before there is a day of it", {
       ...coarse,

@@ -7,16 +7,19 @@ import { testSlot } from "../support/test-slot.ts";
 const SECOND = 1e9;
 const MS = 1e6;
 
-const slots = (n: number): Slot[] => Array.from({ length: n }, () => testSlot({ protocol: "icmp", address: "10.0.0.2" }));
+const slots = (n: number): Slot[] =>
+  Array.from({ length: n }, () => testSlot({ protocol: "icmp", address: "10.0.0.2" }));
 
 /** Walk from one moment to another in ticks of 20 ms; who came, when. */
 function walk(agenda: Agenda, fromMs: number, toMs: number): { slot: Slot; ms: number }[] {
   const turns: { slot: Slot; ms: number }[] = [];
-  for (let ms = fromMs + 20; ms <= toMs; ms += 20) for (const slot of agenda.due(ms * MS, () => expect.fail("a turn was missed"))) turns.push({ slot, ms });
+  for (let ms = fromMs + 20; ms <= toMs; ms += 20)
+    for (const slot of agenda.due(ms * MS, () => expect.fail("a turn was missed"))) turns.push({ slot, ms });
   return turns;
 }
 
-const agendaAt = (nowMs = 0) => new Agenda({ intervalNs: SECOND, timeoutNs: 800 * MS, epochNs: -0.4 * SECOND }, nowMs * MS);
+const agendaAt = (nowMs = 0) =>
+  new Agenda({ intervalNs: SECOND, timeoutNs: 800 * MS, epochNs: -0.4 * SECOND }, nowMs * MS);
 
 describe("an agenda", () => {
   test("gives every slot one turn an interval, always at the same phase", () => {

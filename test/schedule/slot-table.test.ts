@@ -35,7 +35,11 @@ describe("the slots", () => {
     const { slots, events } = table();
     slots.reconcile(SELF, [peer("b", { addresses: { pod: { ipv4: "10.0.0.1" }, node: {} } })], PLAN);
     expect(events).not.toContain("+b/node/icmp/ipv4");
-    slots.reconcile(SELF, [peer("b", { addresses: { pod: { ipv4: "10.0.0.1" }, node: { ipv4: "192.168.0.1" } } })], PLAN);
+    slots.reconcile(
+      SELF,
+      [peer("b", { addresses: { pod: { ipv4: "10.0.0.1" }, node: { ipv4: "192.168.0.1" } } })],
+      PLAN,
+    );
     expect(events.at(-1)).toBe("+b/node/icmp/ipv4");
   });
 
@@ -52,7 +56,11 @@ describe("the slots", () => {
     const { slots, events } = table();
     slots.reconcile(SELF, [peer("b")], PLAN);
     const index = [...slots.all()].find((s) => s.protocol === "tcp")!.index;
-    slots.reconcile(SELF, [peer("b", { addresses: { pod: { ipv4: "10.9.9.9" }, node: { ipv4: "192.168.0.1" } } })], PLAN);
+    slots.reconcile(
+      SELF,
+      [peer("b", { addresses: { pod: { ipv4: "10.9.9.9" }, node: { ipv4: "192.168.0.1" } } })],
+      PLAN,
+    );
     expect(events).toContain("b/pod/tcp/ipv4 10.0.0.1>10.9.9.9");
     expect([...slots.all()].find((s) => s.protocol === "tcp")!.index).toBe(index);
   });
@@ -68,9 +76,21 @@ describe("the slots", () => {
   test("never share a row, and use the rows of those that left again", () => {
     const { slots } = table();
     const names = Array.from({ length: 20 }, (_, i) => "n".repeat(i + 1));
-    slots.reconcile(SELF, names.map((n) => peer(n)), PLAN);
-    slots.reconcile(SELF, names.filter((_, i) => i % 3 === 0).map((n) => peer(n)), PLAN);
-    slots.reconcile(SELF, names.filter((_, i) => i % 2 === 0).map((n) => peer(n)), PLAN);
+    slots.reconcile(
+      SELF,
+      names.map((n) => peer(n)),
+      PLAN,
+    );
+    slots.reconcile(
+      SELF,
+      names.filter((_, i) => i % 3 === 0).map((n) => peer(n)),
+      PLAN,
+    );
+    slots.reconcile(
+      SELF,
+      names.filter((_, i) => i % 2 === 0).map((n) => peer(n)),
+      PLAN,
+    );
     const rows = [...slots.all()].map((s) => s.index);
     expect(new Set(rows).size).toBe(rows.length);
     expect(Math.max(...rows)).toBeLessThan(80);
@@ -79,7 +99,10 @@ describe("the slots", () => {
   test("exist for both families of a dual-stack plan", () => {
     const { slots, events } = table();
     const both = { ipv4: "10.0.0.1", ipv6: "fd00::1" };
-    slots.reconcile(SELF, [peer("b", { addresses: { pod: both, node: both } })], { ...PLAN, families: ["ipv4", "ipv6"] });
+    slots.reconcile(SELF, [peer("b", { addresses: { pod: both, node: both } })], {
+      ...PLAN,
+      families: ["ipv4", "ipv6"],
+    });
     expect(events).toHaveLength(8);
   });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lab } from "../../agent/lab/lab.ts";
+import type { Lab } from "../../lab/lab.ts";
 import { getInPod } from "./get-program.ts";
 import { PrometheusApi } from "./prometheus-api.ts";
 
@@ -60,19 +60,45 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
   writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(prometheusConfig(lab)));
   const receiver = lab.spawn(node, process.execPath, ["-e", RECEIVER], { stdio: ["ignore", "pipe", "inherit"] });
   const notifications: Notification[] = [];
-  createInterface({ input: receiver.stdout! }).on("line", (line) => notifications.push(JSON.parse(line) as Notification));
+  createInterface({ input: receiver.stdout! }).on("line", (line) =>
+    notifications.push(JSON.parse(line) as Notification),
+  );
   const children: readonly ChildProcess[] = [
     receiver,
-    lab.spawn(node, "prometheus-alertmanager", [`--config.file=${folder}/alertmanager.yml`, `--storage.path=${folder}/alertmanager`, "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address=", "--log.level=warn"], { stdio: "ignore" }),
-    lab.spawn(node, "prometheus", [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/prometheus`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"], { stdio: "ignore" }),
+    lab.spawn(
+      node,
+      "prometheus-alertmanager",
+      [
+        `--config.file=${folder}/alertmanager.yml`,
+        `--storage.path=${folder}/alertmanager`,
+        "--web.listen-address=127.0.0.1:9093",
+        "--cluster.listen-address=",
+        "--log.level=warn",
+      ],
+      { stdio: "ignore" },
+    ),
+    lab.spawn(
+      node,
+      "prometheus",
+      [
+        `--config.file=${folder}/prometheus.yml`,
+        `--storage.tsdb.path=${folder}/prometheus`,
+        "--web.listen-address=127.0.0.1:9090",
+        "--log.level=warn",
+      ],
+      { stdio: "ignore" },
+    ),
   ];
   const get = (url: string): Promise<string> => getInPod(lab, node, url);
   const dispose = async () => {
     await Promise.all(children.map(end));
     rmSync(folder, { recursive: true, force: true });
   };
-  const until = async <T>(find: () => Promise<T | undefined>, { withinMs, what }: { readonly withinMs: number; readonly what: () => string }): Promise<T> => {
-    for (const endMs = Date.now() + withinMs; ; ) {
+  const until = async <T>(
+    find: () => Promise<T | undefined>,
+    { withinMs, what }: { readonly withinMs: number; readonly what: () => string },
+  ): Promise<T> => {
+    for (const endMs = Date.now() + withinMs; ;) {
       const found = await find();
       if (found !== undefined) return found;
       const dead = children.find((child) => child.exitCode !== null);
@@ -81,7 +107,8 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
       await sleep(250);
     }
   };
-  const ready = (url: string) => until(async () => get(url).catch(() => undefined), { withinMs: 60_000, what: () => `${url} did not answer` });
+  const ready = (url: string) =>
+    until(async () => get(url).catch(() => undefined), { withinMs: 60_000, what: () => `${url} did not answer` });
   try {
     await Promise.all([ready("http://127.0.0.1:9093/-/ready"), ready("http://127.0.0.1:9090/-/ready")]);
   } catch (err) {
@@ -90,7 +117,11 @@ export async function startAlerting(lab: Lab, { node }: { readonly node: string 
   }
   return {
     notifications,
-    notified: (matches, withinMs) => until(() => Promise.resolve(notifications.find(matches)), { withinMs, what: () => `none of ${JSON.stringify(notifications)} was the notification that should have come` }),
+    notified: (matches, withinMs) =>
+      until(() => Promise.resolve(notifications.find(matches)), {
+        withinMs,
+        what: () => `none of ${JSON.stringify(notifications)} was the notification that should have come`,
+      }),
     prometheus: new PrometheusApi((path) => get(`http://127.0.0.1:9090${path}`)),
     [Symbol.asyncDispose]: dispose,
   };

@@ -10,7 +10,10 @@ export class ApiServerProcess implements AsyncDisposable {
   /** ca.crt, token: as the kubelet mounts a service account; client.crt and client.key beside them. */
   readonly directory: string;
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, { readonly resolve: (reply: Reply) => void; readonly reject: (err: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { readonly resolve: (reply: Reply) => void; readonly reject: (err: Error) => void }
+  >();
   #lastId = 0;
   port = 0;
 
@@ -30,7 +33,11 @@ export class ApiServerProcess implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), "internode-api-"));
     for (const [name, bytes] of certificates()) writeFileSync(join(directory, name), bytes);
     writeFileSync(join(directory, "token"), "token-1");
-    const child = fork(fileURLToPath(new URL("api-server.ts", import.meta.url)), [directory], { execArgv: [], env: { PATH: process.env["PATH"] }, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(fileURLToPath(new URL("api-server.ts", import.meta.url)), [directory], {
+      execArgv: [],
+      env: { PATH: process.env["PATH"] },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     const server = new ApiServerProcess(directory, child);
     server.port = (await server.#reply(0)).port;
     return server;
@@ -130,16 +137,37 @@ function certificates(): ReadonlyMap<string, Buffer> {
 /** An authority, the server's certificate for 127.0.0.1, a client's. */
 export function makeCertificates(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: ["ignore", "ignore", "ignore"] });
+  const openssl = (...args: string[]) =>
+    execFileSync("openssl", args, { cwd: directory, stdio: ["ignore", "ignore", "ignore"] });
   const key = (name: string) => openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", `${name}.key`);
   const sign = (name: string, subject: string, extensions: string) => {
     key(name);
     writeFileSync(join(directory, `${name}.ext`), extensions);
     openssl("req", "-new", "-key", `${name}.key`, "-subj", subject, "-out", `${name}.csr`);
-    openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", `${name}.ext`, "-out", `${name}.crt`);
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      `${name}.csr`,
+      "-CA",
+      "ca.crt",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-days",
+      "2",
+      "-extfile",
+      `${name}.ext`,
+      "-out",
+      `${name}.crt`,
+    );
   };
   key("ca");
   openssl("req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test authority", "-days", "2", "-out", "ca.crt");
-  sign("server", "/CN=kube-apiserver", "subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth");
+  sign(
+    "server",
+    "/CN=kube-apiserver",
+    "subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth",
+  );
   sign("client", "/CN=an engineer", "extendedKeyUsage=clientAuth");
 }

@@ -74,7 +74,12 @@ const PATH = /^\/apis\/discovery\.k8s\.io\/v1\/namespaces\/([^/]+)\/endpointslic
 interface Stored {
   readonly kind: "EndpointSlice";
   readonly apiVersion: string;
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly resourceVersion: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly addressType: string;
   readonly endpoints: readonly object[];
 }
@@ -100,10 +105,21 @@ let compactedTo = 0;
 let port = 0;
 
 const [directory] = process.argv.slice(2);
-const server = createServer({ key: readFileSync(`${directory}/server.key`), cert: readFileSync(`${directory}/server.crt`), ca: readFileSync(`${directory}/ca.crt`), requestCert: true, rejectUnauthorized: false }, (request, response) => {
-  setTimeout(() => answer(request, response), behaviour.delayMs ?? 0);
-});
-server.on("connection", (socket) => sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => {})));
+const server = createServer(
+  {
+    key: readFileSync(`${directory}/server.key`),
+    cert: readFileSync(`${directory}/server.crt`),
+    ca: readFileSync(`${directory}/ca.crt`),
+    requestCert: true,
+    rejectUnauthorized: false,
+  },
+  (request, response) => {
+    setTimeout(() => answer(request, response), behaviour.delayMs ?? 0);
+  },
+);
+server.on("connection", (socket) =>
+  sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => {})),
+);
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? "/", "https://api");
@@ -113,18 +129,29 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   // null on a connection that is closed already.
   const peer = (request.socket as TLSSocket).getPeerCertificate() as PeerCertificate | null;
   const see = (status: number): void => {
-    seen.push({ kind, path: url.pathname, query, authorization: request.headers.authorization, clientCertificate: peer?.subject === undefined ? undefined : String(peer.subject.CN), status });
+    seen.push({
+      kind,
+      path: url.pathname,
+      query,
+      authorization: request.headers.authorization,
+      clientCertificate: peer?.subject === undefined ? undefined : String(peer.subject.CN),
+      status,
+    });
   };
   const refuse = (code: number, message: string): void => {
     see(code);
-    response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Status", apiVersion: "v1", status: "Failure", code, message }));
+    response
+      .writeHead(code, { "content-type": "application/json" })
+      .end(JSON.stringify({ kind: "Status", apiVersion: "v1", status: "Failure", code, message }));
   };
   if (behaviour.mute) return see(0);
   if (behaviour.status) return refuse(behaviour.status.code, behaviour.status.message);
-  if (behaviour.tokens && !behaviour.tokens.some((token) => request.headers.authorization === `Bearer ${token}`)) return refuse(401, "Unauthorized");
+  if (behaviour.tokens && !behaviour.tokens.some((token) => request.headers.authorization === `Bearer ${token}`))
+    return refuse(401, "Unauthorized");
   if (namespace === undefined) return refuse(404, "the server could not find the requested resource");
   const service = query["labelSelector"]?.split("=")[1];
-  const matches = (object: Stored): boolean => object.metadata.namespace === namespace && object.metadata.labels[LABEL] === service;
+  const matches = (object: Stored): boolean =>
+    object.metadata.namespace === namespace && object.metadata.labels[LABEL] === service;
   const body = kind === "list" ? behaviour.listBody : behaviour.watchBody;
   if (body !== undefined) {
     see(200);
@@ -135,16 +162,34 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   else watch();
 
   function list(): void {
-    if (query["continue"] !== undefined && behaviour.expireContinue) return refuse(410, "The provided continue parameter is too old");
+    if (query["continue"] !== undefined && behaviour.expireContinue)
+      return refuse(410, "The provided continue parameter is too old");
     const proceed = query["continue"] === undefined ? { at: version, from: 0 } : position(query["continue"]);
     if (proceed === undefined) return refuse(400, "continue key is not valid");
     const all = [...stored.values()].filter(matches);
     const limit = Math.min(Number(query["limit"] ?? Infinity), behaviour.pageSlices ?? Infinity);
     const items = all.slice(proceed.from, proceed.from + limit);
     const rest = all.length - proceed.from - items.length;
-    const next = rest > 0 ? { continue: Buffer.from(JSON.stringify({ at: proceed.at, from: proceed.from + items.length })).toString("base64url"), remainingItemCount: rest } : {};
+    const next =
+      rest > 0
+        ? {
+            continue: Buffer.from(JSON.stringify({ at: proceed.at, from: proceed.from + items.length })).toString(
+              "base64url",
+            ),
+            remainingItemCount: rest,
+          }
+        : {};
     see(200);
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata: { resourceVersion: String(proceed.at), ...next }, items }));
+    response
+      .writeHead(200, { "content-type": "application/json" })
+      .end(
+        JSON.stringify({
+          kind: "EndpointSliceList",
+          apiVersion: "discovery.k8s.io/v1",
+          metadata: { resourceVersion: String(proceed.at), ...next },
+          items,
+        }),
+      );
   }
 
   function watch(): void {
@@ -155,20 +200,35 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     see(200);
     response.writeHead(200, { "content-type": "application/json", "transfer-encoding": "chunked" });
     response.flushHeaders();
-    if (isGone) return void response.end(line("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" }));
+    if (isGone)
+      return void response.end(
+        line("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" }),
+      );
     if (behaviour.endWatches) return void response.end();
     const open: Watch = { response, matches, silent: false };
-    for (const change of history) if (change.version > from && matches(change.object)) send(open, line(change.type, change.object));
+    for (const change of history)
+      if (change.version > from && matches(change.object)) send(open, line(change.type, change.object));
     watches.add(open);
     const bookmarks = setInterval(() => {
-      send(open, line("BOOKMARK", { kind: "EndpointSlice", apiVersion: "discovery.k8s.io/v1", metadata: { resourceVersion: String(version), creationTimestamp: null }, endpoints: null, addressType: "" }));
+      send(
+        open,
+        line("BOOKMARK", {
+          kind: "EndpointSlice",
+          apiVersion: "discovery.k8s.io/v1",
+          metadata: { resourceVersion: String(version), creationTimestamp: null },
+          endpoints: null,
+          addressType: "",
+        }),
+      );
     }, behaviour.bookmarkEveryMs ?? 60_000);
     const end = setTimeout(() => open.silent || response.end(), Number(query["timeoutSeconds"]) * 1_000);
-    response.on("error", () => {}).on("close", () => {
-      watches.delete(open);
-      clearInterval(bookmarks);
-      clearTimeout(end);
-    });
+    response
+      .on("error", () => {})
+      .on("close", () => {
+        watches.delete(open);
+        clearInterval(bookmarks);
+        clearTimeout(end);
+      });
   }
 }
 
@@ -193,10 +253,19 @@ function change(type: Change["type"], object: Stored): void {
   for (const watch of watches) if (watch.matches(object)) send(watch, line(type, object));
 }
 
-function apply(name: string, { addressType = "IPv4", service = "internode", namespace = "monitoring", endpoints }: Slice): void {
+function apply(
+  name: string,
+  { addressType = "IPv4", service = "internode", namespace = "monitoring", endpoints }: Slice,
+): void {
   version += 1;
   const type = stored.has(name) ? "MODIFIED" : "ADDED";
-  const object: Stored = { kind: "EndpointSlice", apiVersion: "discovery.k8s.io/v1", metadata: { name, namespace, resourceVersion: String(version), labels: { [LABEL]: service } }, addressType, endpoints };
+  const object: Stored = {
+    kind: "EndpointSlice",
+    apiVersion: "discovery.k8s.io/v1",
+    metadata: { name, namespace, resourceVersion: String(version), labels: { [LABEL]: service } },
+    addressType,
+    endpoints,
+  };
   stored.set(name, object);
   change(type, object);
 }

@@ -22,7 +22,8 @@ export function clockSteps(): ClockSteps {
   return {
     async by(seconds) {
       child.stdin.write(`${seconds}\n`);
-      if ((await answers.next()).done === true) throw new Error(`the clock could not be stepped by ${seconds} s: ${complaints.trim()}`);
+      if ((await answers.next()).done === true)
+        throw new Error(`the clock could not be stepped by ${seconds} s: ${complaints.trim()}`);
     },
     async [Symbol.asyncDispose]() {
       child.stdin.end();

@@ -17,7 +17,10 @@ function step(seconds: number): void {
   timex.writeUInt32LE(ADJ_SETOFFSET, 0);
   timex.writeBigInt64LE(BigInt(seconds), TIME_OFFSET);
   // Otherwise the clock's state (TIME_OK = 0, TIME_ERROR = 5 …), all of which are fine.
-  if (adjtimex(timex) < 0) throw new Error(`adjtimex(ADJ_SETOFFSET, ${seconds} s) failed with errno ${koffi.errno()}: stepping the clock needs CAP_SYS_TIME`);
+  if (adjtimex(timex) < 0)
+    throw new Error(
+      `adjtimex(ADJ_SETOFFSET, ${seconds} s) failed with errno ${koffi.errno()}: stepping the clock needs CAP_SYS_TIME`,
+    );
   steppedSeconds += seconds;
 }
 

@@ -4,7 +4,14 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
 const A = 1;
-const RCODES: Readonly<Record<string, number>> = { formerr: 1, servfail: 2, nxdomain: 3, notimp: 4, refused: 5, code9: 9 };
+const RCODES: Readonly<Record<string, number>> = {
+  formerr: 1,
+  servfail: 2,
+  nxdomain: 3,
+  notimp: 4,
+  refused: 5,
+  code9: 9,
+};
 
 interface Query {
   readonly id: number;
@@ -29,7 +36,16 @@ function parse(bytes: Buffer): Query {
   return { id: bytes.readUInt16BE(0), labels, type: bytes.readUInt16BE(at + 1), question: bytes.subarray(12, at + 5) };
 }
 
-function message(query: Query, options: { readonly rcode?: number; readonly truncated?: boolean; readonly id?: number; readonly question?: Buffer; readonly answers?: readonly Buffer[] } = {}): Buffer {
+function message(
+  query: Query,
+  options: {
+    readonly rcode?: number;
+    readonly truncated?: boolean;
+    readonly id?: number;
+    readonly question?: Buffer;
+    readonly answers?: readonly Buffer[];
+  } = {},
+): Buffer {
   const { rcode = 0, truncated = false, id = query.id, question = query.question, answers = [] } = options;
   const header = Buffer.alloc(12);
   header.writeUInt16BE(id, 0);
@@ -50,7 +66,12 @@ function record(owner: Buffer, type: number, data: Buffer): Buffer {
 
 /** A compression pointer to the name in the question. */
 const ASKED_NAME = Buffer.of(0xc0, 12);
-const address = (query: Query) => record(ASKED_NAME, query.type, query.type === A ? Buffer.of(192, 0, 2, 1) : Buffer.from("20010db8000000000000000000000001", "hex"));
+const address = (query: Query) =>
+  record(
+    ASKED_NAME,
+    query.type,
+    query.type === A ? Buffer.of(192, 0, 2, 1) : Buffer.from("20010db8000000000000000000000001", "hex"),
+  );
 
 function replies(query: Query, transport: "udp" | "tcp"): readonly Reply[] {
   const behaviour = query.labels[0] ?? "";
@@ -86,7 +107,12 @@ function replies(query: Query, transport: "udp" | "tcp"): readonly Reply[] {
       // A wrong id, another's question, a query instead of an answer, too short; then the truth.
       return [
         { bytes: message(query, { id: query.id ^ 0x55aa, rcode: 3 }) },
-        { bytes: message(query, { rcode: 3, question: Buffer.concat([Buffer.from("\u0005other\0", "latin1"), query.question.subarray(-4)]) }) },
+        {
+          bytes: message(query, {
+            rcode: 3,
+            question: Buffer.concat([Buffer.from("\u0005other\0", "latin1"), query.question.subarray(-4)]),
+          }),
+        },
         { bytes: Buffer.concat([fine.bytes.subarray(0, 2), Buffer.of(1, 0), fine.bytes.subarray(4)]) },
         { bytes: Buffer.alloc(3) },
         fine,

@@ -13,7 +13,10 @@ export interface ParsedFamily {
   readonly samples: readonly Sample[];
 }
 
-export function parseExposition(text: string): { readonly families: readonly ParsedFamily[]; readonly samples: readonly Sample[] } {
+export function parseExposition(text: string): {
+  readonly families: readonly ParsedFamily[];
+  readonly samples: readonly Sample[];
+} {
   if (!text.endsWith("\n")) throw new Error("the text does not end with a line feed");
   const families: { name: string; type: string; help: string; samples: Sample[] }[] = [];
   const seen = new Set<string>();
@@ -31,7 +34,12 @@ export function parseExposition(text: string): { readonly families: readonly Par
       const family = families.at(-1);
       const sample = parseSample(line);
       if (!family || !belongs(sample.name, family)) throw new Error(`a line outside its family: ${line}`);
-      const key = JSON.stringify([sample.name, Object.keys(sample.labels).sort().map((label) => [label, sample.labels[label]])]);
+      const key = JSON.stringify([
+        sample.name,
+        Object.keys(sample.labels)
+          .sort()
+          .map((label) => [label, sample.labels[label]]),
+      ]);
       if (seen.has(key)) throw new Error(`a series twice: ${line}`);
       seen.add(key);
       family.samples.push(sample);
@@ -41,7 +49,8 @@ export function parseExposition(text: string): { readonly families: readonly Par
 }
 
 function belongs(name: string, { name: family, type }: { readonly name: string; readonly type: string }): boolean {
-  const suffixes = type === "histogram" ? ["_bucket", "_sum", "_count"] : type === "summary" ? ["_sum", "_count"] : [""];
+  const suffixes =
+    type === "histogram" ? ["_bucket", "_sum", "_count"] : type === "summary" ? ["_sum", "_count"] : [""];
   return suffixes.some((suffix) => name === family + suffix);
 }
 

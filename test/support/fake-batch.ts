@@ -11,7 +11,13 @@ export interface Arrival {
   readonly to?: string;
   readonly stampNs: number;
   readonly ttl: number;
-  readonly error?: { readonly origin: ErrorOrigin; readonly errno: string; readonly type: number; readonly code: number; readonly info: number };
+  readonly error?: {
+    readonly origin: ErrorOrigin;
+    readonly errno: string;
+    readonly type: number;
+    readonly code: number;
+    readonly info: number;
+  };
 }
 
 const NO_ADDRESS = socketAddress("0.0.0.0", 0);
@@ -54,7 +60,11 @@ export class FakeBatch implements PacketBatch {
     entry.address = to;
     entry.source = undefined;
   }
-  prepareReply(i: number, bytes: number, { received, at }: { readonly received: PacketBatch; readonly at: number }): void {
+  prepareReply(
+    i: number,
+    bytes: number,
+    { received, at }: { readonly received: PacketBatch; readonly at: number },
+  ): void {
     this.prepare(i, bytes, received.copyAddress(at));
     this.#entry(i).source = (received as FakeBatch).#arrival(at).to;
   }

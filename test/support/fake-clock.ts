@@ -9,7 +9,9 @@ export class FakeClock implements Clock {
   /** Realtime minus monotonic, from a monotonic moment on; ascending. */
   readonly #offsets: { readonly fromNs: number; readonly offsetNs: number }[];
 
-  constructor(options: { readonly baseSeconds?: number; readonly startNs?: number; readonly realtimeOffsetNs?: number } = {}) {
+  constructor(
+    options: { readonly baseSeconds?: number; readonly startNs?: number; readonly realtimeOffsetNs?: number } = {},
+  ) {
     this.baseSeconds = options.baseSeconds ?? 1_790_000_000;
     this.#monotonicNs = options.startNs ?? 5_000_000_000;
     this.#offsets = [{ fromNs: 0, offsetNs: options.realtimeOffsetNs ?? 123_456 }];

@@ -7,7 +7,12 @@ import { FakeNetwork } from "./fake-network.ts";
 function twoHosts() {
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
-  return { clock, network, a: new FakeKernel(network, ["10.0.0.1", "fd00::1"]), b: new FakeKernel(network, ["10.0.0.2", "fd00::2"]) };
+  return {
+    clock,
+    network,
+    a: new FakeKernel(network, ["10.0.0.1", "fd00::1"]),
+    b: new FakeKernel(network, ["10.0.0.2", "fd00::2"]),
+  };
 }
 
 function sendText(kernel: FakeKernel, socket: PacketSocket, text: string, to: { ip: string; port: number }): number {
@@ -60,15 +65,23 @@ describe("the fake kernel", () => {
     const to = b.openUdp({ family: "ipv4", port: 9 });
     network.rule(({ bytes }) => {
       switch (String.fromCharCode(bytes[0]!)) {
-        case "d": return { kind: "drop" };
-        case "2": return { kind: "duplicate", afterNs: 10 };
-        case "c": return { kind: "corrupt", at: -1 };
-        case "l": return { kind: "delay", ns: 50_000_000 };
-        case "e": return { kind: "errno", errno: "EPERM" };
-        default: return undefined;
+        case "d":
+          return { kind: "drop" };
+        case "2":
+          return { kind: "duplicate", afterNs: 10 };
+        case "c":
+          return { kind: "corrupt", at: -1 };
+        case "l":
+          return { kind: "delay", ns: 50_000_000 };
+        case "e":
+          return { kind: "errno", errno: "EPERM" };
+        default:
+          return undefined;
       }
     });
-    const results = ["drop", "2x", "cx", "late", "eperm"].map((text) => sendText(a, from, text, { ip: "10.0.0.2", port: 9 }));
+    const results = ["drop", "2x", "cx", "late", "eperm"].map((text) =>
+      sendText(a, from, text, { ip: "10.0.0.2", port: 9 }),
+    );
     expect(results.map((r) => (r < 0 ? a.errnoName(r) : r))).toEqual([1, 1, 1, 1, "EPERM"]);
     const batch = b.createBatch(8, 64);
     const texts = () => Array.from({ length: to.receive(batch) }, (_, i) => Buffer.from(batch.bytes(i)).toString());
@@ -86,7 +99,12 @@ describe("the fake kernel", () => {
     const batch = a.createBatch(1, 64);
     expect(socket.receive(batch)).toBe(1);
     const reply = Buffer.from(batch.bytes(0));
-    expect([reply[0], reply.readUInt16BE(4), reply.readUInt16BE(6), reply.subarray(8).toString()]).toEqual([0, socket.port, 7, "payload"]);
+    expect([reply[0], reply.readUInt16BE(4), reply.readUInt16BE(6), reply.subarray(8).toString()]).toEqual([
+      0,
+      socket.port,
+      7,
+      "payload",
+    ]);
     let sum = 0;
     const even = Buffer.concat([reply, Buffer.alloc(reply.length % 2)]);
     for (let i = 0; i < even.length; i += 2) sum += even.readUInt16BE(i);
@@ -96,7 +114,9 @@ describe("the fake kernel", () => {
   it("lets handshakes establish, be refused, hang and be retried", () => {
     const { clock, network, a, b } = twoHosts();
     b.listening.add(80);
-    network.tcpRule(({ port }) => (port === 81 ? { kind: "establish", lostSyns: 1 } : port === 82 ? { kind: "hang" } : undefined));
+    network.tcpRule(({ port }) =>
+      port === 81 ? { kind: "establish", lostSyns: 1 } : port === 82 ? { kind: "hang" } : undefined,
+    );
     const [open, closed, retried, hanging] = [80, 79, 81, 82].map((port) => {
       const h = a.connect(a.socketAddress("10.0.0.2", port));
       if ("errno" in h) throw new Error(h.errno);
@@ -104,7 +124,12 @@ describe("the fake kernel", () => {
     });
     expect(open!.poll()).toEqual({ state: "connecting", retransmits: 0 });
     clock.advanceMs(1_100);
-    expect(open!.poll()).toMatchObject({ state: "established", retransmits: 0, rttNs: 2_000_000, answeredAgoMs: 1_098 });
+    expect(open!.poll()).toMatchObject({
+      state: "established",
+      retransmits: 0,
+      rttNs: 2_000_000,
+      answeredAgoMs: 1_098,
+    });
     expect(closed!.poll()).toEqual({ state: "closed", retransmits: 0, errno: "ECONNREFUSED" });
     expect(retried!.poll()).toMatchObject({ state: "established", retransmits: 1 });
     expect(hanging!.poll()).toEqual({ state: "connecting", retransmits: 1 });

@@ -1,7 +1,16 @@
 // The Kernel seam on a FakeNetwork: one instance is one host, with the habits of Linux that matter to probers
 // (pending socket errors, looped frames with headers in front, quoted payloads, echo replies, SYN retries).
 import { constants } from "node:os";
-import { KernelError, type IcmpOptions, type Kernel, type PacketBatch, type PacketSocket, type SocketAddress, type TcpHandshake, type UdpOptions } from "../../agent/kernel/kernel.ts";
+import {
+  KernelError,
+  type IcmpOptions,
+  type Kernel,
+  type PacketBatch,
+  type PacketSocket,
+  type SocketAddress,
+  type TcpHandshake,
+  type UdpOptions,
+} from "../../agent/kernel/kernel.ts";
 import type { IpFamily } from "../../agent/model/peer.ts";
 import { canonicalIp, familyOf, readAddress, socketAddress } from "./fake-address.ts";
 import { FakeBatch } from "./fake-batch.ts";
@@ -50,16 +59,38 @@ export class FakeKernel implements Kernel, FakeHost {
 
   openIcmp(options: IcmpOptions): PacketSocket {
     if (typeof this.icmp !== "string") throw new KernelError("socket", this.icmp.errno, "the test said so");
-    return this.#open(new FakeSocket({ host: this, protocol: "icmp", kind: this.icmp, family: options.family, port: this.#nextPort++, address: options.address, dontFragment: false }));
+    return this.#open(
+      new FakeSocket({
+        host: this,
+        protocol: "icmp",
+        kind: this.icmp,
+        family: options.family,
+        port: this.#nextPort++,
+        address: options.address,
+        dontFragment: false,
+      }),
+    );
   }
 
   openUdp(options: UdpOptions): PacketSocket {
     const port = options.port === 0 ? this.#nextPort++ : options.port;
     for (const s of this.sockets) {
-      const overlaps = s.address === undefined || options.address === undefined || s.address === canonicalIp(options.address);
-      if (s.protocol === "udp" && s.port === port && s.family === options.family && overlaps) throw new KernelError("bind", "EADDRINUSE", `UDP port ${port}`);
+      const overlaps =
+        s.address === undefined || options.address === undefined || s.address === canonicalIp(options.address);
+      if (s.protocol === "udp" && s.port === port && s.family === options.family && overlaps)
+        throw new KernelError("bind", "EADDRINUSE", `UDP port ${port}`);
     }
-    return this.#open(new FakeSocket({ host: this, protocol: "udp", kind: "datagram", family: options.family, port, address: options.address, dontFragment: options.dontFragment ?? false }));
+    return this.#open(
+      new FakeSocket({
+        host: this,
+        protocol: "udp",
+        kind: "datagram",
+        family: options.family,
+        port,
+        address: options.address,
+        dontFragment: options.dontFragment ?? false,
+      }),
+    );
   }
 
   connect(to: SocketAddress): TcpHandshake | { readonly errno: string } {
@@ -94,8 +125,11 @@ export class FakeKernel implements Kernel, FakeHost {
       s.arrive(packet, arrival);
       return;
     }
-    const closed: Extract<Fault, { kind: "icmp" }> = familyOf(packet.source.ip) === "ipv4" ? { kind: "icmp", type: 3, code: 3 } : { kind: "icmp", type: 1, code: 4 };
-    this.network.at(arrival.atNs + this.network.delayNs, () => this.network.host(packet.source.ip)?.deliverError(packet, closed));
+    const closed: Extract<Fault, { kind: "icmp" }> =
+      familyOf(packet.source.ip) === "ipv4" ? { kind: "icmp", type: 3, code: 3 } : { kind: "icmp", type: 1, code: 4 };
+    this.network.at(arrival.atNs + this.network.delayNs, () =>
+      this.network.host(packet.source.ip)?.deliverError(packet, closed),
+    );
   }
 
   /** For the network: an ICMP error comes back for a packet that this host has sent. */
@@ -113,7 +147,13 @@ export class FakeKernel implements Kernel, FakeHost {
     const bytes = request.bytes.slice();
     bytes[0] = bytes[0] === 8 ? 0 : 129;
     if (bytes[0] === 0) writeChecksum(bytes);
-    const reply: FakePacket = { ...request, source: request.destination, destination: { ip: request.source.ip, port: 0 }, bytes, ttl: DEFAULT_TTL };
+    const reply: FakePacket = {
+      ...request,
+      source: request.destination,
+      destination: { ip: request.source.ip, port: 0 },
+      bytes,
+      ttl: DEFAULT_TTL,
+    };
     this.network.carry(reply, { atNs, faults: this.network.faults(reply) });
   }
 }

@@ -25,7 +25,13 @@ export type Fault =
   | { readonly kind: "corrupt"; readonly at: number }
   | { readonly kind: "replace"; readonly bytes: Uint8Array }
   /** The packet is gone and an ICMP error comes back. `quoteBytes`: how much of the payload it quotes (default all). */
-  | { readonly kind: "icmp"; readonly type: number; readonly code: number; readonly info?: number; readonly quoteBytes?: number }
+  | {
+      readonly kind: "icmp";
+      readonly type: number;
+      readonly code: number;
+      readonly info?: number;
+      readonly quoteBytes?: number;
+    }
   /** The send itself fails: nothing leaves. */
   | { readonly kind: "errno"; readonly errno: string }
   /** This packet gets no kernel stamp on the way out or on the way in. */
@@ -126,7 +132,8 @@ export class FakeNetwork {
     for (;;) {
       let next: Event | undefined;
       for (const e of this.#events) {
-        if (e.atNs <= nowNs && (!next || e.atNs < next.atNs || (e.atNs === next.atNs && e.order < next.order))) next = e;
+        if (e.atNs <= nowNs && (!next || e.atNs < next.atNs || (e.atNs === next.atNs && e.order < next.order)))
+          next = e;
       }
       if (!next) return;
       const due = next;

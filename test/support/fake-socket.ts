@@ -93,7 +93,11 @@ export class FakeSocket implements PacketSocket {
     return this.protocol === "udp" && this.port === packet.destination.port && this.#listensOn(packet.destination.ip);
   }
   wantsEchoReply(packet: FakePacket): boolean {
-    return this.protocol === "icmp" && this.port === ((packet.bytes[4]! << 8) | packet.bytes[5]!) && this.#listensOn(packet.destination.ip);
+    return (
+      this.protocol === "icmp" &&
+      this.port === ((packet.bytes[4]! << 8) | packet.bytes[5]!) &&
+      this.#listensOn(packet.destination.ip)
+    );
   }
   sentFrom(packet: FakePacket): boolean {
     return this.protocol === packet.protocol && this.port === packet.source.port && this.#listensOn(packet.source.ip);
@@ -126,7 +130,11 @@ export class FakeSocket implements PacketSocket {
     });
   }
 
-  #sendOne(outgoing: { readonly bytes: Uint8Array; readonly to: Parameters<typeof readAddress>[0]; readonly source: string | undefined }): string | undefined {
+  #sendOne(outgoing: {
+    readonly bytes: Uint8Array;
+    readonly to: Parameters<typeof readAddress>[0];
+    readonly source: string | undefined;
+  }): string | undefined {
     const pending = this.#pendingErrno;
     this.#pendingErrno = undefined;
     if (pending !== undefined) return pending;
@@ -163,7 +171,10 @@ export class FakeSocket implements PacketSocket {
     if (this.family === "ipv4" && this.kind === "datagram") writeChecksum(message);
   }
 
-  #stamp(packet: FakePacket, sent: { readonly headerBytes: number; readonly atNs: number; readonly faults: readonly Fault[] }): void {
+  #stamp(
+    packet: FakePacket,
+    sent: { readonly headerBytes: number; readonly atNs: number; readonly faults: readonly Fault[] },
+  ): void {
     if (!this.#host.stamps.transmit || sent.faults.some((f) => f.kind === "unstamped" && f.transmit)) return;
     const frame = new Uint8Array(ETHERNET_BYTES + sent.headerBytes + packet.bytes.length).fill(0xa5);
     frame.set(packet.bytes, ETHERNET_BYTES + sent.headerBytes);
@@ -204,9 +215,27 @@ function errnoNumber(name: string): number {
 function icmpErrno(family: IpFamily, type: number, code: number): string {
   if (family === "ipv4") {
     if (type !== 3) return type === 12 ? "EPROTO" : "EHOSTUNREACH";
-    return ["ENETUNREACH", "EHOSTUNREACH", "ENOPROTOOPT", "ECONNREFUSED", "EMSGSIZE", "EOPNOTSUPP", "ENETUNREACH", "EHOSTDOWN", "ENONET", "ENETUNREACH", "EHOSTUNREACH", "ENETUNREACH"][code] ?? "EHOSTUNREACH";
+    return (
+      [
+        "ENETUNREACH",
+        "EHOSTUNREACH",
+        "ENOPROTOOPT",
+        "ECONNREFUSED",
+        "EMSGSIZE",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+        "EHOSTDOWN",
+        "ENONET",
+        "ENETUNREACH",
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+      ][code] ?? "EHOSTUNREACH"
+    );
   }
   if (type === 2) return "EMSGSIZE";
   if (type !== 1) return type === 3 ? "EHOSTUNREACH" : "EPROTO";
-  return ["ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"][code] ?? "EHOSTUNREACH";
+  return (
+    ["ENETUNREACH", "EACCES", "EHOSTUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EACCES", "EACCES"][code] ??
+    "EHOSTUNREACH"
+  );
 }

@@ -13,7 +13,11 @@ export class FakeHandshake implements TcpHandshake {
   readonly #begunNs: number;
   readonly #closed: (handshake: FakeHandshake) => void;
 
-  constructor(options: { readonly network: FakeNetwork; readonly fate: Exclude<TcpFate, { kind: "errno" }>; readonly closed: (handshake: FakeHandshake) => void }) {
+  constructor(options: {
+    readonly network: FakeNetwork;
+    readonly fate: Exclude<TcpFate, { kind: "errno" }>;
+    readonly closed: (handshake: FakeHandshake) => void;
+  }) {
     this.#network = options.network;
     this.#fate = options.fate;
     this.#begunNs = options.network.clock.monotonicNs();
@@ -26,7 +30,8 @@ export class FakeHandshake implements TcpHandshake {
     const roundTripNs = 2 * this.#network.delayNs;
     switch (fate.kind) {
       case "hang": {
-        if (elapsedNs >= synSentNs(GIVE_UP_AFTER_SYNS)) return { state: "closed", retransmits: GIVE_UP_AFTER_SYNS - 1, errno: "ETIMEDOUT" };
+        if (elapsedNs >= synSentNs(GIVE_UP_AFTER_SYNS))
+          return { state: "closed", retransmits: GIVE_UP_AFTER_SYNS - 1, errno: "ETIMEDOUT" };
         return { state: "connecting", retransmits: synsSentAgain(elapsedNs) };
       }
       case "establish": {
@@ -35,11 +40,17 @@ export class FakeHandshake implements TcpHandshake {
         const answeredNs = synSentNs(lost) + rttNs;
         if (elapsedNs < answeredNs) return { state: "connecting", retransmits: synsSentAgain(elapsedNs) };
         // After a retry the time-stamp option measures in whole milliseconds from a clock of its own.
-        return { state: "established", retransmits: lost, rttNs: lost > 0 ? 1_000 * NS_PER_MS : rttNs, answeredAgoMs: Math.floor((elapsedNs - answeredNs) / NS_PER_MS) };
+        return {
+          state: "established",
+          retransmits: lost,
+          rttNs: lost > 0 ? 1_000 * NS_PER_MS : rttNs,
+          answeredAgoMs: Math.floor((elapsedNs - answeredNs) / NS_PER_MS),
+        };
       }
       case "refuse": {
         const lost = fate.lostSyns ?? 0;
-        if (elapsedNs < synSentNs(lost) + roundTripNs) return { state: "connecting", retransmits: synsSentAgain(elapsedNs) };
+        if (elapsedNs < synSentNs(lost) + roundTripNs)
+          return { state: "connecting", retransmits: synsSentAgain(elapsedNs) };
         return { state: "closed", retransmits: lost, errno: "ECONNREFUSED" };
       }
       case "icmp":

@@ -1,5 +1,5 @@
 // A GET from inside a network namespace: the program to run there, as it stands after the words that enter it.
-import type { Lab } from "../../agent/lab/lab.ts";
+import type { Lab } from "../../lab/lab.ts";
 
 // Patient: side by side with other suites a machine may leave a query waiting. What is promised in time is asserted.
 const SOURCE = `fetch(process.argv[1], { signal: AbortSignal.timeout(60_000) }).then(async (answer) => {

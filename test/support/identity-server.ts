@@ -10,7 +10,11 @@ export interface IdentityServer extends AsyncDisposable {
   answer: unknown;
 }
 
-export const identityDocument = (node: string, nodeAddresses: Addresses, relayed: Readonly<Record<string, Addresses>> = {}) => ({
+export const identityDocument = (
+  node: string,
+  nodeAddresses: Addresses,
+  relayed: Readonly<Record<string, Addresses>> = {},
+) => ({
   schemaVersion: 1,
   node: { name: node, zone: "zone-a" },
   version: "0.1.0",

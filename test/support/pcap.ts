@@ -14,13 +14,17 @@ const NANOSECOND_MAGIC = 0xa1b23c4d;
 
 export function readPcap(path: string): Captured[] {
   const file = readFileSync(path);
-  if (file.readUInt32LE(0) !== NANOSECOND_MAGIC) throw new Error(`${path} is no capture with nanosecond stamps: use tcpdump --time-stamp-precision=nano`);
+  if (file.readUInt32LE(0) !== NANOSECOND_MAGIC)
+    throw new Error(`${path} is no capture with nanosecond stamps: use tcpdump --time-stamp-precision=nano`);
   const packets: Captured[] = [];
   let first: { seconds: number; ns: number } | undefined;
-  for (let at = 24; at + 16 <= file.length; ) {
+  for (let at = 24; at + 16 <= file.length;) {
     const [seconds, ns, length] = [file.readUInt32LE(at), file.readUInt32LE(at + 4), file.readUInt32LE(at + 8)];
     first ??= { seconds, ns };
-    packets.push({ atNs: (seconds - first.seconds) * 1e9 + ns - first.ns, ip: file.subarray(at + 16 + ETHERNET_BYTES, at + 16 + length) });
+    packets.push({
+      atNs: (seconds - first.seconds) * 1e9 + ns - first.ns,
+      ip: file.subarray(at + 16 + ETHERNET_BYTES, at + 16 + length),
+    });
     at += 16 + length;
   }
   return packets;

@@ -1,34 +1,61 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { whyNoNamespaces } from "../../agent/lab/lab.ts";
+import { whyNoNamespaces } from "../../lab/lab.ts";
 import { policyRuleset, type NetworkPolicy } from "./policy-ruleset.ts";
 
 const obstacle = await whyNoNamespaces();
 if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`nft cannot be asked: ${obstacle}`);
 
 const AGENTS = { matchLabels: { app: "internode" } };
-const spec = (...ingress: NetworkPolicy["spec"]["ingress"]): NetworkPolicy["spec"] => ({ podSelector: AGENTS, policyTypes: ["Ingress"], ingress });
-const rulesOf = (script: string): string[] => /chain ingress \{\n([^}]*)\}/.exec(script)![1]!.trim().split("\n").map((line) => line.trim());
+const spec = (...ingress: NetworkPolicy["spec"]["ingress"]): NetworkPolicy["spec"] => ({
+  podSelector: AGENTS,
+  policyTypes: ["Ingress"],
+  ingress,
+});
+const rulesOf = (script: string): string[] =>
+  /chain ingress \{\n([^}]*)\}/
+    .exec(script)![1]!
+    .trim()
+    .split("\n")
+    .map((line) => line.trim());
 
 test("peers without ports may send anything, ports without peers are open to everyone, all else is dropped", () => {
   const other = { matchLabels: { app: "prometheus" } };
-  const { selectors, script } = policyRuleset(spec({ from: [{ podSelector: other }] }, { ports: [{ port: 9843 }, { port: 53, protocol: "UDP" }] }));
+  const { selectors, script } = policyRuleset(
+    spec({ from: [{ podSelector: other }] }, { ports: [{ port: 9843 }, { port: 53, protocol: "UDP" }] }),
+  );
   expect(selectors).toEqual([AGENTS, other]);
-  expect(rulesOf(script)).toEqual(["ip saddr @pods1 accept", "tcp dport 9843 accept", "udp dport 53 accept", "counter drop"]);
+  expect(rulesOf(script)).toEqual([
+    "ip saddr @pods1 accept",
+    "tcp dport 9843 accept",
+    "udp dport 53 accept",
+    "counter drop",
+  ]);
 });
 
 test("ports of a peer are open to that peer alone", () => {
-  expect(rulesOf(policyRuleset(spec({ from: [{ podSelector: AGENTS }], ports: [{ port: 7843 }] })).script)).toEqual(["ip saddr @pods1 tcp dport 7843 accept", "counter drop"]);
+  expect(rulesOf(policyRuleset(spec({ from: [{ podSelector: AGENTS }], ports: [{ port: 7843 }] })).script)).toEqual([
+    "ip saddr @pods1 tcp dport 7843 accept",
+    "counter drop",
+  ]);
 });
 
 test("a policy without rules drops everything", () => {
   expect(rulesOf(policyRuleset(spec()).script)).toEqual(["counter drop"]);
 });
 
-test.skipIf(obstacle !== undefined)(`nft understands what is written${obstacle === undefined ? "" : ` (${obstacle})`}`, () => {
-  const { script } = policyRuleset(spec({ from: [{ podSelector: AGENTS }] }, { ports: [{ port: 9843 }] }));
-  expect(() => execFileSync("unshare", ["-n", "nft", "--check", "-f", "-"], { input: script, stdio: ["pipe", "ignore", "pipe"] })).not.toThrow();
-});
+test.skipIf(obstacle !== undefined)(
+  `nft understands what is written${obstacle === undefined ? "" : ` (${obstacle})`}`,
+  () => {
+    const { script } = policyRuleset(spec({ from: [{ podSelector: AGENTS }] }, { ports: [{ port: 9843 }] }));
+    expect(() =>
+      execFileSync("unshare", ["-n", "nft", "--check", "-f", "-"], {
+        input: script,
+        stdio: ["pipe", "ignore", "pipe"],
+      }),
+    ).not.toThrow();
+  },
+);
 
 test.each<[string, NetworkPolicy["spec"], string]>([
   ["egress", { ...spec(), policyTypes: ["Ingress", "Egress"] }, "only Ingress"],

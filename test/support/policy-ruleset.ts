@@ -8,23 +8,34 @@ export interface Rule {
 }
 
 export interface NetworkPolicy {
-  readonly spec: { readonly podSelector: Selector; readonly policyTypes: readonly string[]; readonly ingress: readonly Rule[] };
+  readonly spec: {
+    readonly podSelector: Selector;
+    readonly policyTypes: readonly string[];
+    readonly ingress: readonly Rule[];
+  };
 }
 
 export const TABLE = "inet internode_e2e_policy";
 
 /** One set of addresses for each selector, the policy's own first (`pods0`), and the rules that use them. */
-export function policyRuleset({ podSelector, policyTypes, ingress }: NetworkPolicy["spec"]): { readonly selectors: readonly Selector[]; readonly script: string } {
-  if (policyTypes.join() !== "Ingress") throw new Error(`a policy of types ${policyTypes.join()}: only Ingress can be laid`);
+export function policyRuleset({ podSelector, policyTypes, ingress }: NetworkPolicy["spec"]): {
+  readonly selectors: readonly Selector[];
+  readonly script: string;
+} {
+  if (policyTypes.join() !== "Ingress")
+    throw new Error(`a policy of types ${policyTypes.join()}: only Ingress can be laid`);
   const selectors = [podSelector];
   const rules: string[] = [];
   for (const { from, ports } of ingress) {
-    if (from?.length === 0) throw new Error("an empty list of peers, which means everyone, is not what the chart writes");
+    if (from?.length === 0)
+      throw new Error("an empty list of peers, which means everyone, is not what the chart writes");
     for (const peer of from ?? [undefined]) {
-      if (peer !== undefined && (peer.podSelector === undefined || Object.keys(peer).length > 1)) throw new Error(`a peer that is no pod selector alone cannot be laid: ${JSON.stringify(peer)}`);
+      if (peer !== undefined && (peer.podSelector === undefined || Object.keys(peer).length > 1))
+        throw new Error(`a peer that is no pod selector alone cannot be laid: ${JSON.stringify(peer)}`);
       const source = peer === undefined ? "" : `ip saddr @pods${selectors.push(peer.podSelector!) - 1} `;
       if (ports === undefined) rules.push(`${source}accept`);
-      for (const { port, protocol = "TCP" } of ports ?? []) rules.push(`${source}${protocol.toLowerCase()} dport ${port} accept`);
+      for (const { port, protocol = "TCP" } of ports ?? [])
+        rules.push(`${source}${protocol.toLowerCase()} dport ${port} accept`);
     }
   }
   const script = `table ${TABLE} {

@@ -5,7 +5,10 @@ export interface Sample {
 }
 
 interface InstantVector {
-  readonly result: readonly { readonly metric: Readonly<Record<string, string>>; readonly value: readonly [number, string] }[];
+  readonly result: readonly {
+    readonly metric: Readonly<Record<string, string>>;
+    readonly value: readonly [number, string];
+  }[];
 }
 
 export class PrometheusApi {

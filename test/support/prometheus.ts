@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Lab } from "../../agent/lab/lab.ts";
+import type { Lab } from "../../lab/lab.ts";
 import { getInPod } from "./get-program.ts";
 import { PrometheusApi } from "./prometheus-api.ts";
 
@@ -13,7 +13,10 @@ export interface Prometheus extends AsyncDisposable {
 }
 
 /** Started in `node`'s pod, so that its scrapes cross only the paths from there. Ready when this resolves. */
-export async function startPrometheus(lab: Lab, options: { readonly node: string; readonly scrapeSeconds: number; readonly rules?: string }): Promise<Prometheus> {
+export async function startPrometheus(
+  lab: Lab,
+  options: { readonly node: string; readonly scrapeSeconds: number; readonly rules?: string },
+): Promise<Prometheus> {
   const folder = mkdtempSync(join(tmpdir(), "internode-prometheus-"));
   const targets = lab.nodes.map((node) => `${node.podAddresses[0]}:9843`);
   const config = {
@@ -24,7 +27,12 @@ export async function startPrometheus(lab: Lab, options: { readonly node: string
   if (options.rules !== undefined) writeFileSync(join(folder, "rules.yaml"), options.rules);
   // JSON is YAML.
   writeFileSync(join(folder, "prometheus.yml"), JSON.stringify({ ...config, ...rules }));
-  const args = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`, "--web.listen-address=127.0.0.1:9090", "--log.level=warn"];
+  const args = [
+    `--config.file=${folder}/prometheus.yml`,
+    `--storage.tsdb.path=${folder}/data`,
+    "--web.listen-address=127.0.0.1:9090",
+    "--log.level=warn",
+  ];
   const child = lab.spawn(options.node, "prometheus", args, { stdio: "ignore" });
   const api = new PrometheusApi((path) => getInPod(lab, options.node, `http://127.0.0.1:9090${path}`));
   const dispose = async () => {

@@ -70,6 +70,8 @@ export class RecordingSink implements OutcomeSink {
   }
 
   #of<K extends SinkEvent["kind"]>(kind: K, slot: Slot | undefined): Extract<SinkEvent, { kind: K }>[] {
-    return this.events.filter((e): e is Extract<SinkEvent, { kind: K }> => e.kind === kind && (slot === undefined || e.slot === slot));
+    return this.events.filter(
+      (e): e is Extract<SinkEvent, { kind: K }> => e.kind === kind && (slot === undefined || e.slot === slot),
+    );
   }
 }

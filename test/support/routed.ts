@@ -24,14 +24,19 @@ export interface RoutedNetwork extends Disposable {
 export function routedNetwork(): RoutedNetwork {
   const id = randomBytes(3).toString("hex");
   const [near, middle, far] = [`inrtd-${id}-a`, `inrtd-${id}-r`, `inrtd-${id}-b`] as const;
-  const inside = (namespace: string, ...command: readonly string[]) => execute(["ip", "netns", "exec", namespace, ...command]);
-  const nft = (namespace: string, script: string) => void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script);
+  const inside = (namespace: string, ...command: readonly string[]) =>
+    execute(["ip", "netns", "exec", namespace, ...command]);
+  const nft = (namespace: string, script: string) =>
+    void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script);
   const dispose = () => {
     for (const namespace of [near, middle, far]) spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
   };
   const cable = (a: string, b: string, net: number) => {
     execute(["ip", "link", "add", `to${net}`, "netns", a, "type", "veth", "peer", "name", `to${net}`, "netns", b]);
-    for (const [namespace, host] of [[a, 1], [b, 2]] as const) {
+    for (const [namespace, host] of [
+      [a, 1],
+      [b, 2],
+    ] as const) {
       inside(namespace, "sysctl", "-qw", `net.ipv6.conf.to${net}.accept_dad=0`);
       inside(namespace, "ip", "addr", "add", `10.98.${net}.${host}/24`, "dev", `to${net}`);
       inside(namespace, "ip", "addr", "add", `fd98:${net}::${host}/64`, "dev", `to${net}`, "nodad");
@@ -45,9 +50,20 @@ export function routedNetwork(): RoutedNetwork {
     }
     cable(near, middle, 1);
     cable(middle, far, 2);
-    inside(middle, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0");
+    inside(
+      middle,
+      "sysctl",
+      "-qw",
+      "net.ipv4.ip_forward=1",
+      "net.ipv6.conf.all.forwarding=1",
+      "net.ipv4.icmp_ratelimit=0",
+      "net.ipv6.icmp.ratelimit=0",
+    );
     inside(far, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0");
-    for (const [namespace, net, gateway] of [[near, 2, "1.2"], [far, 1, "2.1"]] as const) {
+    for (const [namespace, net, gateway] of [
+      [near, 2, "1.2"],
+      [far, 1, "2.1"],
+    ] as const) {
       const [cableNet, host] = gateway.split(".");
       inside(namespace, "ip", "route", "add", `10.98.${net}.0/24`, "via", `10.98.${gateway}`);
       inside(namespace, "ip", "-6", "route", "add", `fd98:${net}::/64`, "via", `fd98:${cableNet}::${host}`);
@@ -57,15 +73,29 @@ export function routedNetwork(): RoutedNetwork {
     throw err;
   }
   return {
-    near, middle, far, nearIp: "10.98.1.1", farIp: "10.98.2.2", nearIp6: "fd98:1::1", farIp6: "fd98:2::2",
+    near,
+    middle,
+    far,
+    nearIp: "10.98.1.1",
+    farIp: "10.98.2.2",
+    nearIp6: "fd98:1::1",
+    farIp6: "fd98:2::2",
     loseOneIn({ packets, direction, port }) {
       const match = `iifname to${direction === "forward" ? 1 : 2} udp ${direction === "forward" ? "dport" : "sport"} ${port}`;
-      nft(middle, `flush ruleset\ntable inet faults {\n counter ${direction} { }\n chain c {\n type filter hook forward priority 0;\n ${match} numgen random mod ${packets} == 0 counter name ${direction} drop\n }\n}\n`);
+      nft(
+        middle,
+        `flush ruleset\ntable inet faults {\n counter ${direction} { }\n chain c {\n type filter hook forward priority 0;\n ${match} numgen random mod ${packets} == 0 counter name ${direction} drop\n }\n}\n`,
+      );
     },
-    dropped: (direction) => Number(/packets (\d+)/.exec(inside(middle, "nft", "list", "counter", "inet", "faults", direction))?.[1]),
+    dropped: (direction) =>
+      Number(/packets (\d+)/.exec(inside(middle, "nft", "list", "counter", "inet", "faults", direction))?.[1]),
     narrow({ mtu, silent }) {
       inside(middle, "ip", "link", "set", "to2", "mtu", String(mtu));
-      if (silent) nft(middle, "flush ruleset\ntable inet faults {\n chain c {\n type filter hook output priority 0;\n icmp type destination-unreachable drop\n icmpv6 type packet-too-big drop\n }\n}\n");
+      if (silent)
+        nft(
+          middle,
+          "flush ruleset\ntable inet faults {\n chain c {\n type filter hook output priority 0;\n icmp type destination-unreachable drop\n icmpv6 type packet-too-big drop\n }\n}\n",
+        );
     },
     mend() {
       nft(middle, "flush ruleset\n");
@@ -78,7 +108,11 @@ export function routedNetwork(): RoutedNetwork {
 
 function execute(command: readonly string[], input?: string): string {
   const [file, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file!, args, { encoding: "utf8", ...(input === undefined ? {} : { input }), env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` } });
+  const { status, stdout, stderr, error } = spawnSync(file!, args, {
+    encoding: "utf8",
+    ...(input === undefined ? {} : { input }),
+    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
+  });
   if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
   return stdout;
 }

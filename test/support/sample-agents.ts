@@ -2,9 +2,9 @@
 // others, told apart by the loopback address they are asked at.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { startApi, type RunningApi } from "../../agent/http/api.ts";
-import type { ApiSources, KnownPeer } from "../../agent/http/sources.ts";
-import { onlyOf } from "../../agent/http/pair-query.ts";
+import { startApi, type RunningApi } from "../../agent/api/api.ts";
+import type { ApiSources, KnownPeer } from "../../agent/api/sources.ts";
+import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "./sample-mesh.ts";
@@ -16,7 +16,10 @@ export interface SampleAgents extends AsyncDisposable {
   mesh: SampleMesh;
 }
 
-export async function startSampleAgents(mesh: SampleMesh, options: { readonly port?: number } = {}): Promise<SampleAgents> {
+export async function startSampleAgents(
+  mesh: SampleMesh,
+  options: { readonly port?: number } = {},
+): Promise<SampleAgents> {
   const nodes = sampleNodes(mesh);
   const state = { mesh };
   // Making up a row of a large mesh costs more than everything that is looked at here.
@@ -36,22 +39,52 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
     const query = new URL(req.url ?? "/", "http://agent").searchParams;
     // A dead node does not even refuse.
     if (node.name in (state.mesh.dead ?? {})) return;
-    res.end(JSON.stringify(rowOf(node, query.get("detail") === "seconds" ? "seconds" : "window", query.get("destination") ?? undefined)));
+    res.end(
+      JSON.stringify(
+        rowOf(node, query.get("detail") === "seconds" ? "seconds" : "window", query.get("destination") ?? undefined),
+      ),
+    );
   });
   await new Promise<void>((resolve) => others.listen(0, "0.0.0.0", resolve));
   const { port } = others.address() as AddressInfo;
 
   const [self, ...rest] = nodes as [Node, ...Node[]];
-  const peers: KnownPeer[] = rest.map((node) => ({ node, addresses: { pod: {}, node: {} }, serving: true, probed: true }));
+  const peers: KnownPeer[] = rest.map((node) => ({
+    node,
+    addresses: { pod: {}, node: {} },
+    serving: true,
+    probed: true,
+  }));
   const sources: ApiSources = {
     node: self,
-    identity: () => ({ schemaVersion: 1, node: self, version: "0.1.0", incarnation: "ab", startedAt: new Date().toISOString(), podAddresses: {}, nodeAddresses: {}, relayed: [] }),
+    identity: () => ({
+      schemaVersion: 1,
+      node: self,
+      version: "0.1.0",
+      incarnation: "ab",
+      startedAt: new Date().toISOString(),
+      podAddresses: {},
+      nodeAddresses: {},
+      relayed: [],
+    }),
     peers: () => peers,
-    peerApis: () => rest.map((node) => ({ node, url: `http://${addressOf(nodes.indexOf(node))}:${port}`, serving: !(node.name in (state.mesh.dead ?? {})) })),
+    peerApis: () =>
+      rest.map((node) => ({
+        node,
+        url: `http://${addressOf(nodes.indexOf(node))}:${port}`,
+        serving: !(node.name in (state.mesh.dead ?? {})),
+      })),
     row: ({ detail, destination }) => rowOf(self, detail, destination),
     readiness: () => ({ ready: true }),
   };
-  const api = await startApi({ sources, port: options.port ?? 0, listen: ["127.0.0.1"], allowFrom: [], log: { error: () => {} }, eventIntervalMs: 500 });
+  const api = await startApi({
+    sources,
+    port: options.port ?? 0,
+    listen: ["127.0.0.1"],
+    allowFrom: [],
+    log: { error: () => {} },
+    eventIntervalMs: 500,
+  });
   return {
     url: `http://127.0.0.1:${api.port}`,
     api,
@@ -73,5 +106,14 @@ export async function startSampleAgents(mesh: SampleMesh, options: { readonly po
 function makeRow(mesh: SampleMesh, source: Node, detail: "window" | "seconds"): Row {
   const row = sampleRow(mesh, source);
   if (detail === "window") return row;
-  return { ...row, pairs: row.pairs.map((p) => samplePair(mesh, { source, destination: p.destination, network: p.network, protocol: p.protocol }, { seconds: true })) };
+  return {
+    ...row,
+    pairs: row.pairs.map((p) =>
+      samplePair(
+        mesh,
+        { source, destination: p.destination, network: p.network, protocol: p.protocol },
+        { seconds: true },
+      ),
+    ),
+  };
 }

@@ -1,5 +1,5 @@
 // A whole mesh's snapshot of any size, made up but plausible: same arguments, same document. For the page and the
-// API; test/http/golden/mesh.json is one of these, frozen.
+// API; test/api/golden/mesh.json is one of these, frozen.
 import { inDisplayOrder } from "../../agent/model/order.ts";
 import type { Network, Node, Protocol } from "../../agent/model/peer.ts";
 import type { PathMtu, PairWindow, Row, SecondSummary, Snapshot, UdpReceived } from "../../agent/model/snapshot.ts";
@@ -29,7 +29,12 @@ const SLOTS: readonly { readonly network: Network; readonly protocol: Protocol }
 const STARTED_AT = "2026-11-23T17:02:11.408Z";
 
 export function sampleNodes({ nodes, zones }: Pick<SampleMesh, "nodes" | "zones">): Node[] {
-  return inDisplayOrder(Array.from({ length: nodes }, (_, i) => ({ name: `node-${i + 1}`, zone: `zone-${String.fromCodePoint(97 + Math.floor((i * zones) / nodes))}` })));
+  return inDisplayOrder(
+    Array.from({ length: nodes }, (_, i) => ({
+      name: `node-${i + 1}`,
+      zone: `zone-${String.fromCodePoint(97 + Math.floor((i * zones) / nodes))}`,
+    })),
+  );
 }
 
 export function sampleSnapshot(mesh: SampleMesh): Snapshot {
@@ -68,12 +73,25 @@ export function sampleRow(mesh: SampleMesh, source: Node, nodes: readonly Node[]
       discoveryAgeSeconds: round(random(`${source.name} age`) * 20, 10),
     },
     pairs: others.flatMap((destination) => slots.map((slot) => samplePair(mesh, { source, destination, ...slot }))),
-    pathMtu: others.filter(({ name }) => !(name in (mesh.dead ?? {}))).map((destination) => samplePathMtu(mesh, source, destination)),
-    udpReceived: mesh.udp === false ? [] : others.map((from): UdpReceived => {
-      const lost = lossOf(mesh, from.name, source.name);
-      const sent = 1_760;
-      return { source: from, network: "pod", family: "ipv4", received: from.name in (mesh.dead ?? {}) ? 1_702 : Math.round(sent * (1 - lost)), incarnation: hex(from.name, 16), highest: sent, bitmap: lost > 0 ? "fffdfbffeffff7df" : "ffffffffffffffff" };
-    }),
+    pathMtu: others
+      .filter(({ name }) => !(name in (mesh.dead ?? {})))
+      .map((destination) => samplePathMtu(mesh, source, destination)),
+    udpReceived:
+      mesh.udp === false
+        ? []
+        : others.map((from): UdpReceived => {
+            const lost = lossOf(mesh, from.name, source.name);
+            const sent = 1_760;
+            return {
+              source: from,
+              network: "pod",
+              family: "ipv4",
+              received: from.name in (mesh.dead ?? {}) ? 1_702 : Math.round(sent * (1 - lost)),
+              incarnation: hex(from.name, 16),
+              highest: sent,
+              bitmap: lost > 0 ? "fffdfbffeffff7df" : "ffffffffffffffff",
+            };
+          }),
   };
 }
 
@@ -84,12 +102,24 @@ interface SampleSlot {
   readonly protocol: Protocol;
 }
 
-export function samplePair(mesh: SampleMesh, slot: SampleSlot, options: { readonly seconds?: boolean } = {}): PairWindow {
+export function samplePair(
+  mesh: SampleMesh,
+  slot: SampleSlot,
+  options: { readonly seconds?: boolean } = {},
+): PairWindow {
   const { destination, network, protocol } = slot;
   const number = Number(destination.name.replace(/\D+/g, ""));
   const address = network === "pod" ? `10.244.${number}.2` : `10.10.0.${number}`;
   const seconds = sampleSeconds(mesh, slot);
-  return { destination, network, protocol, family: "ipv4", address, window: sampleWindow(mesh, slot, seconds), ...(options.seconds && { seconds }) };
+  return {
+    destination,
+    network,
+    protocol,
+    family: "ipv4",
+    address,
+    window: sampleWindow(mesh, slot, seconds),
+    ...(options.seconds && { seconds }),
+  };
 }
 
 function sampleSeconds(mesh: SampleMesh, slot: SampleSlot): (SecondSummary | null)[] {
@@ -109,12 +139,20 @@ function sampleSeconds(mesh: SampleMesh, slot: SampleSlot): (SecondSummary | nul
       return { probes: 1, failures: 1, rttMeanNs: undefined, rttMaxNs: undefined };
     }
     if (refused) return { probes: 1, failures: 0, rttMeanNs: undefined, rttMaxNs: undefined };
-    const rtt = Math.round(baseRttNs(slot) * (0.92 + 0.16 * random(`${source.name}${destination.name}${network}${protocol}${second}`)) * (random(`${second}${destination.name}${source.name}`) > 0.985 ? 2.6 : 1));
+    const rtt = Math.round(
+      baseRttNs(slot) *
+        (0.92 + 0.16 * random(`${source.name}${destination.name}${network}${protocol}${second}`)) *
+        (random(`${second}${destination.name}${source.name}`) > 0.985 ? 2.6 : 1),
+    );
     return { probes: 1, failures: 0, rttMeanNs: rtt, rttMaxNs: rtt };
   });
 }
 
-function sampleWindow(mesh: SampleMesh, { source, destination, protocol }: SampleSlot, seconds: readonly (SecondSummary | null)[]): WindowSummary {
+function sampleWindow(
+  mesh: SampleMesh,
+  { source, destination, protocol }: SampleSlot,
+  seconds: readonly (SecondSummary | null)[],
+): WindowSummary {
   const done = seconds.filter((s) => s !== null);
   const failures = done.filter((s) => s.failures > 0).length;
   const rtts = done.flatMap((s) => s.rttMeanNs ?? []);
@@ -143,7 +181,8 @@ function sampleWindow(mesh: SampleMesh, { source, destination, protocol }: Sampl
 
 function samplePathMtu(mesh: SampleMesh, source: Node, destination: Node): PathMtu {
   const believed = 1_450;
-  const passesBytes = mesh.mtuShortfall?.find(({ from, to }) => from === source.name && to === destination.name)?.passesBytes ?? believed;
+  const passesBytes =
+    mesh.mtuShortfall?.find(({ from, to }) => from === source.name && to === destination.name)?.passesBytes ?? believed;
   return { destination, network: "pod", family: "ipv4", passesBytes, shortfallBytes: believed - passesBytes };
 }
 
@@ -154,7 +193,12 @@ function baseRttNs({ source, destination, network, protocol }: SampleSlot): numb
   const zoneNs = a === b ? 60_000 : 450_000 + random(`${a}${b}`) * 1_100_000;
   const overlay = network === "pod" ? 1.18 : 1;
   const stack: Readonly<Record<Protocol, number>> = { icmp: 1, tcp: 1.25, udp: 1.08 };
-  return (zoneNs + random(pair) * 45_000) * overlay * stack[protocol] * (0.98 + 0.04 * random(`${source.name}->${destination.name}`));
+  return (
+    (zoneNs + random(pair) * 45_000) *
+    overlay *
+    stack[protocol] *
+    (0.98 + 0.04 * random(`${source.name}->${destination.name}`))
+  );
 }
 
 function roundTripLoss(mesh: SampleMesh, a: string, b: string): number {
@@ -163,7 +207,8 @@ function roundTripLoss(mesh: SampleMesh, a: string, b: string): number {
   return 1 - (1 - lossOf(mesh, a, b)) * (1 - lossOf(mesh, b, a));
 }
 
-const lossOf = (mesh: SampleMesh, from: string, to: string): number => mesh.loss?.find((l) => l.from === from && l.to === to)?.ratio ?? 0;
+const lossOf = (mesh: SampleMesh, from: string, to: string): number =>
+  mesh.loss?.find((l) => l.from === from && l.to === to)?.ratio ?? 0;
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const round = (value: number, per: number): number => Math.round(value * per) / per;
 

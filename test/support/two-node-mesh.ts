@@ -11,7 +11,11 @@ import { FakeClock } from "./fake-clock.ts";
 const SOURCE: Node = { name: "node-1", zone: "zone-a" };
 const PEER: Node = { name: "node-2", zone: "zone-b" };
 
-const answered = (rttNs: number | undefined, clock: "kernel" | "user" = "kernel"): Outcome => ({ kind: "answered", rttNs, clock });
+const answered = (rttNs: number | undefined, clock: "kernel" | "user" = "kernel"): Outcome => ({
+  kind: "answered",
+  rttNs,
+  clock,
+});
 
 export interface TwoNodeMesh {
   readonly clock: FakeClock;
@@ -27,26 +31,61 @@ export interface TwoNodeOptions {
   readonly peer?: Node;
 }
 
-export function twoNodeMesh({ pairDetail = "default", runtime = false, source = SOURCE, peer = PEER }: TwoNodeOptions = {}): TwoNodeMesh {
+export function twoNodeMesh({
+  pairDetail = "default",
+  runtime = false,
+  source = SOURCE,
+  peer = PEER,
+}: TwoNodeOptions = {}): TwoNodeMesh {
   const clock = new FakeClock();
-  const config = configSchema.parse({ node: { name: SOURCE.name }, discovery: { kind: "static", file: "peers.json" }, metrics: { pairDetail } });
+  const config = configSchema.parse({
+    node: { name: SOURCE.name },
+    discovery: { kind: "static", file: "peers.json" },
+    metrics: { pairDetail },
+  });
   const results = createResults({ clock, pairDetail });
   const slot = (index: number, network: Network, protocol: Protocol): Slot => ({
-    index, network, protocol, pair: { source, destination: peer }, family: "ipv4", address: network === "pod" ? "10.244.1.7" : "192.168.10.2",
+    index,
+    network,
+    protocol,
+    pair: { source, destination: peer },
+    family: "ipv4",
+    address: network === "pod" ? "10.244.1.7" : "192.168.10.2",
   });
-  const slots = { icmpPod: slot(0, "pod", "icmp"), tcp: slot(1, "pod", "tcp"), udp: slot(2, "pod", "udp"), icmpNode: slot(3, "node", "icmp") };
+  const slots = {
+    icmpPod: slot(0, "pod", "icmp"),
+    tcp: slot(1, "pod", "tcp"),
+    udp: slot(2, "pod", "udp"),
+    icmpNode: slot(3, "node", "icmp"),
+  };
   for (const s of Object.values(slots)) results.open(s);
 
   const metrics = createMetrics({
-    results, clock, config, runtime,
+    results,
+    clock,
+    config,
+    runtime,
     self: () => source,
     mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0 }),
     pathMtu: () => [
       { destination: peer, network: "pod", family: "ipv4", passesBytes: 1_400, shortfallBytes: 50 },
       { destination: peer, network: "node", family: "ipv4", passesBytes: 1_500, shortfallBytes: 0 },
     ],
-    udpReceived: () => [{ source: peer, network: "pod", family: "ipv4", received: 11, incarnation: "00c0ffee", highest: 12, bitmap: "7ff" }],
-    socketDrops: () => [{ network: "pod", protocol: "icmp", drops: 2 }, { network: "pod", protocol: "udp", drops: 0 }],
+    udpReceived: () => [
+      {
+        source: peer,
+        network: "pod",
+        family: "ipv4",
+        received: 11,
+        incarnation: "00c0ffee",
+        highest: 12,
+        bitmap: "7ff",
+      },
+    ],
+    socketDrops: () => [
+      { network: "pod", protocol: "icmp", drops: 2 },
+      { network: "pod", protocol: "udp", drops: 0 },
+    ],
     build: { version: "0.0.0-golden", nodejsVersion: "v0.0.0" },
   });
   return { clock, results, metrics, slots };
@@ -70,7 +109,8 @@ export function liveAMinute({ clock, results, metrics, slots }: TwoNodeMesh): vo
   metrics.clockStep();
   metrics.discoverySynced();
   metrics.discoveryFailed();
-  for (const protocol of ["icmp", "tcp", "udp"] as const) metrics.protocolAvailable({ network: "pod", protocol, available: true });
+  for (const protocol of ["icmp", "tcp", "udp"] as const)
+    metrics.protocolAvailable({ network: "pod", protocol, available: true });
   metrics.protocolAvailable({ network: "node", protocol: "icmp", available: false });
   const dns = metrics.dns({ server: "pod", name: "kubernetes.default.svc.cluster.local" });
   for (let i = 0; i < 5; i++) dns.answered(0.001_953_125);
@@ -86,9 +126,13 @@ function icmpPodOutcome(second: number, rttNs: number): Outcome {
 
 function fiveSecondly({ results, slots }: TwoNodeMesh, round: number): void {
   if (round === 3) results.retransmits(slots.tcp, 1);
-  results.record(slots.tcp, round === 3 ? answered(undefined) : round === 4 ? REFUSED : round === 5 ? FAILED.blocked : answered(524_288));
+  results.record(
+    slots.tcp,
+    round === 3 ? answered(undefined) : round === 4 ? REFUSED : round === 5 ? FAILED.blocked : answered(524_288),
+  );
   results.record(slots.udp, round >= 6 && round < 9 ? FAILED.timeout : answered(393_216));
-  if (round === 9) for (const direction of ["forward", "reverse", "unknown"] as const) results.lost(slots.udp, direction);
+  if (round === 9)
+    for (const direction of ["forward", "reverse", "unknown"] as const) results.lost(slots.udp, direction);
 }
 
 /** The response as one text. */

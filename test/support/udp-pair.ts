@@ -31,7 +31,14 @@ export interface UdpPair {
   restartReflector(options?: Partial<UdpReflectorOptions>): UdpReflector;
 }
 
-export function udpPair(options: { readonly prober?: Partial<UdpProberOptions>; readonly reflector?: Partial<UdpReflectorOptions>; readonly family?: "ipv4" | "ipv6"; readonly intervalMs?: number } = {}): UdpPair {
+export function udpPair(
+  options: {
+    readonly prober?: Partial<UdpProberOptions>;
+    readonly reflector?: Partial<UdpReflectorOptions>;
+    readonly family?: "ipv4" | "ipv6";
+    readonly intervalMs?: number;
+  } = {},
+): UdpPair {
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
   const a = new FakeKernel(network, ["10.0.0.1", "fd00::1"]);
@@ -62,7 +69,11 @@ export function udpPair(options: { readonly prober?: Partial<UdpProberOptions>; 
     conntrack: () => "not-full",
     ...options.prober,
   });
-  const slot = testSlot({ protocol: "udp", address: options.family === "ipv6" ? "fd00::2" : "10.0.0.2", pair: { source: NODE_1, destination: { name: "node-2", zone: "b" } } });
+  const slot = testSlot({
+    protocol: "udp",
+    address: options.family === "ipv6" ? "fd00::2" : "10.0.0.2",
+    pair: { source: NODE_1, destination: { name: "node-2", zone: "b" } },
+  });
   prober.open(slot);
   const run = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 10) {
@@ -73,7 +84,14 @@ export function udpPair(options: { readonly prober?: Partial<UdpProberOptions>; 
     }
   };
   return {
-    clock, network, a, b, sink, prober, slot, run,
+    clock,
+    network,
+    a,
+    b,
+    sink,
+    prober,
+    slot,
+    run,
     get reflector() {
       return reflector;
     },

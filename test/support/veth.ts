@@ -37,8 +37,18 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
   try {
     for (const namespace of [near, far]) sh("ip", "netns", "add", namespace);
     sh("ip", "link", "add", "veth0", "netns", near, "type", "veth", "peer", "name", "veth0", "netns", far);
-    for (const [namespace, n] of [[near, 1], [far, 2]] as const) {
-      inside(namespace, "sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.veth0.accept_dad=0");
+    for (const [namespace, n] of [
+      [near, 1],
+      [far, 2],
+    ] as const) {
+      inside(
+        namespace,
+        "sysctl",
+        "-qw",
+        "net.ipv4.ping_group_range=0 2147483647",
+        "net.ipv6.conf.all.accept_dad=0",
+        "net.ipv6.conf.veth0.accept_dad=0",
+      );
       inside(namespace, "ip", "addr", "add", `10.99.0.${n}/16`, "dev", "veth0");
       inside(namespace, "ip", "addr", "add", `fd99::${n}/64`, "dev", "veth0", "nodad");
       inside(namespace, "ip", "link", "set", "veth0", "up");
@@ -51,11 +61,18 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
     throw err;
   }
   return {
-    near, far, nearIp: "10.99.0.1", farIp: "10.99.0.2", nearIp6: "fd99::1", farIp6: "fd99::2",
+    near,
+    far,
+    nearIp: "10.99.0.1",
+    farIp: "10.99.0.2",
+    nearIp6: "fd99::1",
+    farIp6: "fd99::2",
     run: inside,
     nft: (namespace, script) => void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script),
     start(namespace, ...command) {
-      const child = spawn("setpriv", ["--pdeathsig", "KILL", "ip", "netns", "exec", namespace, ...command], { stdio: ["pipe", "pipe", "pipe"] });
+      const child = spawn("setpriv", ["--pdeathsig", "KILL", "ip", "netns", "exec", namespace, ...command], {
+        stdio: ["pipe", "pipe", "pipe"],
+      });
       children.push(child);
       return child;
     },
@@ -64,11 +81,16 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
 }
 
 /** The further addresses of the far side. */
-export const farAddresses = (n: number): string[] => Array.from({ length: n }, (_, i) => `10.99.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`);
+export const farAddresses = (n: number): string[] =>
+  Array.from({ length: n }, (_, i) => `10.99.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`);
 
 function execute(command: readonly string[], input?: string): string {
   const [file, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file!, args, { encoding: "utf8", ...(input === undefined ? {} : { input }), env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` } });
+  const { status, stdout, stderr, error } = spawnSync(file!, args, {
+    encoding: "utf8",
+    ...(input === undefined ? {} : { input }),
+    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
+  });
   if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
   return stdout;
 }

@@ -8,7 +8,10 @@ const question: DnsQuestion = { id: 0x1234, name: "kube.test", type: "A" };
 const QUERY = "123401000001000000000000046b756265047465737400 00010001";
 
 /** An answer to `question`: flags, question section and answer count can be given, then whatever follows. */
-function answer(rest: string, options: { readonly flags?: string; readonly counts?: string; readonly asked?: string } = {}): Uint8Array {
+function answer(
+  rest: string,
+  options: { readonly flags?: string; readonly counts?: string; readonly asked?: string } = {},
+): Uint8Array {
   const { flags = "8180", counts = "0001000100000000", asked = "046b7562650474657374000001 0001" } = options;
   return hex(`1234${flags}${counts}${asked}${rest}`);
 }
@@ -20,11 +23,18 @@ test("a query is one question with recursion desired, byte for byte", () => {
 });
 
 test("an address record is read, its name compressed", () => {
-  expect(decodeAnswer(answer(RECORD), question)).toEqual({ kind: "answer", rcode: 0, truncated: false, addresses: ["192.0.2.1"] });
+  expect(decodeAnswer(answer(RECORD), question)).toEqual({
+    kind: "answer",
+    rcode: 0,
+    truncated: false,
+    addresses: ["192.0.2.1"],
+  });
 });
 
 test("letter case of the name does not matter", () => {
-  expect(decodeAnswer(answer(RECORD, { asked: "044b756245047465535400 00010001" }), question)).toMatchObject({ addresses: ["192.0.2.1"] });
+  expect(decodeAnswer(answer(RECORD, { asked: "044b756245047465535400 00010001" }), question)).toMatchObject({
+    addresses: ["192.0.2.1"],
+  });
 });
 
 test("answers to other questions, ids and types are foreign", () => {
@@ -57,7 +67,8 @@ test("labels read again through a pointer end at the length limit", () => {
 
 test("every cut of a good answer, and noise behind a good header, is judged without a throw", () => {
   const good = answer(RECORD);
-  for (let n = 0; n < good.length; n++) expect(["foreign", "malformed"]).toContain(decodeAnswer(good.subarray(0, n), question).kind);
+  for (let n = 0; n < good.length; n++)
+    expect(["foreign", "malformed"]).toContain(decodeAnswer(good.subarray(0, n), question).kind);
   const noise = Buffer.alloc(64);
   for (let i = 0; i < 5_000; i++) {
     randomFillSync(noise, 0);
@@ -66,6 +77,9 @@ test("every cut of a good answer, and noise behind a good header, is judged with
   }
 });
 
-test.each(["", ".", "a..b", `${"a".repeat(64)}.test`, "abcdefghi.".repeat(26)])("the name '%s' cannot be asked for", (name) => {
-  expect(() => encodeQuery({ ...question, name })).toThrow(RangeError);
-});
+test.each(["", ".", "a..b", `${"a".repeat(64)}.test`, "abcdefghi.".repeat(26)])(
+  "the name '%s' cannot be asked for",
+  (name) => {
+    expect(() => encodeQuery({ ...question, name })).toThrow(RangeError);
+  },
+);

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { encodeEchoRequest, internetChecksum, isEchoRequest, matchEchoReply, type Echo } from "../../agent/wire/icmp.ts";
+import {
+  encodeEchoRequest,
+  internetChecksum,
+  isEchoRequest,
+  matchEchoReply,
+  type Echo,
+} from "../../agent/wire/icmp.ts";
 
 const ECHO: Echo = { identifier: 0x1234, sequence: 0xfffe, nonceHigh: 0xdeadbeef, nonceLow: 0x80000001 };
 
@@ -16,7 +22,9 @@ describe("the checksum", () => {
     expect(internetChecksum(Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7))).toBe(~0xddf2 & 0xffff);
   });
   test("pads an odd length with zero", () => {
-    expect(internetChecksum(Uint8Array.of(0x12, 0x34, 0x56))).toBe(internetChecksum(Uint8Array.of(0x12, 0x34, 0x56, 0)));
+    expect(internetChecksum(Uint8Array.of(0x12, 0x34, 0x56))).toBe(
+      internetChecksum(Uint8Array.of(0x12, 0x34, 0x56, 0)),
+    );
   });
   test("of a whole request is zero, as every receiver checks", () => {
     const bytes = new Uint8Array(64);
@@ -26,9 +34,12 @@ describe("the checksum", () => {
 });
 
 describe("an echo reply", () => {
-  test.each(["ipv4", "ipv6"] as const)("that carries our identifier, sequence, nonce and pattern is ours (%s)", (family) => {
-    expect(matchEchoReply(reply(family), family, ECHO, 64)).toBe("ours");
-  });
+  test.each(["ipv4", "ipv6"] as const)(
+    "that carries our identifier, sequence, nonce and pattern is ours (%s)",
+    (family) => {
+      expect(matchEchoReply(reply(family), family, ECHO, 64)).toBe("ours");
+    },
+  );
   test.each([
     ["identifier", { ...ECHO, identifier: 1 }],
     ["sequence", { ...ECHO, sequence: 1 }],

@@ -10,17 +10,35 @@ const KEY = Buffer.from("a shared key of this mesh");
 const INCARNATION = id64("0102030405060708");
 const REFLECTOR = id64("1112131415161718");
 const REQUEST = {
-  sequence: 0x01020304, port: 5, slot: 77, number: 900, nonceHigh: 0xdeadbeef, nonceLow: 0xcafef00d,
-  network: "node", family: "ipv6", smallReply: false,
+  sequence: 0x01020304,
+  port: 5,
+  slot: 77,
+  number: 900,
+  nonceHigh: 0xdeadbeef,
+  nonceLow: 0xcafef00d,
+  network: "node",
+  family: "ipv6",
+  smallReply: false,
 } as const;
 const REPLY: ReplyFields = {
-  sequence: 0x0a0b0c0d, receivedNs: 1_250_000_000, residenceClock: "kernel", ttl: 61, reflector: REFLECTOR,
-  arrivals: { highest: 900, high: 0x80000000, low: 7 }, drops: 3,
+  sequence: 0x0a0b0c0d,
+  receivedNs: 1_250_000_000,
+  residenceClock: "kernel",
+  ttl: 61,
+  reflector: REFLECTOR,
+  arrivals: { highest: 900, high: 0x80000000, low: 7 },
+  drops: 3,
 };
 
 function requestBytes(format: StampFormat, more: { smallReply?: boolean; bytes?: number } = {}): Buffer {
   const bytes = Buffer.alloc(more.bytes ?? 512, 0xff);
-  format.encodeRequest(bytes, { ...REQUEST, smallReply: more.smallReply ?? false, sentNs: 500_000_000, incarnation: INCARNATION, source: nodeHash("node-1") });
+  format.encodeRequest(bytes, {
+    ...REQUEST,
+    smallReply: more.smallReply ?? false,
+    sentNs: 500_000_000,
+    incarnation: INCARNATION,
+    source: nodeHash("node-1"),
+  });
   return bytes;
 }
 
@@ -61,11 +79,18 @@ describe("a STAMP sender packet", () => {
     const tlv = 116 + closed.readUInt16BE(114);
     expect([...closed.subarray(tlv, tlv + 4)]).toEqual([0x80, 8, 0, 16]);
     expect(tlv + 20).toBe(512);
-    const hmac = createHmac("sha256", KEY).update(closed.subarray(0, 4)).update(closed.subarray(112, tlv)).digest().subarray(0, 16);
+    const hmac = createHmac("sha256", KEY)
+      .update(closed.subarray(0, 4))
+      .update(closed.subarray(112, tlv))
+      .digest()
+      .subarray(0, 16);
     expect(closed.subarray(tlv + 4)).toEqual(hmac);
   });
 
-  it.each([["without", undefined], ["with", KEY]] as const)("is read back as it was written, %s a key", (_, key) => {
+  it.each([
+    ["without", undefined],
+    ["with", KEY],
+  ] as const)("is read back as it was written, %s a key", (_, key) => {
     const format = new StampFormat({ baseSeconds: BASE, key });
     expect(format.decodeRequest(requestBytes(format))).toEqual({
       kind: "ok",
@@ -113,19 +138,38 @@ describe("a STAMP reflector packet", () => {
     expect(b.subarray(96, 112)).toEqual(createHmac("sha256", KEY).update(b.subarray(0, 96)).digest().subarray(0, 16));
   });
 
-  it.each([["without", undefined], ["with", KEY]] as const)("tells what the reflector knows and its residence, %s a key", (_, key) => {
+  it.each([
+    ["without", undefined],
+    ["with", KEY],
+  ] as const)("tells what the reflector knows and its residence, %s a key", (_, key) => {
     const format = new StampFormat({ baseSeconds: BASE, key });
     const decoded = format.decodeReply(replyBytes(format, requestBytes(format)));
     expect(decoded.kind).toBe("ok");
     if (decoded.kind !== "ok") return;
     const { sequence, port, slot, number, nonceHigh, nonceLow } = REQUEST;
-    expect(decoded.value).toMatchObject({ sequence, port, slot, number, nonceHigh, nonceLow, reflector: "1112131415161718", arrivals: REPLY.arrivals, drops: 3, residenceClock: "kernel" });
+    expect(decoded.value).toMatchObject({
+      sequence,
+      port,
+      slot,
+      number,
+      nonceHigh,
+      nonceLow,
+      reflector: "1112131415161718",
+      arrivals: REPLY.arrivals,
+      drops: 3,
+      residenceClock: "kernel",
+    });
     expect(decoded.value.residenceNs).toBeCloseTo(3_000, 0);
   });
 
   it("follows up on an earlier one, or does not", () => {
     const format = new StampFormat({ baseSeconds: BASE });
-    for (const followUp of [{ number: 0, correctionNs: 0 }, { number: 2 ** 32 - 1, correctionNs: -2_500 }, { number: 899, correctionNs: 90_000_001 }, undefined]) {
+    for (const followUp of [
+      { number: 0, correctionNs: 0 },
+      { number: 2 ** 32 - 1, correctionNs: -2_500 },
+      { number: 899, correctionNs: 90_000_001 },
+      undefined,
+    ]) {
       const room = Buffer.alloc(512);
       const reply = format.encodeReply(room, requestBytes(format), { ...REPLY, followUp });
       format.sealReply(reply, 1_250_003_000);
@@ -147,7 +191,10 @@ describe("a STAMP reflector packet", () => {
 });
 
 describe("a packet that is not right", () => {
-  it.each([["without", undefined], ["with", KEY]] as const)("is never accepted with any one bit flipped, %s a key", (_, key) => {
+  it.each([
+    ["without", undefined],
+    ["with", KEY],
+  ] as const)("is never accepted with any one bit flipped, %s a key", (_, key) => {
     const format = new StampFormat({ baseSeconds: BASE, key });
     const request = requestBytes(format);
     const reply = replyBytes(format, request);
@@ -223,7 +270,9 @@ describe("the record of the newest 64 arrivals", () => {
         seen.add(number);
         const asked = Array.from({ length: 73 }, (_, k) => arrivals.highest + 3 - k);
         const said = asked.map((n) => arrival(arrivals, n));
-        expect(said).toEqual(asked.map((n, k) => (k < 3 ? "beyond" : k >= 67 ? "forgotten" : seen.has(n) ? "arrived" : "missing")));
+        expect(said).toEqual(
+          asked.map((n, k) => (k < 3 ? "beyond" : k >= 67 ? "forgotten" : seen.has(n) ? "arrived" : "missing")),
+        );
       }
       expect(parseArrivals(arrivals.highest, arrivalsHex(arrivals))).toEqual(arrivals);
     }

@@ -10,7 +10,9 @@ export interface ClockReadings {
   readonly monotonicMs: () => number;
 }
 
-export function userspaceClock({ wallMs, monotonicMs }: ClockReadings = { wallMs: () => Date.now(), monotonicMs: () => performance.now() }): Clock {
+export function userspaceClock(
+  { wallMs, monotonicMs }: ClockReadings = { wallMs: () => Date.now(), monotonicMs: () => performance.now() },
+): Clock {
   const baseSeconds = Math.floor(wallMs() / 1000);
   let offsetMs = offsetAtTheTurn(wallMs, monotonicMs);
   return {

@@ -59,7 +59,11 @@ export class DgramBatch implements PacketBatch {
     this.#outgoing[i] = { bytes: this.room(i).subarray(0, bytes), to };
   }
   /** Node does not tell which address a packet came to: a host with several needs `listen`. */
-  prepareReply(i: number, bytes: number, { received, at }: { readonly received: PacketBatch; readonly at: number }): void {
+  prepareReply(
+    i: number,
+    bytes: number,
+    { received, at }: { readonly received: PacketBatch; readonly at: number },
+  ): void {
     this.prepare(i, bytes, received.copyAddress(at));
   }
   outgoing(i: number): { readonly bytes: Uint8Array; readonly to: SocketAddress } {

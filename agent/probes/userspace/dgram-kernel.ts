@@ -49,7 +49,12 @@ class DgramSocket implements PacketSocket {
       this.#received.push({ bytes, from: socketAddress(from.address, from.port), stampNs: stamp() });
     });
     this.#socket.bind({ port, ...(address === undefined ? {} : { address }), exclusive: true });
-    if (failure) throw new KernelError("bind", (failure as NodeJS.ErrnoException).code ?? "UNKNOWN", `UDP port ${port}: ${failure.message}`);
+    if (failure)
+      throw new KernelError(
+        "bind",
+        (failure as NodeJS.ErrnoException).code ?? "UNKNOWN",
+        `UDP port ${port}: ${failure.message}`,
+      );
     this.port = this.#socket.address().port;
     this.receiveBufferBytes = this.#socket.getRecvBufferSize();
   }
@@ -61,7 +66,13 @@ class DgramSocket implements PacketSocket {
       const bytes = Buffer.from(outgoing.bytes);
       const { ip, port } = textAddress(outgoing.to);
       this.#socket.send(bytes, port, ip, (err) => {
-        if (err) this.#errors.push({ bytes, from: outgoing.to, stampNs: Number.NaN, errno: (err as NodeJS.ErrnoException).code ?? "UNKNOWN" });
+        if (err)
+          this.#errors.push({
+            bytes,
+            from: outgoing.to,
+            stampNs: Number.NaN,
+            errno: (err as NodeJS.ErrnoException).code ?? "UNKNOWN",
+          });
       });
     }
     return to - from;
@@ -86,4 +97,3 @@ class DgramSocket implements PacketSocket {
     this.#socket.close();
   }
 }
-

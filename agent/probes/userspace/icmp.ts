@@ -165,8 +165,19 @@ class EchoChannel implements Disposable {
 
   #encode(into: Uint8Array, sequence: number): void {
     if (this.#begin === undefined || this.#session === undefined) return;
-    const echo: Echo = { identifier: this.#session.identifier, sequence, nonceHigh: randomU32(), nonceLow: randomU32() };
-    const attempt: Attempt = { slot: this.#begin.slot, echo, beganNs: this.#clock.monotonicNs(), sentNs: undefined, state: "outstanding" };
+    const echo: Echo = {
+      identifier: this.#session.identifier,
+      sequence,
+      nonceHigh: randomU32(),
+      nonceLow: randomU32(),
+    };
+    const attempt: Attempt = {
+      slot: this.#begin.slot,
+      echo,
+      beganNs: this.#clock.monotonicNs(),
+      sentNs: undefined,
+      state: "outstanding",
+    };
     encodeEchoRequest(into, this.#family, echo);
     this.#attempts.delete(sequence);
     this.#attempts.set(sequence, attempt);
@@ -180,9 +191,15 @@ class EchoChannel implements Disposable {
     const quoted = quotedPacket(message, this.#family);
     if (quoted) {
       const attempt = this.#attempts.get(echoSequence(quoted.payload));
-      if (!attempt || !isEchoRequest(quoted.payload, this.#family, attempt.echo) || quoted.destination !== this.#addresses.get(attempt.slot.index)) return;
+      if (
+        !attempt ||
+        !isEchoRequest(quoted.payload, this.#family, attempt.echo) ||
+        quoted.destination !== this.#addresses.get(attempt.slot.index)
+      )
+        return;
       const verdict = icmpEvent(this.#family, quoted.type, quoted.code);
-      if (verdict.kind === "outcome") this.#inbox.add(() => attempt.state === "outstanding" && this.#end(attempt, verdict.outcome));
+      if (verdict.kind === "outcome")
+        this.#inbox.add(() => attempt.state === "outstanding" && this.#end(attempt, verdict.outcome));
       return;
     }
     const attempt = this.#attempts.get(echoSequence(message));

@@ -62,7 +62,10 @@ export class Inbox {
  * An answer by this process's own clock. One that may have come in time but was read too late, because the process
  * was busy, is certain; its delay is not. One that was surely not in time is "late".
  */
-export function answeredBy(arrival: Arrival, probe: { readonly sentNs: MonotonicNs; readonly timeoutNs: number }): Outcome | "late" {
+export function answeredBy(
+  arrival: Arrival,
+  probe: { readonly sentNs: MonotonicNs; readonly timeoutNs: number },
+): Outcome | "late" {
   const rttNs = arrival.atNs - probe.sentNs;
   if (rttNs <= probe.timeoutNs) return { kind: "answered", rttNs, clock: "user" };
   if (arrival.notBeforeNs - probe.sentNs > probe.timeoutNs) return "late";

@@ -18,7 +18,8 @@ const ERROR_TYPES = { ipv4: [3, 11, 12], ipv6: [1, 2, 3, 4] } as const;
 /** Undefined when the message is no error, or quotes too little. IPv6 extension headers are not followed: we send none. */
 export function quotedPacket(message: Uint8Array, family: IpFamily): QuotedPacket | undefined {
   const [type, code] = message;
-  if (type === undefined || code === undefined || !(ERROR_TYPES[family] as readonly number[]).includes(type)) return undefined;
+  if (type === undefined || code === undefined || !(ERROR_TYPES[family] as readonly number[]).includes(type))
+    return undefined;
   const packet = message.subarray(ICMP_HEADER_BYTES);
   const headerBytes = family === "ipv4" ? ((packet[0] ?? 0) & 0x0f) * 4 : IPV6_HEADER_BYTES;
   if (headerBytes < 20 || packet.length < headerBytes) return undefined;

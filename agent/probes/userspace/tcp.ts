@@ -103,7 +103,9 @@ class UserspaceTcpProber implements Prober {
       this.#inbox.add((arrival) => this.#answered(attempt, arrival));
       socket.resetAndDestroy();
     });
-    socket.on("error", (err: NodeJS.ErrnoException) => this.#inbox.add((arrival) => this.#broken(attempt, arrival, err.code ?? err.message)));
+    socket.on("error", (err: NodeJS.ErrnoException) =>
+      this.#inbox.add((arrival) => this.#broken(attempt, arrival, err.code ?? err.message)),
+    );
   }
 
   #answered(attempt: Attempt, arrival: Arrival): void {
@@ -114,7 +116,11 @@ class UserspaceTcpProber implements Prober {
       this.#complete(attempt, arrival.notBeforeNs, FAILED.timeout);
     } else {
       const retried = arrival.atNs - attempt.beganNs >= FIRST_RETRY_NS;
-      this.#complete(attempt, arrival.notBeforeNs, retried ? { kind: "answered", rttNs: undefined, clock: "user" } : outcome);
+      this.#complete(
+        attempt,
+        arrival.notBeforeNs,
+        retried ? { kind: "answered", rttNs: undefined, clock: "user" } : outcome,
+      );
     }
   }
 

@@ -24,18 +24,27 @@ if (last.complaints.length > 0) {
 }
 
 async function look() {
-  const found = await Promise.all(expected.hosts.map((host) => lookup(host, { all: true }).catch((err) => [{ err, host }])));
+  const found = await Promise.all(
+    expected.hosts.map((host) => lookup(host, { all: true }).catch((err) => [{ err, host }])),
+  );
   const unresolved = found.flat().filter(({ err }) => err !== undefined);
   const addresses = [...new Set(found.flat().map(({ address }) => address))].filter((address) => address !== undefined);
   const answers = await Promise.all(addresses.map(ask));
-  return judge(answers, unresolved.map(({ err, host }) => `${host} does not resolve (${err.code}): is the headless Service there, and has it endpoints?`));
+  return judge(
+    answers,
+    unresolved.map(
+      ({ err, host }) => `${host} does not resolve (${err.code}): is the headless Service there, and has it endpoints?`,
+    ),
+  );
 }
 
 /** One agent's word, or why there is none. */
 async function ask(address) {
   const at = isIPv6(address) ? `[${address}]` : address;
   try {
-    const [identity, row] = await Promise.all(["identity", "pairs"].map((path) => get(`http://${at}:${expected.port}/api/v1/${path}`)));
+    const [identity, row] = await Promise.all(
+      ["identity", "pairs"].map((path) => get(`http://${at}:${expected.port}/api/v1/${path}`)),
+    );
     return { address, identity, row };
   } catch (err) {
     return { address, problem: err.cause?.code ?? err.message };
@@ -51,12 +60,21 @@ async function get(url) {
 function judge(answers, unresolved) {
   const complaints = [...unresolved];
   // Both addresses of a dual-stack agent lead to the same one.
-  const agents = new Map(answers.filter(({ identity }) => identity !== undefined).map((answer) => [answer.identity.node.name, answer]));
+  const agents = new Map(
+    answers.filter(({ identity }) => identity !== undefined).map((answer) => [answer.identity.node.name, answer]),
+  );
   const silent = answers.filter(({ identity }) => identity === undefined);
-  complaints.push(...silent.map(({ address, problem }) => `the agent at ${address} does not answer on port ${expected.port}: ${problem}`));
-  const nodes = new Set([...agents.values()].flatMap(({ identity }) => [identity.node.name, ...identity.relayed.map(({ node }) => node)]));
+  complaints.push(
+    ...silent.map(
+      ({ address, problem }) => `the agent at ${address} does not answer on port ${expected.port}: ${problem}`,
+    ),
+  );
+  const nodes = new Set(
+    [...agents.values()].flatMap(({ identity }) => [identity.node.name, ...identity.relayed.map(({ node }) => node)]),
+  );
   if (agents.size === 0) complaints.push("no agent answers");
-  if (expected.nodes > 0 && nodes.size !== expected.nodes) complaints.push(`there are ${nodes.size} nodes in the mesh, and expectedNodes is ${expected.nodes}`);
+  if (expected.nodes > 0 && nodes.size !== expected.nodes)
+    complaints.push(`there are ${nodes.size} nodes in the mesh, and expectedNodes is ${expected.nodes}`);
 
   const others = nodes.size - 1;
   const isFullMesh = nodes.size <= expected.fullMeshLimit || others <= expected.sampleSize;
@@ -69,14 +87,22 @@ function judge(answers, unresolved) {
     const unknown = [...nodes.difference(known)];
     if (unknown.length > 0) complaints.push(`${name} does not know ${unknown.join(", ")}`);
     const byDestination = Map.groupBy(row.pairs, ({ destination }) => destination.name);
-    if (byDestination.size < due) complaints.push(`${name} probes ${byDestination.size} peers, and should probe ${due}`);
+    if (byDestination.size < due)
+      complaints.push(`${name} probes ${byDestination.size} peers, and should probe ${due}`);
     for (const [destination, measured] of byDestination) {
       const answered = measured.filter(({ window }) => window.probes - window.failures - window.refusals > 0);
       if (answered.length > 0) pairs += 1;
-      else complaints.push(`${name} gets no answer from ${destination} (${measured.map(({ network, protocol, window }) => `${network} ${protocol}: ${window.failures} of ${window.probes} probes failed`).join(", ")})`);
+      else
+        complaints.push(
+          `${name} gets no answer from ${destination} (${measured.map(({ network, protocol, window }) => `${network} ${protocol}: ${window.failures} of ${window.probes} probes failed`).join(", ")})`,
+        );
       for (const { network, protocol } of answered) slots.add(`${protocol} on the ${network} network`);
     }
-    warnings.push(...row.health.unavailable.map(({ network, protocol, reason }) => `${name} measures no ${protocol} on the ${network} network: ${reason}`));
+    warnings.push(
+      ...row.health.unavailable.map(
+        ({ network, protocol, reason }) => `${name} measures no ${protocol} on the ${network} network: ${reason}`,
+      ),
+    );
   }
   const summary = `${agents.size} agents, ${pairs} pairs answered${isFullMesh ? "" : ` (a sample: each node probes at least ${due} of ${others})`}: ${[...slots].sort((a, b) => a.localeCompare(b)).join(", ")}`;
   return { complaints, warnings, summary };

@@ -6,8 +6,19 @@ import { sampleNodes, type SampleMesh } from "../../support/sample-mesh.ts";
 import { startSampleAgents, type SampleAgents } from "../../support/sample-agents.ts";
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const missing = existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM}: apt-get install --no-install-recommends chromium`;
+const ARGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const missing = existsSync(CHROMIUM)
+  ? undefined
+  : `there is no ${CHROMIUM}: apt-get install --no-install-recommends chromium`;
 if (missing !== undefined && process.env["CI"] === "true") throw new Error(missing);
 
 const SIX: SampleMesh = {
@@ -35,7 +46,10 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     if (wrong.length > 0) throw new Error(`the page did what no page of ours may: ${wrong.join("; ")}`);
   });
 
-  async function open(mesh: SampleMesh, options: BrowserContextOptions & { readonly hash?: string } = {}): Promise<{ page: Page; agents: SampleAgents }> {
+  async function open(
+    mesh: SampleMesh,
+    options: BrowserContextOptions & { readonly hash?: string } = {},
+  ): Promise<{ page: Page; agents: SampleAgents }> {
     opened = new AsyncDisposableStack();
     const agents = opened.use(await startSampleAgents(mesh));
     const { hash = "", ...rest } = options;
@@ -69,21 +83,40 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
 
   /** Red, green and blue in the middle-left of a cell, as painted. */
   function pixel(page: Page, row: number, column: number): Promise<number[]> {
-    return page.evaluate(([row, column]) => {
-      const canvas = document.querySelector<HTMLCanvasElement>(".cells canvas")!;
-      const cell = document.querySelector<HTMLElement>("#cursor")!.style;
-      const [width, height] = [Number.parseFloat(cell.width) + 1, Number.parseFloat(cell.height) + 1];
-      const left = (at: string, i: number) => Number.parseFloat(document.querySelectorAll<HTMLElement>(`.${at} .node`)[i]!.style[at === "columns" ? "left" : "top"]);
-      const ratio = devicePixelRatio;
-      return [...canvas.getContext("2d")!.getImageData((left("columns", column!) + width * 0.1) * ratio, (left("rows", row!) + height * 0.5) * ratio, 1, 1).data].slice(0, 3);
-    }, [row, column]);
+    return page.evaluate(
+      ([row, column]) => {
+        const canvas = document.querySelector<HTMLCanvasElement>(".cells canvas")!;
+        const cell = document.querySelector<HTMLElement>("#cursor")!.style;
+        const [width, height] = [Number.parseFloat(cell.width) + 1, Number.parseFloat(cell.height) + 1];
+        const left = (at: string, i: number) =>
+          Number.parseFloat(
+            document.querySelectorAll<HTMLElement>(`.${at} .node`)[i]!.style[at === "columns" ? "left" : "top"],
+          );
+        const ratio = devicePixelRatio;
+        return [
+          ...canvas
+            .getContext("2d")!
+            .getImageData(
+              (left("columns", column!) + width * 0.1) * ratio,
+              (left("rows", row!) + height * 0.5) * ratio,
+              1,
+              1,
+            ).data,
+        ].slice(0, 3);
+      },
+      [row, column],
+    );
   }
 
   test("says in words what is wrong, names the missing row with its reason, and shows the state in title and icon", async () => {
     const { page } = await open(SIX);
-    expect(await page.locator("#headline").textContent()).toBe("7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.");
+    expect(await page.locator("#headline").textContent()).toBe(
+      "7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.",
+    );
     const notes = await page.locator("#notes li").allTextContents();
-    expect(notes[0]).toMatch(/^Nobody gets an answer from node-6 \(5 nodes try\); its row is missing: no answer from .* within 1 s; discovery says it is not ready either\.$/);
+    expect(notes[0]).toMatch(
+      /^Nobody gets an answer from node-6 \(5 nodes try\); its row is missing: no answer from .* within 1 s; discovery says it is not ready either\.$/,
+    );
     expect(notes[1]).toContain("UDP lost them on the way node-2 → node-4");
     expect(await page.title()).toBe("pairs down – Internode");
     expect(await page.locator("#icon").getAttribute("href")).toBe("/icons/broken.svg");
@@ -125,7 +158,13 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     expect(await cursor(page)).toContain("refused: the host answers, the port is closed");
     await goTo(page, 0, 0);
     expect(await cursor(page)).toBe("node-1 to node-1: the node itself");
-    const looks = await Promise.all([pixel(page, 0, 1), pixel(page, 0, 5), pixel(page, 1, 3), pixel(page, 0, 0), pixel(page, 5, 0)]);
+    const looks = await Promise.all([
+      pixel(page, 0, 1),
+      pixel(page, 0, 5),
+      pixel(page, 1, 3),
+      pixel(page, 0, 0),
+      pixel(page, 5, 0),
+    ]);
     expect(new Set(looks.map(String)).size).toBe(looks.length);
     const noData = looks[4];
     expect(Math.max(...noData) - Math.min(...noData)).toBeLessThan(24);
@@ -138,9 +177,18 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
     const dialog = page.locator("dialog[open]");
     await dialog.locator("figure").first().waitFor();
-    expect(await dialog.locator("figcaption").allTextContents()).toEqual(["Pod ICMP", "Pod TCP", "Pod UDP", "Node ICMP"]);
+    expect(await dialog.locator("figcaption").allTextContents()).toEqual([
+      "Pod ICMP",
+      "Pod TCP",
+      "Pod UDP",
+      "Node ICMP",
+    ]);
     expect(await dialog.locator("h3").allTextContents()).toEqual(["node-2 → node-4", "node-4 → node-2"]);
-    expect(await dialog.locator("path.line").evaluateAll((lines) => lines.every((line) => line.getAttribute("d")!.split("L").length > 5))).toBe(true);
+    expect(
+      await dialog
+        .locator("path.line")
+        .evaluateAll((lines) => lines.every((line) => line.getAttribute("d")!.split("L").length > 5)),
+    ).toBe(true);
     expect(await dialog.locator("path.lost.there").count()).toBe(28);
     const text = (await dialog.textContent())!;
     expect(text).toContain("lost 2 on the way there, 0 on the way back");
@@ -161,13 +209,20 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     const { page } = await open(SIX);
     await page.getByRole("button", { name: "Packets over 1400 bytes" }).click();
     await page.locator("dialog[open] figure").first().waitFor();
-    expect(await page.locator("dialog").textContent()).toContain("packets over 1400 bytes vanish; the kernel believes in 1450");
+    expect(await page.locator("dialog").textContent()).toContain(
+      "packets over 1400 bytes vanish; the kernel believes in 1450",
+    );
   });
 
   test("shows delays by path, keeps the choice in the address, and has no worst of all for them", async () => {
     const { page } = await open(SIX);
     await page.getByRole("radio", { name: "RTT mean" }).check({ force: true });
-    expect(await page.locator("#paths label").allTextContents()).toEqual(["Pod ICMP", "Pod TCP", "Pod UDP", "Node ICMP"]);
+    expect(await page.locator("#paths label").allTextContents()).toEqual([
+      "Pod ICMP",
+      "Pod TCP",
+      "Pod UDP",
+      "Node ICMP",
+    ]);
     await page.getByRole("radio", { name: "Pod TCP" }).check({ force: true });
     await goTo(page, 0, 1);
     expect(await cursor(page)).toMatch(/^node-1 to node-2: RTT mean \d+ µs$/);
@@ -197,7 +252,9 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     const port = agents.api.port;
     await agents[Symbol.asyncDispose]();
     await page.locator("#status[data-state=stale]").waitFor();
-    expect(await page.locator("#status").textContent()).toMatch(/^Old: nothing heard for \d+ s; the agent does not answer; trying again$/);
+    expect(await page.locator("#status").textContent()).toMatch(
+      /^Old: nothing heard for \d+ s; the agent does not answer; trying again$/,
+    );
     expect(await page.title()).toBe("no news – Internode");
     expect(await page.locator("#matrix").evaluate((matrix) => getComputedStyle(matrix).filter)).toBe("grayscale(1)");
     opened.use(await startSampleAgents({ nodes: 3, zones: 1 }, { port }));
@@ -208,39 +265,46 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
   test("has a table with the same values for who cannot see the drawing", async () => {
     const { page } = await open(SIX);
     await page.getByText("The same as a table").click();
-    const rows = await page.locator("#as-table tbody tr").evaluateAll((trs) => trs.map((tr) => [...tr.children].map((cell) => cell.textContent)));
+    const rows = await page
+      .locator("#as-table tbody tr")
+      .evaluateAll((trs) => trs.map((tr) => [...tr.children].map((cell) => cell.textContent)));
     expect(rows[1]).toEqual(["node-2", "0%", "self", "0%", "29%", "refused", "100%"]);
     expect(rows[5]).toEqual(["node-6", "no data", "no data", "no data", "no data", "no data", "self"]);
   });
 
-  test.each(["light", "dark"] as const)("has text that stands out by 4.5:1 from what is behind it (%s)", async (colorScheme) => {
-    const { page } = await open(SIX, { colorScheme, hash: "#pair=node-2,node-4" });
-    await page.locator("dialog[open] figure").first().waitFor();
-    const weak = await page.evaluate(() => {
-      const channels = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number);
-      const light = (color: string) => {
-        const [r, g, b] = channels(color).map((c) => (c / 255 <= 0.040_45 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
-      };
-      const behind = (element: Element | null): string => {
-        for (let e = element; e; e = e.parentElement) {
-          const color = getComputedStyle(e).backgroundColor;
-          if ((channels(color)[3] ?? 1) > 0.5) return color;
-        }
-        return "rgb(255, 255, 255)";
-      };
-      const own = (e: Element) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent!.trim() !== "");
-      return [...document.querySelectorAll("body *")]
-        .filter((e) => own(e) && !(e instanceof SVGTitleElement) && e.tagName !== "NOSCRIPT" && e.checkVisibility())
-        .flatMap((e) => {
-          const style = getComputedStyle(e);
-          const [a, b] = [light(e instanceof SVGElement ? style.fill : style.color), light(behind(e))];
-          const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-          return ratio < 4.5 ? [`${e.tagName} "${e.textContent}" ${ratio.toFixed(2)}`] : [];
-        });
-    });
-    expect(weak).toEqual([]);
-  });
+  test.each(["light", "dark"] as const)(
+    "has text that stands out by 4.5:1 from what is behind it (%s)",
+    async (colorScheme) => {
+      const { page } = await open(SIX, { colorScheme, hash: "#pair=node-2,node-4" });
+      await page.locator("dialog[open] figure").first().waitFor();
+      const weak = await page.evaluate(() => {
+        const channels = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number);
+        const light = (color: string) => {
+          const [r, g, b] = channels(color).map((c) =>
+            c / 255 <= 0.040_45 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
+          );
+          return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+        };
+        const behind = (element: Element | null): string => {
+          for (let e = element; e; e = e.parentElement) {
+            const color = getComputedStyle(e).backgroundColor;
+            if ((channels(color)[3] ?? 1) > 0.5) return color;
+          }
+          return "rgb(255, 255, 255)";
+        };
+        const own = (e: Element) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent!.trim() !== "");
+        return [...document.querySelectorAll("body *")]
+          .filter((e) => own(e) && !(e instanceof SVGTitleElement) && e.tagName !== "NOSCRIPT" && e.checkVisibility())
+          .flatMap((e) => {
+            const style = getComputedStyle(e);
+            const [a, b] = [light(e instanceof SVGElement ? style.fill : style.color), light(behind(e))];
+            const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+            return ratio < 4.5 ? [`${e.tagName} "${e.textContent}" ${ratio.toFixed(2)}`] : [];
+          });
+      });
+      expect(weak).toEqual([]);
+    },
+  );
 
   test("in the dark the ground is dark and the cells change with it", async () => {
     const { page } = await open(SIX, { colorScheme: "light" });
@@ -260,12 +324,21 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     await page.keyboard.press("End");
     for (let i = 0; i < 3; i++) await page.keyboard.press("PageDown");
     expect(await cursor(page)).toMatch(/^node-31 to node-100: no loss/);
-    expect(await page.locator("#cursor").evaluate((c) => c.getBoundingClientRect().right <= innerWidth && c.getBoundingClientRect().bottom <= innerHeight)).toBe(true);
+    expect(
+      await page
+        .locator("#cursor")
+        .evaluate(
+          (c) => c.getBoundingClientRect().right <= innerWidth && c.getBoundingClientRect().bottom <= innerHeight,
+        ),
+    ).toBe(true);
     expect(await page.evaluate(() => document.querySelectorAll("*").length)).toBeLessThan(500);
   }, 90_000);
 
   test("on a phone nothing runs out of the page sideways, and the matrix scrolls by itself", async () => {
-    const { page } = await open({ nodes: 30, zones: 3 }, { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true });
+    const { page } = await open(
+      { nodes: 30, zones: 3 },
+      { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true },
+    );
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     expect(await page.locator("#matrix").evaluate((m) => m.scrollWidth > m.clientWidth)).toBe(true);
     await page.locator(".cells canvas").tap({ position: { x: 100, y: 20 } });

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseFault } from "../../../agent/lab/faults/grammar.ts";
-import { FAULTS } from "../../../agent/lab/faults/table.ts";
-import { planLab } from "../../../agent/lab/plan.ts";
+import { parseFault } from "../../../lab/faults/grammar.ts";
+import { FAULTS } from "../../../lab/faults/table.ts";
+import { planLab } from "../../../lab/plan.ts";
 
 const page = readFileSync(new URL("../../../docs/lab.md", import.meta.url), "utf8");
 const documented = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1]!);

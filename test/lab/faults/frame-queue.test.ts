@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { FrameQueue, type DetourFault } from "../../../agent/lab/faults/frame-queue.ts";
+import { FrameQueue, type DetourFault } from "../../../lab/faults/frame-queue.ts";
 import { ethernetFrame, ipv4, udp, vxlan } from "./frames.ts";
 
 let nowMs = 0;
@@ -13,8 +13,19 @@ beforeEach(() => {
 });
 
 /** A frame of the node network whose last byte is its name. */
-const frame = (name: number, { from = 1, to = 2 } = {}) => ethernetFrame({ from, to, packet: ipv4({ protocol: 17, payload: udp({ port: 7, payload: Uint8Array.of(0, 1, 2, 3, 4, 5, 6, name) }) }) });
-const fault = (effect: DetourFault["effect"], rest: Partial<DetourFault> = {}): DetourFault => ({ id: 1, links: ["1>2"], on: ["pod", "node"], effect, ...rest });
+const frame = (name: number, { from = 1, to = 2 } = {}) =>
+  ethernetFrame({
+    from,
+    to,
+    packet: ipv4({ protocol: 17, payload: udp({ port: 7, payload: Uint8Array.of(0, 1, 2, 3, 4, 5, 6, name) }) }),
+  });
+const fault = (effect: DetourFault["effect"], rest: Partial<DetourFault> = {}): DetourFault => ({
+  id: 1,
+  links: ["1>2"],
+  on: ["pod", "node"],
+  effect,
+  ...rest,
+});
 
 function advance(ms: number): void {
   nowMs += ms;
@@ -43,7 +54,13 @@ test("a frame of another link or another network passes at once and is not count
   expect(out).toEqual([1, 2]);
   expect(queue.counters()).toEqual({ 1: { matched: 0, affected: 0 } });
   const inner = frame(3);
-  queue.take(ethernetFrame({ from: 1, to: 2, packet: ipv4({ protocol: 17, payload: udp({ port: 8472, payload: vxlan(inner) }) }) }));
+  queue.take(
+    ethernetFrame({
+      from: 1,
+      to: 2,
+      packet: ipv4({ protocol: 17, payload: udp({ port: 8472, payload: vxlan(inner) }) }),
+    }),
+  );
   expect(queue.counters()).toEqual({ 1: { matched: 1, affected: 1 } });
 });
 
@@ -85,7 +102,13 @@ test("a doubled frame goes on twice, and chance decides which", () => {
 
 test("a frame that could not be damaged is not counted as damaged", () => {
   queue.setFaults([fault({ kind: "corrupt", ratio: 1, isSilent: true })]);
-  queue.take(ethernetFrame({ from: 1, to: 2, packet: ipv4({ protocol: 17, payload: udp({ port: 7, payload: new Uint8Array(64) }) }) }));
+  queue.take(
+    ethernetFrame({
+      from: 1,
+      to: 2,
+      packet: ipv4({ protocol: 17, payload: udp({ port: 7, payload: new Uint8Array(64) }) }),
+    }),
+  );
   expect(queue.counters()).toEqual({ 1: { matched: 1, affected: 0 } });
   queue.take(frame(9));
   expect(queue.counters()).toEqual({ 1: { matched: 2, affected: 1 } });
@@ -101,7 +124,10 @@ test("a fault that stays keeps its counters when others come and go", () => {
 });
 
 test("a flush lets everything go at once, in the order of its time", () => {
-  queue.setFaults([fault({ kind: "delay", delayMs: 50 }), fault({ kind: "reorder", ratio: 1 }, { id: 2, links: ["2>1"] })]);
+  queue.setFaults([
+    fault({ kind: "delay", delayMs: 50 }),
+    fault({ kind: "reorder", ratio: 1 }, { id: 2, links: ["2>1"] }),
+  ]);
   queue.take(frame(1, { from: 2, to: 1 }));
   queue.take(frame(2));
   queue.flush();

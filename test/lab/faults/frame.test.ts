@@ -1,10 +1,23 @@
 import { expect, test } from "vitest";
-import { destinationOf, exchangeWords, flipBit, networkOf, payloadOffset, sourceOf } from "../../../agent/lab/faults/frame.ts";
+import {
+  destinationOf,
+  exchangeWords,
+  flipBit,
+  networkOf,
+  payloadOffset,
+  sourceOf,
+} from "../../../lab/faults/frame.ts";
 import { ethernetFrame, ipv4, udp, vxlan } from "./frames.ts";
 
 const PAYLOAD = Uint8Array.from({ length: 64 }, (_, i) => i);
-const onNode = () => ethernetFrame({ from: 1, to: 2, packet: ipv4({ protocol: 17, payload: udp({ port: 7843, payload: PAYLOAD }) }) });
-const onPod = () => ethernetFrame({ from: 3, to: 4, packet: ipv4({ protocol: 17, payload: udp({ port: 8472, payload: vxlan(onNode()) }) }) });
+const onNode = () =>
+  ethernetFrame({ from: 1, to: 2, packet: ipv4({ protocol: 17, payload: udp({ port: 7843, payload: PAYLOAD }) }) });
+const onPod = () =>
+  ethernetFrame({
+    from: 3,
+    to: 4,
+    packet: ipv4({ protocol: 17, payload: udp({ port: 8472, payload: vxlan(onNode()) }) }),
+  });
 
 /** RFC 1071: what any checksum of the internet would be made of. */
 function sum(bytes: Uint8Array): number {

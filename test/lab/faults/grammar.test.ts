@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { FaultSyntaxError, GRAMMAR, parseFault } from "../../../agent/lab/faults/grammar.ts";
-import { FAULTS } from "../../../agent/lab/faults/table.ts";
-import { planLab } from "../../../agent/lab/plan.ts";
+import { FaultSyntaxError, GRAMMAR, parseFault } from "../../../lab/faults/grammar.ts";
+import { FAULTS } from "../../../lab/faults/table.ts";
+import { planLab } from "../../../lab/plan.ts";
 
 const { nodes } = planLab("00beef", { nodes: 6, zones: 3, ipv6: false });
 const parse = (text: string) => parseFault(text, nodes);

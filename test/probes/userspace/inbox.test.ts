@@ -52,7 +52,11 @@ test("an answer in time has its delay", () => {
 });
 
 test("an answer read after the timeout, that may have come before it, is certain without a delay", () => {
-  expect(answeredBy({ atNs: 5_000, notBeforeNs: 900 }, probe)).toEqual({ kind: "answered", rttNs: undefined, clock: "user" });
+  expect(answeredBy({ atNs: 5_000, notBeforeNs: 900 }, probe)).toEqual({
+    kind: "answered",
+    rttNs: undefined,
+    clock: "user",
+  });
 });
 
 test("an answer that was not there when the timeout had passed is late", () => {

@@ -7,7 +7,11 @@ import { userspaceTcpProber } from "../../../agent/probes/userspace/tcp.ts";
 import { RecordingSink } from "../../support/recording-sink.ts";
 import { testSlot } from "../../support/test-slot.ts";
 
-const clock: Clock = { baseSeconds: 0, monotonicNs: () => Math.round(performance.now() * 1e6), realtimeNs: () => Date.now() * 1e6 };
+const clock: Clock = {
+  baseSeconds: 0,
+  monotonicNs: () => Math.round(performance.now() * 1e6),
+  realtimeNs: () => Date.now() * 1e6,
+};
 const TIMEOUT_MS = 300;
 
 test("a process that was busy past the timeout calls nobody lost: the answer it finds is certain, its delay is not", async () => {
@@ -17,7 +21,12 @@ test("a process that was busy past the timeout calls nobody lost: the answer it 
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   const sink = new RecordingSink();
   const slot = testSlot({ protocol: "tcp", address: "127.0.0.1" });
-  using prober = userspaceTcpProber({ clock, sink, settings: { timeoutMs: TIMEOUT_MS, port: address.port }, conntrack: () => "not-full" });
+  using prober = userspaceTcpProber({
+    clock,
+    sink,
+    settings: { timeoutMs: TIMEOUT_MS, port: address.port },
+    conntrack: () => "not-full",
+  });
   prober.open(slot);
   prober.drain();
   await sleep(5);

@@ -32,8 +32,13 @@ test("a process that was busy past the timeout calls nobody lost over UDP either
   const sink = new RecordingSink();
   const slot = testSlot({ protocol: "udp", address: "127.0.0.1" });
   using prober = userspaceUdpProber({
-    clock: systemClock(), sink, settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port },
-    families: ["ipv4"], source: "node-1", incarnation: "00112233445566aa", conntrack: () => "not-full",
+    clock: systemClock(),
+    sink,
+    settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port },
+    families: ["ipv4"],
+    source: "node-1",
+    incarnation: "00112233445566aa",
+    conntrack: () => "not-full",
   });
   prober.open(slot);
   const tick = () => {

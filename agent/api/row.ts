@@ -1,0 +1,55 @@
+// Builds the row of /api/v1/pairs: what this agent has measured in the trailing minute, and how far to trust it.
+import type { Clock } from "../model/clock.ts";
+import type { Node } from "../model/peer.ts";
+import {
+  SCHEMA_VERSION,
+  type AgentHealth,
+  type PairWindow,
+  type PathMtu,
+  type Row,
+  type UdpReceived,
+} from "../model/snapshot.ts";
+import type { Slot } from "../model/slot.ts";
+import type { Results } from "../results/results.ts";
+import type { RowQuery } from "../peers/peer-api.ts";
+
+export interface RowSources {
+  readonly self: () => Node;
+  readonly version: string;
+  readonly incarnation: string;
+  readonly startedAt: string;
+  readonly clock: Clock;
+  readonly results: Pick<Results, "slots" | "window" | "seconds">;
+  readonly pathMtu: () => Iterable<PathMtu>;
+  readonly udpReceived: () => Iterable<UdpReceived>;
+  readonly health: () => AgentHealth;
+}
+
+export function buildRow(sources: RowSources, query: RowQuery): Row {
+  const { results, clock } = sources;
+  const wanted = (node: Node) => query.destination === undefined || node.name === query.destination;
+  const pairOf = (slot: Slot): PairWindow => ({
+    destination: slot.pair.destination,
+    network: slot.network,
+    protocol: slot.protocol,
+    family: slot.family,
+    address: slot.address,
+    window: results.window(slot),
+    ...(query.detail === "seconds" ? { seconds: results.seconds(slot) } : {}),
+  });
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    source: sources.self(),
+    version: sources.version,
+    incarnation: sources.incarnation,
+    startedAt: sources.startedAt,
+    at: new Date(clock.baseSeconds * 1000 + clock.realtimeNs() / 1e6).toISOString(),
+    health: sources.health(),
+    pairs: results
+      .slots()
+      .filter((slot) => wanted(slot.pair.destination))
+      .map(pairOf),
+    pathMtu: [...sources.pathMtu()].filter((mtu) => wanted(mtu.destination)),
+    udpReceived: [...sources.udpReceived()].filter((received) => wanted(received.source)),
+  };
+}

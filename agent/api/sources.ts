@@ -1,0 +1,25 @@
+// What the API asks of the agent. agent.ts composes it; tests script it.
+import type { Identity } from "../model/identity.ts";
+import type { Node, Peer } from "../model/peer.ts";
+import type { Row } from "../model/snapshot.ts";
+import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
+
+/** A peer as the API tells of it. */
+export interface KnownPeer extends Peer {
+  /** False where a sampled mesh leaves the pair to others. */
+  readonly probed: boolean;
+}
+
+/** `/readyz`. The reason is a sentence for the person who reads `kubectl describe pod`. */
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+
+export interface ApiSources {
+  readonly node: Node;
+  identity(): Identity;
+  /** Everyone in the mesh but this node, probed or not. */
+  peers(): readonly KnownPeer[];
+  /** The same nodes with the address of their API. One that is left out shows as a missing row. */
+  peerApis(): readonly PeerApi[];
+  row(query: RowQuery): Row;
+  readiness(): Readiness;
+}

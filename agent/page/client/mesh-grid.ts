@@ -1,0 +1,129 @@
+// A snapshot as typed arrays, cell by cell: what the matrix, the table and the headline read. Pure.
+import type { IpFamily, Network, Node, Protocol } from "../../model/peer.ts";
+import type { Snapshot } from "../../model/snapshot.ts";
+import { pathName } from "./format.ts";
+
+/** What can be looked at separately: a network, a protocol and a family that some pair is probed on. */
+export interface Path {
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly family: IpFamily;
+}
+
+/** Neighbouring nodes of one zone: indexes `from` … `to`−1. */
+export interface ZoneSpan {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The window of one slot. Delays are NaN where there are none. */
+export interface Reading {
+  readonly probes: number;
+  readonly failures: number;
+  readonly refusals: number;
+  readonly retransmits: number;
+  readonly lostForward: number;
+  readonly lostReverse: number;
+  readonly rttMeanNs: number;
+  readonly rttMaxNs: number;
+  readonly jitterNs: number;
+}
+
+const FIELDS = [
+  "probes",
+  "failures",
+  "refusals",
+  "retransmits",
+  "lostForward",
+  "lostReverse",
+  "rttMeanNs",
+  "rttMaxNs",
+  "jitterNs",
+] as const;
+const NETWORK_ORDER: readonly Network[] = ["pod", "node"];
+const PROTOCOL_ORDER: readonly Protocol[] = ["icmp", "tcp", "udp"];
+
+export const pathKey = ({ network, protocol, family }: Path): string => `${network}-${protocol}-${family}`;
+
+export class MeshGrid {
+  readonly snapshot: Snapshot;
+  readonly nodes: readonly Node[];
+  readonly zones: readonly ZoneSpan[];
+  readonly paths: readonly Path[];
+  /** What people call each path. */
+  readonly pathNames: readonly string[];
+  /** Reason by node name. */
+  readonly missing: ReadonlyMap<string, string>;
+  readonly #values: Float64Array;
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot;
+    this.nodes = snapshot.nodes;
+    this.zones = zoneSpans(snapshot.nodes);
+    this.missing = new Map(snapshot.missing.map(({ node, reason }) => [node.name, reason]));
+    this.paths = pathsOf(snapshot);
+    this.pathNames = this.paths.map((path) => pathName(path, this.paths));
+    this.#values = fill(snapshot, this.paths);
+  }
+
+  /** Undefined when this pair is not probed on this path, as far as is known. */
+  reading(path: number, from: number, to: number): Reading | undefined {
+    const at = ((path * this.nodes.length + from) * this.nodes.length + to) * FIELDS.length;
+    const v = this.#values;
+    if (Number.isNaN(v[at])) return undefined;
+    return {
+      probes: v[at]!,
+      failures: v[at + 1]!,
+      refusals: v[at + 2]!,
+      retransmits: v[at + 3]!,
+      lostForward: v[at + 4]!,
+      lostReverse: v[at + 5]!,
+      rttMeanNs: v[at + 6]!,
+      rttMaxNs: v[at + 7]!,
+      jitterNs: v[at + 8]!,
+    };
+  }
+}
+
+function fill(snapshot: Snapshot, paths: readonly Path[]): Float64Array {
+  const n = snapshot.nodes.length;
+  const values = new Float64Array(paths.length * n * n * FIELDS.length).fill(Number.NaN);
+  const nodeIndex = new Map(snapshot.nodes.map(({ name }, i) => [name, i]));
+  const pathIndex = new Map(paths.map((path, i) => [pathKey(path), i]));
+  for (const row of snapshot.rows) {
+    const from = nodeIndex.get(row.source.name);
+    if (from === undefined) continue;
+    for (const pair of row.pairs) {
+      // A peer that this row knows and the mesh does not (yet) has no column.
+      const to = nodeIndex.get(pair.destination.name);
+      if (to === undefined) continue;
+      const at = ((pathIndex.get(pathKey(pair))! * n + from) * n + to) * FIELDS.length;
+      for (const [i, field] of FIELDS.entries()) values[at + i] = pair.window[field] ?? Number.NaN;
+    }
+  }
+  return values;
+}
+
+function pathsOf(snapshot: Snapshot): Path[] {
+  const paths = new Map<string, Path>();
+  for (const { pairs } of snapshot.rows) {
+    for (const { network, protocol, family } of pairs)
+      paths.set(`${network}-${protocol}-${family}`, { network, protocol, family });
+  }
+  const rank = (p: Path) =>
+    NETWORK_ORDER.indexOf(p.network) * 100 + PROTOCOL_ORDER.indexOf(p.protocol) * 10 + (p.family === "ipv6" ? 1 : 0);
+  return [...paths.values()].sort((a, b) => rank(a) - rank(b));
+}
+
+function zoneSpans(nodes: readonly Node[]): ZoneSpan[] {
+  const spans: ZoneSpan[] = [];
+  for (let from = 0; from < nodes.length;) {
+    const name = nodes[from]!.zone;
+    let to = from + 1;
+    while (to < nodes.length && nodes[to]!.zone === name) to++;
+    spans.push({ name, from, to });
+    from = to;
+  }
+  return spans;
+}

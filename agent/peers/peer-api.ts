@@ -1,0 +1,24 @@
+// A peer as somebody whose row can be asked for.
+import type { Node, Peer } from "../model/peer.ts";
+
+/** Where a peer's API answers, for instance `http://10.244.2.7:8843`. */
+export interface PeerApi {
+  readonly node: Node;
+  readonly url: string;
+  /** Readiness as discovery sees it: told in the reason of a missing row. */
+  readonly serving: boolean;
+}
+
+export interface RowQuery {
+  /** `seconds` adds the last minute second by second to every pair. */
+  readonly detail: "window" | "seconds";
+  /** Only what concerns this node: pairs and path MTU to it, UDP received from it. */
+  readonly destination?: string;
+}
+
+/** The API of a peer at its pod address, or undefined when it has none. */
+export function peerApi(peer: Peer, port: number): PeerApi | undefined {
+  const { ipv4, ipv6 } = peer.addresses.pod;
+  const host = ipv4 ?? (ipv6 === undefined ? undefined : `[${ipv6}]`);
+  return host === undefined ? undefined : { node: peer.node, url: `http://${host}:${port}`, serving: peer.serving };
+}

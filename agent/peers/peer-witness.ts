@@ -1,0 +1,76 @@
+// When no reply tells any more which way UDP probes died, the peer's own row does: it counts what arrives from us.
+import type { Clock } from "../model/clock.ts";
+import type { Slot } from "../model/slot.ts";
+import type { UdpProber } from "../probes/udp.ts";
+import { PeerRows, PEER_ROWS_DEFAULTS } from "./peer-rows.ts";
+import { parseRow } from "./schema.ts";
+import type { PeerApi } from "./peer-api.ts";
+
+export interface PeerWitnessOptions {
+  readonly udp: Pick<UdpProber, "wantingPeerRow" | "peerReported">;
+  readonly clock: Clock;
+  /** This node: rows are asked for what concerns it. */
+  readonly self: string;
+  readonly peerApis: () => readonly PeerApi[];
+}
+
+const ASK_EVERY_MS = 5_000;
+/** Peers asked at once; the rest in the next round. */
+const MAX_ASKED = 16;
+
+export class PeerWitness implements AsyncDisposable {
+  readonly #options: PeerWitnessOptions;
+  readonly #rows = new PeerRows(PEER_ROWS_DEFAULTS);
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #asking = false;
+  /** Who was asked longest ago goes first: those that never answer must not keep the others from being heard. */
+  #askedLast = new Map<string, number>();
+  #rounds = 0;
+
+  constructor(options: PeerWitnessOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (!this.#asking) this.#round = this.#ask();
+    }, ASK_EVERY_MS);
+  }
+
+  async #ask(): Promise<void> {
+    const wanting = Map.groupBy(this.#options.udp.wantingPeerRow(), (slot) => slot.pair.destination.name);
+    if (wanting.size === 0) return;
+    this.#asking = true;
+    try {
+      const apis = this.#inTurn(this.#options.peerApis().filter((api) => wanting.has(api.node.name)));
+      await Promise.all(apis.slice(0, MAX_ASKED).map((api) => this.#askOne(api, wanting.get(api.node.name)!)));
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Longest not asked first; remembers only those that are still wanted. */
+  #inTurn(apis: readonly PeerApi[]): readonly PeerApi[] {
+    const round = ++this.#rounds;
+    const last = (api: PeerApi) => this.#askedLast.get(api.node.name) ?? 0;
+    const inTurn = apis.toSorted((a, b) => last(a) - last(b));
+    this.#askedLast = new Map(inTurn.map((api, i) => [api.node.name, i < MAX_ASKED ? round : last(api)]));
+    return inTurn;
+  }
+
+  async #askOne(api: PeerApi, slots: readonly Slot[]): Promise<void> {
+    const { udp, clock, self } = this.#options;
+    const askedNs = clock.monotonicNs();
+    const answer = await this.#rows.ask(api, { detail: "window", destination: self });
+    if (answer.kind === "missing") return;
+    const row = parseRow(answer.json.toString("utf8"), api.node);
+    for (const slot of slots) udp.peerReported(slot, { row, askedNs });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#rows[Symbol.asyncDispose]();
+    await this.#round;
+  }
+}

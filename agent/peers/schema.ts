@@ -1,0 +1,158 @@
+// What crosses the border between agents, checked: a peer of another version, a broken or a lying one becomes a
+// named missing row, never a wrong number on somebody's screen. Unknown fields are let through: a newer agent may say more.
+import { z } from "zod";
+import { FAILURE_REASONS } from "../model/outcome.ts";
+import { IP_FAMILIES, NETWORKS, PROTOCOLS, type Node } from "../model/peer.ts";
+import { SCHEMA_VERSION, type Row, type Snapshot } from "../model/snapshot.ts";
+import { WINDOW_SECONDS } from "../model/window.ts";
+
+const count = z.int().min(0);
+const delayNs = z.number().min(0).max(3_600e9).optional();
+const moment = z.iso.datetime({ offset: true });
+const hex = z.string().regex(/^[0-9a-f]{1,64}$/);
+const text = z.string().max(1_000);
+const family = z.enum(IP_FAMILIES);
+const network = z.enum(NETWORKS);
+const protocol = z.enum(PROTOCOLS);
+const stampClock = z.enum(["kernel", "user"]);
+
+const nodeSchema = z.object({ name: z.string().min(1).max(253), zone: z.string().max(253) });
+
+/** Both ends of a mean come from sums in floating point: one part in a million is rounding, not a lie. */
+const atMost = (a: number | undefined, b: number | undefined): boolean =>
+  a === undefined || b === undefined || a <= b * (1 + 1e-6) + 1;
+
+const windowSchema = z
+  .object({
+    probes: count,
+    failures: count,
+    refusals: count,
+    reasons: z.partialRecord(z.enum(FAILURE_REASONS), count),
+    retransmits: count,
+    lostForward: count,
+    lostReverse: count,
+    rttMeanNs: delayNs,
+    rttMinNs: delayNs,
+    rttMaxNs: delayNs,
+    jitterNs: delayNs,
+  })
+  .refine((w) => w.failures + w.refusals <= w.probes, "more failures and refusals than probes")
+  .refine((w) => w.lostForward + w.lostReverse <= w.failures, "more packets with a direction than failures")
+  .refine(
+    (w) => atMost(w.rttMinNs, w.rttMeanNs) && atMost(w.rttMeanNs, w.rttMaxNs),
+    "RTT minimum, mean and maximum out of order",
+  )
+  .refine(
+    (w) => w.rttMeanNs === undefined || w.probes > w.failures + w.refusals,
+    "an RTT although nothing was answered",
+  );
+
+const secondSchema = z
+  .object({ probes: count, failures: count, rttMeanNs: delayNs, rttMaxNs: delayNs })
+  .refine((s) => s.failures <= s.probes, "more failures than probes");
+
+const pairSchema = z.object({
+  destination: nodeSchema,
+  network,
+  protocol,
+  family,
+  address: z.union([z.ipv4(), z.ipv6()]),
+  window: windowSchema,
+  seconds: z.array(secondSchema.nullable()).length(WINDOW_SECONDS).optional(),
+});
+
+const healthSchema = z.object({
+  engine: z.enum(["kernel", "userspace"]),
+  stamps: z.partialRecord(protocol, stampClock),
+  unavailable: z
+    .array(z.object({ network, protocol, reason: text }))
+    .max(NETWORKS.length * PROTOCOLS.length * IP_FAMILIES.length),
+  tickLagMaxMs: z.number().min(0),
+  probesSkipped: count,
+  localErrors: count,
+  socketDrops: count,
+  clockSteps: count,
+  discoveryAgeSeconds: z.number().min(0),
+});
+
+export const rowSchema = z
+  .object({
+    schemaVersion: z.literal(SCHEMA_VERSION),
+    source: nodeSchema,
+    version: z.string().max(64),
+    incarnation: hex,
+    startedAt: moment,
+    at: moment,
+    health: healthSchema,
+    pairs: z.array(pairSchema),
+    pathMtu: z.array(z.object({ destination: nodeSchema, network, family, passesBytes: count, shortfallBytes: count })),
+    udpReceived: z.array(
+      z.object({ source: nodeSchema, network, family, received: count, incarnation: hex, highest: count, bitmap: hex }),
+    ),
+  })
+  .refine(
+    (row) =>
+      new Set(row.pairs.map((p) => `${p.destination.name}/${p.network}/${p.protocol}/${p.family}`)).size ===
+      row.pairs.length,
+    "the same slot twice",
+  )
+  .refine((row) => row.pairs.every((p) => p.destination.name !== row.source.name), "a pair from the node to itself");
+
+export const snapshotSchema = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  at: moment,
+  by: nodeSchema,
+  nodes: z.array(nodeSchema),
+  rows: z.array(rowSchema),
+  missing: z.array(z.object({ node: nodeSchema, reason: text })),
+});
+
+/** A row that cannot be shown; the message is the reason in words. */
+export class RowFault extends Error {}
+
+/** The row of `node`, or RowFault. `undefined` delays are absent in JSON, which reads the same. */
+export function parseRow(json: string, node: Node): Row {
+  let said: unknown;
+  try {
+    said = JSON.parse(json);
+  } catch {
+    throw new RowFault(`its answer is not JSON: "${excerpt(json)}"`);
+  }
+  const speaks = z.object({ schemaVersion: z.unknown(), version: z.unknown() }).safeParse(said).data;
+  if (typeof speaks?.schemaVersion === "number" && speaks.schemaVersion !== SCHEMA_VERSION) {
+    throw new RowFault(
+      `it speaks schema ${speaks.schemaVersion} (internode ${excerpt(String(speaks.version))}), this agent reads schema ${SCHEMA_VERSION}: finish the upgrade`,
+    );
+  }
+  const checked = rowSchema.safeParse(said);
+  if (!checked.success) throw new RowFault(`its row makes no sense: ${faults(checked.error)}`);
+  if (checked.data.source.name !== node.name)
+    throw new RowFault(`it answered as node '${excerpt(checked.data.source.name)}'`);
+  return checked.data as Row;
+}
+
+/** A snapshot from the API, for those who read it over HTTP. Throws with all faults named. */
+export function parseSnapshot(said: unknown): Snapshot {
+  const checked = snapshotSchema.safeParse(said);
+  if (!checked.success) throw new RowFault(`the snapshot makes no sense: ${faults(checked.error)}`);
+  return checked.data as Snapshot;
+}
+
+const SHOWN_FAULTS = 2;
+
+function faults({ issues }: z.ZodError): string {
+  const shown = issues
+    .slice(0, SHOWN_FAULTS)
+    .map((i) => (i.path.length > 0 ? `${i.path.join(".")}: ${i.message}` : i.message));
+  const more = issues.length - shown.length;
+  return excerpt(shown.join("; "), 300) + (more > 0 ? `; and ${more} more` : "");
+}
+
+/** The beginning of what a stranger sent, printable and short enough for one line. */
+export function excerpt(said: string, length = 80): string {
+  const printable = said
+    .slice(0, length + 1)
+    .replaceAll(/[^\x20-\x7e]+/g, " ")
+    .trim();
+  return printable.length > length ? `${printable.slice(0, length)}…` : printable;
+}

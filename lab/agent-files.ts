@@ -1,0 +1,51 @@
+// The files an agent of a lab is started with: its configuration, and the static mesh that all share.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ConfigInput } from "../agent/config/schema.ts";
+import type { StaticMesh } from "../agent/mesh/static-file.ts";
+import type { Node } from "../agent/model/peer.ts";
+
+/** What a configuration needs to know of a node, in namespaces or on loopback. */
+export interface AgentNode extends Node {
+  readonly podAddresses: readonly string[];
+  readonly nodeAddresses: readonly string[];
+}
+
+/** Sections of the configuration laid over the lab's own, one deep: `{ tcp: { intervalMs: 500 } }`. */
+export type AgentSettings = Partial<Omit<ConfigInput, "node" | "discovery">>;
+
+export const meshFileOf = (directory: string): string => join(directory, "mesh.json");
+export const configFileOf = (directory: string, node: string): string => join(directory, `${node}.json`);
+export const logFileOf = (directory: string, node: string): string => join(directory, `${node}.log`);
+export const doorOf = (directory: string, node: string, port: "http" | "metrics"): string =>
+  join(directory, `${node}.${port}.sock`);
+
+export async function writeAgentFiles(
+  directory: string,
+  nodes: readonly AgentNode[],
+  settings: (node: AgentNode) => AgentSettings & Pick<ConfigInput, "discovery">,
+): Promise<void> {
+  const mesh: StaticMesh = {
+    nodes: nodes.map(({ name, zone, podAddresses, nodeAddresses }) => ({
+      name,
+      zone,
+      podAddresses: [...podAddresses],
+      nodeAddresses: [...nodeAddresses],
+    })),
+  };
+  await writeJson(meshFileOf(directory), mesh);
+  await Promise.all(
+    nodes.map((node) => {
+      const { name, zone, podAddresses, nodeAddresses } = node;
+      const config: ConfigInput = {
+        node: { name, zone, podAddresses: [...podAddresses], nodeAddresses: [...nodeAddresses] },
+        ...settings(node),
+      };
+      return writeJson(configFileOf(directory, name), config);
+    }),
+  );
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+}

@@ -1,0 +1,13 @@
+// The commands that only a checkout has: they lay networks on this machine, which an image could not.
+import type { CommandEntry } from "../../agent/cli/command.ts";
+
+export const LAB_COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  demo: {
+    summary: "Bring up a mesh on this one machine and show its page",
+    load: () => import("../../lab/cli/demo.ts"),
+  },
+  fault: {
+    summary: "Break something in the running demo, list what is broken, mend it",
+    load: () => import("../../lab/cli/fault.ts"),
+  },
+};

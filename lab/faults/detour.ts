@@ -1,0 +1,221 @@
+// Faults that need packets to be held: the links they are on lead through a TAP device in the fabric's namespace, whose
+// process delays, reorders, doubles and damages. One device and one process a lab, there while a fault needs them.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Network } from "../../agent/model/peer.ts";
+import { dieWithParent } from "../agent-process.ts";
+import { inNamespace, LabError, run, toolEnvironment } from "../machine.ts";
+import { UNDERLAY_MTU, type LabNode } from "../plan.ts";
+import { DETOUR_DEVICE, type FromDetour, type ToDetour } from "./detour-messages.ts";
+import type { FaultCounters, InForce, Link } from "./fault.ts";
+import type { DetourFault, Effect } from "./frame-queue.ts";
+import { bySource, chain, matches } from "./packet-rules.ts";
+
+export interface DetourRequest {
+  readonly id: number;
+  readonly links: readonly Link[];
+  readonly on: readonly Network[];
+  readonly effect: Effect;
+}
+
+/** By number of the fault. */
+type Counters = Readonly<Record<number, FaultCounters>>;
+
+export interface DetourOptions {
+  readonly fabricNamespace: string;
+  readonly nodes: readonly LabNode[];
+}
+
+const PROCESS = fileURLToPath(new URL("detour-process.ts", import.meta.url));
+const TABLE = "detour";
+/** After the faults that drop: what is lost is not delayed as well. */
+const PRIORITY = 10;
+
+export class Detour {
+  readonly #options: DetourOptions;
+  readonly #requests = new Map<number, DetourRequest>();
+  #child: DetourChild | undefined;
+
+  constructor(options: DetourOptions) {
+    this.#options = options;
+  }
+
+  async add(request: DetourRequest): Promise<InForce> {
+    this.#requests.set(request.id, request);
+    try {
+      await this.#apply();
+    } catch (err) {
+      this.#requests.delete(request.id);
+      throw err;
+    }
+    return {
+      counters: async () => (await this.#child?.ask({ type: "counters" }))?.[request.id],
+      end: async () => {
+        this.#requests.delete(request.id);
+        return (await this.#apply())[request.id];
+      },
+    };
+  }
+
+  /** Bring process and rules into line with the faults asked for. Returns the counters of all, those that ended with it included. */
+  async #apply(): Promise<Counters> {
+    const requests = [...this.#requests.values()];
+    if (requests.length === 0) return this.#close();
+    this.#child ??= await this.#start();
+    const counters = await this.#child.ask({ type: "faults", faults: requests.map(toldToProcess) });
+    await this.#setRules(detourRuleset(requests, this.#options.nodes));
+    return counters;
+  }
+
+  async #start(): Promise<DetourChild> {
+    const { fabricNamespace } = this.#options;
+    const child = await DetourChild.start(fabricNamespace);
+    try {
+      await run("ip", [
+        "-n",
+        fabricNamespace,
+        "link",
+        "set",
+        DETOUR_DEVICE,
+        "mtu",
+        String(UNDERLAY_MTU),
+        "txqueuelen",
+        "10000",
+        "up",
+      ]);
+    } catch (err) {
+      await child.end();
+      throw err;
+    }
+    return child;
+  }
+
+  /** Replaced as a whole, in one transaction. */
+  async #setRules(ruleset: string): Promise<void> {
+    const forget = `table netdev ${TABLE}\ndelete table netdev ${TABLE}\n`;
+    await inNamespace(this.#options.fabricNamespace, "nft", ["-f", "-"], { input: forget + ruleset });
+  }
+
+  /** First no more frames in, then those inside out, then the process. */
+  async #close(): Promise<Counters> {
+    const child = this.#child;
+    if (!child) return {};
+    this.#child = undefined;
+    await this.#setRules(returnRuleset(this.#options.nodes));
+    // A process that has died can no longer say what it did.
+    const counters = await child.ask({ type: "flush" }).catch(() => ({}));
+    await child.end();
+    await this.#setRules("");
+    return counters;
+  }
+
+  /** End the process; rules and device go with the namespace. */
+  async abandon(): Promise<void> {
+    await this.#child?.end();
+  }
+}
+
+const toldToProcess = ({ id, links, on, effect }: DetourRequest): DetourFault => ({
+  id,
+  links: links.map(({ from, to }) => `${from.number}>${to.number}`),
+  on,
+  effect,
+});
+
+/** Diverted: each link of each fault on the fault's networks, and no more. Back: by destination, to its port. */
+function detourRuleset(requests: readonly DetourRequest[], nodes: readonly LabNode[]): string {
+  const divert = nodes.flatMap((node) => {
+    const rules = requests.flatMap(({ links, on }) =>
+      bySource(links).flatMap(([from, tos]) => (from === node ? divertRules({ from, tos, on }) : [])),
+    );
+    // Two faults on a link say the same: once is enough, and the second would never be reached.
+    return rules.length > 0 ? [chain({ port: node.port, priority: PRIORITY, rules: [...new Set(rules)] })] : [];
+  });
+  return `table netdev ${TABLE} {\n${[...divert, returnChain(nodes)].join("\n")}\n}\n`;
+}
+
+function divertRules({ from, tos, on }: { from: LabNode; tos: readonly LabNode[]; on: readonly Network[] }): string[] {
+  const forward = `fwd to "${DETOUR_DEVICE}"`;
+  return tos.flatMap((to) => {
+    const { vxlan, v4, v6 } = matches(from, [to]);
+    const node = v6 === undefined ? [] : [`${v6} ${forward}`];
+    if (!on.includes("node")) return [`${vxlan} ${forward}`];
+    if (on.includes("pod")) return [`${v4} ${forward}`, ...node];
+    return [`${v4} ip protocol != udp ${forward}`, `${v4} udp dport != 8472 ${forward}`, ...node];
+  });
+}
+
+const returnRuleset = (nodes: readonly LabNode[]): string => `table netdev ${TABLE} {\n${returnChain(nodes)}\n}\n`;
+
+function returnChain(nodes: readonly LabNode[]): string {
+  const rules = nodes.flatMap((node) =>
+    node.nodeAddresses.map(
+      (address) => `${address.includes(":") ? "ip6" : "ip"} daddr ${address} fwd to "${node.port}"`,
+    ),
+  );
+  return chain({ port: DETOUR_DEVICE, priority: PRIORITY, rules: [...rules, "drop"] });
+}
+
+/** A request as the lab phrases it; the number is the channel's business. */
+type Unnumbered<T> = T extends unknown ? Omit<T, "request"> : never;
+
+class DetourChild {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Counters>>();
+  #lastRequest = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(namespace: string): Promise<DetourChild> {
+    const [command, ...args] = [...dieWithParent(), "ip", "netns", "exec", namespace, process.execPath, PROCESS];
+    const child = spawn(command, args, { env: toolEnvironment, stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    let complaints = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-2_000)));
+    const ended = once(child, "exit").then(() => {
+      throw new LabError(
+        `the process that delays packets ended at its start: ${/^\w*Error: .*$/m.exec(complaints)?.[0] ?? (complaints.trim() || "it said nothing")}`,
+      );
+    });
+    await Promise.race([once(child, "message"), ended]);
+    // From here on its end is told to whoever waits for an answer.
+    ended.catch(() => {});
+    const detour = new DetourChild(child);
+    child.on("message", (message: FromDetour) => detour.#heard(message)).once("exit", () => detour.#lost(complaints));
+    return detour;
+  }
+
+  async ask(message: Unnumbered<ToDetour>): Promise<Counters> {
+    const request = ++this.#lastRequest;
+    const answer = Promise.withResolvers<Counters>();
+    this.#waiting.set(request, answer);
+    if (this.#child.connected) this.#child.send({ ...message, request });
+    else this.#lost("");
+    return answer.promise;
+  }
+
+  #heard(message: FromDetour): void {
+    if (message.type === "ready") return;
+    this.#waiting.get(message.request)?.resolve(message.counters);
+    this.#waiting.delete(message.request);
+  }
+
+  #lost(complaints: string): void {
+    for (const answer of this.#waiting.values())
+      answer.reject(
+        new LabError(
+          `the process that delays packets has ended: ${complaints.trim()}. Clear its faults and inject them again.`,
+        ),
+      );
+    this.#waiting.clear();
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+}

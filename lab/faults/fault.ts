@@ -1,0 +1,80 @@
+// What a fault is, once its text is understood, and what every kind of fault can do.
+import type { Network, Protocol } from "../../agent/model/peer.ts";
+import type { AgentProcess } from "../agent-process.ts";
+import type { LabNode } from "../plan.ts";
+import type { Detour } from "./detour.ts";
+
+/** One way from a node to another. */
+export interface Link {
+  readonly from: LabNode;
+  readonly to: LabNode;
+}
+
+interface OnLinks {
+  /** As it was written, single spaces. */
+  readonly text: string;
+  readonly links: readonly Link[];
+  readonly on: readonly Network[];
+}
+
+interface OnAgents {
+  readonly text: string;
+  readonly nodes: readonly LabNode[];
+}
+
+/** Ratios are 0 to 1. */
+export type Fault =
+  | (OnLinks & { readonly kind: "loss" | "reorder" | "duplicate"; readonly ratio: number })
+  | (OnLinks & { readonly kind: "drop" })
+  | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
+  /** `isSilent`: no checksum on the way notices. */
+  | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
+  /** Largest IP packet that passes. */
+  | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
+  | (OnLinks & { readonly kind: "filter"; readonly protocol: Protocol })
+  | (OnAgents & { readonly kind: "freeze" | "kill" })
+  | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
+
+export type FaultKind = Fault["kind"];
+type Has<F extends Fault, K extends FaultKind> = F extends unknown
+  ? K extends F["kind"]
+    ? F & { readonly kind: K }
+    : never
+  : never;
+export type FaultOf<K extends FaultKind> = Has<Fault, K>;
+
+export interface FaultCounters {
+  /** Packets that were on the fault's links and networks. */
+  readonly matched: number;
+  /** Of these, what the fault did something to: dropped, held back, doubled, damaged. */
+  readonly affected: number;
+}
+
+/** A fault that is in force. Counters are undefined for faults that are not of packets. */
+export interface InForce {
+  counters(): Promise<FaultCounters | undefined>;
+  /** To be called once. Returns the last counters: every packet the fault took is in them. */
+  end(): Promise<FaultCounters | undefined>;
+}
+
+/** What a fault may lay hands on. */
+export interface FaultContext {
+  /** Number of the fault, unique in its lab: names its nftables table. */
+  readonly id: number;
+  readonly labId: string;
+  readonly nodes: readonly LabNode[];
+  readonly fabricNamespace: string;
+  readonly detour: Detour;
+  agent(node: LabNode): AgentProcess;
+}
+
+/** One line of the table of faults. */
+export interface FaultSpec<K extends FaultKind = FaultKind> {
+  /** How it is written. */
+  readonly syntax: string;
+  readonly summary: string;
+  readonly example: string;
+  /** What `affected` packets are called. */
+  readonly affected: string;
+  inject(fault: FaultOf<K>, context: FaultContext): Promise<InForce>;
+}

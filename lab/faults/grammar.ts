@@ -1,0 +1,212 @@
+// From the text of a fault to a fault. Pure. What is not understood is named, and the grammar is told.
+import { NETWORKS, PROTOCOLS, type Network, type Protocol } from "../../agent/model/peer.ts";
+import { LabError } from "../machine.ts";
+import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode } from "../plan.ts";
+import type { Fault, FaultKind, Link } from "./fault.ts";
+
+/** A text that is no fault. */
+export class FaultSyntaxError extends LabError {}
+
+export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
+  WHERE   A->B     one way         A<->B   both ways       A, B: a node, a zone, or all
+          A        all links of a node or zone, both ways
+  loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
+  reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
+  filter WHERE icmp|tcp|udp
+  freeze A               starve A 5%            kill A
+Without 'on', both networks are hit; mtu is of the pod network unless told.`;
+
+/** The smallest IPv4 MTU (RFC 791). */
+const MIN_MTU = 68;
+const MAX_DELAY_MS = 60_000;
+/** Quotas below one per cent starve the process so much that it cannot even end. */
+const MIN_QUOTA_PERCENT = 1;
+
+export function parseFault(text: string, nodes: readonly LabNode[]): Fault {
+  const words = new Words(text);
+  const kind = words.next("a kind of fault");
+  if (!isKind(kind)) throw words.fault(`'${kind}' is no kind of fault; there are ${KINDS.join(", ")}`);
+  const fault = parseRest(kind, words, nodes);
+  words.end();
+  return fault;
+}
+
+const KINDS = [
+  "loss",
+  "drop",
+  "delay",
+  "reorder",
+  "duplicate",
+  "corrupt",
+  "mtu",
+  "filter",
+  "freeze",
+  "starve",
+  "kill",
+] as const satisfies readonly FaultKind[];
+const isKind = (word: string): word is FaultKind => (KINDS as readonly string[]).includes(word);
+
+function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fault {
+  const { text } = words;
+  switch (kind) {
+    case "freeze":
+    case "kill":
+      return { kind, text, nodes: parseNodes(words, nodes) };
+    case "starve":
+      return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
+    case "drop":
+      return { kind, text, links: parseLinks(words, nodes), on: parseOn(words, NETWORKS) };
+    case "loss":
+    case "reorder":
+    case "duplicate":
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        ratio: parsePercent(words, 0),
+        on: parseOn(words, NETWORKS),
+      };
+    case "corrupt":
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        ratio: parsePercent(words, 0),
+        isSilent: words.take("silent"),
+        on: parseOn(words, NETWORKS),
+      };
+    case "delay":
+      return { kind, text, links: parseLinks(words, nodes), delayMs: parseDelay(words), on: parseOn(words, NETWORKS) };
+    case "filter":
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        protocol: parseProtocol(words),
+        on: parseOn(words, NETWORKS),
+      };
+    case "mtu": {
+      const links = parseLinks(words, nodes);
+      const word = words.next("a size in bytes such as 1300");
+      const on = parseOn(words, ["pod"]);
+      return { kind, text, links, bytes: parseMtu({ word, words, on }), on };
+    }
+  }
+}
+
+function parseLinks(words: Words, nodes: readonly LabNode[]): Link[] {
+  const where = words.next("where: A->B, A<->B or A");
+  const [, left = where, arrow, right = ""] = /^(.+?)(<->|->|<-|↔|→|←)(.*)$/.exec(where) ?? [];
+  const lefts = resolve(left, words, nodes);
+  if (arrow === undefined)
+    return nodes.flatMap((from) =>
+      nodes.filter((to) => to !== from && (lefts.includes(from) || lefts.includes(to))).map((to) => ({ from, to })),
+    );
+  const rights = resolve(right, words, nodes);
+  const there = lefts.flatMap((from) => rights.filter((to) => to !== from).map((to) => ({ from, to })));
+  const back = there.map(({ from, to }) => ({ from: to, to: from }));
+  const links =
+    arrow === "->" || arrow === "→" ? there : arrow === "<-" || arrow === "←" ? back : unique([...there, ...back]);
+  if (links.length === 0) throw words.fault(`'${where}' is a node and itself: there is no link between them`);
+  return links;
+}
+
+const unique = (links: readonly Link[]): Link[] => [
+  ...new Map(links.map((link) => [`${link.from.number}>${link.to.number}`, link])).values(),
+];
+
+function parseNodes(words: Words, nodes: readonly LabNode[]): LabNode[] {
+  return resolve(words.next("a node"), words, nodes);
+}
+
+function resolve(name: string, words: Words, nodes: readonly LabNode[]): LabNode[] {
+  if (name === "all") return [...nodes];
+  const found = nodes.filter((node) => node.name === name || node.zone === name);
+  if (found.length > 0) return found;
+  const zones = [...new Set(nodes.map((node) => node.zone))];
+  const hint = name.endsWith("-") ? ". A shell takes '>' for itself: put the fault in quotes" : "";
+  throw words.fault(
+    `there is no node or zone '${name}'; there are ${[...nodes.map((node) => node.name), ...zones].join(", ")}${hint}`,
+  );
+}
+
+function parsePercent(words: Words, min: number): number {
+  const word = words.next("a percentage such as 20%");
+  const [, digits] = /^(\d+(?:\.\d+)?)%$/.exec(word) ?? [];
+  const percent = Number(digits);
+  if (digits === undefined || percent > 100 || percent < min || percent === 0)
+    throw words.fault(
+      `'${word}' is no percentage ${min > 0 ? `from ${min}%` : "above 0%"} to 100%, written like 20% or 0.1%`,
+    );
+  return percent / 100;
+}
+
+function parseDelay(words: Words): number {
+  const word = words.next("a delay such as 20ms");
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(word) ?? [];
+  const ms = Number(digits) * (unit === "s" ? 1_000 : 1);
+  if (digits === undefined || ms <= 0 || ms > MAX_DELAY_MS)
+    throw words.fault(`'${word}' is no delay above 0 and up to ${MAX_DELAY_MS / 1_000}s, written like 20ms or 1.5s`);
+  return ms;
+}
+
+function parseMtu({ word, words, on }: { word: string; words: Words; on: readonly Network[] }): number {
+  const max = on.includes("node") ? UNDERLAY_MTU : OVERLAY_MTU;
+  const bytes = Number(word);
+  if (!/^\d+$/.test(word) || bytes < MIN_MTU || bytes >= max)
+    throw words.fault(
+      `'${word}' is no size of IP packet from ${MIN_MTU} to ${max - 1} bytes, less than the ${max} that pass now`,
+    );
+  return bytes;
+}
+
+function parseProtocol(words: Words): Protocol {
+  const word = words.next("a protocol");
+  const protocol = PROTOCOLS.find((protocol) => protocol === word);
+  if (!protocol) throw words.fault(`'${word}' is no protocol; there are ${PROTOCOLS.join(", ")}`);
+  return protocol;
+}
+
+function parseOn(words: Words, otherwise: readonly Network[]): readonly Network[] {
+  if (!words.take("on")) return otherwise;
+  const word = words.next("a network after 'on'");
+  const network = NETWORKS.find((network) => network === word);
+  if (!network)
+    throw words.fault(`'${word}' is no network; there are ${NETWORKS.join(" and ")}, and without 'on' both`);
+  return [network];
+}
+
+/** Words of a fault, taken one by one. */
+class Words {
+  readonly text: string;
+  readonly #words: string[];
+
+  constructor(text: string) {
+    // "A -> B" is meant as "A->B".
+    this.text = text
+      .trim()
+      .replaceAll(/\s*(<->|->|<-|↔|→|←)\s*/g, "$1")
+      .replaceAll(/\s+/g, " ");
+    this.#words = this.text === "" ? [] : this.text.split(" ");
+  }
+
+  next(wanted: string): string {
+    const word = this.#words.shift();
+    if (word === undefined) throw this.fault(`it ends where ${wanted} should be`);
+    return word;
+  }
+
+  take(word: string): boolean {
+    if (this.#words[0] !== word) return false;
+    this.#words.shift();
+    return true;
+  }
+
+  end(): void {
+    if (this.#words.length > 0) throw this.fault(`'${this.#words.join(" ")}' at its end means nothing there`);
+  }
+
+  fault(what: string): FaultSyntaxError {
+    return new FaultSyntaxError(`cannot understand the fault '${this.text}': ${what}.\n${GRAMMAR}`);
+  }
+}

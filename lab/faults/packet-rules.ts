@@ -1,0 +1,131 @@
+// Faults that drop packets: nftables rules at the underlay's ports, where a cable would lose them. A packet of the
+// node network is seen as it is, one of the pod network inside VXLAN. One table a fault, so that ending it is one command.
+import type { Network, Protocol } from "../../agent/model/peer.ts";
+import { inNamespace } from "../machine.ts";
+import { VXLAN_PORT, type LabNode } from "../plan.ts";
+import type { FaultContext, FaultCounters, InForce, Link } from "./fault.ts";
+
+/** nftables expressions, any of which makes a packet the fault's; `""` is every packet. By how the packet looks at the port. */
+export interface Condition {
+  /** Of the pod network: the outer packet is IPv4/UDP, `th` is its UDP header. */
+  readonly pod: readonly string[];
+  readonly node4: readonly string[];
+  readonly node6: readonly string[];
+}
+
+export interface PacketRules {
+  readonly links: readonly Link[];
+  readonly on: readonly Network[];
+  readonly condition: Condition;
+}
+
+/** The same for every packet. */
+export const anyPacket = (expression: string): Condition => ({
+  pod: [expression],
+  node4: [expression],
+  node6: [expression],
+});
+
+/** VXLAN: 8 bytes UDP + 8 VXLAN + 14 Ethernet before the inner IP header. nft 1.0.6 has no words for it: bit offsets. */
+const INNER = {
+  etherType: "@th,224,16",
+  ipv4Protocol: "@th,312,8",
+  ipv6NextHeader: "@th,288,8",
+  icmpv6Type: "@th,560,8",
+} as const;
+/** IANA protocol numbers. */
+const NUMBER = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
+/** Echo alone: without neighbour discovery there would be no IPv6 at all, not a filter. */
+const ECHO_V6 = "{ 128, 129 }";
+
+export function protocolCondition(protocol: Protocol): Condition {
+  const inner4 = `${INNER.etherType} 0x0800 ${INNER.ipv4Protocol} ${NUMBER[protocol]}`;
+  if (protocol === "icmp") {
+    return {
+      pod: [
+        inner4,
+        `${INNER.etherType} 0x86dd ${INNER.ipv6NextHeader} ${NUMBER.icmpv6} ${INNER.icmpv6Type} ${ECHO_V6}`,
+      ],
+      node4: ["ip protocol icmp"],
+      node6: [`icmpv6 type ${ECHO_V6}`],
+    };
+  }
+  return {
+    pod: [inner4, `${INNER.etherType} 0x86dd ${INNER.ipv6NextHeader} ${NUMBER[protocol]}`],
+    node4: [`ip protocol ${protocol}`],
+    node6: [`ip6 nexthdr ${protocol}`],
+  };
+}
+
+export async function dropPackets(
+  rules: PacketRules,
+  { id, fabricNamespace }: Pick<FaultContext, "id" | "fabricNamespace">,
+): Promise<InForce> {
+  const table = `fault_${id}`;
+  const nft = (...args: string[]): Promise<string> => inNamespace(fabricNamespace, "nft", args);
+  await inNamespace(fabricNamespace, "nft", ["-f", "-"], { input: dropRuleset(table, rules) });
+  const counters = async (): Promise<FaultCounters> =>
+    readCounters(await nft("-j", "list", "counters", "table", "netdev", table));
+  return {
+    counters,
+    async end() {
+      // First the rules: what comes between a reading and an end would be in no reading.
+      await nft("flush", "table", "netdev", table);
+      const last = await counters();
+      await nft("delete", "table", "netdev", table);
+      return last;
+    },
+  };
+}
+
+/** Exported for its test. */
+export function dropRuleset(table: string, { links, on, condition }: PacketRules): string {
+  const chains = bySource(links).map(([from, tos]) => {
+    const { vxlan, v4, v6 } = matches(from, tos);
+    const drop = (match: string, expressions: readonly string[]) => [
+      `${match} counter name matched`,
+      ...expressions.map((expression) => `${match} ${expression} counter name affected drop`),
+    ];
+    const rules = [
+      ...(on.includes("pod") ? drop(vxlan, condition.pod) : []),
+      // What is not of the pod network's business is left alone; for a later table this accept means nothing.
+      `${vxlan} accept`,
+      ...(on.includes("node")
+        ? [...drop(v4, condition.node4), ...(v6 === undefined ? [] : drop(v6, condition.node6))]
+        : []),
+    ];
+    return chain({ port: from.port, priority: 0, rules });
+  });
+  return `table netdev ${table} {\n  counter matched { }\n  counter affected { }\n${chains.join("\n")}\n}\n`;
+}
+
+export function chain({ port, priority, rules }: { port: string; priority: number; rules: readonly string[] }): string {
+  return `  chain ${port.replace("-", "_")} {\n    type filter hook ingress device "${port}" priority ${priority}; policy accept;\n${rules.map((rule) => `    ${rule}\n`).join("")}  }`;
+}
+
+/** What packets from one node to others look like at its port. */
+export function matches(
+  from: LabNode,
+  tos: readonly LabNode[],
+): { readonly vxlan: string; readonly v4: string; readonly v6: string | undefined } {
+  const set = (family: 0 | 1): string => `{ ${tos.map((to) => to.nodeAddresses[family]).join(", ")} }`;
+  const v4 = `ip saddr ${from.nodeAddresses[0]} ip daddr ${set(0)}`;
+  return {
+    v4,
+    vxlan: `${v4} udp dport ${VXLAN_PORT}`,
+    v6: from.nodeAddresses[1] === undefined ? undefined : `ip6 saddr ${from.nodeAddresses[1]} ip6 daddr ${set(1)}`,
+  };
+}
+
+export function bySource(links: readonly Link[]): (readonly [LabNode, LabNode[]])[] {
+  return [...Map.groupBy(links, (link) => link.from)].map(([from, group]) => [from, group.map((link) => link.to)]);
+}
+
+function readCounters(json: string): FaultCounters {
+  const { nftables } = JSON.parse(json) as {
+    nftables: readonly { readonly counter?: { readonly name: string; readonly packets: number } }[];
+  };
+  const packets = (name: string): number =>
+    nftables.find((entry) => entry.counter?.name === name)?.counter?.packets ?? 0;
+  return { matched: packets("matched"), affected: packets("affected") };
+}

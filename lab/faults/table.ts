@@ -1,0 +1,32 @@
+// The one table of faults.
+import { corrupt } from "./corrupt.ts";
+import { delay } from "./delay.ts";
+import { drop } from "./drop.ts";
+import { duplicate } from "./duplicate.ts";
+import type { Fault, FaultContext, FaultKind, FaultSpec, InForce } from "./fault.ts";
+import { filter } from "./filter.ts";
+import { freeze } from "./freeze.ts";
+import { kill } from "./kill.ts";
+import { loss } from "./loss.ts";
+import { mtu } from "./mtu.ts";
+import { reorder } from "./reorder.ts";
+import { starve } from "./starve.ts";
+
+export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
+  loss,
+  drop,
+  delay,
+  reorder,
+  duplicate,
+  corrupt,
+  mtu,
+  filter,
+  freeze,
+  starve,
+  kill,
+};
+
+export function injectFault(fault: Fault, context: FaultContext): Promise<InForce> {
+  // The table pairs each kind with its own fault; the compiler cannot follow that through an index.
+  return (FAULTS[fault.kind] as FaultSpec).inject(fault, context);
+}

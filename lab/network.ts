@@ -1,0 +1,156 @@
+// The network of a lab as commands of iproute2 and nftables, one script a namespace. Pure: bring-up runs them.
+// Laid as Flannel lays it: per node a bridge with the pods behind it, a VXLAN device without learning, and for
+// every other node a route, a permanent neighbour and a forwarding entry.
+import {
+  OVERLAY_MTU,
+  POD_CIDR,
+  podSubnet,
+  podSubnet6,
+  UNDERLAY_MTU,
+  underlayMac,
+  VXLAN_PORT,
+  vtepMac,
+  type LabNode,
+  type LabPlan,
+} from "./plan.ts";
+
+/** What is run inside one namespace, in this order. */
+export interface NamespaceScript {
+  readonly namespace: string;
+  /** Below /proc/sys. */
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Lines for `ip -batch`. */
+  readonly ip: readonly string[];
+  /** Lines for `bridge -batch`. */
+  readonly bridge: readonly string[];
+  /** A ruleset for `nft -f`. */
+  readonly nft: string;
+}
+
+export interface NetworkOptions {
+  /** Who runs the lab, as one word: written on the switch, so that its end shows even when its files are gone. */
+  readonly owner: string;
+  /** Node addresses answer on this port with the pod behind it, as a CNI's portmap does for a hostPort. */
+  readonly hostPort: number | undefined;
+}
+
+/** The cables: a veth pair a node, its far end in the node's namespace as `eth0`, and the switch they meet in. */
+export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "owner">): NamespaceScript {
+  return {
+    namespace: plan.fabric,
+    sysctls: { "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1" },
+    ip: [
+      "link add switch type bridge mcast_snooping 0 stp_state 0",
+      `link set switch alias ${owner} up`,
+      ...plan.nodes.flatMap((node) => [
+        `link add ${node.port} mtu ${UNDERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${UNDERLAY_MTU} gso_max_segs 1 address ${underlayMac(node.number)} netns ${node.nodeNamespace}`,
+        `link set ${node.port} master switch up`,
+      ]),
+    ],
+    bridge: [],
+    nft: "",
+  };
+}
+
+/** A machine: its underlay address, its bridge, its end of every tunnel; the pod's cable goes out of its `cni0`. */
+export function nodeScript(
+  plan: LabPlan,
+  node: LabNode,
+  { hostPort }: Pick<NetworkOptions, "hostPort">,
+): NamespaceScript {
+  const { number } = node;
+  const others = plan.nodes.filter((other) => other !== node);
+  const [address4, address6] = node.nodeAddresses;
+  const to = (lines: (other: LabNode) => string[]) => others.flatMap(lines);
+  return {
+    namespace: node.nodeNamespace,
+    sysctls: {
+      ...ipv6Sysctls(plan),
+      "net/ipv4/ip_forward": "1",
+      ...(plan.ipv6 ? { "net/ipv6/conf/all/forwarding": "1" } : {}),
+    },
+    ip: [
+      "link set lo up",
+      `address add ${address4}/24 dev eth0`,
+      "link set eth0 up",
+      `link add vxlan0 address ${vtepMac(number)} mtu ${OVERLAY_MTU} type vxlan id 1 dstport ${VXLAN_PORT} local ${address4} nolearning`,
+      `address add ${podSubnet(number)}.0/32 dev vxlan0`,
+      "link set vxlan0 up",
+      `link add cni0 mtu ${OVERLAY_MTU} type bridge mcast_snooping 0 stp_state 0`,
+      `link add pod mtu ${OVERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${OVERLAY_MTU} gso_max_segs 1 netns ${node.podNamespace}`,
+      "link set pod master cni0 up",
+      `address add ${podSubnet(number)}.1/24 dev cni0`,
+      "link set cni0 up",
+      ...to((other) => [
+        `neighbour add ${podSubnet(other.number)}.0 lladdr ${vtepMac(other.number)} dev vxlan0 nud permanent`,
+        `route add ${podSubnet(other.number)}.0/24 via ${podSubnet(other.number)}.0 dev vxlan0 onlink`,
+      ]),
+      ...(plan.ipv6
+        ? [
+            `address add ${address6}/64 dev eth0 nodad`,
+            `address add ${podSubnet6(number)}::/128 dev vxlan0 nodad`,
+            `address add ${podSubnet6(number)}::1/64 dev cni0 nodad`,
+            ...to((other) => [
+              `neighbour add ${podSubnet6(other.number)}:: lladdr ${vtepMac(other.number)} dev vxlan0 nud permanent`,
+              `route add ${podSubnet6(other.number)}::/64 via ${podSubnet6(other.number)}:: dev vxlan0 onlink`,
+            ]),
+          ]
+        : []),
+    ],
+    bridge: to((other) => [`fdb add ${vtepMac(other.number)} dev vxlan0 dst ${other.nodeAddresses[0]}`]),
+    nft: natRules(node, hostPort),
+  };
+}
+
+/** A pod: one cable to its node, and the right to open datagram ICMP sockets (ping(7)). */
+export function podScript(plan: LabPlan, node: LabNode): NamespaceScript {
+  return {
+    namespace: node.podNamespace,
+    sysctls: { ...ipv6Sysctls(plan), "net/ipv4/ping_group_range": "0 2147483647" },
+    ip: [
+      "link set lo up",
+      `address add ${node.podAddresses[0]}/24 dev eth0`,
+      "link set eth0 up",
+      `route add default via ${podSubnet(node.number)}.1`,
+      ...(plan.ipv6
+        ? [
+            `address add ${node.podAddresses[1]}/64 dev eth0 nodad`,
+            `route add default via ${podSubnet6(node.number)}::1`,
+          ]
+        : []),
+    ],
+    bridge: [],
+    nft: "",
+  };
+}
+
+/** Without IPv6 there must be none at all: link-local chatter would be in every counter. Set before any link exists. */
+function ipv6Sysctls({ ipv6 }: LabPlan): Record<string, string> {
+  return ipv6
+    ? { "net/ipv6/conf/default/accept_dad": "0", "net/ipv6/conf/default/accept_ra": "0" }
+    : { "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1" };
+}
+
+/** Pods reach node addresses under their own node's address, or the answers would come back over the overlay. */
+function natRules(node: LabNode, hostPort: number | undefined): string {
+  const forward =
+    hostPort === undefined
+      ? []
+      : node.nodeAddresses.map((address, i) => portForward({ address, to: node.podAddresses[i]!, port: hostPort }));
+  return `table inet lab {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname "eth0" ip saddr ${POD_CIDR.ipv4} ip daddr != ${POD_CIDR.ipv4} masquerade
+    oifname "eth0" ip6 saddr ${POD_CIDR.ipv6} ip6 daddr != ${POD_CIDR.ipv6} masquerade
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    ${forward.join("\n    ")}
+  }
+}`;
+}
+
+function portForward({ address, to, port }: { address: string; to: string; port: number }): string {
+  const isV6 = address.includes(":");
+  return `${isV6 ? "ip6" : "ip"} daddr ${address} meta l4proto { tcp, udp } th dport ${port} dnat ${isV6 ? "ip6" : "ip"} to ${to}`;
+}

@@ -1,0 +1,90 @@
+// A mesh of real API servers on 127.0.0.x for the tests, each with a scripted agent behind it.
+import { startApi, type ApiOptions, type RunningApi } from "../../agent/api/api.ts";
+import { onlyOf } from "../../agent/api/pair-query.ts";
+import type { ApiSources, Readiness } from "../../agent/api/sources.ts";
+import type { PeerApi, RowQuery } from "../../agent/peers/peer-api.ts";
+import type { Node } from "../../agent/model/peer.ts";
+import type { Row } from "../../agent/model/snapshot.ts";
+import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
+
+export class ScriptedAgent implements ApiSources {
+  readonly node: Node;
+  readonly #mesh: SampleMesh;
+  ready: Readiness = { ready: true };
+  apis: PeerApi[] = [];
+  rowsGiven = 0;
+
+  constructor(mesh: SampleMesh, node: Node) {
+    this.#mesh = mesh;
+    this.node = node;
+  }
+
+  identity() {
+    return {
+      schemaVersion: 1,
+      node: this.node,
+      version: "0.1.0",
+      incarnation: "ab12",
+      startedAt: "2026-11-23T17:02:11.408Z",
+      podAddresses: { ipv4: "10.244.1.2" },
+      nodeAddresses: { ipv4: "10.10.0.1" },
+      relayed: [],
+    } as const;
+  }
+
+  peers() {
+    return sampleNodes(this.#mesh)
+      .filter(({ name }) => name !== this.node.name)
+      .map((node) => ({ node, addresses: { pod: { ipv4: "10.244.9.2" }, node: {} }, serving: true, probed: true }));
+  }
+
+  peerApis() {
+    return this.apis;
+  }
+
+  row({ detail, destination }: RowQuery): Row {
+    this.rowsGiven += 1;
+    const row = sampleRow(this.#mesh, this.node);
+    const pairs = row.pairs.map((p) =>
+      detail === "seconds"
+        ? samplePair(
+            this.#mesh,
+            { source: this.node, destination: p.destination, network: p.network, protocol: p.protocol },
+            { seconds: true },
+          )
+        : p,
+    );
+    return destination === undefined ? { ...row, pairs } : onlyOf({ ...row, pairs }, { name: destination });
+  }
+
+  readiness() {
+    return this.ready;
+  }
+}
+
+export interface RunningAgent {
+  readonly agent: ScriptedAgent;
+  readonly api: RunningApi;
+  readonly url: string;
+}
+
+export const SILENT_LOG = { error: () => {} };
+
+/** One API on an address of its own. */
+export async function startAgent(
+  mesh: SampleMesh,
+  node: Node,
+  address: string,
+  options: Partial<ApiOptions> = {},
+): Promise<RunningAgent> {
+  const agent = new ScriptedAgent(mesh, node);
+  const api = await startApi({
+    sources: agent,
+    port: 0,
+    listen: [address],
+    allowFrom: [],
+    log: SILENT_LOG,
+    ...options,
+  });
+  return { agent, api, url: `http://${address}:${api.port}` };
+}
