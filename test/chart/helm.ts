@@ -50,6 +50,10 @@ export interface Rendering {
 const OPERATOR = ["PodMonitor", "ServiceMonitor", "PrometheusRule"].map((kind) => `monitoring.coreos.com/v1/${kind}`);
 /** What a cluster with the Prometheus Operator announces. */
 export const WITH_OPERATOR: Rendering = { apiVersions: OPERATOR };
+export const withOperator = (values?: unknown): Rendering => ({
+  ...WITH_OPERATOR,
+  ...(values === undefined ? {} : { values }),
+});
 
 export async function render(rendering: Rendering = {}): Promise<readonly Manifest[]> {
   return (loadAll(await template(rendering)) as (Manifest | undefined)[]).filter(
