@@ -180,16 +180,14 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
           }
         : {};
     see(200);
-    response
-      .writeHead(200, { "content-type": "application/json" })
-      .end(
-        JSON.stringify({
-          kind: "EndpointSliceList",
-          apiVersion: "discovery.k8s.io/v1",
-          metadata: { resourceVersion: String(proceed.at), ...next },
-          items,
-        }),
-      );
+    response.writeHead(200, { "content-type": "application/json" }).end(
+      JSON.stringify({
+        kind: "EndpointSliceList",
+        apiVersion: "discovery.k8s.io/v1",
+        metadata: { resourceVersion: String(proceed.at), ...next },
+        items,
+      }),
+    );
   }
 
   function watch(): void {
