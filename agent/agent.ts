@@ -1,8 +1,11 @@
 // The only place that constructs the daemon: what exists, in which order it starts, and in which it stops.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { isIPv4 } from "node:net";
 import type { Logger } from "pino";
+import { ClockWatch } from "./base/clock-watch.ts";
+import { phase } from "./base/hash.ts";
+import { familyOf } from "./base/ip.ts";
+import { Trailing } from "./base/trailing.ts";
 import { LIMITS, type Config } from "./config/schema.ts";
 import { startApi } from "./api/api.ts";
 import { PeerWitness } from "./peers/peer-witness.ts";
@@ -13,11 +16,11 @@ import type { Kernel } from "./kernel/kernel.ts";
 import { startMesh, type KnownNode, type Mesh } from "./mesh/mesh.ts";
 import { createMetrics, type MeshCounts, type Metrics, type SocketDrops } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/server.ts";
-import type { Clock } from "./model/clock.ts";
+import type { Clock } from "./base/clock.ts";
 import { PROTOCOLS, type Addresses, type IpFamily, type Network, type Peer, type Protocol } from "./model/peer.ts";
 import type { AgentHealth, UdpReceived } from "./model/snapshot.ts";
 import { VERSION } from "./model/version.ts";
-import { ClockWatch } from "./probes/clock-watch.ts";
+import { WINDOW_SECONDS } from "./model/window.ts";
 import { conntrackState } from "./probes/conntrack.ts";
 import { dnsProber, dnsServers } from "./probes/dns.ts";
 import { pathMtuProber, type PathMtuProber } from "./probes/path-mtu.ts";
@@ -28,8 +31,6 @@ import { KnownSources } from "./reflector/known-sources.ts";
 import { tcpResponder } from "./reflector/tcp-responder.ts";
 import { udpReflector, type UdpReflector, type UdpReflectorOptions } from "./reflector/udp-reflector.ts";
 import { createResults } from "./results/results.ts";
-import { Trailing } from "./results/trailing.ts";
-import { phase } from "./schedule/phase.ts";
 import { Schedule, type Activity } from "./schedule/schedule.ts";
 import { SlotTable } from "./schedule/slot-table.ts";
 
@@ -57,11 +58,9 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
 
   // The answering end first: peers may ask as soon as they know us.
   const sources = new KnownSources();
-  const listen = families
-    .map((family) =>
-      config.listen.filter((ip) => isIPv4(ip) === (family === "ipv4")).map((address) => ({ family, address })),
-    )
-    .flat();
+  const listen = config.listen
+    .map((address) => ({ family: familyOf(address), address }))
+    .filter(({ family }) => families.includes(family));
   const reflector: UdpReflector = starting.use(
     udpReflector({
       kernel,
@@ -115,8 +114,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   if (pathMtu !== undefined) activities.push(pathMtu);
   if (config.dns.enabled) activities.push(starting.use(openDns({ config, clock, metrics, log })));
   const watch = new ClockWatch(clock);
-  const steps = new Trailing(clock);
-  const lag = new Trailing(clock);
+  const steps = new Trailing(clock, WINDOW_SECONDS);
+  const lag = new Trailing(clock, WINDOW_SECONDS);
   const schedule = starting.use(
     new Schedule({
       clock,
@@ -376,7 +375,7 @@ function discoveryNews(mesh: Mesh, metrics: Metrics, then: () => void): () => vo
 function familiesOf({ families, node }: Config): readonly IpFamily[] {
   if (families !== "primary") return families;
   const [first] = [...node.podAddresses, ...node.nodeAddresses];
-  return [first === undefined || isIPv4(first) ? "ipv4" : "ipv6"];
+  return [first === undefined ? "ipv4" : familyOf(first)];
 }
 
 function networksOf(config: Config, open: ReadonlySet<Protocol>): Record<Protocol, readonly Network[]> {
@@ -385,8 +384,8 @@ function networksOf(config: Config, open: ReadonlySet<Protocol>): Record<Protoco
 }
 
 function addressesOf(ips: readonly string[]): Addresses {
-  const ipv4 = ips.find((ip) => isIPv4(ip));
-  const ipv6 = ips.find((ip) => !isIPv4(ip));
+  const ipv4 = ips.find((ip) => familyOf(ip) === "ipv4");
+  const ipv6 = ips.find((ip) => familyOf(ip) === "ipv6");
   return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
 }
 

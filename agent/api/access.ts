@@ -2,7 +2,7 @@
 // comes through loopback (a port-forward, an exec) or an address the configuration names, and for a Host header
 // that no foreign web page can bring (DNS rebinding makes a browser send its own name, never an address).
 import type { NextFunction, Request, Response } from "express";
-import { BlockList, isIP } from "node:net";
+import { ipRanges, parseIp, unmapped } from "../base/ip.ts";
 
 const OPEN_TO_PODS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/api/v1/identity", "/api/v1/pairs"]);
 
@@ -16,10 +16,10 @@ export interface AccessOptions {
 export type Middleware = (req: Request, res: Response, next: NextFunction) => void;
 
 export function accessControl({ allowFrom, port }: AccessOptions): Middleware {
-  const trusted = addressList(["127.0.0.0/8", "::1/128", ...allowFrom]);
+  const isTrustedAddress = trustedRanges(["127.0.0.0/8", "::1/128", ...allowFrom]);
   return (req, res, next) => {
-    const from = unmapped(req.socket.remoteAddress);
-    const isTrusted = from !== undefined && trusted.check(from, isIP(from) === 6 ? "ipv6" : "ipv4");
+    const from = addressOf(req.socket.remoteAddress);
+    const isTrusted = from !== undefined && isTrustedAddress(from);
     if (!isTrusted) {
       if (OPEN_TO_PODS.has(req.path)) next();
       else
@@ -39,29 +39,25 @@ export function accessControl({ allowFrom, port }: AccessOptions): Middleware {
 }
 
 /** Throws at start, naming the entry, rather than letting a typing error open or close the door. */
-function addressList(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = "", prefix, ...rest] = entry.split("/");
-    const version = isIP(address);
-    const bits = prefix === undefined ? (version === 6 ? 128 : 32) : Number(prefix);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && bits <= (version === 6 ? 128 : 32));
-    if (version === 0 || !isPrefix || rest.length > 0)
-      throw new Error(`allowFrom: '${entry}' is not an address or CIDR; write for instance 10.0.0.0/8 or fd00::/8`);
-    list.addSubnet(address, bits, version === 6 ? "ipv6" : "ipv4");
+function trustedRanges(entries: readonly string[]): (address: string) => boolean {
+  try {
+    return ipRanges(entries);
+  } catch (err) {
+    throw new Error(`allowFrom: ${(err as RangeError).message}`, { cause: err });
   }
-  return list;
 }
 
-/** A dual-stack socket shows IPv4 as ::ffff:a.b.c.d. */
-const unmapped = (address: string | undefined): string | undefined =>
-  address?.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
+/** Without the interface that a link-local address comes with. */
+function addressOf(remote: string | undefined): string | undefined {
+  const ip = remote === undefined ? undefined : parseIp(remote.replace(/%.*$/, ""));
+  return ip && unmapped(ip).text;
+}
 
 export function isSafeHost(host: string | undefined): boolean {
   if (host === undefined) return false;
   const name = host.replace(/:\d+$/, "").toLowerCase();
-  if (name.startsWith("[")) return name.endsWith("]") && isIP(name.slice(1, -1)) === 6;
-  return name === "localhost" || name.endsWith(".localhost") || isIP(name) === 4;
+  if (name.startsWith("[")) return name.endsWith("]") && parseIp(name.slice(1, -1))?.family === "ipv6";
+  return name === "localhost" || name.endsWith(".localhost") || parseIp(name)?.family === "ipv4";
 }
 
 function refuse(res: Response, why: string): void {

@@ -1,10 +1,10 @@
 // The agent's HTTP side: the page and /api/v1 (design §4). Reads only; what it says comes from ApiSources.
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import { closeServer, listen } from "../base/listen.ts";
 import { accessControl } from "./access.ts";
 import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView, type MeshSnapshot } from "./mesh-view.ts";
@@ -37,6 +37,7 @@ export interface RunningApi extends AsyncDisposable {
 
 /** Connections at once: every peer of a large mesh, its kubelet and a few people. */
 const MAX_CONNECTIONS = 2_048;
+const ANSWERS_END_WITHIN_MS = 1_000;
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { sources, log } = options;
@@ -76,7 +77,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const stop = async (): Promise<void> => {
     events[Symbol.dispose]();
     mesh[Symbol.dispose]();
-    await Promise.all(servers.splice(0).map(close));
+    await Promise.all(servers.splice(0).map((server) => closeServer(server, ANSWERS_END_WITHIN_MS)));
     await peerRows[Symbol.asyncDispose]();
   };
   try {
@@ -85,7 +86,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       server.maxConnections = MAX_CONNECTIONS;
       servers.push(server);
       // Port 0 is chosen once and kept for the other addresses.
-      port = await listening(server, port, address);
+      const at = { what: "HTTP API", port, address, option: "ports.http" };
+      ({ port } = await listen(server, at, {
+        failed: (err) => log.error({ err }, "the HTTP API could not take a connection"),
+      }));
     }
   } catch (err) {
     await stop();
@@ -177,36 +181,4 @@ function readsOnly(req: Request, res: Response, next: NextFunction): void {
       .status(405)
       .set("Allow", "GET, HEAD")
       .json({ error: `${req.method} is not something this API does: it only reads` });
-}
-
-function listening(server: Server, port: number, address: string | undefined): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (err: NodeJS.ErrnoException) => {
-      const cure =
-        err.code === "EADDRINUSE"
-          ? "another process has it: stop that one or set ports.http"
-          : err.code === "EADDRNOTAVAIL"
-            ? "this machine has no such address: set listen"
-            : "set ports.http or listen";
-      reject(
-        new Error(
-          `HTTP API: cannot listen on ${address ?? "all addresses"}, port ${port}: ${err.code ?? err.message}; ${cure}`,
-          { cause: err },
-        ),
-      );
-    });
-    server.listen({ port, ...(address !== undefined && { host: address }) }, () =>
-      resolve((server.address() as AddressInfo).port),
-    );
-  });
-}
-
-/** Lets answers under way finish, for at most a second. */
-async function close(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), 1_000);
-  await closed;
-  clearTimeout(cut);
 }

@@ -1,5 +1,5 @@
 // Builds the row of /api/v1/pairs: what this agent has measured in the trailing minute, and how far to trust it.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Node } from "../model/peer.ts";
 import {
   SCHEMA_VERSION,

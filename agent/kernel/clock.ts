@@ -1,5 +1,5 @@
 // The machine's clocks, for the kernel engine.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { CLOCK_REALTIME } from "./constants.ts";
 import { clockGettime } from "./libc.ts";
 

@@ -34,9 +34,6 @@ export const recvmmsg = bind<[fd: number, headers: number, count: number, flags:
   "int recvmmsg(int, uint64_t, unsigned int, int, uint64_t)",
 );
 export const clockGettime = bind<[clock: number, time: BigInt64Array]>("int clock_gettime(int, void *)");
-export const inetPton = bind<[family: number, text: string, address: Uint8Array]>(
-  "int inet_pton(int, const char *, void *)",
-);
 /** koffi gives 64-bit integers as numbers while they are exact, which addresses (47 bits) are. */
 const malloc = bind<[bytes: number]>("uint64_t malloc(size_t)");
 

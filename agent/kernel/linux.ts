@@ -1,5 +1,5 @@
 // The real kernel: every FFI call of the agent goes through what this file hands out.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { IpFamily } from "../model/peer.ts";
 import * as C from "./constants.ts";
 import type { Kernel } from "./kernel.ts";

@@ -1,5 +1,5 @@
 // An array of struct mmsghdr with its iovecs, addresses, control buffers and packet rooms, in one arena.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import {
   EE_ORIGIN_ICMP,
   EE_ORIGIN_ICMP6,

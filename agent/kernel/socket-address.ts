@@ -1,20 +1,21 @@
 // struct sockaddr_in and sockaddr_in6 as bytes, made once per peer and compared byte by byte.
 import { AF_INET, AF_INET6 } from "./constants.ts";
+import { ipFromBytes, parseIp } from "../base/ip.ts";
 import { KernelError, type SocketAddress } from "./kernel.ts";
-import { inetPton } from "./libc.ts";
 
 /** sizeof(struct sockaddr_in6), room for both. */
 export const SOCKADDR_BYTES = 28;
 const SOCKADDR_IN_BYTES = 16;
 
 export function socketAddress(ip: string, port: number): SocketAddress {
+  const parsed = parseIp(ip);
+  if (parsed === undefined) throw new KernelError("address", "EINVAL", `'${ip}' is not an IP address`);
   const bytes = new Uint8Array(SOCKADDR_BYTES);
-  const family = ip.includes(":") ? AF_INET6 : AF_INET;
-  new DataView(bytes.buffer).setUint16(0, family, true);
+  const ipv4 = parsed.family === "ipv4";
+  new DataView(bytes.buffer).setUint16(0, ipv4 ? AF_INET : AF_INET6, true);
   bytes[2] = port >> 8;
   bytes[3] = port & 0xff;
-  if (inetPton(family, ip, bytes.subarray(family === AF_INET ? 4 : 8)) !== 1)
-    throw new KernelError("inet_pton", "EINVAL", `'${ip}' is not an IP address`);
+  bytes.set(parsed.bytes, ipv4 ? 4 : 8);
   return bytes as SocketAddress;
 }
 
@@ -34,8 +35,5 @@ export function sameAddress(actual: Uint8Array, wanted: SocketAddress): boolean 
 
 export function describeAddress(bytes: Uint8Array): { ip: string; port: number } {
   const port = (bytes[2]! << 8) | bytes[3]!;
-  if (bytes[0] === AF_INET) return { ip: bytes.subarray(4, 8).join("."), port };
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[8 + 2 * i]! << 8) | bytes[9 + 2 * i]!).toString(16));
-  // URL normalises to the shortest form (RFC 5952).
-  return { ip: new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1), port };
+  return { ip: ipFromBytes(bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24)).text, port };
 }

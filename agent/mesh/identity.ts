@@ -1,6 +1,6 @@
 // Learns the node addresses of peers by asking them, in the background. A peer that cannot be asked is known by what
 // others relay of it; its own word wins.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Addresses } from "../model/peer.ts";
 import { sameAddresses, type AddressPolicy } from "./addresses.ts";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";

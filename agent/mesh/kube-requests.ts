@@ -2,6 +2,7 @@
 // back is checked here; whatever is malformed is an error, never half a list.
 import type { IncomingHttpHeaders } from "undici/types/header.js";
 import { z } from "zod";
+import { readBody } from "../base/body.ts";
 import { endpointSlice, SERVICE_NAME_LABEL, type EndpointSlice } from "./endpoint-slice.ts";
 import type { KubeAccess } from "./kube-access.ts";
 import { HistoryGoneError, MalformedAnswerError, refusal, type Resource } from "./kube-errors.ts";
@@ -154,14 +155,8 @@ async function detailOf(body: AsyncIterable<Uint8Array>, headers: IncomingHttpHe
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new MalformedAnswerError(`the answer is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  const tooLarge = () => new MalformedAnswerError(`the answer is larger than ${maxBytes} bytes`);
+  return (await readBody(body, { maxBytes, tooLarge })).toString("utf8");
 }
 
 /** A server that answers with somebody else's slices must not make this agent probe them. */

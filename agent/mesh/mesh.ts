@@ -1,7 +1,7 @@
 // The mesh as the rest of the agent sees it: who is probed, who is known, how fresh that is. Composes the source,
 // membership, identities and the sample.
 import type { Config } from "../config/schema.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Addresses, Node, Peer } from "../model/peer.ts";
 import { createJsonClient } from "./fetch-json.ts";
 import { Identities, type FetchJson, type IdentityState } from "./identity.ts";

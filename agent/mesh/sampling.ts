@@ -1,6 +1,7 @@
 // Which of N nodes a node probes. Up to the limit all; above it the next few on a ring of hashed names, so that every
 // node is probed by exactly as many as it probes, and added pairs for zones that the ring would leave unwatched.
 // Pure and the same on every agent; a node that comes or goes moves few pairs.
+import { hash32, mix32 } from "../base/hash.ts";
 import type { Node } from "../model/peer.ts";
 
 /** Every ordered pair of zones (and every zone within itself) is watched by this many pairs, where it has so many. */
@@ -27,7 +28,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 export function sampleMesh({ nodes, fullMeshLimit, sampleSize }: SampleOptions): Sample {
   if (nodes.length <= fullMeshLimit || nodes.length - 1 <= sampleSize) return fullMesh(nodes);
-  const ring = nodes.map((node) => ({ ...node, hash: hashOf(node.name) })).sort(byHash);
+  const ring = nodes.map((node) => ({ ...node, hash: hash32(node.name) })).sort(byHash);
   const chosen = new Map(ring.map((source, i) => [source.name, nextOnRing(ring, i, sampleSize)]));
   const pairsPerZonePair = affordablePairs(ring, sampleSize);
   for (const [source, destination] of unwatched(ring, chosen, pairsPerZonePair)) chosen.get(source)!.add(destination);
@@ -111,7 +112,7 @@ function lowestPairs({
   const lowest: { readonly rank: number; readonly pair: readonly [string, string] }[] = [];
   for (const s of sources) {
     for (const d of destinations) {
-      const rank = mix(s.hash ^ mix(d.hash));
+      const rank = mix32(s.hash ^ mix32(d.hash));
       if ((lowest.length === count && rank >= lowest.at(-1)!.rank) || isChosen(s, d)) continue;
       if (lowest.length === count) lowest.pop();
       const at = lowest.findIndex((other) => other.rank > rank);
@@ -125,19 +126,4 @@ function largest(sets: Iterable<ReadonlySet<string>>): number {
   const inDegree = new Map<string, number>();
   for (const set of sets) for (const name of set) inDegree.set(name, (inDegree.get(name) ?? 0) + 1);
   return Math.max(0, ...inDegree.values());
-}
-
-/** FNV-1a over UTF-16 units, then mixed: names that differ in their last digit must not stay neighbours. */
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return mix(hash);
-}
-
-/** MurmurHash3's finalizer. */
-function mix(hash: number): number {
-  let h = hash;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -2,7 +2,7 @@
 // of prom-client's metrics of the Node.js process that a linter of metric names accepts.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Config } from "../config/schema.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
 import type { Results } from "../results/results.ts";
 import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";

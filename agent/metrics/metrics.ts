@@ -2,7 +2,7 @@
 // pairs is copied before the first slice, so the counters of a slot agree with each other throughout.
 import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Network, Node, Protocol } from "../model/peer.ts";
 import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import { closeServer, listen } from "../base/listen.ts";
 import type { Metrics } from "./metrics.ts";
 import { CONTENT_TYPE } from "./text-format.ts";
 
@@ -13,7 +14,7 @@ export interface MetricsServerOptions {
   readonly port: number;
   /** Addresses to bind to; empty: all. */
   readonly listen: readonly string[];
-  /** A response that broke off, for the log. */
+  /** A response that broke off, or a connection that could not be taken, for the log. */
   readonly failed?: (error: Error) => void;
 }
 
@@ -33,21 +34,23 @@ const MAX_HEADER_BYTES = 8 * 1024;
 export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
   const scrapes = { underWay: 0 };
   const servers: Server[] = [];
-  const addresses: { address: string; port: number }[] = [];
+  const addresses: { readonly address: string; readonly port: number }[] = [];
+  const close = () => Promise.all(servers.map((server) => closeServer(server)));
   try {
     for (const address of options.listen.length > 0 ? options.listen : [undefined]) {
       const server = serverFor(options, scrapes);
       servers.push(server);
-      addresses.push(await bind({ server, address, port: options.port }));
+      const port = { what: "/metrics", port: options.port, address, option: "ports.metrics" };
+      addresses.push(await listen(server, port, { failed: (error) => options.failed?.(error) }));
     }
   } catch (error) {
-    await close(servers);
+    await close();
     throw error;
   }
   return {
     addresses,
     async [Symbol.asyncDispose]() {
-      await close(servers);
+      await close();
     },
   };
 }
@@ -142,51 +145,4 @@ function acceptsGzip(request: IncomingMessage): boolean {
 /** The scraper went away before it had everything: its business, not a fault here. */
 function isAbort(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
-}
-
-function bind({
-  server,
-  address,
-  port,
-}: {
-  readonly server: Server;
-  readonly address: string | undefined;
-  readonly port: number;
-}): Promise<{ address: string; port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(bindError(error, `${address ?? "all addresses"} port ${port}`)),
-    );
-    server.listen({ port, ...(address !== undefined && { host: address }) }, () => {
-      const bound = server.address();
-      if (bound === null || typeof bound === "string")
-        reject(new Error(`cannot tell where /metrics listens: ${String(bound)}`));
-      else resolve({ address: bound.address, port: bound.port });
-    });
-  });
-}
-
-function bindError(error: NodeJS.ErrnoException, where: string): Error {
-  const cures: Readonly<Record<string, string>> = {
-    EADDRINUSE:
-      "another process listens there already: stop it (`ss -ltnp` names it) or set `ports.metrics` to a free port",
-    EADDRNOTAVAIL: "this host has no such address: correct `listen`, or leave it empty to listen on all",
-    EACCES: "ports below 1024 need rights this process does not have: set `ports.metrics` to a higher one",
-  };
-  const cure = cures[error.code ?? ""];
-  return new Error(`cannot serve /metrics on ${where}: ${cure ? `${error.code}; ${cure}` : error.message}`, {
-    cause: error,
-  });
-}
-
-async function close(servers: readonly Server[]): Promise<void> {
-  await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          server.close(() => resolve()); // with an error when it never listened or is closed already: both are done
-          server.closeAllConnections();
-        }),
-    ),
-  );
 }

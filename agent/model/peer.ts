@@ -1,7 +1,10 @@
 // Who is measured: the words of the mesh that every layer shares. Types only.
 
-export const IP_FAMILIES = ["ipv4", "ipv6"] as const;
-export type IpFamily = (typeof IP_FAMILIES)[number];
+import type { IpFamily } from "../base/ip.ts";
+
+export type { IpFamily };
+
+export const IP_FAMILIES = ["ipv4", "ipv6"] as const satisfies readonly IpFamily[];
 
 /** `pod`: the peer's pod address, over the CNI; `node`: the peer node's InternalIP, the underlay. */
 export const NETWORKS = ["pod", "node"] as const;

@@ -1,5 +1,6 @@
 // Asks a peer's API for its row: one request with a deadline, a size limit and a reason in words when it fails.
 import { Agent, request } from "undici";
+import { readBody } from "../base/body.ts";
 import type { Node } from "../model/peer.ts";
 import { excerpt, parseRow, RowFault } from "./schema.ts";
 import type { PeerApi, RowQuery } from "./peer-api.ts";
@@ -63,15 +64,10 @@ export class PeerRows implements AsyncDisposable {
       signal,
       headers: { accept: "application/json" },
     });
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    for await (const part of body as AsyncIterable<Buffer>) {
-      bytes += part.length;
-      if (bytes > this.#options.maxRowBytes)
-        throw new RowFault(`its row is larger than ${this.#options.maxRowBytes} bytes`);
-      parts.push(part);
-    }
-    const read = Buffer.concat(parts, bytes);
+    const read = await readBody(body, {
+      maxBytes: this.#options.maxRowBytes,
+      tooLarge: (maxBytes) => new RowFault(`its row is larger than ${maxBytes} bytes`),
+    });
     if (statusCode !== 200)
       throw new RowFault(`it answered HTTP ${statusCode}: ${excerpt(read.toString("utf8"), 160)}`);
     return read;

@@ -1,5 +1,5 @@
 // When no reply tells any more which way UDP probes died, the peer's own row does: it counts what arrives from us.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Slot } from "../model/slot.ts";
 import type { UdpProber } from "../probes/udp.ts";
 import { PeerRows, PEER_ROWS_DEFAULTS } from "./peer-rows.ts";

@@ -3,8 +3,9 @@
 // Times are this process's own monotonic clock: what a pod waits for includes its own kernel's queue as well.
 import { randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
-import { connect, isIPv6 } from "node:net";
-import type { Clock } from "../model/clock.ts";
+import { connect } from "node:net";
+import { familyOf } from "../base/ip.ts";
+import type { Clock } from "../base/clock.ts";
 import {
   QUERY_TYPES,
   decodeAnswer,
@@ -115,7 +116,7 @@ class Lookup {
     this.#options = options;
     this.#asked = asked;
     this.#resolve = resolve;
-    this.#socket = createSocket(isIPv6(options.server) ? "udp6" : "udp4");
+    this.#socket = createSocket(familyOf(options.server) === "ipv6" ? "udp6" : "udp4");
   }
 
   begin(): void {

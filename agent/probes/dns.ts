@@ -1,7 +1,7 @@
 // Cluster DNS as this node's pods meet it: each name is looked up at each server once an interval.
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { encodeQuery } from "../wire/dns.ts";
 import { lookup, type LookupOptions, type LookupOutcome } from "./dns-lookup.ts";
 

@@ -1,13 +1,13 @@
 // ICMP echo through one socket a family. RTT = kernel receive stamp − kernel transmit stamp (RFC 2681 from wire
 // to wire, as near as software stamps come). Matching is by the looped or returned packet's own identifier,
 // sequence and nonce, never by counting.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
 import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
 import { echoSequence, encodeEchoRequest, isEchoRequest, matchEchoReply, type Echo } from "../wire/icmp.ts";
-import { ClockWatch } from "./clock-watch.ts";
+import { ClockWatch } from "../base/clock-watch.ts";
 import { errnoEvent, icmpEvent, type ConntrackState } from "./kernel-events.ts";
 import { randomU32 } from "./nonces.ts";
 import type { OutcomeSink, Prober } from "./prober.ts";

@@ -1,9 +1,9 @@
 // Path MTU of every pair: once an interval a packet of the size the kernel believes in, with DF set and whatever the
 // kernel has learnt ignored. Only when that size fails is there a search for the one that passes; what is missing is
 // a black hole. A router that says "fragmentation needed" is working discovery and no fault (design §2.10).
-import { createHash } from "node:crypto";
+import { phase } from "../base/hash.ts";
 import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { IpFamily } from "../model/peer.ts";
 import { slotKey, type Slot } from "../model/slot.ts";
 import type { PathMtu } from "../model/snapshot.ts";
@@ -122,14 +122,8 @@ class DontFragmentProber implements PathMtuProber {
 
   open(slot: Slot): void {
     this.close(slot);
-    const phase =
-      createHash("sha256")
-        .update(`${slotKey(slot)}/path-mtu`)
-        .digest()
-        .readUInt32BE(0) /
-      2 ** 32;
     const withinNs = Math.min(FIRST_WITHIN_NS, this.#settings.intervalMs * 1e6);
-    const dueNs = this.#clock.monotonicNs() + phase * withinNs;
+    const dueNs = this.#clock.monotonicNs() + phase(`${slotKey(slot)}/path-mtu`) * withinNs;
     this.#targets.set(slot.index, {
       slot,
       address: this.#kernel.socketAddress(slot.address, this.#settings.port),

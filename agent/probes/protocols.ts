@@ -2,7 +2,7 @@
 // Adding a protocol: its prober, a reflector if it needs one, and a line here.
 import type { Config } from "../config/schema.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { IpFamily, Protocol } from "../model/peer.ts";
 import { icmpProber } from "./icmp.ts";
 import type { ConntrackState } from "./kernel-events.ts";

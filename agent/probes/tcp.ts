@@ -1,7 +1,7 @@
 // TCP: a handshake with the peer's probe port. The delay is the kernel's own (tcpi_rtt, SYN to SYN-ACK); a SYN that
 // the kernel had to send again is counted as the loss it is and gives no delay (design §2.7).
 import type { Kernel, SocketAddress, TcpHandshake, TcpProgress } from "../kernel/kernel.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { Slot } from "../model/slot.ts";
 import { conntrackState } from "./conntrack.ts";

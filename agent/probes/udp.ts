@@ -2,14 +2,14 @@
 // − residence at the reflector, which its next reply tells exactly (udp-delays.ts). What gets no answer is attributed to
 // a direction as soon as the peer tells what arrived there (loss-direction.ts).
 import type { PacketBatch } from "../kernel/kernel.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { parseArrivals } from "../wire/arrivals.ts";
 import { id64, nodeHash, StampFormat, type Id64, type StampReply } from "../wire/stamp.ts";
-import { ClockWatch } from "./clock-watch.ts";
+import { ClockWatch } from "../base/clock-watch.ts";
 import { errnoEvent, icmpEvent, type ConntrackState } from "./kernel-events.ts";
 import type { Evidence } from "./loss-direction.ts";
 import type { Delay, MonotonicNs, OutcomeSink, Prober } from "./prober.ts";

@@ -1,7 +1,7 @@
 // The answering end of TCP probes: accepts and closes at once. The prober's handshake is all that is measured, and
 // it was answered by the kernel before this process hears of it.
-import { once } from "node:events";
 import { createServer, type Server } from "node:net";
+import { closeServer, listen } from "../base/listen.ts";
 
 export interface TcpResponderOptions {
   readonly port: number;
@@ -23,16 +23,12 @@ const BACKLOG = 1_024;
 export async function tcpResponder(options: TcpResponderOptions): Promise<TcpResponder> {
   const responder = new Responder();
   try {
-    const hosts = options.addresses.length > 0 ? options.addresses : [undefined];
-    for (const host of hosts) await responder.listen(options.port, host);
+    const addresses = options.addresses.length > 0 ? options.addresses : [undefined];
+    for (const address of addresses) await responder.listen(options.port, address);
     return responder;
   } catch (err) {
     await responder[Symbol.asyncDispose]();
-    const at = options.addresses.length > 0 ? options.addresses.join(", ") : "all addresses";
-    throw new Error(
-      `cannot listen for TCP probes on port ${options.port} of ${at}: ${err instanceof Error ? err.message : String(err)}; stop what uses the port, or set ports.probe`,
-      { cause: err },
-    );
+    throw err;
   }
 }
 
@@ -44,28 +40,20 @@ class Responder implements TcpResponder {
     return this.#accepted;
   }
 
-  async listen(port: number, host: string | undefined): Promise<void> {
+  async listen(port: number, address: string | undefined): Promise<void> {
     const server = createServer({ noDelay: true }, (socket) => {
       this.#accepted++;
       socket.on("error", () => {}); // the prober resets its connection: that is no fault
       socket.destroy();
     });
     server.maxConnections = MAX_CONNECTIONS;
-    server.listen({ port, backlog: BACKLOG, ...(host === undefined ? {} : { host, ipv6Only: host.includes(":") }) });
-    await once(server, "listening");
     // Running out of descriptors for a moment must not end the agent; the next accept may succeed.
-    server.on("error", () => {});
+    const more = { backlog: BACKLOG, ipv6Only: address?.includes(":") === true, failed: () => {} };
+    await listen(server, { what: "TCP probes", port, address, option: "ports.probe" }, more);
     this.#servers.push(server);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(
-      this.#servers.splice(0).map(
-        (server) =>
-          new Promise<void>((closed) => {
-            server.close(() => closed());
-          }),
-      ),
-    );
+    await Promise.all(this.#servers.splice(0).map((server) => closeServer(server)));
   }
 }

@@ -1,8 +1,10 @@
 // The answering end of UDP probes: a stateful STAMP session-reflector (RFC 8762 §4.3). It says when a packet came
 // (the kernel's stamp) and when its answer left, so that the sender can take its residence out, and which of the
 // sender's newest packets arrived, so that the sender knows which way the others died.
-import type { Kernel, PacketBatch, PacketSocket } from "../kernel/kernel.ts";
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { ClockWatch } from "../base/clock-watch.ts";
+import { cannotListen } from "../base/listen.ts";
+import { KernelError, type Kernel, type PacketBatch, type PacketSocket } from "../kernel/kernel.ts";
 import type { IpFamily, Node } from "../model/peer.ts";
 import type { UdpReceived } from "../model/snapshot.ts";
 import { arrivalsHex, type Arrivals } from "../wire/arrivals.ts";
@@ -52,7 +54,7 @@ export interface UdpReflector extends Disposable {
   socketDrops(): number;
 }
 
-/** Throws KernelError when the port cannot be opened (EADDRINUSE …). */
+/** Throws, with the cure, when the port cannot be opened (EADDRINUSE …). */
 export function udpReflector(options: UdpReflectorOptions): UdpReflector {
   return new StatefulReflector(options);
 }
@@ -68,10 +70,6 @@ const STRANGERS_BURST = 200;
 const TRUST_NS = 10e9;
 /** Longer than any pause of a process that still answers something useful; beyond it a clock was set. */
 const MAX_RESIDENCE_NS = 60e9;
-/** NTP slews at up to 500 ppm; twice that is no step. */
-const CLOCK_SLEW = 1e-3;
-/** What an interrupt between the readings of two clocks may cost. */
-const CLOCK_READING_ERROR_NS = 1e6;
 const TTL_UNKNOWN = 255;
 const NOTHING_ARRIVED: Arrivals = { highest: 0, high: 0, low: 0 };
 
@@ -94,10 +92,7 @@ class StatefulReflector implements UdpReflector {
   readonly #outgoing: PacketBatch;
   readonly #errors: PacketBatch;
   readonly #lag = new TransmitLag();
-  /** Of the last drain: monotonic time, real minus monotonic, and how long it took to read both. */
-  #drainedNs: number;
-  #readingNs = 0;
-  #offsetNs: number;
+  readonly #watch: ClockWatch;
   #answered = 0;
   #duplicates = 0;
   #limited = 0;
@@ -111,8 +106,7 @@ class StatefulReflector implements UdpReflector {
   constructor(options: UdpReflectorOptions) {
     const { kernel, clock, maxPacketBytes } = options;
     this.#clock = clock;
-    this.#drainedNs = clock.monotonicNs();
-    this.#offsetNs = clock.realtimeNs() - this.#drainedNs;
+    this.#watch = new ClockWatch(clock);
     this.#format = new StampFormat({ baseSeconds: clock.baseSeconds, key: options.key });
     this.#incarnation = id64(options.incarnation);
     this.#knows = options.knows;
@@ -127,9 +121,7 @@ class StatefulReflector implements UdpReflector {
     this.#errors = kernel.createBatch(16, maxPacketBytes + FRAME_HEADERS_BYTES);
     try {
       for (const { family, address } of options.listen) {
-        this.#sockets.push(
-          kernel.openUdp({ family, port: options.port, ...(address === undefined ? {} : { address }) }),
-        );
+        this.#sockets.push(openSocket(kernel, { family, port: options.port, address }));
       }
     } catch (err) {
       this[Symbol.dispose]();
@@ -138,7 +130,9 @@ class StatefulReflector implements UdpReflector {
   }
 
   drain(): number {
-    const stepped = this.#clockStepped();
+    const steps = this.#watch.steps;
+    this.#watch.look();
+    const stepped = this.#watch.steps !== steps;
     if (stepped) this.#followUps.forget();
     let came = 0;
     for (const socket of this.#sockets) {
@@ -230,22 +224,6 @@ class StatefulReflector implements UdpReflector {
     return true;
   }
 
-  /** Real time against monotonic since the last drain: a step makes the residence of what came meanwhile unknown. */
-  #clockStepped(): boolean {
-    const beforeNs = this.#clock.monotonicNs();
-    const realNs = this.#clock.realtimeNs();
-    const nowNs = this.#clock.monotonicNs();
-    const readingNs = nowNs - beforeNs;
-    const offsetNs = realNs - beforeNs - readingNs / 2;
-    // Under a CPU quota a process may be stopped between the readings for most of 100 ms: no step, then and next time.
-    const allowedNs = CLOCK_READING_ERROR_NS + readingNs + this.#readingNs + CLOCK_SLEW * (nowNs - this.#drainedNs);
-    const stepped = Math.abs(offsetNs - this.#offsetNs) > allowedNs;
-    this.#offsetNs = offsetNs;
-    this.#drainedNs = nowNs;
-    this.#readingNs = readingNs;
-    return stepped;
-  }
-
   #answer(
     i: number,
     from: Queue,
@@ -304,5 +282,17 @@ class StatefulReflector implements UdpReflector {
       }
       if (count === 0) return;
     }
+  }
+}
+
+function openSocket(
+  kernel: Pick<Kernel, "openUdp">,
+  { family, port, address }: { readonly family: IpFamily; readonly port: number; readonly address: string | undefined },
+): PacketSocket {
+  try {
+    return kernel.openUdp({ family, port, ...(address === undefined ? {} : { address }) });
+  } catch (err) {
+    if (!(err instanceof KernelError)) throw err;
+    throw cannotListen({ what: "UDP probes", port, address, option: "ports.probe" }, err.errno, err);
   }
 }

@@ -1,15 +1,15 @@
 // Where outcomes become numbers: counters since a slot was opened, its trailing window, histograms per zone pair.
 // /metrics, /api/v1/pairs and diagnosis all read from here, so they cannot disagree.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { AnomalyKind, LossDirection, Outcome, StampClock } from "../model/outcome.ts";
 import { NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
 import type { SecondSummary } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
-import type { WindowSummary } from "../model/window.ts";
+import { WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
 import type { Delay, OutcomeSink } from "../probes/prober.ts";
 import { CounterTable } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
-import { Trailing } from "./trailing.ts";
+import { Trailing } from "../base/trailing.ts";
 import { Windows } from "./windows.ts";
 
 export interface ResultsOptions {
@@ -130,10 +130,10 @@ class TypedArrayResults implements Results {
   constructor({ clock, pairDetail }: ResultsOptions) {
     this.#clock = clock;
     this.#full = pairDetail === "full";
-    const stamps = () => ({ kernel: new Trailing(clock), user: new Trailing(clock) });
+    const stamps = () => ({ kernel: new Trailing(clock, WINDOW_SECONDS), user: new Trailing(clock, WINDOW_SECONDS) });
     this.#recent = {
-      skipped: new Trailing(clock),
-      localErrors: new Trailing(clock),
+      skipped: new Trailing(clock, WINDOW_SECONDS),
+      localErrors: new Trailing(clock, WINDOW_SECONDS),
       stamps: { icmp: stamps(), tcp: stamps(), udp: stamps() },
     };
   }

@@ -1,7 +1,7 @@
 // When each slot of one protocol is due: a ring of slots in the order of their phases, walked round once an
 // interval. No heap, no timer a slot.
 import { slotKey, type Slot } from "../model/slot.ts";
-import { phase } from "./phase.ts";
+import { phase } from "../base/hash.ts";
 
 /** A new slot does not wait for its turn: its first probe comes within this, so that a row is soon complete. */
 const FIRST_PROBE_WITHIN_NS = 1e9;

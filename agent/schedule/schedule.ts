@@ -1,7 +1,7 @@
 // The tick: one thread, one timer, everything synchronous. At each tick what has arrived is drained until dry,
 // then what is overdue expires, then what is due is sent (design §2.2). Kernel stamps make the moment of the tick
 // irrelevant to every number.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
 import type { OutcomeSink, Prober } from "../probes/prober.ts";

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
-import type { Clock } from "../../agent/model/clock.ts";
+import type { Clock } from "../../agent/base/clock.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import type { Kernel } from "../../agent/kernel/kernel.ts";
 import type { OutcomeSink, Prober } from "../../agent/probes/prober.ts";

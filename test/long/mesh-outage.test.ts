@@ -5,7 +5,7 @@ import { configSchema } from "../../agent/config/schema.ts";
 import { kubeAccess } from "../../agent/mesh/kube-access.ts";
 import { createKubernetesSource } from "../../agent/mesh/kubernetes-source.ts";
 import { startMesh, type Mesh } from "../../agent/mesh/mesh.ts";
-import type { Clock } from "../../agent/model/clock.ts";
+import type { Clock } from "../../agent/base/clock.ts";
 import { ApiServerProcess } from "../support/api-server-process.ts";
 
 const MINUTE_MS = 60_000;

@@ -150,14 +150,14 @@ test("a port that is taken is named in the error with the cure, and nothing is l
   const { port } = other.address() as { port: number };
   const start = () => startMetricsServer({ metrics: lived(), port, listen: ["127.0.0.3", "127.0.0.2"] });
   await expect(start()).rejects.toThrow(
-    `cannot serve /metrics on 127.0.0.2 port ${port}: EADDRINUSE; another process listens there already: stop it (\`ss -ltnp\` names it) or set \`ports.metrics\``,
+    `/metrics: cannot listen on 127.0.0.2, port ${port}: EADDRINUSE; another process has it: stop that one (\`ss -lntup\` names it) or set ports.metrics`,
   );
   await expect(fetch(`http://127.0.0.3:${port}/metrics`)).rejects.toThrow("fetch failed");
 });
 
 test("an address that is not this host's is named in the error with the cure", async () => {
   await expect(startMetricsServer({ metrics: lived(), port: 0, listen: ["192.0.2.1"] })).rejects.toThrow(
-    /192\.0\.2\.1 port 0: EADDRNOTAVAIL; .*`listen`/,
+    /192\.0\.2\.1, port 0: EADDRNOTAVAIL; .*listen/,
   );
 });
 

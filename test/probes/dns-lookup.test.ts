@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Clock } from "../../agent/model/clock.ts";
+import type { Clock } from "../../agent/base/clock.ts";
 import { lookup, type LookupOptions } from "../../agent/probes/dns-lookup.ts";
 
 const clock: Clock = { baseSeconds: 0, monotonicNs: () => Number(process.hrtime.bigint()), realtimeNs: () => 0 };

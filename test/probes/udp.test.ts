@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Clock } from "../../agent/model/clock.ts";
+import type { Clock } from "../../agent/base/clock.ts";
 import { SOURCE_PORTS } from "../../agent/probes/udp-session.ts";
 import { StampFormat } from "../../agent/wire/stamp.ts";
 import { testSlot } from "../support/test-slot.ts";

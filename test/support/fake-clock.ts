@@ -1,5 +1,5 @@
 // A Clock that moves only when a test says so, and remembers its steps so that past moments can be stamped.
-import type { Clock } from "../../agent/model/clock.ts";
+import type { Clock } from "../../agent/base/clock.ts";
 
 const NS_PER_MS = 1_000_000;
 

@@ -1,6 +1,6 @@
 // The clocks of a process without FFI. Node tells the wall clock in whole milliseconds; carried by the monotonic
 // clock in between it has the resolution that delays need, and still follows every step.
-import type { Clock } from "../../model/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 
 const NS_PER_MS = 1e6;
 

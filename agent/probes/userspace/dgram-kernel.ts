@@ -4,10 +4,11 @@
 import { createSocket, type Socket } from "node:dgram";
 import { constants } from "node:os";
 import { KernelError, type PacketBatch, type PacketSocket, type UdpOptions } from "../../kernel/kernel.ts";
-import type { Clock } from "../../model/clock.ts";
+import { describeAddress, socketAddress } from "../../kernel/socket-address.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { IpFamily } from "../../model/peer.ts";
 import type { UdpKernel } from "../udp-channel.ts";
-import { DgramBatch, socketAddress, textAddress, type Datagram } from "./dgram-batch.ts";
+import { DgramBatch, type Datagram } from "./dgram-batch.ts";
 
 /** `stamp` is asked for each datagram that is read: nanoseconds of `Clock.realtimeNs`, now unless given. */
 export function dgramKernel(clock: Clock, stamp: () => number = () => clock.realtimeNs()): UdpKernel {
@@ -64,7 +65,7 @@ class DgramSocket implements PacketSocket {
       const outgoing = (batch as DgramBatch).outgoing(i);
       // Node may keep the bytes until later: they are a copy, as the batch is written to again.
       const bytes = Buffer.from(outgoing.bytes);
-      const { ip, port } = textAddress(outgoing.to);
+      const { ip, port } = describeAddress(outgoing.to);
       this.#socket.send(bytes, port, ip, (err) => {
         if (err)
           this.#errors.push({

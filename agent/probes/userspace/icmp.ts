@@ -1,7 +1,7 @@
 // ICMP without FFI: net-ping's raw socket, timed by this process's own high-resolution clock. Matching is by
 // identifier, sequence, nonce, every byte of the pattern, and the address that answered.
-import { SocketAddress } from "node:net";
-import type { Clock } from "../../model/clock.ts";
+import { parseIp } from "../../base/ip.ts";
+import type { Clock } from "../../base/clock.ts";
 import { FAILED, type AnomalyKind, type Outcome } from "../../model/outcome.ts";
 import type { IpFamily } from "../../model/peer.ts";
 import type { Slot } from "../../model/slot.ts";
@@ -79,7 +79,7 @@ class EchoChannel implements Disposable {
   readonly #timeoutNs: number;
   readonly #inbox: Inbox;
   #session: EchoSession | undefined;
-  /** By slot index: the address as the socket writes it. */
+  /** By slot index, in canonical spelling. */
   readonly #addresses = new Map<number, string>();
   /** By slot index. */
   readonly #outstanding = new Map<number, Attempt>();
@@ -124,7 +124,7 @@ class EchoChannel implements Disposable {
   }
 
   open(slot: Slot): void {
-    this.#addresses.set(slot.index, canonical(slot.address));
+    this.#addresses.set(slot.index, parseIp(slot.address)!.text);
   }
 
   close(slot: Slot): void {
@@ -203,7 +203,7 @@ class EchoChannel implements Disposable {
       return;
     }
     const attempt = this.#attempts.get(echoSequence(message));
-    if (!attempt || source !== this.#addresses.get(attempt.slot.index)) return;
+    if (!attempt || parseIp(source)?.text !== this.#addresses.get(attempt.slot.index)) return;
     const match = matchEchoReply(message, this.#family, attempt.echo, this.#sizeBytes);
     if (match === "ours") this.#inbox.add((arrival) => this.#answered(attempt, arrival));
     else if (match === "corrupt") this.#inbox.add(() => this.#anomaly(attempt, "corrupt"));
@@ -256,9 +256,4 @@ class EchoChannel implements Disposable {
       return;
     }
   }
-}
-
-/** One spelling for each address: that of the C library, which is the socket's. */
-function canonical(address: string): string {
-  return new SocketAddress({ address, family: address.includes(":") ? "ipv6" : "ipv4" }).address;
 }

@@ -1,6 +1,6 @@
 // The bridge from Node's events to the tick: what arrives is noted with its time and told at the next drain. It also
 // knows up to when nothing can be lying unread in a socket, so that a process that was stopped calls nobody lost.
-import type { Clock } from "../../model/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { MonotonicNs } from "../prober.ts";
 

@@ -1,5 +1,5 @@
 // The packet that an ICMP error quotes (RFC 792; RFC 4443 §3). Pure.
-import { SocketAddress } from "node:net";
+import { ipFromBytes } from "../../base/ip.ts";
 import type { IpFamily } from "../../model/peer.ts";
 
 export interface QuotedPacket {
@@ -23,11 +23,6 @@ export function quotedPacket(message: Uint8Array, family: IpFamily): QuotedPacke
   const packet = message.subarray(ICMP_HEADER_BYTES);
   const headerBytes = family === "ipv4" ? ((packet[0] ?? 0) & 0x0f) * 4 : IPV6_HEADER_BYTES;
   if (headerBytes < 20 || packet.length < headerBytes) return undefined;
-  const destination = family === "ipv4" ? packet.subarray(16, 20).join(".") : ipv6Text(packet.subarray(24, 40));
+  const destination = ipFromBytes(family === "ipv4" ? packet.subarray(16, 20) : packet.subarray(24, 40)).text;
   return { type, code, destination, payload: packet.subarray(headerBytes) };
-}
-
-function ipv6Text(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
-  return new SocketAddress({ address: groups.join(":"), family: "ipv6" }).address;
 }

@@ -1,7 +1,7 @@
 // TCP without FFI: node:net, timed by this process's own clock. The kernel's SYN retries cannot be counted from here,
 // only known to have happened: it sends the first after one second.
 import { connect, type Socket } from "node:net";
-import type { Clock } from "../../model/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { FAILED, type Outcome } from "../../model/outcome.ts";
 import type { Slot } from "../../model/slot.ts";
 import { errnoEvent, type ConntrackState } from "../kernel-events.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { Clock } from "../../../agent/model/clock.ts";
+import type { Clock } from "../../../agent/base/clock.ts";
 import { userspaceTcpProber } from "../../../agent/probes/userspace/tcp.ts";
 import { RecordingSink } from "../../support/recording-sink.ts";
 import { testSlot } from "../../support/test-slot.ts";

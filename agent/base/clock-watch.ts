@@ -1,6 +1,6 @@
 // Notices that the wall clock stepped. Packet stamps are CLOCK_REALTIME: a delay between two of them is true only
 // if the clock did not step in between.
-import type { Clock } from "../model/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** NTP slews at up to 500 ppm; twice that between two looks is no step. */
 const SLEW_PER_NS = 1e-3;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../../agent/model/clock.ts";
-import { ClockWatch } from "../../agent/probes/clock-watch.ts";
+import type { Clock } from "../../agent/base/clock.ts";
+import { ClockWatch } from "../../agent/base/clock-watch.ts";
 
 /** Both clocks by hand; `pauseNs` passes once, right before the next reading of the wall clock or right after it. */
 function clocks() {
