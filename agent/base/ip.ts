@@ -1,8 +1,7 @@
 // IP addresses as addresses: read once, compared and shown in one spelling, never as the text they came in.
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-
-export type IpFamily = "ipv4" | "ipv6";
+import type { IpFamily } from "./ip-family.ts";
 
 export interface Ip {
   readonly family: IpFamily;

@@ -1,10 +1,8 @@
 // Who is measured: the words of the mesh that every layer shares. Types only.
 
-import type { IpFamily } from "../base/ip.ts";
+import type { IpFamily } from "../base/ip-family.ts";
 
-export type { IpFamily };
-
-export const IP_FAMILIES = ["ipv4", "ipv6"] as const satisfies readonly IpFamily[];
+export { IP_FAMILIES, type IpFamily } from "../base/ip-family.ts";
 
 /** `pod`: the peer's pod address, over the CNI; `node`: the peer node's InternalIP, the underlay. */
 export const NETWORKS = ["pod", "node"] as const;
