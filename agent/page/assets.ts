@@ -1,6 +1,7 @@
 // The files of the page. The image's bundle carries them ready-made (PAGE_ASSETS, put in by the build); in a checkout
 // they are read from client/ and its TypeScript is bundled once, when the page is first asked for.
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 /** By URL path. */
 export type PageAssets = Readonly<Record<string, string>>;
@@ -31,7 +32,7 @@ export async function buildPageAssets(): Promise<PageAssets> {
   );
   const { build } = await import("esbuild");
   const bundle = await build({
-    entryPoints: [new URL("page.ts", client).pathname],
+    entryPoints: [fileURLToPath(new URL("page.ts", client))],
     bundle: true,
     write: false,
     format: "esm",

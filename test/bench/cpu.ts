@@ -2,13 +2,14 @@
 import { once } from "node:events";
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { farAddresses, type VethPair } from "../support/veth.ts";
 import { bundleAgent } from "./bundle.ts";
 import { cpuUs, echoRequests, memoryMb } from "./process.ts";
 import { ICMP_ONLY, meshFiles, routedPair } from "./static-mesh.ts";
 import { atMost, below, type Bar, type Figure, type Table } from "./table.ts";
 
-const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 /** Hot code is compiled in steps, the last of them seconds after the first probe. */
 const SETTLE_MS = { agent: 20_000, rival: 2_000 };
 const MEASURE_MS = 15_000;

@@ -1,4 +1,5 @@
 // How many probes a second one core can do, sending and receiving, with no false loss.
+import { fileURLToPath } from "node:url";
 import { farAddresses } from "../support/veth.ts";
 import { routedPair } from "./static-mesh.ts";
 import { atLeast, below, type Cell, type Figure } from "./table.ts";
@@ -6,7 +7,7 @@ import { atLeast, below, type Cell, type Figure } from "./table.ts";
 const PEERS = 1_000;
 const SECONDS = 5;
 const FPING_ROUNDS = 60;
-const WORKER = new URL("./flat-out.worker.ts", import.meta.url).pathname;
+const WORKER = fileURLToPath(new URL("./flat-out.worker.ts", import.meta.url));
 
 interface Report {
   readonly sent: number;

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { limitCpu } from "../../lab/cpu-quota.ts";
 import { vethPair, type VethPair } from "../support/veth.ts";
 import { converse, type Conversation } from "./conversation.ts";
@@ -25,7 +26,7 @@ const LONGEST_UNSEEN_NS = 15e3;
 const LONGEST_WRITING_NS = 60e3;
 /** The reflector never sleeps and has a core of its own (but for 5 % of it, sched_rt_runtime_us). */
 const CORES = { prober: "0", reflector: "1" };
-const worker = (name: string) => new URL(`./${name}.worker.ts`, import.meta.url).pathname;
+const worker = (name: string) => fileURLToPath(new URL(`./${name}.worker.ts`, import.meta.url));
 
 type Hardship = "rest" | "blocked" | "quota";
 const HARDSHIPS: Readonly<Record<Hardship, string>> = {

@@ -1,4 +1,5 @@
 // Loss that the packet filter makes, one way: is it counted to the packet, and is the direction right?
+import { fileURLToPath } from "node:url";
 import { farAddresses, type VethPair } from "../support/veth.ts";
 import { converse } from "./conversation.ts";
 import { counterOf } from "./nft.ts";
@@ -14,7 +15,7 @@ const LEVELS = [
   { perMille: 100, rounds: 500 },
 ] as const;
 const DIRECTIONS = ["forward", "reverse"] as const;
-const worker = (name: string) => new URL(`./${name}.worker.ts`, import.meta.url).pathname;
+const worker = (name: string) => fileURLToPath(new URL(`./${name}.worker.ts`, import.meta.url));
 
 interface Case {
   readonly protocol: "icmp" | "udp";

@@ -1,5 +1,6 @@
 // Memory of the bundled agent with all protocols, while it is scraped.
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { VethPair } from "../support/veth.ts";
 import { bundleAgent } from "./bundle.ts";
 import { converse } from "./conversation.ts";
@@ -14,7 +15,7 @@ const BARS = [
   { peers: 100, limitMb: 55 },
   { peers: 1_000, limitMb: 90 },
 ] as const;
-const FAR = new URL("./far.worker.ts", import.meta.url).pathname;
+const FAR = fileURLToPath(new URL("./far.worker.ts", import.meta.url));
 
 interface Grown {
   readonly row: Cell[];

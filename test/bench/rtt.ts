@@ -1,4 +1,5 @@
 // ICMP round-trip time against a packet capture on the same interface, ours and the rivals', one after another.
+import { fileURLToPath } from "node:url";
 import { icmpRoundTrips } from "../support/pcap.ts";
 import { vethPair, type VethPair } from "../support/veth.ts";
 import { captured } from "./capture.ts";
@@ -7,7 +8,7 @@ import { atMost, mean, quantile, type Cell, type Figure } from "./table.ts";
 
 const COUNT = 2_000;
 const PERIOD_MS = 2;
-const WORKER = new URL("./rtt.worker.ts", import.meta.url).pathname;
+const WORKER = fileURLToPath(new URL("./rtt.worker.ts", import.meta.url));
 
 /** Delays as reported, in order of sending; undefined where one was lost. Nanoseconds. */
 type Reported = readonly (number | undefined)[];

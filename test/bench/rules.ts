@@ -9,10 +9,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { cpuUs, memoryMb } from "./process.ts";
 import { atMost, barsTable, quantile, tableText, type Bar } from "./table.ts";
 
-const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
+const RULES = fileURLToPath(new URL("../../chart/files/rules/internode.yaml", import.meta.url));
 const HEALTHY_S = 240;
 const DEAD_S = 120;
 /** Longer than what makes a pair judged, because there is a gap before it. */

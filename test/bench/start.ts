@@ -1,6 +1,7 @@
 // From the start of the process to its first complete row: every slot has completed a probe.
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { enterNamespace } from "../support/enter-namespace.ts";
 import type { VethPair } from "../support/veth.ts";
@@ -15,8 +16,8 @@ const PEERS = 100;
 const SLOTS = 4 * PEERS;
 const LIMIT_S = 3;
 const GIVE_UP_S = 30;
-const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
-const FAR = new URL("./far.worker.ts", import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+const FAR = fileURLToPath(new URL("./far.worker.ts", import.meta.url));
 
 interface Start {
   readonly answersS: number;

@@ -1,4 +1,5 @@
 // SYN retransmits against the firewall's own count of SYN packets, a fifth of which it drops.
+import { fileURLToPath } from "node:url";
 import { farAddresses } from "../support/veth.ts";
 import { converse } from "./conversation.ts";
 import { counterOf } from "./nft.ts";
@@ -9,7 +10,7 @@ const PEERS = 200;
 const ROUNDS = 3;
 const PERIOD_MS = 4_500;
 const DROP_PERCENT = 20;
-const worker = (name: string) => new URL(`./${name}.worker.ts`, import.meta.url).pathname;
+const worker = (name: string) => fileURLToPath(new URL(`./${name}.worker.ts`, import.meta.url));
 
 interface Counted {
   readonly probes: number;

@@ -1,5 +1,6 @@
 // UDP round-trip time without the reflector's residence, against captures on both ends of the cable: what passed
 // between request and reply on the near side, minus what passed between them on the far side.
+import { fileURLToPath } from "node:url";
 import type { Captured } from "../support/pcap.ts";
 import { vethPair, type VethPair } from "../support/veth.ts";
 import { captured } from "./capture.ts";
@@ -9,10 +10,9 @@ import { atMost, mean, quantile, type Figure } from "./table.ts";
 const PORT = 7_843;
 const COUNT = 2_000;
 const PERIOD_MS = 4;
-const [WORKER, FAR] = ["./udp.worker.ts", "./far.worker.ts"].map((file) => new URL(file, import.meta.url).pathname) as [
-  string,
-  string,
-];
+const [WORKER, FAR] = ["./udp.worker.ts", "./far.worker.ts"].map((file) =>
+  fileURLToPath(new URL(file, import.meta.url)),
+) as [string, string];
 /** IPv4 and UDP headers, STAMP header, TLV header, offset of the nonce in our body: number before it, nonce after. */
 const NUMBER_OFFSET = 20 + 8 + 44 + 4 + 12;
 

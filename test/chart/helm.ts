@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { loadAll } from "js-yaml";
 import { builtTools, ensureTools } from "../../scripts/tools/cache.ts";
@@ -11,7 +12,7 @@ import type { Kinds, Manifest } from "./kinds.ts";
 
 const run = promisify(execFile);
 
-export const CHART = new URL("../../chart", import.meta.url).pathname;
+export const CHART = fileURLToPath(new URL("../../chart", import.meta.url));
 export const CI_VALUES = readdirSync(join(CHART, "ci"))
   .filter((name) => name.endsWith("-values.yaml"))
   .map((name) => join(CHART, "ci", name));

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
@@ -44,7 +45,7 @@ test("links into the repository lead to files that are there", () => {
   const paths = [...text.matchAll(/internode\/internode\/(?:blob\/)?main\/(\S+)/g)].map(([, path]) => path!);
   expect(paths.length).toBeGreaterThan(3);
   expect(
-    paths.filter((path) => globSync(path, { cwd: new URL("../..", import.meta.url).pathname }).length === 0),
+    paths.filter((path) => globSync(path, { cwd: fileURLToPath(new URL("../..", import.meta.url)) }).length === 0),
   ).toEqual([]);
 });
 

@@ -1,13 +1,14 @@
 // The release workflow of the public forge: nothing here can run it, so actionlint reads it and its promises are looked up.
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { expect, test } from "vitest";
 import { builtTools, ensureTools } from "../../scripts/tools/cache.ts";
 
 const run = promisify(execFile);
-const WORKFLOW = new URL("../../.github/workflows/release.yml", import.meta.url).pathname;
+const WORKFLOW = fileURLToPath(new URL("../../.github/workflows/release.yml", import.meta.url));
 const text = readFileSync(WORKFLOW, "utf8");
 const actionlint = (process.env["CI"] === "true" ? await ensureTools(["actionlint"]) : builtTools(["actionlint"]))?.[
   "actionlint"

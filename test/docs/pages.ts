@@ -1,7 +1,8 @@
 // The pages under docs/ as the tests read them: their queries, and the commands of ours that they name.
 import { globSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
-const DOCS = new URL("../../docs/", import.meta.url).pathname;
+const DOCS = fileURLToPath(new URL("../../docs/", import.meta.url));
 
 export interface Page {
   /** Below docs/. */

@@ -3,11 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 
 const PARTS = ["install", "variants", "faults", "outage", "monitoring"];
-const ROOT = new URL("../..", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const USAGE = `usage: npm run e2e [-- [--image ARCHIVE] [NAME…]]
        npm run e2e -- --kubeconfig FILE [--image REPOSITORY:TAG|REPOSITORY@DIGEST] [NAME…]
 

@@ -2,11 +2,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { run } from "../cluster/command.ts";
 import { parseExposition, type Sample } from "../support/exposition-parser.ts";
 import type { Helm, Target } from "./target.ts";
 
-const CHART = new URL("../../chart", import.meta.url).pathname;
+const CHART = fileURLToPath(new URL("../../chart", import.meta.url));
 const METRICS_PORT = 9843;
 
 export interface Agent {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 import { ensureTools } from "../../scripts/tools/cache.ts";
 import { CLUSTER_PACKAGES, ensurePackages } from "../../scripts/tools/debian.ts";
@@ -12,7 +13,7 @@ import { describeResidue } from "../cluster/residue.ts";
 import { clusterNames } from "../cluster/state.ts";
 import { CLUSTER_PREFIX, report, type Provided } from "./target.ts";
 
-const BUILD_IMAGE = new URL("../../scripts/image/build.ts", import.meta.url).pathname;
+const BUILD_IMAGE = fileURLToPath(new URL("../../scripts/image/build.ts", import.meta.url));
 /** Bases from nothing included: two minutes on two cores. */
 const IMAGE_LIMIT_MS = 15 * 60_000;
 

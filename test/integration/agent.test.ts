@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { Client } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
@@ -10,7 +11,7 @@ const obstacle = await whyNoNamespaces();
 if (obstacle !== undefined && process.env["CI"] === "true")
   throw new Error(`the agent cannot be tested in a mesh: ${obstacle}`);
 
-const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < 100; tries++) {

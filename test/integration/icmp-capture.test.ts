@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { icmpRoundTrips, readPcap } from "../support/pcap.ts";
 import { vethPair } from "../support/veth.ts";
 
-const WORKER = new URL("../bench/rtt.worker.ts", import.meta.url).pathname;
+const WORKER = fileURLToPath(new URL("../bench/rtt.worker.ts", import.meta.url));
 
 test("what tcpdump saw on the wire is what is reported, probe by probe", async () => {
   using pair = vethPair();

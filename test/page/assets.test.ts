@@ -2,6 +2,7 @@ import { build } from "esbuild";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { buildPageAssets, PAGE_PATHS, type PageAssets } from "../../agent/page/assets.ts";
@@ -41,7 +42,7 @@ test("a single-file bundle carries the page inside, far from its sources and wit
     const assets = await buildPageAssets();
     const outfile = join(directory, "bundle.mjs");
     await build({
-      entryPoints: [new URL("../../agent/page/assets.ts", import.meta.url).pathname],
+      entryPoints: [fileURLToPath(new URL("../../agent/page/assets.ts", import.meta.url))],
       bundle: true,
       platform: "node",
       format: "esm",

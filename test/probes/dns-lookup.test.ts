@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Clock } from "../../agent/base/clock.ts";
 import { lookup, type LookupOptions } from "../../agent/probes/dns-lookup.ts";
@@ -11,7 +12,7 @@ let server: ChildProcess;
 let port: number;
 
 beforeAll(async () => {
-  server = spawn(process.execPath, [new URL("../support/dns-server.ts", import.meta.url).pathname, SERVER], {
+  server = spawn(process.execPath, [fileURLToPath(new URL("../support/dns-server.ts", import.meta.url)), SERVER], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const [line] = (await once(server.stdout!, "data")) as [Buffer];

@@ -3,13 +3,14 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RULES } from "./promtool.ts";
 
 const run = promisify(execFile);
-const PAGE = new URL("../../docs/alertmanager.md", import.meta.url).pathname;
+const PAGE = fileURLToPath(new URL("../../docs/alertmanager.md", import.meta.url));
 let folder: string;
 let config: string;
 let text: string;

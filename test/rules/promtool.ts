@@ -4,13 +4,14 @@ import { globSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CACHE } from "../../scripts/tools/cache.ts";
 import { inputSeries, type History } from "./history.ts";
 import type { Labels } from "./incident.ts";
 
 const run = promisify(execFile);
-export const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
+export const RULES = fileURLToPath(new URL("../../chart/files/rules/internode.yaml", import.meta.url));
 
 const RUNBOOKS = "https://github.com/internode/internode/blob/main/docs/runbooks";
 

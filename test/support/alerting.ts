@@ -7,12 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Lab } from "../../lab/lab.ts";
 import { getInPod } from "./get-program.ts";
 import { PrometheusApi } from "./prometheus-api.ts";
 
-const RULES = new URL("../../chart/files/rules/internode.yaml", import.meta.url).pathname;
-const ROUTING = new URL("../../docs/alertmanager.md", import.meta.url).pathname;
+const RULES = fileURLToPath(new URL("../../chart/files/rules/internode.yaml", import.meta.url));
+const ROUTING = fileURLToPath(new URL("../../docs/alertmanager.md", import.meta.url));
 const RECEIVER_PORT = 9099;
 /** What the chart pins, and what the waiting times of the rules are made for. */
 const SCRAPE_INTERVAL = "15s";

@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
-const WORKER = new URL("clock-step.worker.ts", import.meta.url).pathname;
+const WORKER = fileURLToPath(new URL("clock-step.worker.ts", import.meta.url));
 
 export interface ClockSteps extends AsyncDisposable {
   /** Forwards, or with a negative number backwards. */
