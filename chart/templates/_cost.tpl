@@ -65,12 +65,9 @@ requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
 {{- $zones := dict -}}
 {{- if .Values.askCluster -}}
 {{- $found := 0 -}}
-{{- $affinity := include "internode.nodeAffinity" . | fromYaml -}}
-{{- $terms := (first $affinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).matchExpressions -}}
-{{- $selector := dict "matchLabels" (default dict .Values.nodeSelector) "matchExpressions" $terms -}}
 {{- range (lookup "v1" "Node" "" "").items -}}
 {{- $labels := default dict .metadata.labels -}}
-{{- if not (include "internode.selects" (dict "selector" $selector "isSet" true "labels" $labels)) -}}
+{{- if include "internode.isWatched" (dict "root" $ "labels" $labels) -}}
 {{- $found = add $found 1 -}}
 {{- $_ := set $zones (dig "topology.kubernetes.io/zone" "" $labels) true -}}
 {{- end -}}

@@ -1,6 +1,7 @@
-{{/* Labels of a monitoring object: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
-{{- define "internode.monitoringLabels" -}}
-{{- mustMergeOverwrite (include "internode.labels" .root | fromYaml) (default dict .root.Values.monitoring.labels) (default dict .own.labels) | toYaml -}}
+{{/* Metadata of a monitoring object: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
+{{- define "internode.monitoringMetadata" -}}
+{{- $labels := mustMergeOverwrite (deepCopy (default dict .root.Values.monitoring.labels)) (default dict .own.labels) -}}
+{{- include "internode.metadata" (dict "root" .root "labels" $labels "annotations" .own.annotations) -}}
 {{- end -}}
 
 {{/*

@@ -61,7 +61,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: internode
-{{- with .Values.labels }}
+{{- with .Values.commonLabels }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Metadata of an object: (dict "root" $). Further keys: "name" and "namespace" instead of the release's own, "isOfCluster"
+for no namespace at all, "labels" and "annotations" of the object itself, which win over those of all objects.
+*/}}
+{{- define "internode.metadata" -}}
+name: {{ default (include "internode.fullname" .root) .name | quote }}
+{{- if not .isOfCluster }}
+namespace: {{ default .root.Release.Namespace .namespace | quote }}
+{{- end }}
+labels:
+  {{- mustMergeOverwrite (include "internode.labels" .root | fromYaml) (default dict .labels) | toYaml | nindent 2 }}
+{{- with mustMergeOverwrite (deepCopy (default dict .root.Values.commonAnnotations)) (default dict .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}

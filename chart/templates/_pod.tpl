@@ -32,17 +32,3 @@ capabilities:
   add: [NET_RAW]
   {{- end }}
 {{- end -}}
-
-{{- define "internode.nodeAffinity" -}}
-requiredDuringSchedulingIgnoredDuringExecution:
-  nodeSelectorTerms:
-    - matchExpressions:
-        - { key: kubernetes.io/os, operator: In, values: [linux] }
-        - { key: kubernetes.io/arch, operator: In, values: [amd64, arm64] }
-        # Virtual nodes have no network of their own to measure.
-        - { key: type, operator: NotIn, values: [virtual-kubelet] }
-        - { key: eks.amazonaws.com/compute-type, operator: NotIn, values: [fargate] }
-        {{- with .Values.nodeAffinityExpressions }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-{{- end -}}

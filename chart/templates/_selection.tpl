@@ -26,7 +26,7 @@ the cure. The commonest failure of real installs is an object that nobody select
 
 {{/* Why one Prometheus does not take a kind of this release; empty when it does. */}}
 {{- define "internode.refusal" -}}
-{{- $labels := include "internode.monitoringLabels" (dict "root" .root "own" .kind.own) | fromYaml -}}
+{{- $labels := (include "internode.monitoringMetadata" (dict "root" .root "own" .kind.own) | fromYaml).labels -}}
 {{- $name := printf "%s/%s" .prometheus.metadata.namespace .prometheus.metadata.name -}}
 {{- $isHere := eq .prometheus.metadata.namespace .root.Release.Namespace -}}
 {{- $areNamespacesSet := hasKey .prometheus.spec .kind.namespaces -}}
@@ -91,7 +91,7 @@ asks for, the release's own namespace's first: labels for several might contradi
 {{- if or (not $prometheus) (and (eq $candidate.metadata.namespace $.root.Release.Namespace) (ne $prometheus.metadata.namespace $.root.Release.Namespace)) -}}{{- $prometheus = $candidate -}}{{- end -}}
 {{- end -}}
 {{- range $kind := $untaken -}}
-{{- $labels := include "internode.monitoringLabels" (dict "root" $.root "own" $kind.own) | fromYaml -}}
+{{- $labels := (include "internode.monitoringMetadata" (dict "root" $.root "own" $kind.own) | fromYaml).labels -}}
 {{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.selector)) -}}
 {{- if ne (get $labels $key | toString) $value -}}
 {{- $isShared := $isEverything -}}

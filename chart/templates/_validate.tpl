@@ -141,9 +141,9 @@
 - "env has {{ .name }}: ports, policies and notes follow `config`, and would not follow this. Set the option there; docs/configuration.md has its path."
 {{- end }}
 {{- end }}
-{{- range $key, $_ := merge (dict) (default dict .Values.labels) (default dict .Values.podLabels) }}
+{{- range $key, $_ := merge (dict) (default dict .Values.commonLabels) (default dict .Values.podLabels) }}
 {{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "app.kubernetes.io/part-of" "helm.sh/chart" "sidecar.istio.io/inject" "istio.io/dataplane-mode") }}
-- "labels or podLabels has {{ $key }}, which the chart sets itself. Remove it; nameOverride changes the name."
+- "commonLabels or podLabels has {{ $key }}, which the chart sets itself. Remove it; nameOverride changes the name."
 {{- end }}
 {{- end }}
 {{- range $key, $_ := .Values.podAnnotations }}

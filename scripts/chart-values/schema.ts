@@ -88,7 +88,10 @@ export const valuesSchema = z.strictObject({
       "Sysctl net.ipv4.ping_group_range of the pod: lets the agent open ICMP sockets without any capability. Empty: leave it to the runtime. Never set with hostNetwork, where the node's own range counts.",
     ),
 
-  labels: mapOfStrings.default({}).describe("Labels added to every object."),
+  commonLabels: mapOfStrings.default({}).describe("Labels added to every object, pods included."),
+  commonAnnotations: mapOfStrings
+    .default({})
+    .describe("Annotations added to every object, but not to the agents' pods."),
   podLabels: mapOfStrings.default({}).describe("Labels added to the agents' pods."),
   podAnnotations: mapOfStrings.default({}).describe("Annotations added to the agents' pods."),
   env: z
@@ -171,9 +174,12 @@ export const valuesSchema = z.strictObject({
       "Every taint is tolerated: a mesh with holes misleads. The pod of `helm test` gets only those that name a key.",
     ),
   nodeSelector: mapOfStrings.default({}).describe("Only nodes with these labels get an agent."),
-  nodeAffinityExpressions: objects
-    .default([])
-    .describe("Conditions (`matchExpressions`) on top of the chart's own: Linux, amd64 or arm64, no virtual node."),
+  affinity: z
+    .partialRecord(z.enum(["nodeAffinity", "podAffinity", "podAntiAffinity"]), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe(
+      "Affinity of the pods. The chart's own conditions (Linux, amd64 or arm64, no virtual node) join every required term of `nodeAffinity`.",
+    ),
   updateStrategy: z
     .strictObject({
       type: z.enum(["RollingUpdate", "OnDelete"]).default("RollingUpdate").describe("How a change reaches the pods."),

@@ -55,7 +55,13 @@ export interface PodSpec {
   readonly affinity: {
     readonly nodeAffinity: {
       readonly requiredDuringSchedulingIgnoredDuringExecution: {
-        readonly nodeSelectorTerms: readonly { readonly matchExpressions: readonly unknown[] }[];
+        readonly nodeSelectorTerms: readonly {
+          readonly matchExpressions: readonly {
+            readonly key: string;
+            readonly operator: string;
+            readonly values?: readonly string[];
+          }[];
+        }[];
       };
     };
   };

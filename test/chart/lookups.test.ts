@@ -51,26 +51,6 @@ describe.skipIf(HELMS.length === 0)(
       });
     });
 
-    test("nodes that get no agent are not counted: of another architecture, virtual, or left out by an expression", async () => {
-      const nodes = [
-        node("a", {}),
-        node("r", { "kubernetes.io/arch": "riscv64" }),
-        node("v", { type: "virtual-kubelet" }),
-        node("f", { "eks.amazonaws.com/compute-type": "fargate" }),
-        node("g", { gpu: "yes" }),
-      ];
-      expect(JSON.parse(await said("internode.cluster", { nodes }))).toMatchObject({ nodes: 2 });
-      expect(
-        JSON.parse(
-          await said(
-            "internode.cluster",
-            { nodes },
-            { nodeAffinityExpressions: [{ key: "gpu", operator: "DoesNotExist" }] },
-          ),
-        ),
-      ).toMatchObject({ nodes: 1 });
-    });
-
     test.for(HELMS)(
       "a namespace at baseline or restricted refuses hostPort and hostNetwork before $name installs",
       async (helm) => {

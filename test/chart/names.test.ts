@@ -49,7 +49,7 @@ describe.skipIf(HELMS.length === 0)(`names (${HELMS.length === 0 ? WHY_NO_HELM :
         priorityClass: { create: false, name: "1e3" },
         secrets: { udpKey: { name: "1e3", key: "007" } },
         imagePullSecrets: [{ name: "1" }],
-        labels: { number: "1" },
+        commonLabels: { number: "1" },
         podLabels: { flag: "yes" },
         nodeSelector: { pool: "true" },
         monitoring: { bodySizeLimit: "100", podMonitor: { jobLabel: "1" }, labels: { release: "1" } },

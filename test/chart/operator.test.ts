@@ -129,7 +129,7 @@ describe.skipIf(HELMS.length === 0)("labels of one object that others give too",
   test("are there once, and the object's own wins", async () => {
     const labels = { team: "object", "app.kubernetes.io/part-of": "kps" };
     const values = {
-      labels: { team: "all" },
+      commonLabels: { team: "all" },
       monitoring: { labels, alertmanagerConfig: { enabled: true } },
       dashboards: { labels },
     };
