@@ -13,9 +13,11 @@ RUN npm rebuild raw-socket --ignore-scripts=false --loglevel=error --nodedir=/sr
 COPY LICENSE tsconfig.json ./
 COPY scripts/bundle.mjs scripts/
 COPY agent agent
-RUN node scripts/bundle.mjs --out /out
+RUN node scripts/bundle.mjs --out /out/opt/internode
+# The program on the PATH: its first line names Node.js, and Node.js looks for what it loads beside the file itself.
+RUN mkdir -p /out/usr/local/bin && ln -s /opt/internode/main.mjs /out/usr/local/bin/internode
 # Every file that is loaded at run time loads, on this architecture.
-RUN node /out/main.mjs version && cd /out && node -e 'require("@koromix/koffi-linux-" + process.arch); require("raw-socket")'
+RUN cd /out/opt/internode && node main.mjs version && node -e 'require("@koromix/koffi-linux-" + process.arch); require("raw-socket")'
 
 FROM ${RUN_BASE}
 ARG VERSION=0.0.0
@@ -29,12 +31,11 @@ LABEL org.opencontainers.image.title="internode" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
-COPY --from=build /out /opt/internode
+COPY --from=build /out /
 ENV NODE_ENV=production
 USER 65532:65532
 WORKDIR /
 # 9843 metrics, 8843 HTTP, 7843 probes
 EXPOSE 9843/tcp 8843/tcp 7843/tcp 7843/udp
-# A small young generation: what a tick leaves behind dies at once, and 16 MB of it a semi-space would stay resident.
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "/opt/internode/main.mjs"]
+ENTRYPOINT ["/usr/local/bin/internode"]
 CMD ["agent"]

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
@@ -15,6 +16,7 @@ import {
   type View,
 } from "./matrix-table.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
+import { ownAgentUrl } from "./own-agent.ts";
 
 export const command: Command = {
   summary: "Show loss and round-trip time between every pair of nodes",
@@ -28,7 +30,7 @@ One table for each network and protocol: rows are sources, columns destinations,
   ?           nothing measured yet      ·         the node itself
 A lost ICMP or TCP probe says nothing of direction: loss on one way of a link shows in both cells of the pair.
 
-  --url URL            agent to ask (default ${DEFAULT_URL})
+  --url URL            agent to ask (default: in its pod that agent, elsewhere ${DEFAULT_URL})
   --network NAME       only pod or node
   --protocol NAME      only icmp, tcp or udp
   --family NAME        only ipv4 or ipv6
@@ -82,7 +84,8 @@ function parse(args: readonly string[]): Options {
     if (value === undefined || (allowed as readonly string[]).includes(value)) return value as T | undefined;
     throw new UsageError(`--${name} takes ${allowed.join(", ")}, not '${value}'`);
   };
-  if (!URL.canParse(values.url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${values.url}'`);
+  const url = values.url ?? ownAgentUrl({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+  if (!URL.canParse(url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
   const watch = values.watch === undefined ? undefined : Number(values.watch);
   if (watch !== undefined && !(watch >= 1))
     throw new UsageError(`--watch takes seconds, 1 or more, not '${values.watch}'`);
@@ -92,7 +95,7 @@ function parse(args: readonly string[]): Options {
     family: oneOf("family", values.family, IP_FAMILIES),
   };
   return {
-    url: values.url,
+    url,
     filter: Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined)),
     show: oneOf("show", values.show, SHOW) ?? "both",
     watchMs: watch === undefined ? undefined : watch * 1000,
@@ -105,7 +108,7 @@ function parseOrExplain(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        url: { type: "string", default: DEFAULT_URL },
+        url: { type: "string" },
         network: { type: "string" },
         protocol: { type: "string" },
         family: { type: "string" },

@@ -112,6 +112,13 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
     }
   });
 
+  test("tells the agent and every command in its pod by the environment which configuration is theirs", async () => {
+    const { args, env, volumeMounts } = await agent({});
+    expect(args).toEqual(["agent"]);
+    const file = env.find(({ name }) => name === "INTERNODE_CONFIG")!.value!;
+    expect(volumeMounts.map(({ mountPath }) => mountPath)).toContain(file);
+  });
+
   test("gives an ending agent longer than it drains", async () => {
     expect((await podSpec({})).terminationGracePeriodSeconds).toBe(30);
   });

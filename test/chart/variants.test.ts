@@ -37,7 +37,7 @@ describe.skipIf(HELMS.length === 0)(
         const daemonSet = only(manifests, "DaemonSet");
         const config = only(manifests, "ConfigMap", daemonSet.metadata.name).data["config.json"]!;
         const { config: effective } = loadConfig({
-          argv: ["--config", "config.json"],
+          argv: [],
           env: environmentOf(daemonSet),
           readFile: () => config,
         });

@@ -28,7 +28,7 @@ function blocks(text: string, language: string): string[] {
   );
 }
 
-// A line of a shell block, or code within a sentence. In the image the program is a bundle that Node.js runs.
+// A line of a shell block, or code within a sentence: by the alias, or in a pod.
 function callsIn(text: string): (readonly string[])[] {
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
   const code = [
@@ -36,7 +36,7 @@ function callsIn(text: string): (readonly string[])[] {
     ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!),
   ];
   return code.flatMap((line) => {
-    const call = /^(?:internode|.*\/opt\/internode\/main\.mjs)\s+(\S.*)$/.exec(line.trim());
+    const call = /^(?:internode|kubectl .* -- internode)\s+(\S.*)$/.exec(line.trim());
     return call ? [call[1]!.split(/\s+/)] : [];
   });
 }

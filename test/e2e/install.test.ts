@@ -136,6 +136,12 @@ describe.each(HELMS.map(({ name, logsTests }, i) => ({ name, logsTests, i })))(
       expect(notes).toContain(`helm -n ${release().namespace} test internode`);
     });
 
+    test("internode in the pod of an agent needs no shell, no address and no file named", async () => {
+      const matrix = await release().internode("matrix");
+      expect(matrix).toMatch(new RegExp(`^nothing broken\n${nodes.length} of ${nodes.length} agents answered`, "m"));
+      expect(await release().internode("config")).toMatch(/^discovery\.service +internode +file \S+config\.json$/m);
+    });
+
     test("helm test passes, and says what it saw where helm shows that", async () => {
       const saw = `${nodes.length} agents, ${nodes.length * (nodes.length - 1)} pairs answered: icmp on the node network, icmp on the pod network, tcp on the pod network, udp on the pod network`;
       expect(await release().test()).toMatch(new RegExp(`Phase: +Succeeded${logsTests ? `[^]*${saw}` : ""}`));

@@ -138,6 +138,11 @@ export class Release {
     return this.#target.kubectl(["--namespace", this.namespace, ...args], { timeoutMs });
   }
 
+  /** What the program prints that is run in the pod of an agent, of whichever. Rejects unless it ends with 0. */
+  internode(...args: readonly string[]): Promise<string> {
+    return this.kubectl(["exec", `daemonset/${this.name}`, "--", "internode", ...args]);
+  }
+
   /** Those that have an address and are not being deleted, by node. */
   async agents(): Promise<readonly Agent[]> {
     const selector = `app.kubernetes.io/instance=${this.name},app.kubernetes.io/component=agent`;

@@ -97,7 +97,7 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     { variant: "hostNetwork", kinds: ["node icmp", "node tcp", "node udp"] },
   ])("$variant", ({ variant, kinds }) => {
     const namespace = variant.toLowerCase();
-    const values = { [variant]: true };
+    const values = { [variant]: true, config: { ports: { http: 18_843 } } };
 
     test.each(["restricted", "baseline"] as const)(
       "is stopped before anything is installed at level %s, and told how to go on",
@@ -140,11 +140,12 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
         await untilAnswered(release, slots, 90_000);
         expect(namesWhere(await untilHealthy(release, slots), wasHealthy)).toEqual(slots);
         expect(await release.test()).toMatch(/Phase: +Succeeded/);
+        expect(await release.internode("matrix")).toMatch(/^nothing broken$/m);
         const listening = await target.own.node("node-1").run(["ss", "-Hltun"]);
         const ours = listening
           .split("\n")
           .map((line) => line.trim().split(/\s+/)[4] ?? "")
-          .filter((address) => /:(7843|8843|9843)$/.test(address));
+          .filter((address) => /:(7843|18843|9843)$/.test(address));
         // A host port is the business of the CNI's rules, not of a socket of the node.
         const hosts = [...new Set(ours.map((address) => address.replace(/:\d+$/, "")))].sort();
         const { address4, address6 } = target.own.node("node-1").plan;

@@ -1,6 +1,6 @@
 // The bundle an image carries must be the agent of a checkout: esbuild sees packages with other eyes than Node.js.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +24,12 @@ afterAll(() => {
 test("it runs with no package of the checkout in reach", () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
   expect(internode("version")).toContain(`internode ${version} `);
+});
+
+test("it is a program by itself, started by the Node.js of the image with one flag, as Linux passes on no more", () => {
+  const [first] = readFileSync(main, "utf8").split("\n");
+  expect(first).toMatch(/^#!\/nodejs\/bin\/node --[a-z0-9=-]+$/);
+  expect(statSync(main).mode & 0o111).toBe(0o111);
 });
 
 test.each(["undici", "@kubernetes/client-node", "net-ping"])(
