@@ -8,6 +8,7 @@ import { familyOf } from "./base/ip.ts";
 import { Trailing } from "./base/trailing.ts";
 import { LIMITS, type Config } from "./config/schema.ts";
 import { startApi } from "./api/api.ts";
+import { PodAddresses } from "./api/pod-addresses.ts";
 import { PeerWitness } from "./peers/peer-witness.ts";
 import { buildRow } from "./api/row.ts";
 import { type ApiSources, type Readiness } from "./api/sources.ts";
@@ -155,8 +156,14 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     },
   });
   const plan = { families, networks: networksOf(config, new Set(probers.keys())) };
+  const agents = new PodAddresses();
+  const learn = () => {
+    const known = mesh.known();
+    sources.update(known);
+    agents.update(known);
+  };
   const reconcile = () => {
-    sources.update(mesh.known());
+    learn();
     slots.reconcile(mesh.self(), mesh.peers(), plan);
   };
   starting.use(
@@ -211,6 +218,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     peers: others,
     peerApis: () => others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowSources, query),
+    isAgent: (address) => agents.has(address),
   };
   starting.use(
     await startMetricsServer({
@@ -228,10 +236,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       .use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() }))
       .start();
 
-  const housekeeping = setInterval(
-    discoveryNews(mesh, metrics, () => sources.update(mesh.known())),
-    HOUSEKEEPING_MS,
-  );
+  const housekeeping = setInterval(discoveryNews(mesh, metrics, learn), HOUSEKEEPING_MS);
   starting.defer(() => clearInterval(housekeeping));
   schedule.start();
   const running = starting.move();

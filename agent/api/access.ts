@@ -1,32 +1,38 @@
-// Who may read what. Other pods get the four paths that kubelet and peers need; everything else is for whoever
-// comes through loopback (a port-forward, an exec) or an address the configuration names, and for a Host header
-// that no foreign web page can bring (DNS rebinding makes a browser send its own name, never an address).
+// Who may read what (design §4). Every route says who its readers are. Loopback (a port-forward, an exec) may read
+// everything, under a Host header that no foreign web page can bring (DNS rebinding makes a browser send its own name,
+// never an address). The threat model is docs/security.md.
 import type { NextFunction, Request, Response } from "express";
 import { ipRanges, parseIp, unmapped } from "../base/ip.ts";
 
-const OPEN_TO_PODS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/api/v1/identity", "/api/v1/pairs"]);
+/** Whoever can reach the port; the agents of this mesh, by the address they call from; this pod's loopback alone. */
+export type Readers = "anyone" | "agents" | "loopback";
 
 export interface AccessOptions {
   /** CIDRs or addresses that may read everything, besides loopback. */
   readonly allowFrom: readonly string[];
+  /** Whether this is a pod address of an agent that discovery lists. */
+  readonly isAgent: (address: string) => boolean;
+  readonly readersOf: (req: Request) => Readers;
   /** Named in the text that says how to get in. */
   readonly port: () => number;
 }
 
 export type Middleware = (req: Request, res: Response, next: NextFunction) => void;
 
-export function accessControl({ allowFrom, port }: AccessOptions): Middleware {
+export function accessControl({ allowFrom, isAgent, readersOf, port }: AccessOptions): Middleware {
   const isTrustedAddress = trustedRanges(["127.0.0.0/8", "::1/128", ...allowFrom]);
   return (req, res, next) => {
     const from = addressOf(req.socket.remoteAddress);
     const isTrusted = from !== undefined && isTrustedAddress(from);
     if (!isTrusted) {
-      if (OPEN_TO_PODS.has(req.path)) next();
-      else
-        refuse(
-          res,
-          `${req.path} is only for this pod's loopback, and this request came from ${from ?? "an unknown address"}. Try: kubectl port-forward -n <namespace> <internode pod> ${port()}, then http://127.0.0.1:${port()}${req.path}`,
-        );
+      const readers = readersOf(req);
+      const mayRead = readers === "anyone" || (readers === "agents" && from !== undefined && isAgent(from));
+      if (mayRead) return next();
+      const who = readers === "agents" ? "the agents of this mesh and this pod's loopback" : "this pod's loopback";
+      refuse(
+        res,
+        `${req.originalUrl.slice(0, 200)} is only for ${who}, and this request came from ${from ?? "an unknown address"}. Try: kubectl port-forward -n <namespace> <internode pod> ${port()}, then http://127.0.0.1:${port()}${req.path}`,
+      );
     } else if (!isSafeHost(req.headers.host)) {
       refuse(
         res,

@@ -46,8 +46,8 @@ export class MeshEvents implements Disposable {
     return this.#clients.size;
   }
 
-  /** Takes the response over, or answers 503 with the reason. */
-  listen(response: Response, { gzip }: { readonly gzip: boolean }): void {
+  /** Takes the response over, or answers 503 with the reason. Who wants the head only (HEAD) takes no place. */
+  listen(response: Response, { gzip, headOnly }: { readonly gzip: boolean; readonly headOnly: boolean }): void {
     const { maxClients } = this.#options;
     if (this.#clients.size >= maxClients) {
       response
@@ -64,6 +64,7 @@ export class MeshEvents implements Disposable {
       "X-Accel-Buffering": "no",
       ...(gzip && { "Content-Encoding": "gzip" }),
     });
+    if (headOnly) return void response.end();
     const client: Client = {
       response,
       out: gzip ? compressor(response) : response,

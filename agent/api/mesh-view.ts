@@ -7,11 +7,13 @@ import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Row, type Snapshot } from "../model/snapshot.ts";
 import type { PeerRow, PeerRows } from "../peers/peer-rows.ts";
+import type { OwnRow } from "./own-row.ts";
 import type { ApiSources } from "./sources.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 
 export interface MeshViewOptions {
-  readonly sources: Pick<ApiSources, "node" | "row" | "peers" | "peerApis">;
+  readonly sources: Pick<ApiSources, "node" | "peers" | "peerApis">;
+  readonly ownRow: Pick<OwnRow, "json">;
   readonly peerRows: Pick<PeerRows, "ask">;
   /** Requests under way at once. */
   readonly concurrency: number;
@@ -110,12 +112,8 @@ export class MeshView implements Disposable {
   }
 
   #own(): Promise<PeerRow> {
-    const { sources } = this.#options;
-    return kept({
-      kind: "row",
-      node: sources.node,
-      json: Buffer.from(JSON.stringify(sources.row({ detail: "window" }))),
-    });
+    const { sources, ownRow } = this.#options;
+    return kept({ kind: "row", node: sources.node, json: ownRow.json({ detail: "window" }) });
   }
 
   async #askAll(apis: readonly PeerApi[], answers: Map<string, PeerRow>): Promise<void> {

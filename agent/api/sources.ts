@@ -22,4 +22,6 @@ export interface ApiSources {
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;
   readiness(): Readiness;
+  /** Whether discovery lists this pod address, in its canonical spelling, as that of an agent of the mesh. */
+  isAgent(address: string): boolean;
 }

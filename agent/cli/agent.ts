@@ -1,6 +1,7 @@
 // The daemon. The only command that reaches agent.ts, and only once its configuration is known to be right.
 import { readFileSync } from "node:fs";
 import { pino } from "pino";
+import { forLog } from "../base/escape.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { VERSION } from "../model/version.ts";
 import { EXIT, type Command } from "./command.ts";
@@ -25,12 +26,16 @@ Every option can be set in the file, the environment or as a flag: docs/configur
       return EXIT.usage;
     }
     const { config } = loaded;
-    const log = pino({
-      level: config.logLevel,
-      base: { node: config.node.name },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    });
+    const stdout = pino.destination({ fd: 1, sync: true });
+    const log = pino(
+      {
+        level: config.logLevel,
+        base: { node: config.node.name },
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      { write: (line) => void stdout.write(forLog(line)) },
+    );
     const { startAgent } = await import("../agent.ts");
     log.info(
       {

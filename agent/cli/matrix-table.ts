@@ -1,4 +1,5 @@
 // A snapshot as a table: one line a source, one column a destination. Pure.
+import { forText } from "../base/escape.ts";
 import type { IpFamily, Network, Node, Protocol } from "../model/peer.ts";
 import type { PairWindow, Snapshot } from "../model/snapshot.ts";
 import { lossRatio } from "../model/window.ts";
@@ -75,9 +76,9 @@ export function renderMatrix(snapshot: Snapshot, { view, show, paint = (_, text)
     ),
   );
   const label = (node: Node, i: number) =>
-    `${numbered ? `${i + 1} ` : ""}${node.name}${node.zone === "" ? "" : ` (${node.zone})`}`;
+    forText(`${numbered ? `${i + 1} ` : ""}${node.name}${node.zone === "" ? "" : ` (${node.zone})`}`);
   const labels = nodes.map(label);
-  const head = nodes.map((node, j) => (numbered ? String(j + 1) : node.name));
+  const head = nodes.map((node, j) => (numbered ? String(j + 1) : forText(node.name)));
   const widths = head.map((text, j) => Math.max(text.length, ...cells.map((row) => row[j]!.text.length)));
   const first = Math.max("from \\ to".length, ...labels.map((l) => l.length));
   const missing = new Map(snapshot.missing.map((m) => [m.node.name, m.reason]));
@@ -85,7 +86,7 @@ export function renderMatrix(snapshot: Snapshot, { view, show, paint = (_, text)
   for (const [i, node] of nodes.entries()) {
     const reason = missing.get(node.name);
     const rest = cells[i]!.map((cell, j) => paint(cell, cell.text.padStart(widths[j]!))).join("  ");
-    lines.push(`${labels[i]!.padEnd(first)}  ${reason === undefined ? rest : `did not answer: ${reason}`}`);
+    lines.push(`${labels[i]!.padEnd(first)}  ${reason === undefined ? rest : `did not answer: ${forText(reason)}`}`);
   }
   return lines.join("\n");
 }
@@ -117,7 +118,7 @@ export function brokenPairs(snapshot: Snapshot): string[] {
         : [];
     }),
   );
-  return [...silent, ...lossy.sort((a, b) => b.loss - a.loss).map((l) => l.line)];
+  return [...silent, ...lossy.sort((a, b) => b.loss - a.loss).map((l) => l.line)].map(forText);
 }
 
 /** Only UDP may claim a direction (design §2.9). */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
+import { forLog, forText } from "../base/escape.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
@@ -51,7 +52,8 @@ Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 
         console.error(`internode matrix: ${err.message}`);
         return EXIT.broken;
       }
-      if (options.output === "json") console.log(JSON.stringify(snapshot, null, options.watchMs === undefined ? 2 : 0));
+      if (options.output === "json")
+        console.log(forLog(JSON.stringify(snapshot, null, options.watchMs === undefined ? 2 : 0)));
       else
         console.log(
           `${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`,
@@ -140,7 +142,7 @@ function report(snapshot: Snapshot, { filter, show }: Options): string {
           .slice(0, 20)
           .map((line) => `  ${line}`)
           .join("\n")}${broken.length > 20 ? `\n  and ${broken.length - 20} more` : ""}`;
-  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} agents answered, trailing 60 s at ${snapshot.at}`;
+  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} agents answered, trailing 60 s at ${forText(snapshot.at)}`;
   return `${tables.join("\n\n")}\n\n${verdict}\n${when}`;
 }
 

@@ -1,5 +1,6 @@
 // How commands reach an agent's API: through a local port (the demo's, or a kubectl port-forward).
 import { request } from "undici";
+import { forText } from "../base/escape.ts";
 import { SCHEMA_VERSION, type Snapshot } from "../model/snapshot.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8843";
@@ -14,7 +15,7 @@ export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<S
   // The document comes from an agent of ours; its rows were validated there.
   if (version === SCHEMA_VERSION) return body as Snapshot;
   throw new AgentUnreachable(
-    `${url} speaks version ${String(version)} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
+    `${url} speaks version ${forText(String(version))} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
   );
 }
 
@@ -32,7 +33,8 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
       `no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
     );
   }
-  if (status !== 200) throw new AgentUnreachable(`${url.href} answered ${status}: ${text.slice(0, 300).trim()}`);
+  if (status !== 200)
+    throw new AgentUnreachable(`${url.href} answered ${status}: ${forText(text.slice(0, 300).trim())}`);
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -1,9 +1,10 @@
 // Who may read what. A request from "another pod" is one from an address of this machine that is not loopback.
 import { networkInterfaces } from "node:os";
 import { request } from "undici";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { isSafeHost } from "../../agent/api/access.ts";
 import { startApi } from "../../agent/api/api.ts";
+import { ROUTES } from "../../agent/api/routes.ts";
 import { SILENT_LOG, ScriptedAgent } from "./api-mesh.ts";
 
 const MESH = { nodes: 2, zones: 1 };
@@ -12,17 +13,14 @@ const own = Object.values(networkInterfaces())
   .find((a) => a?.family === "IPv4" && !a.internal)?.address;
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const api of opened.splice(0)) await api[Symbol.asyncDispose]();
 });
 
-async function start(allowFrom: string[] = []) {
-  const api = await startApi({
-    sources: new ScriptedAgent(MESH, { name: "node-1", zone: "zone-a" }),
-    port: 0,
-    listen: [],
-    allowFrom,
-    log: SILENT_LOG,
-  });
+async function start({ allowFrom = [], agents = [] }: { allowFrom?: string[]; agents?: string[] } = {}) {
+  const sources = new ScriptedAgent(MESH, { name: "node-1", zone: "zone-a" });
+  for (const address of agents) sources.agents.add(address);
+  const api = await startApi({ sources, port: 0, listen: [], allowFrom, log: SILENT_LOG });
   opened.push(api);
   return api.port;
 }
@@ -32,30 +30,68 @@ async function status(url: string, headers: Record<string, string> = {}) {
   return { statusCode, text: await body.text() };
 }
 
-describe.skipIf(own === undefined)("from another pod (needs an IPv4 address besides loopback)", () => {
-  test.each(["/healthz", "/readyz", "/api/v1/identity", "/api/v1/pairs"])("%s is answered", async (path) => {
+const ANYONE = ["/healthz", "/readyz", "/api/v1/identity", "/api/v1/pairs", "/api/v1/pairs?destination=node-2"];
+const AGENTS = ["/api/v1/pairs?detail=seconds", "/api/v1/pairs?destination=node-2&detail=window", "/api/v1/pairs?x=1"];
+const LOOPBACK = [
+  "/",
+  "/page.js",
+  "/api/v1/mesh",
+  "/api/v1/mesh/events",
+  "/api/v1/pair?source=a&destination=b",
+  "/api/v1/peers",
+  "/api/v1/pairs/",
+  "/API/v1/pairs",
+  "/nothing",
+];
+
+test("every path of the API is in these lists", () => {
+  const told = new Set([...ANYONE, ...AGENTS, ...LOOPBACK].map((path) => path.split("?")[0]));
+  expect(ROUTES.map(({ path }) => path).filter((path) => !told.has(path))).toEqual([]);
+});
+
+describe.skipIf(own === undefined)("from another address (needs an IPv4 address besides loopback)", () => {
+  const asLoopback = { host: "localhost", "x-forwarded-for": "127.0.0.1" };
+
+  test.each(ANYONE)("%s is answered to anyone", async (path) => {
     expect((await status(`http://${own}:${await start()}${path}`)).statusCode).toBe(200);
   });
 
-  test.each([
-    "/",
-    "/api/v1/mesh",
-    "/api/v1/mesh/events",
-    "/api/v1/pair?source=a&destination=b",
-    "/api/v1/peers",
-    "/api/v1/pairs/",
-    "/API/v1/pairs",
-  ])("%s is refused with the way in", async (path) => {
-    const { statusCode, text } = await status(`http://${own}:${await start()}${path}`, {
-      host: "localhost",
-      "x-forwarded-for": "127.0.0.1",
-    });
-    expect(statusCode).toBe(403);
-    expect(text).toContain("kubectl port-forward");
+  test.each(AGENTS)(
+    "%s is answered to an agent of the mesh, and refused to a stranger with the way in",
+    async (path) => {
+      const stranger = await status(`http://${own}:${await start()}${path}`, asLoopback);
+      expect(stranger.statusCode).toBe(403);
+      expect(stranger.text).toContain("the agents of this mesh");
+      expect(stranger.text).toContain("kubectl port-forward");
+      const port = await start({ agents: [own!] });
+      expect((await status(`http://${own}:${port}${path}`)).statusCode).toBe(200);
+    },
+  );
+
+  test.each(LOOPBACK)("%s is refused with the way in, to agents too", async (path) => {
+    for (const agents of [[], [own!]]) {
+      const { statusCode, text } = await status(`http://${own}:${await start({ agents })}${path}`, asLoopback);
+      expect(statusCode).toBe(403);
+      expect(text).toContain("kubectl port-forward");
+    }
   });
 
   test("an address that allowFrom names may read everything", async () => {
-    expect((await status(`http://${own}:${await start([`${own}/32`])}/api/v1/peers`)).statusCode).toBe(200);
+    const port = await start({ allowFrom: [`${own}/32`] });
+    expect((await status(`http://${own}:${port}/api/v1/peers`)).statusCode).toBe(200);
+  });
+
+  test("the plain row is built once a second at most, however many ask for it", async () => {
+    const sources = new ScriptedAgent(MESH, { name: "node-1", zone: "zone-a" });
+    const api = await startApi({ sources, port: 0, listen: [], allowFrom: [], log: SILENT_LOG });
+    opened.push(api);
+    vi.spyOn(performance, "now").mockReturnValue(5_000);
+    const paths = ["/api/v1/pairs", "/api/v1/pairs?destination=node-2", "/api/v1/pairs"];
+    for (const path of paths) await status(`http://${own}:${api.port}${path}`);
+    expect(sources.rowsGiven).toBe(1);
+    vi.spyOn(performance, "now").mockReturnValue(6_000);
+    await status(`http://${own}:${api.port}/api/v1/pairs`);
+    expect(sources.rowsGiven).toBe(2);
   });
 });
 
@@ -100,7 +136,7 @@ test("what another site's page asks for in a browser is refused, following a lin
 
 test("an entry of allowFrom that is no address ends the start and is named", async () => {
   for (const wrong of ["10.0.0.0/33", "cluster.local", "10.0.0.0/8/8", "10.0.0.0/", ""])
-    await expect(start([wrong])).rejects.toThrow(`'${wrong}'`);
+    await expect(start({ allowFrom: [wrong] })).rejects.toThrow(`'${wrong}'`);
 });
 
 test.each(["localhost", "LOCALHOST:80", "page.localhost:80", "127.0.0.1:8843", "10.1.2.3", "[::1]:8843"])(

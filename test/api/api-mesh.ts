@@ -13,6 +13,8 @@ export class ScriptedAgent implements ApiSources {
   ready: Readiness = { ready: true };
   apis: PeerApi[] = [];
   rowsGiven = 0;
+  /** Pod addresses that discovery lists. */
+  readonly agents = new Set<string>();
 
   constructor(mesh: SampleMesh, node: Node) {
     this.#mesh = mesh;
@@ -59,6 +61,10 @@ export class ScriptedAgent implements ApiSources {
 
   readiness() {
     return this.ready;
+  }
+
+  isAgent(address: string) {
+    return this.agents.has(address);
   }
 }
 

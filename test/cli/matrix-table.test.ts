@@ -3,6 +3,7 @@ import { brokenPairs, cellOf, renderMatrix, viewsOf } from "../../agent/cli/matr
 import { formatLoss, formatNs } from "../../agent/cli/units.ts";
 import type { PairWindow, Row, Snapshot } from "../../agent/model/snapshot.ts";
 import type { WindowSummary } from "../../agent/model/window.ts";
+import { HOSTILE, OBEYED } from "../support/hostile.ts";
 
 const NODES = [
   { name: "node-1", zone: "a" },
@@ -138,4 +139,21 @@ test("numbers keep at most three digits, and some loss is never shown as none or
     "2s",
   ]);
   expect([0, 0.0004, 0.0123, 0.2, 0.995, 1].map(formatLoss)).toEqual(["0%", "<0.1%", "1.2%", "20%", ">99%", "100%"]);
+});
+
+test.each(Object.entries(HOSTILE))("%s in a name, a zone or a reason does nothing to the terminal", (_what, text) => {
+  const nodes = [
+    { name: text, zone: text },
+    { name: "node-2", zone: "b" },
+  ];
+  const hostile: Snapshot = {
+    ...snapshot([
+      { ...row(0, []), source: nodes[0]!, pairs: [{ ...pair(1, { failures: 60 }), destination: nodes[1]! }] },
+    ]),
+    nodes,
+    missing: [{ node: nodes[1]!, reason: text }],
+  };
+  const said = [...renderMatrix(hostile, { view: VIEW, show: "both" }).split("\n"), ...brokenPairs(hostile)];
+  expect(said).toHaveLength(3 + 2);
+  expect(said.filter((line) => OBEYED.test(line))).toEqual([]);
 });

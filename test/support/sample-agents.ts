@@ -76,6 +76,7 @@ export async function startSampleAgents(
       })),
     row: ({ detail, destination }) => rowOf(self, detail, destination),
     readiness: () => ({ ready: true }),
+    isAgent: () => false,
   };
   const api = await startApi({
     sources,

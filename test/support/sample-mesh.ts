@@ -17,6 +17,8 @@ export interface SampleMesh {
   readonly tcpRefused?: readonly string[];
   readonly mtuShortfall?: readonly { readonly from: string; readonly to: string; readonly passesBytes: number }[];
   readonly udp?: boolean;
+  /** Instead of node-1, node-2, …: the first nodes are called so. */
+  readonly names?: readonly string[];
 }
 
 const PER_MINUTE: Readonly<Record<Protocol, number>> = { icmp: 60, tcp: 12, udp: 12 };
@@ -28,10 +30,10 @@ const SLOTS: readonly { readonly network: Network; readonly protocol: Protocol }
 ];
 const STARTED_AT = "2026-11-23T17:02:11.408Z";
 
-export function sampleNodes({ nodes, zones }: Pick<SampleMesh, "nodes" | "zones">): Node[] {
+export function sampleNodes({ nodes, zones, names }: Pick<SampleMesh, "nodes" | "zones" | "names">): Node[] {
   return inDisplayOrder(
     Array.from({ length: nodes }, (_, i) => ({
-      name: `node-${i + 1}`,
+      name: names?.[i] ?? `node-${i + 1}`,
       zone: `zone-${String.fromCodePoint(97 + Math.floor((i * zones) / nodes))}`,
     })),
   );
@@ -108,7 +110,7 @@ export function samplePair(
   options: { readonly seconds?: boolean } = {},
 ): PairWindow {
   const { destination, network, protocol } = slot;
-  const number = Number(destination.name.replace(/\D+/g, ""));
+  const number = Number(destination.name.replace(/\D+/g, "")) % 250;
   const address = network === "pod" ? `10.244.${number}.2` : `10.10.0.${number}`;
   const seconds = sampleSeconds(mesh, slot);
   return {

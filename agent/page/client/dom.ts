@@ -1,4 +1,7 @@
-// Makes elements: text is always text, never markup, whatever a node or a peer is called.
+// Makes elements and writes into them: text is always text, never markup, whatever a node or a peer is called, and
+// each of its characters can be seen.
+import { forText } from "../../base/escape.ts";
+
 type Children = readonly (Node | string | undefined)[];
 
 export function element<K extends keyof HTMLElementTagNameMap>(
@@ -22,7 +25,22 @@ function fill<E extends Element>(
   attributes: Readonly<Record<string, string | number>>,
   children: Children,
 ): E {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.append(...children.filter((child) => child !== undefined));
+  for (const [name, value] of Object.entries(attributes)) setAttribute(made, name, String(value));
+  append(made, ...children);
   return made;
+}
+
+export function append(place: Element, ...children: Children): void {
+  const shown = children.filter((child) => child !== undefined);
+  place.append(...shown.map((child) => (typeof child === "string" ? forText(child) : child)));
+}
+
+/** Leaves what says the same already, and with it a person's focus and selection. */
+export function setText(place: Element, text: string): void {
+  const shown = forText(text);
+  if (place.textContent !== shown) place.textContent = shown;
+}
+
+export function setAttribute(place: Element, name: string, text: string): void {
+  place.setAttribute(name, forText(text));
 }

@@ -2,7 +2,7 @@
 // finger and keyboard move. Ten thousand cells are one drawing, not ten thousand elements.
 import { cellOf, type Cell, cellWords, MEASURES, type View } from "./cells.ts";
 import { CellPainter } from "./cell-painter.ts";
-import { element } from "./dom.ts";
+import { append, element, setAttribute } from "./dom.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { delayScale, type DelayScale, PALETTES, type Theme } from "./scale.ts";
@@ -130,7 +130,7 @@ export class Matrix {
     const place = (label: HTMLElement, fromPx: number, sizePx: number, text: string) => {
       label.style[start] = `${fromPx}px`;
       label.style[size] = `${sizePx}px`;
-      label.append(text);
+      append(label, text);
       return label;
     };
     const zones = grid.zones.map(({ name, from, to }) =>
@@ -145,7 +145,7 @@ export class Matrix {
       const label = place(element("div", { class: "node" }), at[i]!, cell, name);
       const reason = grid.missing.get(name);
       if (reason !== undefined && start === "top") label.classList.add("missing");
-      label.title = reason === undefined ? name : `${name}: ${reason}`;
+      setAttribute(label, "title", reason === undefined ? name : `${name}: ${reason}`);
       return label;
     });
     return [...zones, ...nodes];
@@ -218,7 +218,8 @@ export class Matrix {
     Object.assign(this.#cursor.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
     this.#cursor.setAttribute("aria-rowindex", String(from + 1));
     this.#cursor.setAttribute("aria-colindex", String(to + 1));
-    this.#cursor.setAttribute(
+    setAttribute(
+      this.#cursor,
       "aria-label",
       `${grid.nodes[from]!.name} to ${grid.nodes[to]!.name}: ${cellWords(this.cell(from, to), this.#view)}`,
     );
@@ -235,7 +236,8 @@ export class Matrix {
     const { from, to } = this.#at;
     const { nodes } = this.#grid!;
     const names = from === to ? nodes[from]!.name : `${nodes[from]!.name} → ${nodes[to]!.name}`;
-    this.#tip.replaceChildren(element("strong", {}, names), cellWords(this.cell(from, to), this.#view));
+    this.#tip.replaceChildren(element("strong", {}, names));
+    append(this.#tip, cellWords(this.cell(from, to), this.#view));
     this.#tip.hidden = false;
     const { width, height } = this.#tip.getBoundingClientRect();
     this.#tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;

@@ -1,7 +1,7 @@
 // The page: takes snapshots from the feed, lets a person choose what to see, and keeps the choice in the address.
 import type { Snapshot } from "../../model/snapshot.ts";
 import { ANY_PATH, type Measure, MEASURES, pathIndex, type View } from "./cells.ts";
-import { element } from "./dom.ts";
+import { element, setText } from "./dom.ts";
 import { startFeed } from "./feed.ts";
 import { formatAge } from "./format.ts";
 import { type MeshState, summarize } from "./headline.ts";
@@ -155,10 +155,6 @@ function showState(): void {
   if (link.getAttribute("href") !== icon) link.setAttribute("href", icon);
   document.body.dataset["state"] = state;
   document.body.classList.toggle("stale", stale);
-}
-
-function setText(place: HTMLElement, text: string): void {
-  if (place.textContent !== text) place.textContent = text;
 }
 
 const opened = fromAddress();

@@ -3,7 +3,7 @@
 import type { PairDetail, PairDirection } from "../../model/pair-detail.ts";
 import type { PairWindow } from "../../model/snapshot.ts";
 import { lossRatio, type WindowSummary } from "../../model/window.ts";
-import { element } from "./dom.ts";
+import { element, setText } from "./dom.ts";
 import { counted, formatDelay, formatLoss, pathName } from "./format.ts";
 import { lineChart } from "./line-chart.ts";
 import { type Path, pathKey } from "./mesh-grid.ts";
@@ -48,7 +48,7 @@ export class PairPanel {
 
   open(pair: OpenPair): void {
     this.#pair = pair;
-    this.#title.textContent = `${pair.source} ⇄ ${pair.destination}`;
+    setText(this.#title, `${pair.source} ⇄ ${pair.destination}`);
     this.#body.replaceChildren(element("p", { class: "quiet" }, "Asking both agents…"));
     if (!this.#dialog.open) this.#dialog.showModal();
     void this.#ask(pair);

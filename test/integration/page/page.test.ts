@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { HOSTILE, OBEYED } from "../../support/hostile.ts";
 import { sampleNodes, type SampleMesh } from "../../support/sample-mesh.ts";
 import { startSampleAgents, type SampleAgents } from "../../support/sample-agents.ts";
 
@@ -333,6 +334,26 @@ describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : `
     ).toBe(true);
     expect(await page.evaluate(() => document.querySelectorAll("*").length)).toBeLessThan(500);
   }, 90_000);
+
+  test("names that were made to deceive are shown as they are written, and obeyed by nothing", async () => {
+    const names = Object.values(HOSTILE);
+    const { page } = await open({ nodes: names.length, zones: 2, names, dead: { [names[1]!]: "" } });
+    await page.getByText("is missing").first().waitFor();
+    await page.locator("details summary").click();
+    await goTo(page, 0, 1);
+    await page.keyboard.press("Enter");
+    await page.locator("dialog[open] figure").first().waitFor();
+    const shown = await page.evaluate(() => [
+      document.title,
+      ...[...document.body.querySelectorAll("*")].flatMap((e) => [
+        ...[...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.textContent!.trim()),
+        ...[...e.attributes].filter((a) => !a.name.startsWith("data-")).map((a) => a.value),
+      ]),
+    ]);
+    expect(shown.filter((text) => OBEYED.test(text))).toEqual([]);
+    expect(shown.join(" ")).toContain("node\\u{1b}[2J\\u{1b}[31m-1");
+    expect(await page.locator("script").count()).toBe(1);
+  });
 
   test("on a phone nothing runs out of the page sideways, and the matrix scrolls by itself", async () => {
     const { page } = await open(

@@ -1,0 +1,111 @@
+// Every path of the API: who may read it, and what it answers.
+import type { Request, Response } from "express";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createGzip } from "node:zlib";
+import type { PeerRows } from "../peers/peer-rows.ts";
+import type { RowQuery } from "../peers/peer-api.ts";
+import type { Readers } from "./access.ts";
+import type { MeshEvents } from "./events.ts";
+import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
+import type { OwnRow } from "./own-row.ts";
+import { queryPair } from "./pair-query.ts";
+import type { ApiSources } from "./sources.ts";
+
+export interface Parts {
+  readonly sources: ApiSources;
+  readonly ownRow: OwnRow;
+  readonly peerRows: PeerRows;
+  readonly mesh: MeshView;
+  readonly events: MeshEvents;
+}
+
+export interface Route {
+  readonly path: string;
+  /** What a request asks for besides may need more. */
+  readonly readers: Readers | ((req: Request) => Readers);
+  readonly answer: (parts: Parts, req: Request, res: Response) => void | Promise<void>;
+}
+
+export const ROUTES: readonly Route[] = [
+  { path: "/healthz", readers: "anyone", answer: (_parts, _req, res) => void res.type("text").send("ok\n") },
+  { path: "/readyz", readers: "anyone", answer: ready },
+  {
+    path: "/api/v1/identity",
+    readers: "anyone",
+    answer: ({ sources }, _req, res) => void res.json(sources.identity()),
+  },
+  {
+    path: "/api/v1/pairs",
+    readers: ({ query }) => (Object.keys(query).some((name) => name !== "destination") ? "agents" : "anyone"),
+    answer: pairs,
+  },
+  {
+    path: "/api/v1/peers",
+    readers: "loopback",
+    answer: ({ sources }, _req, res) => void res.json({ schemaVersion: 1, node: sources.node, peers: sources.peers() }),
+  },
+  { path: "/api/v1/pair", readers: "loopback", answer: pair },
+  {
+    path: "/api/v1/mesh",
+    readers: "loopback",
+    answer: async ({ mesh }, req, res) => sendSnapshot(req, res, await mesh.snapshot()),
+  },
+  {
+    path: "/api/v1/mesh/events",
+    readers: "loopback",
+    answer: ({ events }, req, res) => events.listen(res, { gzip: takesGzip(req), headOnly: req.method === "HEAD" }),
+  },
+];
+
+/** The page, and what does not exist, are for loopback. */
+export function readersOf(req: Request): Readers {
+  const readers = ROUTES.find(({ path }) => path === req.path)?.readers ?? "loopback";
+  return typeof readers === "function" ? readers(req) : readers;
+}
+
+function ready({ sources }: Parts, _req: Request, res: Response): void {
+  const readiness = sources.readiness();
+  if (readiness.ready) res.type("text").send("ready\n");
+  else res.status(503).type("text").send(`not ready: ${readiness.reason}\n`);
+}
+
+function pairs({ ownRow }: Parts, req: Request, res: Response): void {
+  const query = rowQuery(req);
+  if ("error" in query) res.status(400).json(query);
+  else res.type("json").send(ownRow.json(query));
+}
+
+async function pair({ sources, peerRows }: Parts, req: Request, res: Response): Promise<void> {
+  const { source, destination } = req.query;
+  if (typeof source !== "string" || typeof destination !== "string" || source === destination) {
+    res.status(400).json({ error: "name two different nodes: /api/v1/pair?source=<node>&destination=<node>" });
+    return;
+  }
+  const pair = await queryPair({ sources, peerRows, source, destination });
+  if ("unknown" in pair)
+    res.status(404).json({ error: `there is no node '${pair.unknown}' in this mesh; /api/v1/mesh lists its nodes` });
+  else res.json(pair);
+}
+
+function rowQuery(req: Request): RowQuery | { readonly error: string } {
+  const { detail = "window", destination } = req.query;
+  if (detail !== "window" && detail !== "seconds") return { error: "detail is 'window' or 'seconds'" };
+  if (destination === undefined) return { detail };
+  return typeof destination === "string" ? { detail, destination } : { error: "name one destination" };
+}
+
+async function sendSnapshot(req: Request, res: Response, snapshot: MeshSnapshot): Promise<void> {
+  res.type("json");
+  const parts = Readable.from(snapshot.json());
+  try {
+    if (takesGzip(req))
+      await pipeline(parts, createGzip({ level: constants.Z_BEST_SPEED }), res.set("Content-Encoding", "gzip"));
+    else await pipeline(parts, res);
+  } catch (err) {
+    // Who asked has gone; nothing is wrong here.
+    if ((err as { code?: string }).code !== "ERR_STREAM_PREMATURE_CLOSE") throw err;
+  }
+}
+
+const takesGzip = (req: Request): boolean => req.acceptsEncodings("gzip") === "gzip";
