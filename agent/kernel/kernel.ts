@@ -57,6 +57,8 @@ export interface PacketBatch {
   errno(i: number): string;
   /** ICMP (or ICMPv6) type and code of an `icmp` entry; `info` is the next-hop MTU of a packet-too-big. */
   icmp(i: number): { readonly type: number; readonly code: number; readonly info: number };
+  /** True when the error of an `icmp` entry was sent by the host of this address; its port does not matter. */
+  isErrorOf(i: number, address: SocketAddress): boolean;
 }
 
 /** One ICMP or UDP socket that talks to many peers, with kernel stamps both ways and its error queue open. */
@@ -103,8 +105,15 @@ export type TcpProgress =
       readonly state: "closed";
       readonly retransmits: number;
       readonly errno: string;
-      readonly icmp?: { readonly type: number; readonly code: number };
+      readonly icmp?: IcmpError;
     };
+
+export interface IcmpError {
+  readonly type: number;
+  readonly code: number;
+  /** Sent by the very host that the packet was for, not by one on the way. */
+  readonly fromTarget: boolean;
+}
 
 export interface UdpOptions {
   readonly family: IpFamily;

@@ -10,7 +10,7 @@ import { socketAddress, socketAddressLength } from "./socket-address.ts";
 import { beginHandshake } from "./tcp-handshake.ts";
 
 export function openLinuxKernel(clock: Clock): Kernel {
-  const handshakeErrors = new LinuxPacketBatch(clock, 1, 256);
+  const handshakeErrors = new LinuxPacketBatch(clock, 4, 256);
   return {
     socketAddress,
     createBatch: (capacity, packetBytes) => new LinuxPacketBatch(clock, capacity, packetBytes),

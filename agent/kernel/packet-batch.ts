@@ -18,7 +18,7 @@ import {
 } from "./constants.ts";
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "./kernel.ts";
 import { allocateArena, errnoName, type Arena } from "./libc.ts";
-import { describeAddress, sameAddress, socketAddressLength, SOCKADDR_BYTES } from "./socket-address.ts";
+import { describeAddress, sameAddress, sameHost, socketAddressLength, SOCKADDR_BYTES } from "./socket-address.ts";
 
 // struct mmsghdr (64 bytes): msg_name 0, msg_namelen 8, msg_iov 16, msg_iovlen 24, msg_control 32,
 // msg_controllen 40, msg_flags 48, msg_len 56.
@@ -29,6 +29,7 @@ const NAME_BYTES = 32;
 const CONTROL_BYTES = 256;
 /** struct cmsghdr: length 0 (8 bytes), level 8, type 12. */
 const CMSG_HEADER_BYTES = 16;
+const EXTENDED_ERROR_BYTES = 16;
 const NS_PER_SECOND = 1e9;
 
 export class LinuxPacketBatch implements PacketBatch {
@@ -186,6 +187,14 @@ export class LinuxPacketBatch implements PacketBatch {
     if (at < 0) return { type: -1, code: -1, info: 0 };
     const { bytes, view } = this.#arena;
     return { type: bytes[at + 5]!, code: bytes[at + 6]!, info: view.getUint32(at + 8, true) };
+  }
+
+  /** struct sock_extended_err (16 bytes) is followed by the address that the error came from (SO_EE_OFFENDER). */
+  isErrorOf(i: number, address: SocketAddress): boolean {
+    const at = this.#extendedError(i);
+    if (at < 0) return false;
+    const offender = this.#arena.bytes.subarray(at + EXTENDED_ERROR_BYTES, at + EXTENDED_ERROR_BYTES + SOCKADDR_BYTES);
+    return sameHost(offender, address);
   }
 
   #extendedError(i: number): number {

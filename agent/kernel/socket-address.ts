@@ -26,8 +26,13 @@ export function socketAddressLength(address: Uint8Array): number {
 
 /** Same family and address, and the same port unless `wanted` has none. */
 export function sameAddress(actual: Uint8Array, wanted: SocketAddress): boolean {
-  if (actual[0] !== wanted[0]) return false;
   if ((wanted[2] !== 0 || wanted[3] !== 0) && (actual[2] !== wanted[2] || actual[3] !== wanted[3])) return false;
+  return sameHost(actual, wanted);
+}
+
+/** Same family and address, whatever the ports. */
+export function sameHost(actual: Uint8Array, wanted: SocketAddress): boolean {
+  if (actual[0] !== wanted[0]) return false;
   const [from, to] = wanted[0] === AF_INET ? [4, 8] : [8, 24];
   for (let i = from; i < to; i++) if (actual[i] !== wanted[i]) return false;
   return true;

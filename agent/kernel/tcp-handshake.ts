@@ -1,6 +1,6 @@
 // A non-blocking TCP handshake, watched through TCP_INFO and closed by a reset.
 import * as C from "./constants.ts";
-import type { SocketAddress, TcpHandshake, TcpProgress } from "./kernel.ts";
+import type { IcmpError, SocketAddress, TcpHandshake, TcpProgress } from "./kernel.ts";
 import * as libc from "./libc.ts";
 import type { LinuxPacketBatch } from "./packet-batch.ts";
 import { getInt } from "./packet-socket.ts";
@@ -15,6 +15,8 @@ const length = new Uint32Array(1);
 const LINGER_RESET = new Int32Array([1, 0]);
 const ON = new Int32Array([1]);
 const EINPROGRESS = "EINPROGRESS";
+/** A handshake sends a few SYNs: nobody has more errors to tell. */
+const MAX_ERROR_BATCHES = 16;
 
 export function beginHandshake(
   to: SocketAddress,
@@ -40,16 +42,18 @@ export function beginHandshake(
   if (from !== undefined && libc.bindSocket(fd, socketAddress(from, 0), socketAddressLength(to)) < 0) return refuse();
   if (libc.connect(fd, to, socketAddressLength(to)) < 0 && libc.errnoName(libc.lastErrno()) !== EINPROGRESS)
     return refuse();
-  return new LinuxTcpHandshake(fd, errors);
+  return new LinuxTcpHandshake(fd, to, errors);
 }
 
 class LinuxTcpHandshake implements TcpHandshake {
   readonly #fd: number;
+  readonly #to: SocketAddress;
   readonly #errors: LinuxPacketBatch;
   #closed = false;
 
-  constructor(fd: number, errors: LinuxPacketBatch) {
+  constructor(fd: number, to: SocketAddress, errors: LinuxPacketBatch) {
     this.#fd = fd;
+    this.#to = to;
     this.#errors = errors;
   }
 
@@ -87,12 +91,31 @@ class LinuxTcpHandshake implements TcpHandshake {
   }
 
   #failed(errno: string, retransmits: number): TcpProgress {
-    this.#errors.armForReceive(false);
-    const queued = libc.recvmmsg(this.#fd, this.#errors.headers, 1, C.MSG_DONTWAIT | C.MSG_ERRQUEUE, 0);
-    this.#errors.filled(Math.max(0, queued));
-    if (queued !== 1 || this.#errors.origin(0) !== "icmp") return { state: "closed", retransmits, errno };
-    const { type, code } = this.#errors.icmp(0);
-    return { state: "closed", retransmits, errno, icmp: { type, code } };
+    const icmp = this.#lastIcmpError();
+    return { state: "closed", retransmits, errno, ...(icmp && { icmp }) };
+  }
+
+  /** The newest is what ended it: those before it (packet too big, say) did not. A reset leaves none. */
+  #lastIcmpError(): IcmpError | undefined {
+    let last: IcmpError | undefined;
+    for (let batches = 0; batches < MAX_ERROR_BATCHES; batches++) {
+      this.#errors.armForReceive(false);
+      const queued = libc.recvmmsg(
+        this.#fd,
+        this.#errors.headers,
+        this.#errors.capacity,
+        C.MSG_DONTWAIT | C.MSG_ERRQUEUE,
+        0,
+      );
+      this.#errors.filled(Math.max(0, queued));
+      if (queued <= 0) break;
+      for (let i = 0; i < queued; i++) {
+        if (this.#errors.origin(i) !== "icmp") continue;
+        const { type, code } = this.#errors.icmp(i);
+        last = { type, code, fromTarget: this.#errors.isErrorOf(i, this.#to) };
+      }
+    }
+    return last;
   }
 
   [Symbol.dispose](): void {

@@ -70,7 +70,7 @@ export const CATALOGUE = {
     unit: "probes",
     labels: [...PAIR_LABELS, "reason"],
     created: "when first seen",
-    help: `Failed probes by reason: ${FAILURE_REASONS.join(", ")}. What a firewall drops silently is a timeout.`,
+    help: `Failed probes by reason: ${FAILURE_REASONS.join(", ")}. What a firewall drops silently is a timeout; what it rejects is blocked.`,
   },
   refusals: {
     name: "internode_probe_refusals_total",
@@ -78,7 +78,7 @@ export const CATALOGUE = {
     unit: "probes",
     labels: PAIR_LABELS,
     created: "when first seen",
-    help: "Probes refused (RST or port unreachable): the path is proven, nothing listens. Never loss.",
+    help: "Probes refused by the target itself (RST or port unreachable): the path is proven, nothing listens. Never loss.",
   },
   rtt: {
     name: "internode_rtt_seconds",

@@ -249,8 +249,7 @@ class EchoChannel {
     if (ring < 0 || this.#state[ring] !== OUTSTANDING) return;
     const address = this.#to[ring]!;
     if (!batch.isFrom(i, address)) return;
-    const { type, code } = batch.icmp(i);
-    const verdict = icmpEvent(this.#family, type, code);
+    const verdict = icmpEvent(this.#family, { ...batch.icmp(i), fromTarget: batch.isErrorOf(i, address) });
     if (verdict.kind === "outcome") this.#end(ring, verdict.outcome);
   }
 

@@ -1,5 +1,6 @@
 // The one table from kernel event to outcome (design §2.6). Every protocol asks it; none decides by itself.
 // ICMP codes: RFC 792, RFC 1812 §5.2.7.1 (IPv4), RFC 4443 §3.1 (IPv6).
+import type { IcmpError } from "../kernel/kernel.ts";
 import { FAILED, REFUSED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
 
@@ -24,15 +25,18 @@ const ICMP_TIME_EXCEEDED = 11;
 const ICMP6_DEST_UNREACHABLE = 1;
 const ICMP6_TIME_EXCEEDED = 3;
 
-/** An ICMP error that came back for one of our packets. */
-export function icmpEvent(family: IpFamily, type: number, code: number): Verdict {
+/**
+ * An ICMP error that came back for one of our packets. Only the target itself can refuse: an error of the same kind
+ * from another address is a policy's on the way (kube-router, and others by option, reject so).
+ */
+export function icmpEvent(family: IpFamily, { type, code, fromTarget }: IcmpError): Verdict {
   if (family === "ipv4") {
     if (type === ICMP_TIME_EXCEEDED) return UNREACHABLE;
     if (type !== ICMP_DEST_UNREACHABLE) return IGNORE;
     switch (code) {
       case 2: // protocol unreachable
-      case 3: // port unreachable: the host answered
-        return REFUSAL;
+      case 3: // port unreachable
+        return fromTarget ? REFUSAL : BLOCKED;
       case 4: // fragmentation needed
         return IGNORE;
       case 9: // network administratively prohibited
@@ -51,7 +55,7 @@ export function icmpEvent(family: IpFamily, type: number, code: number): Verdict
     case 6: // reject route to destination
       return BLOCKED;
     case 4: // port unreachable
-      return REFUSAL;
+      return fromTarget ? REFUSAL : BLOCKED;
     default:
       return UNREACHABLE;
   }

@@ -144,7 +144,7 @@ class TcpProber implements Prober {
       case "closed": {
         const { errno, icmp, retransmits } = progress;
         this.#end(attempt);
-        const told = icmp && icmpEvent(slot.family, icmp.type, icmp.code);
+        const told = icmp && icmpEvent(slot.family, icmp);
         this.#report(slot, told?.kind === "outcome" ? told : errnoEvent(errno, this.#conntrack), {
           errno,
           retransmits,

@@ -268,8 +268,8 @@ class StampProber implements UdpProber, ChannelListener {
     const quote = batch.bytes(i);
     const probe = this.#format.peek(quote) ? this.#match(quote) : this.#inFlightTo(channel, batch, i);
     if (probe?.state !== "outstanding" || !batch.isFrom(i, probe.slot.address)) return;
-    const { type, code } = batch.icmp(i);
-    const verdict = icmpEvent(channel.family, type, code);
+    const fromTarget = batch.isErrorOf(i, probe.slot.address);
+    const verdict = icmpEvent(channel.family, { ...batch.icmp(i), fromTarget });
     if (verdict.kind === "outcome") this.#end(probe, verdict.outcome);
   }
 

@@ -3,14 +3,17 @@ import { readdirSync } from "node:fs";
 import koffi from "koffi";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Outcome } from "../../agent/model/outcome.ts";
-import type { Protocol } from "../../agent/model/peer.ts";
+import type { IpFamily, Protocol } from "../../agent/model/peer.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import { icmpProber } from "../../agent/probes/icmp.ts";
 import type { ConntrackState } from "../../agent/probes/kernel-events.ts";
 import type { Prober } from "../../agent/probes/prober.ts";
 import { tcpProber } from "../../agent/probes/tcp.ts";
 import { udpProber } from "../../agent/probes/udp.ts";
+import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
+import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
+import { routedNetwork, type RoutedNetwork } from "../support/routed.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { until } from "../probes/contract.ts";
 import { PROBE_PORT, realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
@@ -110,7 +113,7 @@ describe.each(ALL)("%s", (protocol) => {
     expect((await probe(protocol)).outcomes()).toEqual([failed("timeout")]);
   });
 
-  test("ICMP port unreachable is a refusal", async () => {
+  test("ICMP port unreachable from the target itself is a refusal", async () => {
     network.farInput("reject with icmp type port-unreachable");
     expect((await probe(protocol)).outcomes()).toEqual([REFUSED]);
   });
@@ -240,4 +243,110 @@ describe("tcp", () => {
 
 test("udp: a port nobody listens on is a refusal", async () => {
   expect((await probe("udp", { port: PROBE_PORT + 1 })).outcomes()).toEqual([REFUSED]);
+});
+
+describe("the sender of ICMP port unreachable decides", () => {
+  let path: RoutedNetwork;
+  let inside: Disposable;
+  beforeAll(() => {
+    path = routedNetwork();
+    inside = enterNamespace(path.near);
+  });
+  afterEach(() => path.mend());
+  afterAll(() => {
+    inside[Symbol.dispose]();
+    path[Symbol.dispose]();
+  });
+
+  interface Case {
+    readonly name: string;
+    readonly protocol: Protocol;
+    readonly family: IpFamily;
+    readonly open: (common: { readonly sink: RecordingSink }) => Prober | Promise<Prober>;
+  }
+  const timeoutMs = 400;
+  const port = PROBE_PORT;
+  const cases = (["ipv4", "ipv6"] as const).flatMap((family): Case[] => {
+    const parts = () => ({
+      kernel: network.kernel,
+      clock: network.clock,
+      families: [family],
+      conntrack: () => "not-full" as const,
+    });
+    const echo = { timeoutMs, sizeBytes: 64 };
+    return [
+      {
+        name: `ICMP over ${family}, a datagram socket`,
+        protocol: "icmp",
+        family,
+        open: (common) => {
+          sysctl("net.ipv4.ping_group_range=0 2147483647");
+          return icmpProber({ ...parts(), ...common, settings: echo });
+        },
+      },
+      {
+        name: `ICMP over ${family}, a raw socket`,
+        protocol: "icmp",
+        family,
+        open: (common) => {
+          sysctl("net.ipv4.ping_group_range=1 0");
+          return icmpProber({ ...parts(), ...common, settings: echo });
+        },
+      },
+      {
+        name: `ICMP over ${family}, the userspace engine`,
+        protocol: "icmp",
+        family,
+        open: (common) => userspaceIcmpProber({ ...parts(), ...common, settings: echo }),
+      },
+      {
+        name: `TCP over ${family}`,
+        protocol: "tcp",
+        family,
+        open: (common) => tcpProber({ ...parts(), ...common, settings: { timeoutMs, port } }),
+      },
+      {
+        name: `UDP over ${family}`,
+        protocol: "udp",
+        family,
+        open: (common) =>
+          udpProber({
+            ...parts(),
+            ...common,
+            settings: { timeoutMs, sizeBytes: 512, port },
+            source: "node-1",
+            incarnation: "00112233445566aa",
+          }),
+      },
+    ];
+  });
+  const sysctl = (setting: string) => network.pair.run(path.near, "sysctl", "-qw", setting);
+
+  async function probeFar({ protocol, family, open }: Case): Promise<readonly Outcome[]> {
+    const sink = new RecordingSink();
+    using prober = await open({ sink });
+    const world = await realWorld(network, { protocol, timeoutMs, prober: () => prober });
+    const slot = testSlot({ protocol, address: family === "ipv4" ? path.farIp : path.farIp6 });
+    prober.open(slot);
+    prober.send([slot]);
+    await until(world, () => prober.outstanding === 0);
+    return sink.outcomes();
+  }
+
+  test.each(cases)("$name: from a policy on the way it is blocked", async (protocol) => {
+    path.reject("middle");
+    expect(await probeFar(protocol)).toEqual([failed("blocked")]);
+  });
+
+  test.each(cases)("$name: from the target itself it is a refusal", async (protocol) => {
+    path.reject("far");
+    expect(await probeFar(protocol)).toEqual([REFUSED]);
+  });
+
+  test.each(cases.filter(({ protocol }) => protocol !== "icmp"))(
+    "$name: a closed port is a refusal",
+    async (protocol) => {
+      expect(await probeFar(protocol)).toEqual([REFUSED]);
+    },
+  );
 });

@@ -53,12 +53,24 @@ describe("an ICMP error", () => {
     ["ipv6", 1, 6, FAILED.blocked],
     ["ipv6", 3, 0, FAILED.unreachable],
   ] as const)("of %s type %i code %i has its outcome", (family, type, code, expected) => {
-    expect(icmpEvent(family, type, code)).toEqual(outcome(expected));
+    expect(icmpEvent(family, { type, code, fromTarget: true })).toEqual(outcome(expected));
+  });
+
+  test.each([
+    ["ipv4", 3, 3, FAILED.blocked],
+    ["ipv4", 3, 2, FAILED.blocked],
+    ["ipv4", 3, 1, FAILED.unreachable],
+    ["ipv4", 3, 13, FAILED.blocked],
+    ["ipv4", 11, 0, FAILED.unreachable],
+    ["ipv6", 1, 4, FAILED.blocked],
+    ["ipv6", 1, 3, FAILED.unreachable],
+  ] as const)("of %s type %i code %i from a host on the way is no refusal", (family, type, code, expected) => {
+    expect(icmpEvent(family, { type, code, fromTarget: false })).toEqual(outcome(expected));
   });
 
   test("that a packet was too big says nothing of the path", () => {
-    expect(icmpEvent("ipv4", 3, 4)).toEqual({ kind: "ignore" });
-    expect(icmpEvent("ipv6", 2, 0)).toEqual({ kind: "ignore" });
+    expect(icmpEvent("ipv4", { type: 3, code: 4, fromTarget: false })).toEqual({ kind: "ignore" });
+    expect(icmpEvent("ipv6", { type: 2, code: 0, fromTarget: false })).toEqual({ kind: "ignore" });
   });
 });
 

@@ -1,6 +1,6 @@
 // PacketBatch on plain ArrayBuffers.
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "../../agent/kernel/kernel.ts";
-import { matchesAddress, readAddress, socketAddress } from "./fake-address.ts";
+import { canonicalIp, matchesAddress, readAddress, socketAddress } from "./fake-address.ts";
 
 /** What the fake network puts into a batch. */
 export interface Arrival {
@@ -17,6 +17,8 @@ export interface Arrival {
     readonly type: number;
     readonly code: number;
     readonly info: number;
+    /** Who sent the ICMP error. */
+    readonly offender?: string;
   };
 }
 
@@ -100,6 +102,11 @@ export class FakeBatch implements PacketBatch {
   icmp(i: number): { readonly type: number; readonly code: number; readonly info: number } {
     const { type, code, info } = this.#error(i);
     return { type, code, info };
+  }
+
+  isErrorOf(i: number, address: SocketAddress): boolean {
+    const { offender } = this.#error(i);
+    return offender !== undefined && readAddress(address).ip === canonicalIp(offender);
   }
 
   /** For the fake kernel: what is to be sent. */

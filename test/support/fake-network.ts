@@ -31,6 +31,8 @@ export type Fault =
       readonly code: number;
       readonly info?: number;
       readonly quoteBytes?: number;
+      /** Who sends it; the target itself unless given. */
+      readonly from?: string;
     }
   /** The send itself fails: nothing leaves. */
   | { readonly kind: "errno"; readonly errno: string }
@@ -47,7 +49,14 @@ export type TcpFate =
   | { readonly kind: "establish"; readonly rttNs?: number; readonly lostSyns?: number }
   | { readonly kind: "refuse"; readonly lostSyns?: number }
   | { readonly kind: "hang" }
-  | { readonly kind: "icmp"; readonly type: number; readonly code: number; readonly errno: string }
+  | {
+      readonly kind: "icmp";
+      readonly type: number;
+      readonly code: number;
+      readonly errno: string;
+      /** False: from a host on the way. */
+      readonly fromTarget?: boolean;
+    }
   /** connect() itself fails. */
   | { readonly kind: "errno"; readonly errno: string };
 

@@ -126,7 +126,14 @@ export class FakeSocket implements PacketSocket {
       address: socketAddress(packet.destination.ip, packet.destination.port),
       stampNs: Number.NaN,
       ttl: -1,
-      error: { origin: "icmp", errno, type: error.type, code: error.code, info: error.info ?? 0 },
+      error: {
+        origin: "icmp",
+        errno,
+        type: error.type,
+        code: error.code,
+        info: error.info ?? 0,
+        offender: error.from ?? packet.destination.ip,
+      },
     });
   }
 

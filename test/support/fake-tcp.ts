@@ -55,7 +55,12 @@ export class FakeHandshake implements TcpHandshake {
       }
       case "icmp":
         if (elapsedNs < roundTripNs) return { state: "connecting", retransmits: 0 };
-        return { state: "closed", retransmits: 0, errno: fate.errno, icmp: { type: fate.type, code: fate.code } };
+        return {
+          state: "closed",
+          retransmits: 0,
+          errno: fate.errno,
+          icmp: { ...fate, fromTarget: fate.fromTarget ?? true },
+        };
       default:
         return fate satisfies never;
     }

@@ -17,6 +17,8 @@ export interface RoutedNetwork extends Disposable {
   dropped(direction: "forward" | "reverse"): number;
   /** The cable behind the router gets narrower; `silent`: and the router does not say so. */
   narrow(hop: { readonly mtu: number; readonly silent: boolean }): void;
+  /** A policy rejects what goes to the far side: on the router, or on the far side itself. */
+  reject(where: "middle" | "far"): void;
   /** Back to a network without faults, nothing learnt. */
   mend(): void;
 }
@@ -97,8 +99,22 @@ export function routedNetwork(): RoutedNetwork {
           "flush ruleset\ntable inet faults {\n chain c {\n type filter hook output priority 0;\n icmp type destination-unreachable drop\n icmpv6 type packet-too-big drop\n }\n}\n",
         );
     },
+    reject(where) {
+      const [namespace, hook] = where === "middle" ? [middle, "forward"] : [far, "input"];
+      const table = (family: string, rules: readonly string[]) =>
+        `table ${family} rejects {\n chain c {\n type filter hook ${hook} priority 0;\n ${rules.join("\n ")}\n }\n}\n`;
+      nft(
+        namespace,
+        table("ip", ["ip daddr 10.98.2.2 reject with icmp type port-unreachable"]) +
+          table("ip6", [
+            "ip6 daddr fd98:2::2 meta l4proto { tcp, udp } reject with icmpv6 type port-unreachable",
+            "ip6 daddr fd98:2::2 icmpv6 type echo-request reject with icmpv6 type port-unreachable",
+          ]),
+      );
+    },
     mend() {
       nft(middle, "flush ruleset\n");
+      nft(far, "flush ruleset\n");
       inside(middle, "ip", "link", "set", "to2", "mtu", "1500");
       for (const flag of ["-4", "-6"]) inside(near, "ip", flag, "route", "flush", "cache");
     },

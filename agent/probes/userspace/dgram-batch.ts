@@ -81,4 +81,7 @@ export class DgramBatch implements PacketBatch {
   icmp(): typeof NO_ICMP {
     return NO_ICMP;
   }
+  isErrorOf(): boolean {
+    return false;
+  }
 }

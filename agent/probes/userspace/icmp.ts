@@ -191,13 +191,10 @@ class EchoChannel implements Disposable {
     const quoted = quotedPacket(message, this.#family);
     if (quoted) {
       const attempt = this.#attempts.get(echoSequence(quoted.payload));
-      if (
-        !attempt ||
-        !isEchoRequest(quoted.payload, this.#family, attempt.echo) ||
-        quoted.destination !== this.#addresses.get(attempt.slot.index)
-      )
+      const target = attempt && this.#addresses.get(attempt.slot.index);
+      if (!attempt || quoted.destination !== target || !isEchoRequest(quoted.payload, this.#family, attempt.echo))
         return;
-      const verdict = icmpEvent(this.#family, quoted.type, quoted.code);
+      const verdict = icmpEvent(this.#family, { ...quoted, fromTarget: parseIp(source)?.text === target });
       if (verdict.kind === "outcome")
         this.#inbox.add(() => attempt.state === "outstanding" && this.#end(attempt, verdict.outcome));
       return;
