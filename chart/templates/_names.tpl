@@ -30,11 +30,26 @@ that begin with system- are Kubernetes' own.
 
 {{- define "internode.image" -}}
 {{- with .Values.image -}}
+{{- with default .registry (default dict $.Values.global).imageRegistry -}}{{ trimSuffix "/" . }}/{{- end -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}
 {{ .repository }}:{{ default $.Chart.AppVersion .tag }}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Key and list, or nothing: a name that several values give is there once. */}}
+{{- define "internode.imagePullSecrets" -}}
+{{- $names := list -}}
+{{- range concat (default list (default dict .Values.global).imagePullSecrets) (default list .Values.imagePullSecrets) -}}
+{{- if kindIs "string" . -}}{{- $names = append $names . -}}{{- else -}}{{- $names = append $names .name -}}{{- end -}}
+{{- end -}}
+{{- with uniq $names -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . | quote }}
+{{- end }}
 {{- end -}}
 {{- end -}}
 

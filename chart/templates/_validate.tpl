@@ -123,6 +123,9 @@
 - "extraVolumes has {{ .name }}, which the chart mounts itself. Give it another name."
 {{- end }}
 {{- end }}
+{{- if and (eq .Values.dnsPolicy "None") (not (dig "nameservers" "" (default dict .Values.dnsConfig))) }}
+- "dnsPolicy is None and dnsConfig names no nameservers: Kubernetes refuses such pods. Name them, or leave dnsPolicy out."
+{{- end }}
 {{- if and .Values.pingGroupRange (not .Values.hostNetwork) }}
 {{- $groups := splitList " " .Values.pingGroupRange }}
 {{- $group := dig "runAsGroup" nil .Values.podSecurity }}

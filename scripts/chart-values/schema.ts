@@ -2,7 +2,7 @@
 // the table in the chart's README are written from here; the agent's own options join as `config`.
 import { z } from "zod";
 import { MONITORING } from "./monitoring.ts";
-import { flag, mapOfStrings, objectName, objects } from "./types.ts";
+import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
@@ -20,8 +20,23 @@ const secretKey = (key: string, what: string) =>
     .prefault({});
 
 export const valuesSchema = z.strictObject({
+  global: z
+    .looseObject({
+      imageRegistry: text.default("").describe("Registry of all images; wins over `image.registry`."),
+      imagePullSecrets: z
+        .array(z.union([objectName.min(1), z.looseObject({ name: objectName.min(1) })]))
+        .default([])
+        .describe("Pull secrets of all pods, besides `imagePullSecrets`: names, or `[{name: …}]`."),
+    })
+    .prefault({})
+    .describe("Shared with other charts of one umbrella; what else is in it is not read."),
+
   image: z
     .strictObject({
+      registry: text
+        .regex(/^([^\s/@]+(\/[^\s/@]+)*)?$/)
+        .default("")
+        .describe("Registry, with a path where there is one: stands before the repository. Empty: none is put there."),
       repository: z
         .string()
         .regex(/^([^\s/@]+\/)*[^\s/:@]+$/)
@@ -98,6 +113,11 @@ export const valuesSchema = z.strictObject({
     .array(z.looseObject({ name: z.string().min(1), value: z.string().optional() }))
     .default([])
     .describe("Environment variables added to the agent. Options of the agent belong in `config`."),
+  envFrom: objects
+    .default([])
+    .describe(
+      "Sources of further variables: `[{configMapRef: {name: …}}]`, `[{secretRef: {name: …}}]`. The chart cannot see what they hold, so options of the agent belong in `config`.",
+    ),
   extraVolumes: z
     .array(z.looseObject({ name: z.string().min(1) }))
     .default([])
@@ -166,8 +186,27 @@ export const valuesSchema = z.strictObject({
         .max(1_000_000_000)
         .default(100_000_000)
         .describe("Priority of the agents. Kubernetes keeps it: to change it later, give the class another name too."),
+      preemptionPolicy: z
+        .enum(["PreemptLowerPriority", "Never"])
+        .default("PreemptLowerPriority")
+        .describe(
+          "`PreemptLowerPriority`: on a full node a pod of lower priority is evicted for the agent. `Never`: nothing is evicted, and a full node stays without an agent until there is room. Kubernetes keeps this too.",
+        ),
     })
     .prefault({}),
+  runtimeClassName: objectName
+    .default("")
+    .describe(
+      "RuntimeClass of the agents. Empty: the cluster's default. A sandbox (gVisor, Kata) is measured along with the network.",
+    ),
+  dnsPolicy: z
+    .enum(["", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"])
+    .default("")
+    .describe("Empty: `ClusterFirst`, and `ClusterFirstWithHostNet` with hostNetwork."),
+  dnsConfig: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("`nameservers`, `searches` and `options` of the pods. The agents measure the DNS servers named here."),
   tolerations: objects
     .default([{ operator: "Exists" }])
     .describe(
@@ -189,6 +228,11 @@ export const valuesSchema = z.strictObject({
         .describe("Agents replaced at once."),
     })
     .prefault({}),
+  revisionHistoryLimit: z
+    .int()
+    .min(0)
+    .default(10)
+    .describe("Old revisions of the DaemonSet that are kept for `kubectl rollout undo`."),
   minReadySeconds: z
     .int()
     .min(0)
@@ -244,7 +288,6 @@ export const valuesSchema = z.strictObject({
 
   ...MONITORING,
   enabled: flag.optional().describe("Condition of an umbrella chart (`condition: internode.enabled`); not read."),
-  global: z.record(z.string(), z.unknown()).optional().describe("Shared by charts of one umbrella; not read."),
 });
 
 export type Values = z.infer<typeof valuesSchema>;

@@ -347,9 +347,14 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
         "affinity",
         "tolerations",
         "nameOverride",
+        "envFrom",
+        "dnsConfig",
+        "dnsPolicy",
+        "runtimeClassName",
         "fullnameOverride",
       ]),
-      image: nulls(["tag", "digest"]),
+      global: nulls(["imageRegistry", "imagePullSecrets"]),
+      image: nulls(["registry", "tag", "digest"]),
       resources: nulls(["requests", "limits"]),
       service: nulls(["annotations", "ipFamilies"]),
       networkPolicy: nulls(["metricsFrom", "extraIngress"]),
@@ -375,12 +380,6 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
       values: { dashboards: { labels: { grafana_dashboard: null } } },
     });
     expect(others(all)).toEqual(others(defaults));
-  });
-
-  test("a digest wins over the tag", async () => {
-    const digest = `sha256:${"0".repeat(64)}`;
-    expect((await agent({ image: { tag: "2", digest } })).image).toBe(`ghcr.io/internode/internode@${digest}`);
-    expect((await agent({ image: { tag: "2" } })).image).toBe("ghcr.io/internode/internode:2");
   });
 
   test("a long release name stays within what a Service and a label may hold", async () => {

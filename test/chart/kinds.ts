@@ -46,6 +46,7 @@ export interface Container {
 export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly dnsPolicy?: string;
+  readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly priorityClassName?: string;
   readonly serviceAccountName: string;
   readonly terminationGracePeriodSeconds: number;
@@ -82,6 +83,7 @@ export interface DaemonSet {
   readonly spec: {
     readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly minReadySeconds: number;
+    readonly revisionHistoryLimit: number;
     readonly updateStrategy: unknown;
     readonly template: {
       readonly metadata: {

@@ -1,0 +1,47 @@
+// Settings of the agents' pods that the chart passes on.
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { CHART, HELMS, only, refusal, render, WHY_NO_HELM } from "./helm.ts";
+
+const EVERYTHING = join(CHART, "ci/everything-values.yaml");
+
+describe.skipIf(HELMS.length === 0)(`the agents' pods (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
+  test("get their runtime, DNS, variables and revisions from the values", async () => {
+    const { spec } = only(await render({ valuesFile: EVERYTHING }), "DaemonSet");
+    expect(spec.revisionHistoryLimit).toBe(3);
+    expect(spec.template.spec).toMatchObject({
+      runtimeClassName: "runc",
+      dnsConfig: { options: [{ name: "ndots", value: "2" }] },
+    });
+    expect(spec.template.spec.containers[0]).toMatchObject({
+      env: expect.arrayContaining([{ name: "TZ", value: "UTC" }]) as unknown,
+      envFrom: [{ configMapRef: { name: "proxies", optional: true } }],
+    });
+  });
+
+  test("have none of them by default", async () => {
+    const { spec } = only(await render(), "DaemonSet");
+    expect(spec.revisionHistoryLimit).toBe(10);
+    for (const key of ["runtimeClassName", "dnsPolicy", "dnsConfig"])
+      expect(spec.template.spec).not.toHaveProperty(key);
+    expect(spec.template.spec.containers[0]).not.toHaveProperty("envFrom");
+  });
+
+  test("take a DNS policy instead of the one that hostNetwork needs, and servers with the policy None", async () => {
+    const values = { hostNetwork: true, dnsPolicy: "None", dnsConfig: { nameservers: ["192.0.2.53"] } };
+    expect(only(await render({ values }), "DaemonSet").spec.template.spec).toMatchObject({
+      dnsPolicy: "None",
+      dnsConfig: { nameservers: ["192.0.2.53"] },
+    });
+    expect(await refusal({ values: { dnsPolicy: "None" } })).toMatch(
+      /dnsConfig names no nameservers.*leave dnsPolicy out/,
+    );
+  });
+
+  test("evict others from a full node, or wait until there is room", async () => {
+    const policy = async (priorityClass: object) =>
+      only(await render({ values: { priorityClass } }), "PriorityClass")["preemptionPolicy"];
+    expect(await policy({})).toBe("PreemptLowerPriority");
+    expect(await policy({ preemptionPolicy: "Never" })).toBe("Never");
+  });
+});
