@@ -1,0 +1,258 @@
+// Fills evidence row by row, from whatever form the rows come in. What names a node outside the judge's discovery is
+// left out; a slot told twice keeps the first.
+import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
+import {
+  SECONDS_WORDS,
+  pathName,
+  type AgentEvidence,
+  type Evidence,
+  type LostSeconds,
+  type NodeEvidence,
+  type PathEvidence,
+  type PortEvidence,
+} from "./evidence.ts";
+
+const MAX_COUNT = 0xffff;
+const MAX_BYTE = 0xff;
+
+export interface BuilderOptions {
+  readonly atSeconds: number;
+  /** The judge's own discovery: everybody that a finding may name. */
+  readonly nodes: readonly Pick<NodeEvidence, "node" | "serving" | "addresses" | "facts">[];
+  readonly judge?: string;
+  /** At least as many as there are ordered pairs in all rows. */
+  readonly pairCapacity: number;
+}
+
+/** Counts of one slot's last 60 s. */
+export interface SlotCounts {
+  readonly probes: number;
+  readonly failures: number;
+  readonly blocked?: number | undefined;
+  readonly unreachable?: number | undefined;
+  readonly refusals?: number | undefined;
+  readonly retransmits?: number | undefined;
+  readonly lostForward?: number | undefined;
+  readonly lostReverse?: number | undefined;
+  readonly rttMeanNs?: number | undefined;
+  readonly rttMinNs?: number | undefined;
+  /** Two words, see `SECONDS_TOLD`. */
+  readonly lostSeconds?: readonly [number, number] | undefined;
+  readonly ports?: { readonly probes: ArrayLike<number>; readonly failures: ArrayLike<number> } | undefined;
+  readonly hops?: number | undefined;
+  readonly hopsBefore?: number | undefined;
+  readonly hopsThere?: number | undefined;
+  readonly seenAs?: string | undefined;
+}
+
+export interface Path {
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly family: IpFamily;
+}
+
+export class EvidenceBuilder {
+  readonly #options: BuilderOptions;
+  readonly #nodeIndex: ReadonlyMap<string, number>;
+  readonly #agents: (AgentEvidence | undefined)[];
+  readonly #missing: (string | undefined)[];
+  readonly #source: Uint16Array;
+  readonly #destination: Uint16Array;
+  readonly #columns = new Map<string, Columns>();
+  readonly #addresses = new Map<string, number>();
+  /** Pair of the current row by destination, or -1. */
+  readonly #pairOf: Int32Array;
+  readonly #begun: Uint8Array;
+  #row = -1;
+  #count = 0;
+
+  constructor(options: BuilderOptions) {
+    const { nodes, pairCapacity } = options;
+    this.#options = options;
+    this.#nodeIndex = new Map(nodes.map(({ node }, i) => [node.name, i]));
+    this.#agents = nodes.map(() => undefined);
+    this.#missing = nodes.map(() => undefined);
+    this.#source = new Uint16Array(pairCapacity);
+    this.#destination = new Uint16Array(pairCapacity);
+    this.#pairOf = new Int32Array(nodes.length).fill(-1);
+    this.#begun = new Uint8Array(nodes.length);
+  }
+
+  missing(name: string, reason: string): void {
+    const node = this.#nodeIndex.get(name);
+    if (node !== undefined) this.#missing[node] = reason;
+  }
+
+  /** Slots that follow are those of this node. False when it is nobody we know, or has been told already. */
+  beginRow(name: string, agent: AgentEvidence): boolean {
+    const node = this.#nodeIndex.get(name);
+    this.#row = -1;
+    if (node === undefined || this.#begun[node] === 1) return false;
+    this.#row = node;
+    this.#begun[node] = 1;
+    this.#agents[node] = agent;
+    this.#pairOf.fill(-1);
+    return true;
+  }
+
+  slot(destination: string, path: Path, counts: SlotCounts): void {
+    const pair = this.#pair(destination);
+    if (pair < 0) return;
+    this.#columnsOf(path).write(pair, counts, (address) => this.#addressNumber(address));
+  }
+
+  /** Path MTU of a network. It stands with the first protocol of that network and family. */
+  pathMtu(
+    destination: string,
+    path: Path,
+    mtu: { readonly passesBytes: number; readonly shortfallBytes: number },
+  ): void {
+    const pair = this.#pair(destination);
+    if (pair < 0) return;
+    this.#columnsOf(path).writeMtu(pair, mtu);
+  }
+
+  build(): Evidence {
+    const { atSeconds, nodes, judge } = this.#options;
+    const count = this.#count;
+    return {
+      atSeconds,
+      judge: judge === undefined ? undefined : this.#nodeIndex.get(judge),
+      nodes: nodes.map((known, i) => ({
+        ...known,
+        agent: this.#agents[i],
+        missing: this.#agents[i] ? undefined : (this.#missing[i] ?? "nobody asked it for its row"),
+      })),
+      pairs: { count, source: this.#source.subarray(0, count), destination: this.#destination.subarray(0, count) },
+      paths: [...this.#columns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, columns]) => columns.take(count)),
+      addresses: [...this.#addresses.keys()],
+    };
+  }
+
+  #pair(destination: string): number {
+    const node = this.#nodeIndex.get(destination);
+    if (this.#row < 0 || node === undefined || node === this.#row) return -1;
+    const known = this.#pairOf[node]!;
+    if (known >= 0) return known;
+    if (this.#count === this.#source.length) throw new RangeError(`more than ${this.#count} pairs in the rows`);
+    const pair = this.#count++;
+    this.#source[pair] = this.#row;
+    this.#destination[pair] = node;
+    this.#pairOf[node] = pair;
+    return pair;
+  }
+
+  #columnsOf(path: Path): Columns {
+    const name = pathName(path);
+    let columns = this.#columns.get(name);
+    if (!columns) this.#columns.set(name, (columns = new Columns(path, this.#source.length)));
+    return columns;
+  }
+
+  #addressNumber(address: string): number {
+    let number = this.#addresses.get(address);
+    if (number === undefined) this.#addresses.set(address, (number = this.#addresses.size));
+    return number;
+  }
+}
+
+const COUNTS = [
+  "probes",
+  "failures",
+  "blocked",
+  "unreachable",
+  "refusals",
+  "retransmits",
+  "lostForward",
+  "lostReverse",
+] as const;
+type Counts = Readonly<Record<(typeof COUNTS)[number], Uint16Array>>;
+
+/** The arrays of one path while they are filled. Those that nobody tells are never made. */
+class Columns {
+  readonly #path: Path;
+  readonly #capacity: number;
+  readonly #counts: Counts;
+  readonly #rttMeanNs: Float32Array;
+  readonly #rttMinNs: Float32Array;
+  #lostSeconds: LostSeconds | undefined;
+  #ports: PortEvidence | undefined;
+  #hops: Uint8Array | undefined;
+  #hopsBefore: Uint8Array | undefined;
+  #hopsThere: Uint8Array | undefined;
+  #seenAs: Uint16Array | undefined;
+  #mtu: { readonly passes: Uint16Array; readonly shortfall: Uint16Array } | undefined;
+
+  constructor(path: Path, capacity: number) {
+    this.#path = path;
+    this.#capacity = capacity;
+    this.#counts = Object.fromEntries(COUNTS.map((name) => [name, new Uint16Array(capacity)])) as Counts;
+    this.#rttMeanNs = new Float32Array(capacity).fill(Number.NaN);
+    this.#rttMinNs = new Float32Array(capacity).fill(Number.NaN);
+  }
+
+  write(pair: number, counts: SlotCounts, addressNumber: (address: string) => number): void {
+    if (this.#counts.probes[pair]! > 0) return;
+    for (const name of COUNTS) this.#counts[name][pair] = Math.min(MAX_COUNT, counts[name] ?? 0);
+    this.#rttMeanNs[pair] = counts.rttMeanNs ?? Number.NaN;
+    this.#rttMinNs[pair] = counts.rttMinNs ?? Number.NaN;
+    if (counts.lostSeconds) {
+      this.#lostSeconds ??= {
+        told: new Uint8Array(this.#capacity),
+        bits: new Uint32Array(this.#capacity * SECONDS_WORDS),
+      };
+      this.#lostSeconds.told[pair] = 1;
+      this.#lostSeconds.bits.set(counts.lostSeconds, pair * SECONDS_WORDS);
+    }
+    if (counts.ports) this.#writePorts(pair, counts.ports);
+    if (counts.hops) (this.#hops ??= new Uint8Array(this.#capacity))[pair] = counts.hops;
+    if (counts.hopsBefore) (this.#hopsBefore ??= new Uint8Array(this.#capacity))[pair] = counts.hopsBefore;
+    if (counts.hopsThere) (this.#hopsThere ??= new Uint8Array(this.#capacity))[pair] = counts.hopsThere;
+    if (counts.seenAs !== undefined)
+      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + addressNumber(counts.seenAs);
+  }
+
+  writeMtu(pair: number, mtu: { readonly passesBytes: number; readonly shortfallBytes: number }): void {
+    this.#mtu ??= { passes: new Uint16Array(this.#capacity), shortfall: new Uint16Array(this.#capacity) };
+    this.#mtu.passes[pair] = Math.min(MAX_COUNT, mtu.passesBytes);
+    this.#mtu.shortfall[pair] = Math.min(MAX_COUNT, mtu.shortfallBytes);
+  }
+
+  take(count: number): PathEvidence {
+    const counts = this.#counts;
+    return {
+      ...this.#path,
+      probes: counts.probes.subarray(0, count),
+      failures: counts.failures.subarray(0, count),
+      blocked: counts.blocked.subarray(0, count),
+      unreachable: counts.unreachable.subarray(0, count),
+      refusals: counts.refusals.subarray(0, count),
+      retransmits: counts.retransmits.subarray(0, count),
+      lostForward: counts.lostForward.subarray(0, count),
+      lostReverse: counts.lostReverse.subarray(0, count),
+      rttMeanNs: this.#rttMeanNs.subarray(0, count),
+      rttMinNs: this.#rttMinNs.subarray(0, count),
+      ...(this.#lostSeconds && { lostSeconds: this.#lostSeconds }),
+      ...(this.#ports && { ports: this.#ports }),
+      ...(this.#hops && { hops: this.#hops }),
+      ...(this.#hopsBefore && { hopsBefore: this.#hopsBefore }),
+      ...(this.#hopsThere && { hopsThere: this.#hopsThere }),
+      ...(this.#seenAs && { seenAs: this.#seenAs }),
+      ...(this.#mtu && { mtuPasses: this.#mtu.passes, mtuShortfall: this.#mtu.shortfall }),
+    };
+  }
+
+  /** All rows have as many ports as the first that tells; what a row has beyond them is left out. */
+  #writePorts(pair: number, ports: NonNullable<SlotCounts["ports"]>): void {
+    this.#ports ??= {
+      count: ports.probes.length,
+      probes: new Uint8Array(this.#capacity * ports.probes.length),
+      failures: new Uint8Array(this.#capacity * ports.probes.length),
+    };
+    const { count, probes, failures } = this.#ports;
+    for (let port = 0; port < Math.min(count, ports.probes.length); port++) {
+      probes[pair * count + port] = Math.min(MAX_BYTE, ports.probes[port]!);
+      failures[pair * count + port] = Math.min(MAX_BYTE, ports.failures[port] ?? 0);
+    }
+  }
+}
