@@ -63,16 +63,17 @@ requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
 {{- define "internode.cluster" -}}
 {{- $nodes := int .Values.expectedNodes -}}
 {{- $zones := dict -}}
-{{- if .Values.askCluster -}}
 {{- $found := 0 -}}
-{{- range (lookup "v1" "Node" "" "").items -}}
+{{- $terms := (include "internode.affinity" . | fromYaml).nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms -}}
+{{- $query := dict "root" . "apiVersion" "v1" "kind" "Node" "namespace" "" "name" "" -}}
+{{- include "internode.lookup" $query -}}
+{{- range $query.found.items -}}
 {{- $labels := default dict .metadata.labels -}}
-{{- if include "internode.isWatched" (dict "root" $ "labels" $labels) -}}
+{{- if include "internode.isWatched" (dict "root" $ "terms" $terms "labels" $labels) -}}
 {{- $found = add $found 1 -}}
 {{- $_ := set $zones (dig "topology.kubernetes.io/zone" "" $labels) true -}}
 {{- end -}}
 {{- end -}}
 {{- if eq $nodes 0 -}}{{- $nodes = $found -}}{{- end -}}
-{{- end -}}
 {{- dict "nodes" $nodes "zones" (ternary (len $zones) 3 (gt (len $zones) 0)) | toJson -}}
 {{- end -}}

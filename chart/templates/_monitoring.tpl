@@ -1,7 +1,7 @@
 {{/* Metadata of a monitoring object: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
 {{- define "internode.monitoringMetadata" -}}
 {{- $labels := mustMergeOverwrite (deepCopy (default dict .root.Values.monitoring.labels)) (default dict .own.labels) -}}
-{{- include "internode.metadata" (dict "root" .root "labels" $labels "annotations" .own.annotations) -}}
+{{- include "internode.metadata" (dict "root" .root "namespace" .own.namespace "labels" $labels "annotations" .own.annotations) -}}
 {{- end -}}
 
 {{/*
@@ -32,11 +32,26 @@ announces the group and every kind; renders without one often the group alone (`
 {{- include "internode.isWanted" (dict "root" . "kind" "PrometheusRule" "wanted" .Values.monitoring.prometheusRule.enabled) -}}
 {{- end -}}
 
-{{/* What PodMonitor and ServiceMonitor have in common. */}}
-{{- define "internode.scrapeLimits" -}}
-{{- with .Values.monitoring -}}
-{{- range $key := list "sampleLimit" "targetLimit" "labelLimit" }}
-{{- with get $.Values.monitoring $key }}
+{{/* What PodMonitor and ServiceMonitor have in common: (dict "root" $ "own" .Values.monitoring.podMonitor). */}}
+{{- define "internode.scrapeSpec" -}}
+selector:
+  matchLabels:
+    {{- include "internode.agentLabels" .root | nindent 4 }}
+{{- if and .own.namespace (ne .own.namespace .root.Release.Namespace) }}
+namespaceSelector:
+  matchNames: [{{ .root.Release.Namespace | quote }}]
+{{- end }}
+{{- with .own.jobLabel }}
+jobLabel: {{ . | quote }}
+{{- end }}
+{{- with .root.Values.monitoring.podTargetLabels }}
+podTargetLabels:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $monitoring := .root.Values.monitoring }}
+{{- with $monitoring }}
+{{- range $key := list "sampleLimit" "targetLimit" "labelLimit" "labelNameLengthLimit" "labelValueLengthLimit" "keepDroppedTargets" }}
+{{- with get $monitoring $key }}
 {{ $key }}: {{ int64 . }}
 {{- end }}
 {{- end }}

@@ -31,10 +31,9 @@ there is no peer. Those that nothing but a taint tells apart cannot be left out 
 {{- set $affinity "nodeAffinity" $nodeAffinity | toYaml -}}
 {{- end -}}
 
-{{/* Whether a node of these labels gets an agent, by nodeSelector and affinity: (dict "root" $ "labels" dict). */}}
+{{/* Whether a node of these labels gets an agent: (dict "root" $ "terms" list "labels" dict), terms those of the affinity. */}}
 {{- define "internode.isWatched" -}}
-{{- $affinity := include "internode.affinity" .root | fromYaml -}}
-{{- range $affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms -}}
+{{- range .terms -}}
 {{- $selector := dict "matchLabels" (default dict $.root.Values.nodeSelector) "matchExpressions" .matchExpressions -}}
 {{- if not (include "internode.selects" (dict "selector" $selector "isSet" true "labels" $.labels)) -}}true{{- end -}}
 {{- end -}}

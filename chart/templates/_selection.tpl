@@ -1,7 +1,7 @@
 {{/*
 Whether the Prometheus resources there are will take this release's objects: sentences for what no Prometheus takes, with
 the cure. The commonest failure of real installs is an object that nobody selects. As a YAML list.
-(dict "root" $ "prometheuses" list "namespaceLabels" dict)
+(dict "root" $ "prometheuses" list "namespaces" dict); namespaces: name → labels.
 */}}
 {{- define "internode.unselected" -}}
 {{- range $kind := include "internode.untaken" . | fromJsonArray }}
@@ -16,7 +16,7 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- $why := list -}}
 {{- $isTaken := false -}}
 {{- range $prometheus := $.prometheuses -}}
-{{- $fault := include "internode.refusal" (dict "root" $.root "kind" $kind "prometheus" $prometheus "namespaceLabels" $.namespaceLabels) -}}
+{{- $fault := include "internode.refusal" (dict "root" $.root "kind" $kind "prometheus" $prometheus "namespaceLabels" (get $.namespaces $kind.namespace | default dict)) -}}
 {{- if $fault -}}{{- $why = append $why $fault -}}{{- else -}}{{- $isTaken = true -}}{{- end -}}
 {{- end -}}
 {{- if and $why (not $isTaken) -}}{{- $untaken = append $untaken (set $kind "why" $why) -}}{{- end -}}
@@ -28,7 +28,7 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- define "internode.refusal" -}}
 {{- $labels := (include "internode.monitoringMetadata" (dict "root" .root "own" .kind.own) | fromYaml).labels -}}
 {{- $name := printf "%s/%s" .prometheus.metadata.namespace .prometheus.metadata.name -}}
-{{- $isHere := eq .prometheus.metadata.namespace .root.Release.Namespace -}}
+{{- $isHere := eq .prometheus.metadata.namespace .kind.namespace -}}
 {{- $areNamespacesSet := hasKey .prometheus.spec .kind.namespaces -}}
 {{- $fault := include "internode.selects" (dict "selector" (get .prometheus.spec .kind.selector) "isSet" (hasKey .prometheus.spec .kind.selector) "labels" $labels) -}}
 {{- $elsewhere := include "internode.selects" (dict "selector" (get .prometheus.spec .kind.namespaces) "isSet" true "labels" .namespaceLabels) -}}
@@ -74,16 +74,17 @@ the cure. The commonest failure of real installs is an object that nobody select
 {{- if include "internode.hasPrometheusRule" . -}}
 {{- $kinds = append $kinds (dict "kind" "PrometheusRule" "selector" "ruleSelector" "namespaces" "ruleNamespaceSelector" "own" .Values.monitoring.prometheusRule "loss" "no alert will fire") -}}
 {{- end -}}
+{{- range $kinds -}}{{- $_ := set . "namespace" (default $.Release.Namespace .own.namespace) -}}{{- end -}}
 {{- toJson $kinds -}}
 {{- end -}}
 
 {{/*
-What cures it, as JSON: flags for `helm` and labels of the namespace. For what no Prometheus takes, and by what one of them
+What cures it, as JSON: flags for `helm`, and commands that label the namespaces. For what no Prometheus takes, and by what one of them
 asks for, the release's own namespace's first: labels for several might contradict each other.
 */}}
 {{- define "internode.selectionCure" -}}
 {{- $flags := list -}}
-{{- $namespace := list -}}
+{{- $commands := list -}}
 {{- $untaken := include "internode.untaken" . | fromJsonArray -}}
 {{- $isEverything := eq (len $untaken) (len (include "internode.selectedKinds" .root | fromJsonArray)) -}}
 {{- $prometheus := dict -}}
@@ -103,8 +104,8 @@ asks for, the release's own namespace's first: labels for several might contradi
 {{- end -}}
 {{- end -}}
 {{- range $key, $value := dig "matchLabels" (dict) (default dict (get $prometheus.spec $kind.namespaces)) -}}
-{{- if ne (get (default dict $.namespaceLabels) $key | toString) $value -}}{{- $namespace = append $namespace (printf "%s=%s" $key $value) -}}{{- end -}}
+{{- if ne (get (get $.namespaces $kind.namespace | default dict) $key | toString) $value -}}{{- $commands = append $commands (printf "kubectl label namespace %s %s=%s" $kind.namespace $key $value) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- dict "flags" ($flags | uniq | join " ") "namespace" ($namespace | uniq | join " ") | toJson -}}
+{{- dict "flags" ($flags | uniq | join " ") "commands" (uniq $commands) | toJson -}}
 {{- end -}}

@@ -174,9 +174,8 @@
 - "priorityClass.name is {{ $class }} in namespace {{ .Release.Namespace }}: many clusters admit it only in kube-system. Let the chart create a class of its own (priorityClass.create)."
 {{- end }}
 {{- end }}
-{{- if and .Values.askCluster (include "internode.privilegedBy" .) }}
-{{- $namespace := lookup "v1" "Namespace" "" .Release.Namespace }}
-{{- $level := dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" $namespace }}
+{{- if include "internode.privilegedBy" . }}
+{{- $level := get (include "internode.namespaceLabels" (dict "root" . "name" .Release.Namespace) | fromJson) "pod-security.kubernetes.io/enforce" }}
 {{- if has $level (list "baseline" "restricted") }}
 - "namespace {{ .Release.Namespace }} enforces the Pod Security level {{ $level }}, which admits no pod with {{ include "internode.privilegedBy" . }}. Run: kubectl label namespace {{ .Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite"
 {{- end }}

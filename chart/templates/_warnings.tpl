@@ -28,26 +28,31 @@ the agent goes on with TCP and UDP and says so in its log and by internode_proto
 {{/* Who scrapes, and what is known to keep them from it. */}}
 {{- define "internode.monitoringNotes" -}}
 {{- if or (include "internode.hasPodMonitor" .) .Values.monitoring.serviceMonitor.enabled }}
-{{- $prometheuses := list }}
-{{- $namespaceLabels := dict }}
-{{- if .Values.askCluster }}
-{{- $prometheuses = default list (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items }}
-{{- $namespaceLabels = dig "metadata" "labels" (dict) (lookup "v1" "Namespace" "" .Release.Namespace) }}
+{{- $query := dict "root" . "apiVersion" "monitoring.coreos.com/v1" "kind" "Prometheus" "namespace" "" "name" "" }}
+{{- include "internode.lookup" $query }}
+{{- $prometheuses := default list $query.found.items }}
+{{- $namespaces := dict }}
+{{- if $prometheuses }}
+{{- range include "internode.selectedKinds" . | fromJsonArray }}
+{{- $_ := set $namespaces .namespace (include "internode.namespaceLabels" (dict "root" $ "name" .namespace) | fromJson) }}
 {{- end }}
-{{- with include "internode.unselected" (dict "root" . "prometheuses" $prometheuses "namespaceLabels" $namespaceLabels) | fromYamlArray }}
+{{- end }}
+{{- with include "internode.unselected" (dict "root" . "prometheuses" $prometheuses "namespaces" $namespaces) | fromYamlArray }}
 
 PROMETHEUS WILL NOT SEE THIS RELEASE:
 {{- range . }}
   {{ . }}
 {{- end }}
-{{- $cure := include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" $namespaceLabels) | fromJson }}
+{{- $cure := include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaces" $namespaces) | fromJson }}
 {{- with $cure.flags }}
 Label its objects:
   helm -n {{ $.Release.Namespace }} upgrade {{ $.Release.Name }} <this chart> --reset-then-reuse-values {{ . }}
 {{- end }}
-{{- with $cure.namespace }}
-Label its namespace:
-  kubectl label namespace {{ $.Release.Namespace }} {{ . }}
+{{- with $cure.commands }}
+Label the namespace:
+{{- range . }}
+  {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- else if not (or .Values.monitoring.scrapeAnnotations (eq (toString .Values.monitoring.podMonitor.enabled) "false")) }}

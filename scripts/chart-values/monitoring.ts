@@ -22,8 +22,13 @@ const object = {
   annotations: mapOfStrings.default({}).describe("Annotations of this object."),
 };
 
-const scrape = {
+const elsewhere = {
   ...object,
+  namespace: objectName.default("").describe("Namespace of this object. Empty: that of the release."),
+};
+
+const scrape = {
+  ...elsewhere,
   jobLabel: text
     .default("")
     .describe("Label of the object whose value becomes `job`. Empty: the operator's own choice."),
@@ -50,7 +55,14 @@ export const MONITORING = {
       sampleLimit: limit("Most samples of one scrape."),
       targetLimit: limit("Most targets."),
       labelLimit: limit("Most labels of a sample."),
+      labelNameLengthLimit: limit("Longest name of a label."),
+      labelValueLengthLimit: limit("Longest value of a label."),
+      keepDroppedTargets: limit("Most dropped targets that Prometheus remembers."),
       bodySizeLimit: text.default("").describe("Largest response, such as `50MB`. Empty: no limit."),
+      podTargetLabels: z
+        .array(text.min(1))
+        .default([])
+        .describe("Labels of the pods (`podLabels`) that every series gets."),
       nativeHistograms: flag
         .default(false)
         .describe(
@@ -73,7 +85,7 @@ export const MONITORING = {
         })
         .prefault({}),
       prometheusRule: z
-        .strictObject({ enabled: whereKnown("The alert rules as a PrometheusRule."), ...object })
+        .strictObject({ enabled: whereKnown("The alert rules as a PrometheusRule."), ...elsewhere })
         .prefault({}),
       alertmanagerConfig: z
         .strictObject({
@@ -120,6 +132,11 @@ export const MONITORING = {
         .describe("One ConfigMap for each dashboard, found by the sidecar of Grafana's chart."),
       namespace: objectName.default("").describe("Namespace of the ConfigMaps. Empty: that of the release."),
       labels: mapOfStrings.default({ grafana_dashboard: "1" }).describe("Labels that the sidecar looks for."),
+      annotations: mapOfStrings
+        .default({ "kustomize.toolkit.fluxcd.io/substitute": "disabled" })
+        .describe(
+          "Annotations of the ConfigMaps. The default keeps Flux from replacing `${…}` in the dashboards when a Kustomization applies them.",
+        ),
       folder: text.default("Internode").describe("Folder in Grafana."),
       folderAnnotation: text.default("grafana_folder").describe("Annotation in which the sidecar expects the folder."),
       grafanaOperator: z

@@ -55,6 +55,19 @@ describe.skipIf(HELMS.length === 0)(`Alertmanager and Grafana (${HELMS.length ==
     }
   });
 
+  test("a dashboard keeps its ${…} when Flux applies it, beside other annotations", async () => {
+    const annotationsOf = async (dashboards: object) =>
+      only(await render({ values: { dashboards } }), "ConfigMap", "internode-dashboard-mesh").metadata.annotations;
+    expect(await annotationsOf({})).toEqual({
+      grafana_folder: "Internode",
+      "kustomize.toolkit.fluxcd.io/substitute": "disabled",
+    });
+    expect(await annotationsOf({ annotations: { "example.com/a": "b" }, folder: "" })).toEqual({
+      "example.com/a": "b",
+      "kustomize.toolkit.fluxcd.io/substitute": "disabled",
+    });
+  });
+
   test("Grafana's operator gets resources that refer to the same ConfigMaps", async () => {
     const values = {
       dashboards: { grafanaOperator: { enabled: true, instanceSelector: { matchLabels: { dashboards: "grafana" } } } },

@@ -324,61 +324,6 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     });
   });
 
-  // A key with only comments below it is null to YAML.
-  test("maps, lists and texts set to null are empty", async () => {
-    const nulls = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, null]));
-    const object = nulls(["labels", "annotations"]);
-    const values = {
-      ...nulls([
-        "config",
-        "commonLabels",
-        "commonAnnotations",
-        "podLabels",
-        "podAnnotations",
-        "imagePullSecrets",
-        "env",
-        "extraVolumes",
-        "extraVolumeMounts",
-        "extraManifests",
-        "nodeSelector",
-        "affinity",
-        "tolerations",
-        "nameOverride",
-        "envFrom",
-        "dnsConfig",
-        "dnsPolicy",
-        "runtimeClassName",
-        "fullnameOverride",
-      ]),
-      global: nulls(["imageRegistry", "imagePullSecrets"]),
-      image: nulls(["registry", "tag", "digest"]),
-      resources: nulls(["requests", "limits"]),
-      service: nulls(["annotations", "ipFamilies"]),
-      networkPolicy: nulls(["metricsFrom", "extraIngress"]),
-      serviceAccount: nulls(["name", "annotations"]),
-      monitoring: {
-        labels: null,
-        podMonitor: { ...object, relabelings: null, metricRelabelings: null, jobLabel: null },
-        prometheusRule: object,
-        alertmanagerConfig: { enabled: true, ...object, route: null, receivers: null },
-      },
-      alerts: nulls(["thresholds", "labels", "overrides", "extraGroups", "runbookUrl"]),
-      dashboards: nulls(["namespace", "labels"]),
-    };
-    const all = await render({ ...WITH_OPERATOR, values });
-    const spec = only(all, "DaemonSet").spec.template.spec;
-    expect([spec.tolerations, spec.containers[0]!.resources]).toEqual([undefined, undefined]);
-    const others = (manifests: readonly { readonly kind: string }[]) =>
-      manifests.filter(({ kind }) =>
-        ["ConfigMap", "Service", "PodMonitor", "PrometheusRule", "NetworkPolicy"].includes(kind),
-      );
-    const defaults = await render({
-      ...WITH_OPERATOR,
-      values: { dashboards: { labels: { grafana_dashboard: null } } },
-    });
-    expect(others(all)).toEqual(others(defaults));
-  });
-
   test("a long release name stays within what a Service and a label may hold", async () => {
     const manifests = await render({ release: "a-release-name-of-fifty-three-characters-precisely-ok" });
     const names = [

@@ -96,10 +96,20 @@ describe.skipIf(HELMS.length === 0)(
       expect(await render({ values, kubeconfig: there.kubeconfig })).toEqual(await render({ values }));
     });
 
-    test("an installer who may not read nodes is stopped by Helm, and goes on with askCluster false", async () => {
-      const forbidden = { forbidden: ["/api/v1/namespaces/monitoring"], namespaces: { monitoring: {} } };
-      expect(await refusedIn(forbidden, { values: { hostPort: true } })).toMatch(/forbidden/);
-      expect(await refusedIn(forbidden, { values: { hostPort: true, askCluster: false } })).toBeUndefined();
-    });
+    test.for(HELMS)(
+      "an installer whom the cluster refuses is told of askCluster by $name, and goes on with it",
+      async (helm) => {
+        const NAMESPACE = "/api/v1/namespaces/monitoring";
+        const forbidden = { forbidden: [NAMESPACE, "/api/v1/nodes"], namespaces: { monitoring: {} } };
+        const values = { hostPort: true };
+        expect(await refusedIn(forbidden, { helm, values })).toMatch(
+          /reading the cluster \(where that is forbidden: --set askCluster=false\).*namespaces\/monitoring is forbidden/,
+        );
+        expect(await refusedIn(forbidden, { helm, values: { ...values, askCluster: false } })).toBeUndefined();
+        await expect(said("internode.cluster", { forbidden: ["/api/v1/nodes"] })).rejects.toThrow(
+          /where that is forbidden: --set askCluster=false.*nodes is forbidden/,
+        );
+      },
+    );
   },
 );

@@ -68,8 +68,9 @@ apiVersion: v1
 kind: ConfigMap
 metadata: { name: said }
 data:
+  {{- $terms := (include "internode.affinity" . | fromYaml).nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms }}
   {{- range $name, $labels := \`${JSON.stringify(nodes)}\` | fromJson }}
-  {{ $name | quote }}: {{ include "internode.isWatched" (dict "root" $ "labels" (merge $labels (\`${JSON.stringify(LINUX)}\` | fromJson))) | quote }}
+  {{ $name | quote }}: {{ include "internode.isWatched" (dict "root" $ "terms" $terms "labels" (merge $labels (\`${JSON.stringify(LINUX)}\` | fromJson))) | quote }}
   {{- end }}`;
   const manifests = await render({ values: { ...values, extraManifests: [question] } });
   const said = only(manifests, "ConfigMap", "said").data;

@@ -90,6 +90,10 @@ describe.skipIf(HELMS.length === 0)(
         sampleLimit: 2_000_000,
         targetLimit: 500,
         labelLimit: 20,
+        labelNameLengthLimit: 64,
+        labelValueLengthLimit: 256,
+        keepDroppedTargets: 10,
+        podTargetLabels: ["cost-center"],
         bodySizeLimit: "50MB",
         nativeHistograms: true,
         interval: "30s",
@@ -102,6 +106,10 @@ describe.skipIf(HELMS.length === 0)(
         sampleLimit: 2_000_000,
         targetLimit: 500,
         labelLimit: 20,
+        labelNameLengthLimit: 64,
+        labelValueLengthLimit: 256,
+        keepDroppedTargets: 10,
+        podTargetLabels: ["cost-center"],
         bodySizeLimit: "50MB",
         jobLabel: "app",
         convertClassicHistogramsToNHCB: true,
@@ -111,6 +119,28 @@ describe.skipIf(HELMS.length === 0)(
         ],
       });
     });
+
+    test.for(["PodMonitor", "ServiceMonitor"] as const)(
+      "a %s in a namespace of its own looks for the agents in the release's",
+      async (kind) => {
+        const own = { namespace: "prometheus" };
+        const monitoring = {
+          podMonitor: own,
+          serviceMonitor: { ...own, enabled: kind === "ServiceMonitor" },
+          prometheusRule: own,
+        };
+        const manifests = await render(withOperator({ monitoring }));
+        expect(only(manifests, kind)).toMatchObject({
+          metadata: { namespace: "prometheus" },
+          spec: { namespaceSelector: { matchNames: ["monitoring"] } },
+        });
+        expect(only(manifests, "PrometheusRule").metadata.namespace).toBe("prometheus");
+        const here = { podMonitor: { namespace: "monitoring" } };
+        expect(only(await render(withOperator({ monitoring: here })), "PodMonitor")["spec"]).not.toHaveProperty(
+          "namespaceSelector",
+        );
+      },
+    );
 
     test("labels for all objects and for one of them", async () => {
       const manifests = await render(

@@ -2,6 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { HELMS, only, render, WHY_NO_HELM, withOperator } from "./helm.ts";
 
+interface Cure {
+  readonly flags: string;
+  readonly commands: readonly string[];
+}
+
 describe.skipIf(HELMS.length === 0)(
   `a Prometheus that selects something else (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`,
   () => {
@@ -9,16 +14,17 @@ describe.skipIf(HELMS.length === 0)(
     async function said(
       prometheuses: readonly unknown[],
       values: object = {},
-      namespaceLabels: object = {},
-    ): Promise<{ unselected: readonly string[]; cure: { readonly flags: string; readonly namespace: string } }> {
+      namespaces: Readonly<Record<string, object>> = {},
+    ): Promise<{ unselected: readonly string[]; cure: Cure }> {
       const question = `
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: said }
 data:
+  {{- $namespaces := \`${JSON.stringify(namespaces)}\` | fromJson }}
   {{- $prometheuses := \`${JSON.stringify(prometheuses)}\` | fromJsonArray }}
-  unselected: {{ include "internode.unselected" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" (\`${JSON.stringify(namespaceLabels)}\` | fromJson)) | fromYamlArray | toJson | quote }}
-  cure: {{ include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaceLabels" (\`${JSON.stringify(namespaceLabels)}\` | fromJson)) | quote }}`;
+  unselected: {{ include "internode.unselected" (dict "root" $ "prometheuses" $prometheuses "namespaces" $namespaces) | fromYamlArray | toJson | quote }}
+  cure: {{ include "internode.selectionCure" (dict "root" $ "prometheuses" $prometheuses "namespaces" $namespaces) | quote }}`;
       const { unselected, cure } = only(
         await render(withOperator({ ...values, extraManifests: [question] })),
         "ConfigMap",
@@ -26,7 +32,7 @@ data:
       ).data;
       return {
         unselected: JSON.parse(unselected!) as string[],
-        cure: JSON.parse(cure!) as { flags: string; namespace: string },
+        cure: JSON.parse(cure!) as Cure,
       };
     }
     const all = {
@@ -47,7 +53,7 @@ data:
         "Prometheus prometheus/kps takes a PodMonitor only with release=kps: nothing will be scraped.",
         "Prometheus prometheus/kps takes a PrometheusRule only with release=kps: no alert will fire.",
       ]);
-      expect(cure).toEqual({ flags: "--set-string 'monitoring.labels.release=kps'", namespace: "" });
+      expect(cure).toEqual({ flags: "--set-string 'monitoring.labels.release=kps'", commands: [] });
     });
 
     test("nothing is said once the labels are there, or when another Prometheus takes everything", async () => {
@@ -87,7 +93,7 @@ data:
       expect((await said([prometheus(spec)])).unselected).toEqual([
         "Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch In yes: nothing will be scraped.",
       ]);
-      expect((await said([prometheus(spec)], {}, { watch: "yes" })).unselected).toEqual([]);
+      expect((await said([prometheus(spec)], {}, { monitoring: { watch: "yes" } })).unselected).toEqual([]);
     });
 
     test("the cure names only what is missing, and a label of the namespace where that is what is missing", async () => {
@@ -101,7 +107,20 @@ data:
       expect(unselected).toEqual([
         "Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch=yes: nothing will be scraped.",
       ]);
-      expect(cure).toEqual({ flags: "", namespace: "watch=yes" });
+      expect(cure).toEqual({ flags: "", commands: ["kubectl label namespace monitoring watch=yes"] });
+    });
+
+    test("an object in a namespace of its own is judged by that one", async () => {
+      const values = {
+        monitoring: { podMonitor: { namespace: "watched" }, prometheusRule: { namespace: "prometheus" } },
+      };
+      const spec = { podMonitorNamespaceSelector: { matchLabels: { watch: "yes" } }, ruleNamespaceSelector: undefined };
+      const { unselected, cure } = await said([prometheus(spec)], values);
+      expect(unselected).toEqual([
+        "Prometheus prometheus/kps takes a PodMonitor only from namespaces with watch=yes: nothing will be scraped.",
+      ]);
+      expect(cure.commands).toEqual(["kubectl label namespace watched watch=yes"]);
+      expect((await said([prometheus(spec)], values, { watched: { watch: "yes" } })).unselected).toEqual([]);
     });
 
     const labelled = (value: string) => ({ matchLabels: { release: value } });
