@@ -4,21 +4,24 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { ClockWatch } from "./base/clock-watch.ts";
 import { phase } from "./base/hash.ts";
-import { familyOf } from "./base/ip.ts";
 import { Trailing } from "./base/trailing.ts";
+import { familyOf, firstOfEachFamily } from "./base/ip.ts";
+import { familiesOf } from "./config/plan.ts";
 import { LIMITS, type Config } from "./config/schema.ts";
 import { startApi } from "./api/api.ts";
 import { PodAddresses } from "./api/pod-addresses.ts";
 import { PeerWitness } from "./peers/peer-witness.ts";
 import { buildRow } from "./api/row.ts";
-import { type ApiSources, type Readiness } from "./api/sources.ts";
+import type { ApiSources, KnownPeer, Readiness } from "./api/sources.ts";
 import { peerApi } from "./peers/peer-api.ts";
 import type { Kernel } from "./kernel/kernel.ts";
-import { startMesh, type KnownNode, type Mesh } from "./mesh/mesh.ts";
-import { createMetrics, type MeshCounts, type Metrics, type SocketDrops } from "./metrics/metrics.ts";
+import { countNodes, unprobedPeers, whyNothingIsProbed } from "./mesh/known-nodes.ts";
+import { startMesh, type Mesh } from "./mesh/mesh.ts";
+import { UnprobedLog } from "./mesh/unprobed-log.ts";
+import { createMetrics, type Metrics, type SocketDrops } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/server.ts";
 import type { Clock } from "./base/clock.ts";
-import { PROTOCOLS, type Addresses, type IpFamily, type Network, type Peer, type Protocol } from "./model/peer.ts";
+import { PROTOCOLS, type IpFamily, type Network, type Protocol } from "./model/peer.ts";
 import type { AgentHealth, UdpReceived } from "./model/snapshot.ts";
 import { VERSION } from "./model/version.ts";
 import { WINDOW_SECONDS } from "./model/window.ts";
@@ -101,7 +104,12 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     clock,
     config,
     self: () => mesh.self(),
-    mesh: () => countNodes(mesh.known()),
+    mesh: () =>
+      countNodes({
+        known: mesh.known(),
+        unusable: mesh.unusable(),
+        largestInDegree: mesh.extent().largestInDegree,
+      }),
     pathMtu: () => pathMtu?.values() ?? NO_ROWS,
     udpReceived: () => receivedFrom({ reflector, mesh, config, families }),
     socketDrops: () => socketDrops({ config, probers, reflector }),
@@ -168,7 +176,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   };
   starting.use(
     mesh.onChange(() => {
-      log.info({ peers: mesh.peers().length, known: mesh.known().length, zone: mesh.self().zone }, "the mesh changed");
+      log.info({ ...mesh.extent(), zone: mesh.self().zone }, "the mesh changed");
       reconcile();
     }),
   );
@@ -195,6 +203,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     results,
     pathMtu: () => pathMtu?.values() ?? NO_ROWS,
     udpReceived: () => reflector.received(),
+    unprobed: () => unprobedPeers(mesh.known()),
+    extent: () => mesh.extent(),
     health,
   };
   const others = () => othersOf(mesh);
@@ -208,14 +218,16 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       schemaVersion: 1,
       node: mesh.self(),
       version: VERSION,
-      podAddresses: addressesOf(config.node.podAddresses),
-      nodeAddresses: addressesOf(config.node.nodeAddresses),
+      podAddresses: firstOfEachFamily(config.node.podAddresses),
+      nodeAddresses: firstOfEachFamily(config.node.nodeAddresses),
       relayed: mesh
         .known()
         .filter((known) => known.state !== "self")
         .map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
     }),
     peers: others,
+    extent: () => mesh.extent(),
+    unusable: () => mesh.unusable(),
     peerApis: () => others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowSources, query),
     isAgent: (address) => agents.has(address),
@@ -236,7 +248,12 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       .use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() }))
       .start();
 
-  const housekeeping = setInterval(discoveryNews(mesh, metrics, learn), HOUSEKEEPING_MS);
+  const unprobedLog = new UnprobedLog({ clock, log });
+  const look = () => {
+    learn();
+    unprobedLog.look(mesh.known(), mesh.unusable());
+  };
+  const housekeeping = setInterval(discoveryNews(mesh, metrics, look), HOUSEKEEPING_MS);
   starting.defer(() => clearInterval(housekeeping));
   schedule.start();
   const running = starting.move();
@@ -357,7 +374,10 @@ function openDns({ config, clock, metrics, log }: { config: Config; clock: Clock
 function readinessOf(mesh: Mesh, draining: boolean): Readiness {
   if (draining) return { ready: false, reason: "the agent is stopping and waits for its peers to notice" };
   const { lastSyncNs, failure } = mesh.state();
-  if (lastSyncNs !== undefined) return { ready: true };
+  if (lastSyncNs !== undefined) {
+    const reason = whyNothingIsProbed(mesh.known());
+    return reason === undefined ? { ready: true } : { ready: false, reason };
+  }
   return {
     ready: false,
     reason: `discovery has not answered yet${failure === undefined ? "" : `: ${failure.message}`}`,
@@ -376,45 +396,22 @@ function discoveryNews(mesh: Mesh, metrics: Metrics, then: () => void): () => vo
   };
 }
 
-/** The families to probe: of the first pod address, or those asked for. */
-function familiesOf({ families, node }: Config): readonly IpFamily[] {
-  if (families !== "primary") return families;
-  const [first] = [...node.podAddresses, ...node.nodeAddresses];
-  return [first === undefined ? "ipv4" : familyOf(first)];
-}
-
 function networksOf(config: Config, open: ReadonlySet<Protocol>): Record<Protocol, readonly Network[]> {
   const of = (protocol: Protocol) => (open.has(protocol) ? config[protocol].networks : []);
   return { icmp: of("icmp"), tcp: of("tcp"), udp: of("udp") };
 }
 
-function addressesOf(ips: readonly string[]): Addresses {
-  const ipv4 = ips.find((ip) => familyOf(ip) === "ipv4");
-  const ipv6 = ips.find((ip) => familyOf(ip) === "ipv6");
-  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
-}
-
-function othersOf(mesh: Mesh): (Peer & { readonly probed: boolean })[] {
-  const probed = new Set(mesh.peers().map((peer) => peer.node.name));
+function othersOf(mesh: Mesh): KnownPeer[] {
   return mesh
     .known()
     .filter((known) => known.state !== "self")
-    .map(({ node, state, podAddresses, nodeAddresses }) => ({
+    .map(({ node, state, serving, podAddresses, nodeAddresses, unprobed }) => ({
       node,
       addresses: { pod: podAddresses, node: nodeAddresses },
-      serving: state !== "not_serving",
-      probed: probed.has(node.name),
+      serving,
+      probed: state !== "unprobed",
+      unprobed,
     }));
-}
-
-function countNodes(known: readonly KnownNode[]): MeshCounts {
-  const count = (state: KnownNode["state"]) => known.filter((k) => k.state === state).length;
-  return {
-    size: Math.max(1, known.length),
-    serving: count("serving"),
-    notServing: count("not_serving"),
-    unprobed: count("unprobed"),
-  };
 }
 
 /** Probers share a socket between networks, so its drops stand under the first of them; the reflector's count as UDP's. */
@@ -451,7 +448,7 @@ function* receivedFrom({
     heard.add(`${received.source.name}/${received.network}/${received.family}`);
     yield received;
   }
-  if (!mesh.state().isFullMesh) return;
+  if (!mesh.extent().isFullMesh) return;
   for (const { node: source, addresses } of mesh.peers()) {
     for (const network of config.udp.networks) {
       for (const family of families) {

@@ -42,5 +42,6 @@ export function onlyOf(row: Row, { name }: Pick<Node, "name">): Row {
     pairs: row.pairs.filter((p) => p.destination.name === name),
     pathMtu: row.pathMtu.filter((m) => m.destination.name === name),
     udpReceived: row.udpReceived.filter((u) => u.source.name === name),
+    ...(row.unprobed && { unprobed: row.unprobed.filter((u) => u.destination.name === name) }),
   };
 }

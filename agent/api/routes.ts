@@ -43,7 +43,14 @@ export const ROUTES: readonly Route[] = [
   {
     path: "/api/v1/peers",
     readers: "loopback",
-    answer: ({ sources }, _req, res) => void res.json({ schemaVersion: 1, node: sources.node, peers: sources.peers() }),
+    answer: ({ sources }, _req, res) =>
+      void res.json({
+        schemaVersion: 1,
+        node: sources.node,
+        extent: sources.extent(),
+        peers: sources.peers(),
+        unusable: sources.unusable(),
+      }),
   },
   { path: "/api/v1/pair", readers: "loopback", answer: pair },
   {

@@ -10,6 +10,7 @@ import {
   type UdpReceived,
 } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
+import type { MeshExtent, UnprobedPeer } from "../model/unprobed.ts";
 import type { Results } from "../results/results.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 
@@ -22,6 +23,8 @@ export interface RowSources {
   readonly results: Pick<Results, "slots" | "window" | "seconds">;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
+  readonly unprobed: () => readonly UnprobedPeer[];
+  readonly extent: () => MeshExtent;
   readonly health: () => AgentHealth;
 }
 
@@ -45,11 +48,13 @@ export function buildRow(sources: RowSources, query: RowQuery): Row {
     startedAt: sources.startedAt,
     at: new Date(clock.baseSeconds * 1000 + clock.realtimeNs() / 1e6).toISOString(),
     health: sources.health(),
+    extent: sources.extent(),
     pairs: results
       .slots()
       .filter((slot) => wanted(slot.pair.destination))
       .map(pairOf),
     pathMtu: [...sources.pathMtu()].filter((mtu) => wanted(mtu.destination)),
     udpReceived: [...sources.udpReceived()].filter((received) => wanted(received.source)),
+    unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
   };
 }

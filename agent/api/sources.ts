@@ -2,12 +2,15 @@
 import type { Identity } from "../model/identity.ts";
 import type { Node, Peer } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
+import type { MeshExtent, Unprobed } from "../model/unprobed.ts";
 import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
 
 /** A peer as the API tells of it. */
 export interface KnownPeer extends Peer {
-  /** False where a sampled mesh leaves the pair to others. */
+  /** On a network at least. */
   readonly probed: boolean;
+  /** Why it is not, or not on every network: empty when all is well. */
+  readonly unprobed: readonly Unprobed[];
 }
 
 /** `/readyz`. The reason is a sentence for the person who reads `kubectl describe pod`. */
@@ -18,6 +21,9 @@ export interface ApiSources {
   identity(): Identity;
   /** Everyone in the mesh but this node, probed or not. */
   peers(): readonly KnownPeer[];
+  extent(): MeshExtent;
+  /** Endpoints that are listed and can be no peer, each with the reason. */
+  unusable(): readonly string[];
   /** The same nodes with the address of their API. One that is left out shows as a missing row. */
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;

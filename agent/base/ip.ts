@@ -25,6 +25,16 @@ export function ipFromBytes(bytes: Uint8Array | readonly number[]): Ip {
 /** Family of a text that is known to be an address. */
 export const familyOf = (address: string): IpFamily => (address.includes(":") ? "ipv6" : "ipv4");
 
+/** The first address of each family, in one spelling. What is no address is left out. */
+export function firstOfEachFamily(texts: readonly string[]): Readonly<Partial<Record<IpFamily, string>>> {
+  const addresses: Partial<Record<IpFamily, string>> = {};
+  for (const text of texts) {
+    const ip = parseIp(text);
+    if (ip) addresses[ip.family] ??= ip.text;
+  }
+  return addresses;
+}
+
 /** A test for one of these addresses or CIDRs. Throws RangeError, naming the entry that is neither. */
 export function ipRanges(entries: readonly string[]): (address: string) => boolean {
   const ranges = entries.map((entry) => {

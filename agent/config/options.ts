@@ -98,7 +98,8 @@ export function describeValues(schema: ValueSchema): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" or ");
   if (schema.anyOf) {
-    if (schema.anyOf.every((s) => s.format !== undefined)) return "an IP address";
+    if (schema.anyOf.every((s) => s.format !== undefined))
+      return takesRanges(schema) ? "an IP address or range" : "an IP address";
     return schema.anyOf.map(describeValues).join(", or ");
   }
   switch (schema.type) {
@@ -122,7 +123,12 @@ export function describeValues(schema: ValueSchema): string {
   }
 }
 
-const plural = (schema: ValueSchema): string => (schema.anyOf ? "IP addresses" : describeValues(schema));
+const takesRanges = ({ anyOf }: ValueSchema): boolean => anyOf?.some((s) => s.format?.startsWith("cidr")) ?? false;
+
+function plural(schema: ValueSchema): string {
+  if (!schema.anyOf) return describeValues(schema);
+  return takesRanges(schema) ? "IP addresses or ranges such as 10.0.0.0/8" : "IP addresses";
+}
 
 /**
  * A value from the environment or a flag, which are text. Lists are separated by commas (as the downward API writes

@@ -1,4 +1,6 @@
 // What each option allows by itself but not together with another.
+import { parseIp } from "../base/ip.ts";
+import { allowanceFault } from "../model/refused-ranges.ts";
 import type { Config } from "./schema.ts";
 
 export interface Contradiction {
@@ -10,7 +12,14 @@ export interface Contradiction {
 
 /** `isSet` tells what somebody asked for from what is only a default. */
 export function contradictions(config: Config, isSet: (path: string) => boolean): Contradiction[] {
-  return [...timeouts(config), ...ports(config), ...sampling(config), ...lists(config), ...wholes(config, isSet)];
+  return [
+    ...timeouts(config),
+    ...ports(config),
+    ...sampling(config),
+    ...lists(config),
+    ...ranges(config),
+    ...wholes(config, isSet),
+  ];
 }
 
 function* timeouts(config: Config): Generator<Contradiction> {
@@ -55,14 +64,24 @@ function* lists(config: Config): Generator<Contradiction> {
     ["udp.networks", config.udp.networks],
     ["families", config.families === "primary" ? [] : config.families],
     ["dns.names", config.dns.names],
-    ["dns.servers", config.dns.servers.map((server) => `${server.label} ${server.address}`)],
-    ["listen", config.listen],
-    ["node.podAddresses", config.node.podAddresses],
-    ["node.nodeAddresses", config.node.nodeAddresses],
+    ["dns.servers", config.dns.servers.map(({ label, address }) => `${label} ${oneSpelling(address)}`)],
+    ["listen", config.listen.map(oneSpelling)],
+    ["node.podAddresses", config.node.podAddresses.map(oneSpelling)],
+    ["node.nodeAddresses", config.node.nodeAddresses.map(oneSpelling)],
+    ["peers.allowRanges", config.peers.allowRanges],
   ];
   for (const [path, values] of all) {
     const twice = values.find((value, i) => values.indexOf(value) !== i);
     if (twice !== undefined) yield { options: [path], problem: `names "${twice}" twice`, cure: "Name it once." };
+  }
+}
+
+const oneSpelling = (address: string): string => parseIp(address)?.text ?? address;
+
+function* ranges({ peers }: Config): Generator<Contradiction> {
+  for (const entry of peers.allowRanges) {
+    const fault = allowanceFault(entry);
+    if (fault) yield { options: ["peers.allowRanges"], ...fault };
   }
 }
 

@@ -14,6 +14,8 @@ const port = z.int().min(1).max(65_535);
 const flag = z.boolean();
 const path = z.string().min(1);
 export const ip = z.union([z.ipv4(), z.ipv6()]);
+/** `10.0.0.1`, `10.0.0.0/8`, `fd00::/8` */
+const ipOrRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
 /** Names become labels, slot keys and parts of URLs: letters, digits, '-', '_' and '.' as in Kubernetes' own names. */
 export const nodeName = z
   .string()
@@ -90,6 +92,12 @@ export const configSchema = z.strictObject({
         .max(500)
         .default(24)
         .describe("Peers each node probes in a sampled mesh, before cross-zone pairs are added."),
+      allowRanges: z
+        .array(ipOrRange)
+        .default([])
+        .describe(
+          "Addresses or ranges of pods and nodes that are probed although they are refused by default (docs/membership.md lists those that can be allowed).",
+        ),
     })
     .prefault({}),
   families: z

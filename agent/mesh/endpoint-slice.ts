@@ -43,20 +43,34 @@ interface Draft {
   terminating: boolean;
 }
 
+export interface ListedEndpoints {
+  readonly endpoints: Endpoint[];
+  /** What can be no peer, each with the reason. */
+  readonly unusable: string[];
+}
+
 /**
  * One pod is an endpoint in a slice of each family, and for a moment in two slices of one family while the controller
  * moves it: its UID says that it is one. Terminating never ends, so it is true when any slice says so.
  */
-export function endpointsOf(slices: Iterable<EndpointSlice>): Endpoint[] {
+export function endpointsOf(slices: Iterable<EndpointSlice>): ListedEndpoints {
   const drafts = new Map<string, Draft>();
+  const unusable: string[] = [];
   for (const slice of slices) {
     const family = FAMILIES[slice.addressType];
-    if (family === undefined) continue;
+    const where = `EndpointSlice ${slice.metadata.name}`;
+    if (family === undefined) {
+      unusable.push(`${where} lists addresses of type ${slice.addressType}; only IPv4 and IPv6 can be probed`);
+      continue;
+    }
     for (const listed of slice.endpoints ?? []) {
       const name = nodeName.safeParse(listed.nodeName).data;
       const [address] = listed.addresses;
       // Without a node there is no pair to measure.
-      if (name === undefined || address === undefined) continue;
+      if (name === undefined || address === undefined) {
+        unusable.push(`${address ?? "an endpoint without address"} in ${where} ${nodeFault(listed.nodeName, name)}`);
+        continue;
+      }
       const id = listed.targetRef?.uid ?? `node ${name}`;
       const key = `${name} ${id}`;
       const { serving, terminating } = conditionsOf(listed);
@@ -72,7 +86,12 @@ export function endpointsOf(slices: Iterable<EndpointSlice>): Endpoint[] {
       }
     }
   }
-  return [...drafts.values()].map(toEndpoint);
+  return { endpoints: [...drafts.values()].map(toEndpoint), unusable };
+}
+
+function nodeFault(said: string | null | undefined, name: string | undefined): string {
+  if (name !== undefined) return `is on node ${name}`;
+  return (said ?? "") === "" ? "has no node name" : `has the node name "${said}", which no node can have`;
 }
 
 const toEndpoint = ({ id, name, zone, addresses, serving, terminating }: Draft): Endpoint => ({

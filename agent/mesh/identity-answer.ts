@@ -1,8 +1,8 @@
 // What a peer answers to GET /api/v1/identity, checked: a peer may be of another version, or not a peer at all.
 import { z } from "zod";
+import { parseIp } from "../base/ip.ts";
 import { nodeName } from "../config/schema.ts";
-import type { Addresses } from "../model/peer.ts";
-import { checkAddresses, type AddressPolicy } from "./addresses.ts";
+import { IP_FAMILIES, type Addresses, type IpFamily } from "../model/peer.ts";
 
 const family = z.string().max(64).optional();
 const addresses = z.object({ ipv4: family, ipv6: family });
@@ -18,21 +18,15 @@ const identityDocument = z.object({
     .default([]),
 });
 
+/** Addresses are as they were said, those that are some in one spelling: membership judges them. */
 export interface IdentityAnswer {
+  readonly nodeName: string;
   readonly nodeAddresses: Addresses;
   readonly relayed: ReadonlyMap<string, Addresses>;
-  /** Addresses that are never probed. */
-  readonly refused: readonly string[];
 }
 
-export interface IdentityExpectation extends AddressPolicy {
-  readonly nodeName: string;
-  /** No other node can have these. */
-  readonly ownNodeAddresses: readonly string[];
-}
-
-/** Throws with what is wrong when the answer cannot be that node's identity. */
-export function readIdentity(document: unknown, expected: IdentityExpectation): IdentityAnswer {
+/** Throws with what is wrong when the answer is no identity. */
+export function readIdentity(document: unknown): IdentityAnswer {
   const parsed = identityDocument.safeParse(document);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -41,22 +35,18 @@ export function readIdentity(document: unknown, expected: IdentityExpectation): 
     );
   }
   const { node, nodeAddresses, relayed } = parsed.data;
-  if (node.name !== expected.nodeName)
-    throw new Error(`node ${node.name} answered at the address listed for ${expected.nodeName}`);
-  const refused: string[] = [];
-  const accept = (claimed: z.infer<typeof addresses>): Addresses => {
-    const checked = checkAddresses(
-      [claimed.ipv4, claimed.ipv6].filter((a) => a !== undefined),
-      expected,
-    );
-    refused.push(...checked.refused);
-    return Object.fromEntries(
-      Object.entries(checked.addresses).filter(([, address]) => !expected.ownNodeAddresses.includes(address)),
-    );
-  };
   return {
-    nodeAddresses: accept(nodeAddresses),
-    relayed: new Map(relayed.map((r) => [r.node, accept(r.nodeAddresses)])),
-    refused,
+    nodeName: node.name,
+    nodeAddresses: oneSpelling(nodeAddresses),
+    relayed: new Map(relayed.map((r) => [r.node, oneSpelling(r.nodeAddresses)])),
   };
+}
+
+function oneSpelling(said: z.infer<typeof addresses>): Addresses {
+  const spelled: Partial<Record<IpFamily, string>> = {};
+  for (const family of IP_FAMILIES) {
+    const text = said[family];
+    if (text !== undefined && text !== "") spelled[family] = parseIp(text)?.text ?? text;
+  }
+  return spelled;
 }

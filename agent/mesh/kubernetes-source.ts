@@ -133,7 +133,8 @@ class SliceWatch implements AsyncDisposable {
       this.#listener.failed(noSlices(this.#options));
       return;
     }
-    this.#listener.endpoints(endpointsOf(this.#slices.values()));
+    const { endpoints, unusable } = endpointsOf(this.#slices.values());
+    this.#listener.endpoints(endpoints, unusable);
     this.#listener.synced();
   }
 

@@ -1,7 +1,17 @@
 // Which nodes are peers right now: a state machine from what the source lists, what identities tell and the time.
 // It decides; it neither reads nor waits. Design §2.12 sentence by sentence; see docs/membership.md.
-import type { Addresses, Node, Peer } from "../model/peer.ts";
-import { checkAddresses, sameAddresses, type AddressPolicy, type CheckedAddresses } from "./addresses.ts";
+import { NETWORKS, type Addresses, type IpFamily, type Network, type Node, type Peer } from "../model/peer.ts";
+import type { Unprobed } from "../model/unprobed.ts";
+import { firstOfEachFamily } from "../base/ip.ts";
+import { sameAddresses } from "./addresses.ts";
+import { isProbeable, unprobedOn, type ProbedFamilies } from "./network-addresses.ts";
+import {
+  PeerAddresses,
+  type JudgedAddresses,
+  type PeerAddressesOptions,
+  type Speaker,
+  type Told,
+} from "./peer-addresses.ts";
 import type { Endpoint } from "./source.ts";
 
 const NS_PER_SECOND = 1e9;
@@ -16,22 +26,25 @@ const ZONE_MEMORY_NS = 3_600 * NS_PER_SECOND;
 export interface KnownNode {
   readonly node: Node;
   readonly state: "self" | "serving" | "not_serving" | "unprobed";
-  /** Why it is unprobed, for a person. */
-  readonly reason?: string;
+  /** Why it is unprobed, or a network of it; empty when it is probed wherever it should be. */
+  readonly unprobed: readonly Unprobed[];
+  readonly serving: boolean;
   /** The endpoint that speaks for the node: a new one means a new pod. */
   readonly endpointId: string;
+  /** Where it is probed. */
   readonly podAddresses: Addresses;
   readonly nodeAddresses: Addresses;
-  /** The source itself tells this node's addresses, so that nobody needs to be asked. */
-  readonly nodeAddressesListed: boolean;
-  /** Its pod is being deleted: gone soon, or a peer again when its kubelet is dead. */
-  readonly isTerminating: boolean;
+  /** Pod addresses that are its own as far as lists tell: where it is asked who it is. */
+  readonly askedAt: Addresses;
+  /** Nothing but its own word, or a relayed one, tells this node's addresses. */
+  readonly nodeAddressesAreLearnt: boolean;
 }
 
-export interface MembershipOptions extends AddressPolicy {
+export interface MembershipOptions extends Omit<PeerAddressesOptions, "selfName"> {
   readonly self: Node;
-  /** This agent's own addresses: an endpoint that has one of them is this agent, under whatever name. */
-  readonly ownAddresses: readonly string[];
+  /** What is probed of every peer. */
+  readonly networks: readonly Network[];
+  readonly families: readonly IpFamily[];
   /** False where the source says all it will ever say of zones (a static mesh): then no pair waits for one. */
   readonly zonesComeLater: boolean;
 }
@@ -63,11 +76,19 @@ export class Membership {
   #peers: readonly Peer[] = [];
   #known: readonly KnownNode[] = [];
   #nextDecisionNs = Infinity;
-  readonly #checked = new Map<string, CheckedAddresses>();
+  readonly #addresses: PeerAddresses;
+  readonly #plan: ProbedFamilies;
 
   constructor(options: MembershipOptions) {
+    const { self, networks, families, ownAddresses } = options;
     this.#options = options;
-    this.#ownZone = options.self.zone;
+    this.#ownZone = self.zone;
+    this.#addresses = new PeerAddresses({ ...options, selfName: self.name });
+    this.#plan = {
+      networks,
+      families,
+      own: { pod: familiesIn(ownAddresses.pod), node: familiesIn(ownAddresses.node) },
+    };
   }
 
   /**
@@ -84,29 +105,26 @@ export class Membership {
       this.#rememberEndpoint(endpoint, nowNs);
       this.#rememberNode(endpoint.node, nowNs);
     }
-    if (this.#checked.size > 4 * endpoints.length) this.#checked.clear();
     for (const [name, memory] of this.#nodes)
       if (nowNs - memory.lastListedNs > ZONE_MEMORY_NS) this.#nodes.delete(name);
     return "taken";
   }
 
-  /**
-   * Decide again: after a list, after something was learnt, and as time passes. True when `peers` changed.
-   * `learnt` gives the node addresses that identities told, by node name.
-   */
-  decide(nowNs: number, learnt: (nodeName: string) => Addresses): boolean {
+  /** Decide again: after a list, after something was told, and as time passes. True when `peers` changed. */
+  decide(nowNs: number, told: Told): boolean {
     this.#nextDecisionNs = Infinity;
     const byNode = Map.groupBy(this.#listed, (e) => e.node.name);
-    const known: KnownNode[] = [];
-    const peers: Peer[] = [];
+    const speakers = [...byNode].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoints]) => this.#speaker(endpoints));
+    const judged = this.#addresses.judge(speakers, told);
     const before = new Map(this.#peers.map((peer) => [peer.node.name, peer]));
-    for (const [name, endpoints] of [...byNode].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const decided = this.#decideNode(this.#speaker(endpoints), nowNs, learnt(name));
-      known.push(decided);
-      if (decided.state === "serving" || decided.state === "not_serving")
-        peers.push(unchangedOr(before.get(name), toPeer(decided)));
-    }
-    this.#known = known;
+    this.#known = speakers.map((speaker) =>
+      speaker.endpoint.node.name === this.#options.self.name
+        ? this.#decideSelf(speaker)
+        : this.#decideNode(speaker, judged(speaker), nowNs),
+    );
+    const peers = this.#known
+      .filter(({ state }) => state === "serving" || state === "not_serving")
+      .map((known) => unchangedOr(before.get(known.node.name), toPeer(known)));
     const changed = peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i]);
     if (changed) this.#peers = peers;
     return changed;
@@ -149,54 +167,58 @@ export class Membership {
   }
 
   /** Of two endpoints on one node the newest that is not terminating; of those listed together, the one that serves. */
-  #speaker(endpoints: readonly Endpoint[]): Endpoint {
+  #speaker(endpoints: readonly Endpoint[]): Speaker {
+    const seen = (e: Endpoint): number => this.#endpoints.get(e.id)!.firstSeenIn;
     const isNewer = (a: Endpoint, b: Endpoint): boolean => {
       if (a.terminating !== b.terminating) return b.terminating;
-      const [listOfA, listOfB] = [this.#endpoints.get(a.id)!.firstSeenIn, this.#endpoints.get(b.id)!.firstSeenIn];
-      if (listOfA !== listOfB) return listOfA > listOfB;
+      if (seen(a) !== seen(b)) return seen(a) > seen(b);
       return a.serving === b.serving ? a.id > b.id : a.serving;
     };
-    return endpoints.reduce((newest, e) => (isNewer(e, newest) ? e : newest));
+    const endpoint = endpoints.reduce((newest, e) => (isNewer(e, newest) ? e : newest));
+    return { endpoint, seen: seen(endpoint) };
   }
 
-  #decideNode(endpoint: Endpoint, nowNs: number, learnt: Addresses): KnownNode {
-    const { self, zonesComeLater } = this.#options;
-    const { zone, firstSeenNs } = this.#nodes.get(endpoint.node.name)!;
-    const pod = this.#check(endpoint.podAddresses);
-    const node = this.#check({ ...learnt, ...endpoint.nodeAddresses });
-    const facts = {
-      node: { name: endpoint.node.name, zone: endpoint.node.name === self.name ? this.#ownZone : zone },
+  #decideSelf({ endpoint }: Speaker): KnownNode {
+    return {
+      node: this.self(),
+      state: "self",
+      unprobed: [],
+      serving: endpoint.serving,
       endpointId: endpoint.id,
-      podAddresses: pod.addresses,
-      nodeAddresses: node.addresses,
-      nodeAddressesListed: Object.keys(endpoint.nodeAddresses).length > 0,
-      isTerminating: endpoint.terminating,
+      podAddresses: firstOfEachFamily(Object.values(endpoint.podAddresses)),
+      nodeAddresses: firstOfEachFamily(this.#options.ownAddresses.node),
+      askedAt: {},
+      nodeAddressesAreLearnt: false,
     };
-    const unprobed = (reason: string): KnownNode => ({ ...facts, state: "unprobed", reason });
-    const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;
-
-    if (endpoint.node.name === self.name) return { ...facts, state: "self" };
-    if (Object.values(pod.addresses).some((address) => this.#options.ownAddresses.includes(address)))
-      return unprobed(`it has this agent's own address under another node name; node.name is ${self.name}`);
-    if (terminatingSinceNs !== undefined && this.#waits(terminatingSinceNs + TERMINATING_LIMIT_NS, nowNs))
-      return unprobed("it is terminating");
-    if (Object.keys(pod.addresses).length === 0 && Object.keys(node.addresses).length === 0)
-      return unprobed(
-        pod.refused.length === 0 ? "it has no address" : `no address may be probed: ${pod.refused.join(", ")}`,
-      );
-    const zonesKnown = !zonesComeLater || (zone !== "" && this.#ownZone !== "");
-    if (!zonesKnown && this.#waits(firstSeenNs + ZONE_WAIT_NS, nowNs))
-      return unprobed("its zone or this node's is not known yet");
-    return { ...facts, state: endpoint.serving ? "serving" : "not_serving" };
   }
 
-  /** A rollout decides of a thousand nodes again and again; their addresses are judged once. */
-  #check({ ipv4, ipv6 }: Addresses): CheckedAddresses {
-    const texts = [ipv4, ipv6].filter((text) => text !== undefined);
-    const key = texts.join(" ");
-    let checked = this.#checked.get(key);
-    if (!checked) this.#checked.set(key, (checked = checkAddresses(texts, this.#options)));
-    return checked;
+  #decideNode({ endpoint }: Speaker, { askedAt, ...on }: JudgedAddresses, nowNs: number): KnownNode {
+    const { serving } = endpoint;
+    const { zone, firstSeenNs } = this.#nodes.get(endpoint.node.name)!;
+    const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;
+    const networks = NETWORKS.map((network) => on[network]);
+    const facts = {
+      node: { name: endpoint.node.name, zone },
+      serving,
+      endpointId: endpoint.id,
+      podAddresses: on.pod.addresses,
+      nodeAddresses: on.node.addresses,
+      askedAt,
+      nodeAddressesAreLearnt: !this.#addresses.isOnHostNetwork && Object.keys(endpoint.nodeAddresses).length === 0,
+    };
+    const waits = (reason: Unprobed["reason"], text: string): KnownNode => ({
+      ...facts,
+      state: "unprobed",
+      unprobed: [{ reason, text }],
+    });
+    if (terminatingSinceNs !== undefined && this.#waits(terminatingSinceNs + TERMINATING_LIMIT_NS, nowNs))
+      return waits("terminating", "its pod is terminating");
+    const unprobed = networks.flatMap((network) => unprobedOn(network, this.#plan) ?? []);
+    if (!isProbeable(networks, this.#plan)) return { ...facts, state: "unprobed", unprobed };
+    const zonesKnown = !this.#options.zonesComeLater || (zone !== "" && this.#ownZone !== "");
+    if (!zonesKnown && this.#waits(firstSeenNs + ZONE_WAIT_NS, nowNs))
+      return waits("zone", "its zone or this node's is not known yet");
+    return { ...facts, state: serving ? "serving" : "not_serving", unprobed };
   }
 
   #waits(untilNs: number, nowNs: number): boolean {
@@ -205,6 +227,9 @@ export class Membership {
     return true;
   }
 }
+
+const familiesIn = (texts: readonly string[]): readonly IpFamily[] =>
+  Object.keys(firstOfEachFamily(texts)) as IpFamily[];
 
 const toPeer = ({ node, podAddresses, nodeAddresses, state }: KnownNode): Peer => ({
   node,

@@ -2,19 +2,23 @@
 // membership, identities and the sample.
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Addresses, Node, Peer } from "../model/peer.ts";
+import type { Node, Peer } from "../model/peer.ts";
+import type { MeshExtent } from "../model/unprobed.ts";
+import { ipRanges } from "../base/ip.ts";
+import { familiesOf, networksOf } from "../config/plan.ts";
 import { createJsonClient } from "./fetch-json.ts";
-import { Identities, type FetchJson, type IdentityState } from "./identity.ts";
+import type { AddressPolicy } from "./addresses.ts";
+import { Identities, type FetchJson, type IdentityState, type IdentityTarget } from "./identity.ts";
 import { createKubernetesSource } from "./kubernetes-source.ts";
 import { Membership, type KnownNode } from "./membership.ts";
 import { sampleMesh, type Sample } from "./sampling.ts";
-import type { MeshSource } from "./source.ts";
+import type { Endpoint, MeshSource } from "./source.ts";
 import { createStaticSource } from "./static-source.ts";
 
 export type { KnownNode } from "./membership.ts";
 
 export interface MeshOptions {
-  readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "icmp" | "tcp" | "udp">;
+  readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | "icmp" | "tcp" | "udp">;
   readonly clock: Clock;
   /** Told every failure once, for the log. */
   readonly failed?: (error: Error) => void;
@@ -32,11 +36,6 @@ export interface MeshState {
   readonly errors: number;
   /** The failure that lasts; undefined when all is well. */
   readonly failure: Error | undefined;
-  /** Nodes this agent knows, itself included. */
-  readonly size: number;
-  readonly isFullMesh: boolean;
-  /** By how many nodes the most probed node is probed. */
-  readonly largestInDegree: number;
   readonly identities: IdentityState;
 }
 
@@ -45,8 +44,11 @@ export interface Mesh extends AsyncDisposable {
   peers(): readonly Peer[];
   /** Every node of the mesh by name, this one too once it is listed, probed or not. */
   known(): readonly KnownNode[];
+  /** Endpoints that are listed and can be no peer, each with the reason. */
+  unusable(): readonly string[];
   self(): Node;
   state(): MeshState;
+  extent(): MeshExtent;
   /** Called after `peers` or `self` changed, not for what is already there. */
   onChange(callback: () => void): Disposable;
 }
@@ -79,25 +81,26 @@ class RunningMesh implements Mesh {
   #sampledNodes = "";
   #self: Node;
   #peers: readonly Peer[] = [];
+  #known: readonly KnownNode[] = [];
+  #unusable: readonly string[] = [];
 
   constructor(options: MeshOptions) {
     const { config, clock } = options;
-    const allowLoopback = config.discovery.kind === "static" && config.discovery.allowLoopback;
     this.#options = options;
     this.#startNs = clock.monotonicNs();
     this.#self = { name: config.node.name, zone: config.node.zone };
     this.#membership = new Membership({
+      ...addressPolicyOf(config),
       self: this.#self,
-      ownAddresses: config.node.podAddresses,
+      ownAddresses: { pod: config.node.podAddresses, node: config.node.nodeAddresses },
+      networks: networksOf(config),
+      families: familiesOf(config),
       zonesComeLater: config.discovery.kind === "kubernetes",
-      allowLoopback,
     });
     this.#identities = new Identities({
       clock,
-      allowLoopback,
       port: config.ports.http,
       fetchJson: options.fetchJson ?? this.#client.fetchJson,
-      ownNodeAddresses: config.node.nodeAddresses,
       // A mesh that starts learns a thousand identities within seconds: decided together, at the next tick.
       changed: () => (this.#hasLearnt = true),
     });
@@ -105,7 +108,7 @@ class RunningMesh implements Mesh {
 
   start(): void {
     this.#source = (this.#options.source ?? sourceOf(this.#options.config)).start({
-      endpoints: (list) => this.#take(list),
+      endpoints: (list, unusable = []) => this.#take(list, unusable),
       synced: () => this.#synced(),
       failed: (error) => this.#failed(error),
     });
@@ -117,11 +120,11 @@ class RunningMesh implements Mesh {
   }
 
   known(): readonly KnownNode[] {
-    const sampled = this.#sample.destinations(this.#self.name);
-    return this.#membership.known().map((known) => {
-      const isLeftOut = (known.state === "serving" || known.state === "not_serving") && !sampled.has(known.node.name);
-      return isLeftOut ? { ...known, state: "unprobed", reason: "it is not in this node's sample" } : known;
-    });
+    return this.#known;
+  }
+
+  unusable(): readonly string[] {
+    return this.#unusable;
   }
 
   self(): Node {
@@ -135,10 +138,16 @@ class RunningMesh implements Mesh {
       ageSeconds: (nowNs - (this.#lastSyncNs ?? this.#startNs)) / 1e9,
       errors: this.#errors,
       failure: this.#failure,
-      size: this.#nodes().length,
+      identities: this.#identities.state(),
+    };
+  }
+
+  extent(): MeshExtent {
+    return {
+      nodes: this.#nodes().length,
+      probed: this.#peers.length,
       isFullMesh: this.#sample.isFullMesh,
       largestInDegree: this.#sample.largestInDegree(),
-      identities: this.#identities.state(),
     };
   }
 
@@ -147,7 +156,8 @@ class RunningMesh implements Mesh {
     return { [Symbol.dispose]: () => void this.#callbacks.delete(callback) };
   }
 
-  #take(list: Parameters<Membership["list"]>[0]): void {
+  #take(list: readonly Endpoint[], unusable: readonly string[]): void {
+    this.#unusable = unusable;
     const verdict = this.#membership.list(list, this.#options.clock.monotonicNs());
     this.#listRefused = verdict === "kept-last-known";
     if (this.#listRefused) {
@@ -181,11 +191,14 @@ class RunningMesh implements Mesh {
   #decide(): void {
     this.#hasLearnt = false;
     const before = { self: this.#self, peers: this.#peers };
-    this.#membership.decide(this.#options.clock.monotonicNs(), (name) => this.#identities.nodeAddresses(name));
+    this.#membership.decide(this.#options.clock.monotonicNs(), this.#identities);
     const self = this.#membership.self();
     if (self.zone !== this.#self.zone) this.#self = self;
     this.#drawSample();
     const sampled = this.#sample.destinations(self.name);
+    this.#known = this.#membership
+      .known()
+      .map((known) => (known.state === "self" || sampled.has(known.node.name) ? known : leftToOthers(known)));
     const peers = this.#membership.peers().filter((peer) => sampled.has(peer.node.name));
     if (peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i])) this.#peers = peers;
     this.#identities.follow(this.#toAsk());
@@ -208,19 +221,22 @@ class RunningMesh implements Mesh {
   }
 
   /**
-   * Peers whose node address the source does not tell, when anything is probed there. Those that are just terminating
-   * too: if their kubelet is dead they will be peers again, and then nobody can be asked any more.
+   * All of this node's sample, whether they can be probed yet or not. Those that are just terminating too: if their
+   * kubelet is dead they will be peers again, and then nobody can be asked any more.
    */
-  #toAsk(): { nodeName: string; endpointId: string; podAddresses: Addresses }[] {
-    const { icmp, tcp, udp } = this.#options.config;
-    if (![icmp, tcp, udp].some((protocol) => protocol.networks.includes("node"))) return [];
-    const sampled = this.#sample.destinations(this.#self.name);
-    const isPeer = ({ node, state, isTerminating }: KnownNode): boolean =>
-      sampled.has(node.name) && (state === "serving" || state === "not_serving" || isTerminating);
-    return this.#membership
-      .known()
-      .filter((known) => isPeer(known) && !known.nodeAddressesListed)
-      .map(({ node, endpointId, podAddresses }) => ({ nodeName: node.name, endpointId, podAddresses }));
+  #toAsk(): IdentityTarget[] {
+    const isNodeProbed = networksOf(this.#options.config).includes("node");
+    return this.#known
+      .filter(
+        ({ unprobed, askedAt }) => Object.keys(askedAt).length > 0 && !unprobed.some((u) => u.reason === "sample"),
+      )
+      .map(({ node, endpointId, serving, askedAt, nodeAddressesAreLearnt }) => ({
+        nodeName: node.name,
+        endpointId,
+        serving,
+        podAddresses: askedAt,
+        isNeeded: isNodeProbed && nodeAddressesAreLearnt,
+      }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -232,11 +248,24 @@ class RunningMesh implements Mesh {
   }
 }
 
+const leftToOthers = (known: KnownNode): KnownNode => ({
+  ...known,
+  state: "unprobed",
+  unprobed: [{ reason: "sample", text: "it is not in this node's sample of a large mesh" }],
+});
+
+function addressPolicyOf({ discovery, peers }: MeshOptions["config"]): AddressPolicy {
+  return {
+    allowLoopback: discovery.kind === "static" && discovery.allowLoopback,
+    isAllowed: ipRanges(peers.allowRanges),
+  };
+}
+
 function sourceOf(config: MeshOptions["config"]): MeshSource {
   const { discovery } = config;
   switch (discovery.kind) {
     case "static":
-      return createStaticSource(discovery);
+      return createStaticSource({ ...addressPolicyOf(config), file: discovery.file });
     case "kubernetes":
       return createKubernetesSource(discovery);
   }

@@ -14,8 +14,8 @@ export interface Endpoint {
 }
 
 export interface MeshSourceListener {
-  /** The complete list, whenever it changed. */
-  endpoints(list: readonly Endpoint[]): void;
+  /** The complete list, whenever it changed; `unusable`: what was listed and can be no peer, each with the reason. */
+  endpoints(list: readonly Endpoint[], unusable?: readonly string[]): void;
   /** The source was heard from: what is known is current as of now. */
   synced(): void;
   /** The source cannot be reached or made no sense; what is known is kept. The error carries the cure where there is one. */

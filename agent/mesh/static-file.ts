@@ -1,8 +1,7 @@
 // The format of a static mesh: the nodes of the mesh in a JSON file. Documented in docs/static-mesh.md.
-import { isIPv4 } from "node:net";
 import { z } from "zod";
+import { familyOf, firstOfEachFamily, parseIp } from "../base/ip.ts";
 import { ip, nodeName, zoneName } from "../config/schema.ts";
-import type { Addresses, IpFamily } from "../model/peer.ts";
 import { checkAddress, type AddressPolicy } from "./addresses.ts";
 import type { Endpoint } from "./source.ts";
 
@@ -57,8 +56,8 @@ export function parseStaticMesh(path: string, text: string, policy: AddressPolic
   return nodes.map(({ name, zone, podAddresses, nodeAddresses }) => ({
     node: { name, zone },
     id: name,
-    podAddresses: byFamily(podAddresses, policy),
-    nodeAddresses: byFamily(nodeAddresses, policy),
+    podAddresses: firstOfEachFamily(podAddresses),
+    nodeAddresses: firstOfEachFamily(nodeAddresses),
     serving: true,
     terminating: false,
   }));
@@ -94,15 +93,14 @@ const NETWORK_KEYS = ["podAddresses", "nodeAddresses"] as const;
 function* badAddresses(nodes: readonly StaticNode[], policy: AddressPolicy): Generator<string> {
   for (const node of nodes) {
     for (const key of NETWORK_KEYS) {
-      const families = node[key].map((address) => isIPv4(address));
+      const families = node[key].map(familyOf);
       if (new Set(families).size < families.length)
         yield `node "${node.name}": ${key} has two addresses of one family; name the primary one`;
       for (const text of node[key]) {
         const checked = checkAddress(text, policy);
         if (!("refused" in checked)) continue;
-        const cure =
-          checked.refused === "loopback" ? "; set discovery.allowLoopback if this is a lab on one machine" : "";
-        yield `node "${node.name}": ${key} has ${text}, which is ${checked.refused} and is never probed${cure}`;
+        const cure = checked.cure === undefined ? "" : `; ${checked.cure}`;
+        yield `node "${node.name}": ${key} has ${text}, which is refused: ${checked.refused}${cure}`;
       }
     }
   }
@@ -113,7 +111,8 @@ function* usedTwice(nodes: readonly StaticNode[]): Generator<string> {
   for (const key of NETWORK_KEYS) {
     const owners = new Map<string, string>();
     for (const node of nodes) {
-      for (const address of node[key]) {
+      for (const text of node[key]) {
+        const address = parseIp(text)?.text ?? text;
         const owner = owners.get(address);
         if (owner !== undefined && owner !== node.name)
           yield `${key}: ${address} belongs to both "${owner}" and "${node.name}"`;
@@ -121,13 +120,4 @@ function* usedTwice(nodes: readonly StaticNode[]): Generator<string> {
       }
     }
   }
-}
-
-function byFamily(texts: readonly string[], policy: AddressPolicy): Addresses {
-  const addresses: Partial<Record<IpFamily, string>> = {};
-  for (const text of texts) {
-    const checked = checkAddress(text, policy);
-    if (!("refused" in checked)) addresses[checked.family] = checked.address;
-  }
-  return addresses;
 }

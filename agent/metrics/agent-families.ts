@@ -4,17 +4,10 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
+import type { MeshCounts } from "../mesh/known-nodes.ts";
+import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import type { Results } from "../results/results.ts";
 import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
-
-/** What the mesh looks like from here. */
-export interface MeshCounts {
-  /** Nodes known, itself included. */
-  readonly size: number;
-  readonly serving: number;
-  readonly notServing: number;
-  readonly unprobed: number;
-}
 
 export interface SocketDrops {
   readonly network: Network;
@@ -197,6 +190,12 @@ export class AgentFamilies {
       gauge.set({ source_node, state: "not_serving" }, notServing);
       gauge.set({ source_node, state: "unprobed" }, unprobed);
     });
+    this.#gauge("peersUnprobed", (gauge) => {
+      const { unprobedBy } = mesh();
+      for (const reason of ["sample", ...UNPROBED_FAULTS] as const)
+        gauge.set({ source_node, reason }, unprobedBy[reason] ?? 0);
+    });
+    this.#gauge("largestInDegree", (gauge) => gauge.set({ source_node }, mesh().largestInDegree));
     this.#gauge("meshSize", (gauge) => gauge.set({ source_node }, mesh().size));
     this.#counter("socketDrops", (counter) => {
       for (const { network, protocol, drops } of socketDrops()) counter.inc({ source_node, network, protocol }, drops);

@@ -2,6 +2,7 @@
 // docs page and the checks of dashboards and rules all derive from this file.
 import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from "../model/outcome.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import { RTT_BOUNDS_NS } from "../results/histogram.ts";
 
 export interface Metric {
@@ -224,7 +225,23 @@ export const CATALOGUE = {
     unit: "nodes",
     labels: ["source_node", "state"],
     created: "at start",
-    help: "Peers by state: serving and not_serving are probed, unprobed are left out of the sample.",
+    help: "Peers by state: serving and not_serving are probed, unprobed are not, on no network (internode_peers_unprobed tells why).",
+  },
+  peersUnprobed: {
+    name: "internode_peers_unprobed",
+    type: "gauge",
+    unit: "nodes",
+    labels: ["source_node", "reason"],
+    created: "at start",
+    help: `Known peers that are not probed, or not on every network, by reason: sample (a large mesh leaves them to others) or a fault: ${UNPROBED_FAULTS.join(", ")}. A peer that waits for less than a minute (it is terminating, or its zone is not known yet) is not in it.`,
+  },
+  largestInDegree: {
+    name: "internode_mesh_largest_in_degree",
+    type: "gauge",
+    unit: "nodes",
+    labels: ["source_node"],
+    created: "at start",
+    help: "By how many nodes the most probed node of the mesh is probed.",
   },
   meshSize: {
     name: "internode_mesh_size",

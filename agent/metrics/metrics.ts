@@ -8,12 +8,13 @@ import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { VERSION } from "../model/version.ts";
 import type { Results } from "../results/results.ts";
-import { AgentFamilies, type DnsRecorder, type MeshCounts, type SocketDrops } from "./agent-families.ts";
+import { AgentFamilies, type DnsRecorder, type SocketDrops } from "./agent-families.ts";
+import type { MeshCounts } from "../mesh/known-nodes.ts";
 import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
 import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
 import { header } from "./text-format.ts";
 
-export type { DnsRecorder, MeshCounts, SocketDrops } from "./agent-families.ts";
+export type { DnsRecorder, SocketDrops } from "./agent-families.ts";
 
 export interface MetricsOptions {
   readonly results: Results;

@@ -3,6 +3,7 @@
 // A change of meaning raises `schemaVersion`; a new optional field does not.
 import type { StampClock } from "./outcome.ts";
 import type { IpFamily, Network, Node, Protocol } from "./peer.ts";
+import type { MeshExtent, UnprobedPeer } from "./unprobed.ts";
 import type { WindowSummary } from "./window.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -84,6 +85,13 @@ export interface Row {
   readonly pairs: readonly PairWindow[];
   readonly pathMtu: readonly PathMtu[];
   readonly udpReceived: readonly UdpReceived[];
+  /**
+   * Peers that are not probed, or not on every network, with the reason in words: what an empty cell means. Those that
+   * a large mesh leaves to others are not among them. Absent from an agent that does not tell yet.
+   */
+  readonly unprobed?: readonly UnprobedPeer[];
+  /** How much of the mesh this agent knows and probes; absent from an agent that does not tell yet. */
+  readonly extent?: MeshExtent;
 }
 
 /** A row that did not come, named: it is never guessed. */

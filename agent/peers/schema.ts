@@ -75,6 +75,16 @@ const healthSchema = z.object({
   discoveryAgeSeconds: z.number().min(0),
 });
 
+/** A newer agent may have other reasons. */
+const unprobedSchema = z.object({
+  destination: nodeSchema,
+  reason: z.string().max(64),
+  network: network.optional(),
+  text,
+});
+
+const extentSchema = z.object({ nodes: count, probed: count, isFullMesh: z.boolean(), largestInDegree: count });
+
 export const rowSchema = z
   .object({
     schemaVersion: z.literal(SCHEMA_VERSION),
@@ -89,6 +99,8 @@ export const rowSchema = z
     udpReceived: z.array(
       z.object({ source: nodeSchema, network, family, received: count, incarnation: hex, highest: count, bitmap: hex }),
     ),
+    unprobed: z.array(unprobedSchema).max(10_000).optional(),
+    extent: extentSchema.optional(),
   })
   .refine(
     (row) =>

@@ -37,7 +37,22 @@ export class ScriptedAgent implements ApiSources {
   peers() {
     return sampleNodes(this.#mesh)
       .filter(({ name }) => name !== this.node.name)
-      .map((node) => ({ node, addresses: { pod: { ipv4: "10.244.9.2" }, node: {} }, serving: true, probed: true }));
+      .map((node) => ({
+        node,
+        addresses: { pod: { ipv4: "10.244.9.2" }, node: {} },
+        serving: true,
+        probed: true,
+        unprobed: [],
+      }));
+  }
+
+  extent() {
+    const peers = this.peers().length;
+    return { nodes: peers + 1, probed: peers, isFullMesh: true, largestInDegree: peers };
+  }
+
+  unusable() {
+    return [];
   }
 
   peerApis() {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Membership, type MembershipOptions } from "../../agent/mesh/membership.ts";
+import type { Told } from "../../agent/mesh/peer-addresses.ts";
 import type { Endpoint } from "../../agent/mesh/source.ts";
 import type { Addresses } from "../../agent/model/peer.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -24,17 +25,30 @@ const SELF = endpoint("node-1", { podAddresses: { ipv4: "10.9.9.9" } });
 function mesh(options: Partial<MembershipOptions> = {}) {
   const clock = new FakeClock();
   const learnt = new Map<string, Addresses>();
+  const answered = new Map<string, string>();
+  const troubles = new Map<string, string>();
   const membership = new Membership({
     self: { name: "node-1", zone: "" },
-    ownAddresses: ["10.9.9.9"],
+    ownAddresses: { pod: ["10.9.9.9"], node: ["192.168.9.9"] },
+    networks: ["pod"],
+    families: ["ipv4"],
     zonesComeLater: true,
     allowLoopback: false,
+    isAllowed: () => false,
     ...options,
   });
-  const decide = () => membership.decide(clock.monotonicNs(), (name) => learnt.get(name) ?? {});
+  const told: Told = {
+    own: (name) => learnt.get(name),
+    relayed: () => ({}),
+    answeredAt: (address) => answered.get(address),
+    trouble: (name) => troubles.get(name),
+  };
+  const decide = () => membership.decide(clock.monotonicNs(), told);
   return {
     clock,
     learnt,
+    answered,
+    troubles,
     membership,
     decide,
     list(...endpoints: Endpoint[]) {
@@ -80,7 +94,7 @@ describe("who is a peer", () => {
     expect(m.names()).toEqual(["node-2"]);
     expect(m.known("node-one.internal")).toMatchObject({
       state: "unprobed",
-      reason: expect.stringContaining("own address"),
+      unprobed: [{ network: "pod", reason: "shared_address", text: expect.stringContaining("this agent's own") }],
     });
   });
 
@@ -104,7 +118,7 @@ describe("terminating", () => {
     m.list(SELF, two);
     m.list(SELF, { ...two, terminating: true });
     expect(m.names()).toEqual([]);
-    expect(m.known("node-2")).toMatchObject({ state: "unprobed", reason: "it is terminating" });
+    expect(m.known("node-2")).toMatchObject({ state: "unprobed", unprobed: [{ reason: "terminating" }] });
     m.afterSeconds(59);
     expect(m.names()).toEqual([]);
     expect(m.afterSeconds(1)).toBe(true);
@@ -233,7 +247,7 @@ describe("zones", () => {
     const m = mesh();
     const two = endpoint("node-2", { zone: "" });
     m.list(SELF, two);
-    expect(m.known("node-2")).toMatchObject({ state: "unprobed", reason: expect.stringContaining("zone") });
+    expect(m.known("node-2")).toMatchObject({ state: "unprobed", unprobed: [{ reason: "zone" }] });
     m.afterSeconds(29);
     expect(m.names()).toEqual([]);
     m.afterSeconds(1);
@@ -265,8 +279,10 @@ describe("zones", () => {
 });
 
 describe("addresses", () => {
+  const BOTH = { networks: ["pod", "node"], families: ["ipv4", "ipv6"] } as const;
+
   test("addresses that are never probed are left out, and a peer with no other is explained", () => {
-    const m = mesh();
+    const m = mesh({ families: ["ipv4", "ipv6"] });
     m.list(
       SELF,
       endpoint("node-2", { podAddresses: { ipv4: "169.254.169.254", ipv6: "fd00::2" } }),
@@ -274,9 +290,15 @@ describe("addresses", () => {
     );
     expect(m.membership.peers()).toMatchObject([{ node: { name: "node-2" }, addresses: { pod: { ipv6: "fd00::2" } } }]);
     expect(m.membership.peers()[0]!.addresses.pod.ipv4).toBeUndefined();
+    expect(m.known("node-2")).toMatchObject({
+      state: "serving",
+      unprobed: [{ network: "pod", reason: "address", text: expect.stringContaining("metadata service") }],
+    });
     expect(m.known("node-3")).toMatchObject({
       state: "unprobed",
-      reason: "no address may be probed: 127.0.0.1 (loopback)",
+      unprobed: [
+        { reason: "address", text: expect.stringMatching(/127\.0\.0\.1 is refused: loopback.*allowLoopback/) },
+      ],
     });
   });
 
@@ -287,7 +309,7 @@ describe("addresses", () => {
   });
 
   test("node addresses that were learnt later become the peer's, and the source's own win", () => {
-    const m = mesh();
+    const m = mesh(BOTH);
     m.list(SELF, endpoint("node-2"), endpoint("node-3", { nodeAddresses: { ipv4: "192.168.0.3" } }));
     m.learnt.set("node-2", { ipv4: "192.168.0.2" }).set("node-3", { ipv4: "192.168.0.99", ipv6: "fd01::3" });
     expect(m.decide()).toBe(true);
@@ -297,11 +319,88 @@ describe("addresses", () => {
     ]);
   });
 
-  test("a learnt address that is never probed is refused", () => {
-    const m = mesh();
+  test("a learnt address that is never probed is refused, and said", () => {
+    const m = mesh(BOTH);
     m.list(SELF, endpoint("node-2"));
     m.learnt.set("node-2", { ipv4: "169.254.169.254" });
     expect(m.decide()).toBe(false);
     expect(m.membership.peers()[0]!.addresses.node).toEqual({});
+    expect(m.known("node-2")).toMatchObject({
+      state: "serving",
+      unprobed: [{ network: "node", reason: "address", text: expect.stringContaining("169.254.169.254 is refused") }],
+    });
+  });
+
+  test("a node address that nobody told is a wait until the peer was asked, then a fault with what went wrong", () => {
+    const m = mesh(BOTH);
+    m.list(SELF, endpoint("node-2"));
+    expect(m.known("node-2")).toMatchObject({ unprobed: [{ network: "node", reason: "asking" }] });
+    m.troubles.set("node-2", "connect ECONNREFUSED 10.0.0.2:8843");
+    m.decide();
+    expect(m.known("node-2")).toMatchObject({
+      state: "serving",
+      unprobed: [{ network: "node", reason: "node_address", text: expect.stringContaining("ECONNREFUSED") }],
+    });
+    m.troubles.clear();
+    m.learnt.set("node-2", {});
+    m.decide();
+    expect(m.known("node-2")).toMatchObject({
+      unprobed: [{ reason: "node_address", text: expect.stringContaining("does not know its node's address") }],
+    });
+  });
+
+  test("where only the node network is probed, a peer without node address is not probed at all", () => {
+    const m = mesh({ networks: ["node"] });
+    m.list(SELF, endpoint("node-2"));
+    expect(m.known("node-2")).toMatchObject({ state: "unprobed", unprobed: [{ reason: "asking" }] });
+    m.learnt.set("node-2", { ipv4: "192.168.0.2" });
+    expect(m.decide()).toBe(true);
+    expect(m.names()).toEqual(["node-2"]);
+  });
+
+  describe("on the host's network, where the list has the nodes' addresses", () => {
+    const host = { ownAddresses: { pod: ["192.168.9.9"], node: ["192.168.9.9"] }, networks: ["node"] } as const;
+    const self = endpoint("node-1", { podAddresses: { ipv4: "192.168.9.9" } });
+    const two = endpoint("node-2", { podAddresses: { ipv4: "192.168.0.2" } });
+
+    test("a peer is probed though it cannot be asked", () => {
+      const m = mesh(host);
+      m.troubles.set("node-2", "connect ETIMEDOUT");
+      m.list(self, two);
+      expect(m.membership.peers()).toMatchObject([{ addresses: { node: { ipv4: "192.168.0.2" } } }]);
+      expect(m.known("node-2")).toMatchObject({ state: "serving", unprobed: [], nodeAddressesAreLearnt: false });
+    });
+
+    test("its own word wins", () => {
+      const m = mesh(host);
+      m.list(self, two);
+      m.learnt.set("node-2", { ipv4: "172.16.0.2" });
+      m.decide();
+      expect(m.membership.peers()).toMatchObject([{ addresses: { node: { ipv4: "172.16.0.2" } } }]);
+    });
+  });
+
+  describe("families", () => {
+    const dual = { ownAddresses: { pod: ["10.9.9.9", "fd00::9"], node: ["192.168.9.9"] } };
+
+    test("a peer without an address of the family that is probed is a fault", () => {
+      const m = mesh({ families: ["ipv6"] });
+      m.list(SELF, endpoint("node-2"));
+      expect(m.known("node-2")).toMatchObject({
+        state: "unprobed",
+        unprobed: [{ network: "pod", reason: "family", text: expect.stringMatching(/no IPv6 address.*it has IPv4/) }],
+      });
+    });
+
+    test("a peer that lacks what this node has is a fault, and what this node lacks too is none", () => {
+      const m = mesh({ ...BOTH, ...dual });
+      m.learnt.set("node-2", { ipv4: "192.168.0.2" }).set("node-3", { ipv4: "192.168.0.3" });
+      m.list(SELF, endpoint("node-2"), endpoint("node-3", { podAddresses: { ipv4: "10.0.0.3", ipv6: "fd00::3" } }));
+      expect(m.known("node-2")).toMatchObject({
+        state: "serving",
+        unprobed: [{ network: "pod", reason: "family", text: expect.stringContaining("IPv6") }],
+      });
+      expect(m.known("node-3")).toMatchObject({ state: "serving", unprobed: [] });
+    });
   });
 });

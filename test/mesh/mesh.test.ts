@@ -86,14 +86,16 @@ describe("the mesh", () => {
   test("tells peers, itself and every change once", () => {
     const m = start();
     expect(m.mesh.peers()).toEqual([]);
-    expect(m.mesh.state()).toMatchObject({ lastSyncNs: undefined, size: 1, errors: 0 });
+    expect(m.mesh.state()).toMatchObject({ lastSyncNs: undefined, errors: 0 });
+    expect(m.mesh.extent()).toMatchObject({ nodes: 1, probed: 0 });
     m.source.list(...endpoints(3));
     expect(m.names()).toEqual(["node-2", "node-3"]);
     expect(m.mesh.self()).toEqual({ name: "node-1", zone: "zone-1" });
     expect(m.changes()).toBe(1);
     m.source.list(...endpoints(3));
     expect(m.changes()).toBe(1);
-    expect(m.mesh.state()).toMatchObject({ size: 3, isFullMesh: true, largestInDegree: 2, ageSeconds: 0 });
+    expect(m.mesh.state()).toMatchObject({ ageSeconds: 0 });
+    expect(m.mesh.extent()).toEqual({ nodes: 3, probed: 2, isFullMesh: true, largestInDegree: 2 });
     expect(m.mesh.known().map((k) => `${k.node.name} ${k.state}`)).toEqual([
       "node-1 self",
       "node-2 serving",
@@ -130,7 +132,8 @@ describe("the mesh", () => {
       expect(m.mesh.peers()).toBe(before);
     }
     expect(m.changes()).toBe(1);
-    expect(m.mesh.state()).toMatchObject({ errors: 60, ageSeconds: 3_600, size: 20 });
+    expect(m.mesh.state()).toMatchObject({ errors: 60, ageSeconds: 3_600 });
+    expect(m.mesh.extent().nodes).toBe(20);
     expect(m.mesh.state().failure?.message).toBe("connect ECONNREFUSED");
     m.source.list(...endpoints(19));
     expect(m.names()).toHaveLength(18);
@@ -177,10 +180,10 @@ describe("a large mesh", () => {
     const m = start({ peers: { fullMeshLimit: 50, sampleSize: 10 } });
     m.source.list(...endpoints(51));
     expect(m.names()).toHaveLength(10);
-    expect(m.mesh.state()).toMatchObject({ isFullMesh: false, size: 51, largestInDegree: 10 });
+    expect(m.mesh.extent()).toEqual({ nodes: 51, probed: 10, isFullMesh: false, largestInDegree: 10 });
     const unprobed = m.mesh.known().filter((k) => k.state === "unprobed");
     expect(unprobed).toHaveLength(40);
-    expect(unprobed[0]!.reason).toContain("sample");
+    expect(unprobed[0]!.unprobed).toMatchObject([{ reason: "sample" }]);
   });
 
   test("a peer that is terminating leaves the sample of nobody else", () => {
@@ -244,13 +247,54 @@ describe("node addresses", () => {
     expect(nodeAddresses(young.mesh)).toEqual(both);
   });
 
-  test("are not asked for where the node network is not measured, nor where the source tells them", () => {
-    const podOnly = start({ icmp: { networks: ["pod"] } });
-    podOnly.source.list(...endpoints(3));
-    expect(podOnly.asked).toEqual([]);
-    const told = start();
-    told.source.list(endpoint(1), endpoint(2, { nodeAddresses: { ipv4: "192.168.0.2" } }), endpoint(3));
-    expect(told.asked).toEqual(["http://10.0.0.3:8843/api/v1/identity"]);
+  test("are asked for, and who answers, whether they are needed or not", () => {
+    const m = start({ icmp: { networks: ["pod"] } });
+    m.source.list(endpoint(1), endpoint(2, { nodeAddresses: { ipv4: "192.168.0.2" } }), endpoint(3));
+    expect(m.asked).toEqual(["http://10.0.0.2:8843/api/v1/identity", "http://10.0.0.3:8843/api/v1/identity"]);
+  });
+
+  test("are asked of peers that cannot be probed before they have told them", async () => {
+    const fetchJson = () => Promise.resolve(identityDocument("node-2", { ipv4: "192.168.0.2" }));
+    const m = start({ icmp: { networks: ["node"] }, tcp: { networks: [] }, udp: { networks: [] } }, { fetchJson });
+    m.source.list(endpoint(1), endpoint(2));
+    expect(m.names()).toEqual([]);
+    await vi.waitFor(() => expect(m.names()).toEqual(["node-2"]));
+  });
+});
+
+describe("what is not probed", () => {
+  test("a peer at whose address another node answers is left alone, with the reason, until it answers itself", async () => {
+    let answers = "node-9";
+    const fetchJson = () => Promise.resolve(identityDocument(answers, {}));
+    const m = start({}, { fetchJson });
+    m.source.list(endpoint(1), endpoint(2));
+    expect(m.names(), "until anybody has answered").toEqual(["node-2"]);
+    await vi.waitFor(() => expect(m.names()).toEqual([]));
+    expect(m.mesh.known()[1]).toMatchObject({
+      state: "unprobed",
+      unprobed: [{ network: "pod", reason: "identity", text: "node-9 answers at its pod address 10.0.0.2" }, {}],
+    });
+    answers = "node-2";
+    m.pass(61);
+    await vi.waitFor(() => expect(m.names()).toEqual(["node-2"]));
+  });
+
+  test("endpoints that can be no peer are told beside the list", () => {
+    const m = start();
+    m.source.listener!.endpoints(endpoints(2), ["10.0.0.8 in EndpointSlice s has no node name"]);
+    expect(m.mesh.unusable()).toEqual(["10.0.0.8 in EndpointSlice s has no node name"]);
+    m.source.list(...endpoints(2));
+    expect(m.mesh.unusable()).toEqual([]);
+  });
+
+  test("an address that is refused by default is probed where it is allowed", () => {
+    const addressed = endpoint(2, { podAddresses: { ipv4: "100.100.100.200" } });
+    const strict = start();
+    strict.source.list(endpoint(1), addressed);
+    expect(strict.names()).toEqual([]);
+    const allowing = start({ peers: { allowRanges: ["100.100.100.200"] } });
+    allowing.source.list(endpoint(1), addressed);
+    expect(allowing.names()).toEqual(["node-2"]);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Endpoint } from "../../agent/mesh/source.ts";
 import { parseStaticMesh, StaticMeshError } from "../../agent/mesh/static-file.ts";
 import { createStaticSource } from "../../agent/mesh/static-source.ts";
 
-const STRICT = { allowLoopback: false };
+const STRICT = { allowLoopback: false, isAllowed: () => false };
 const node = (name: string, address: string, rest: object = {}) => ({
   name,
   zone: "zone-a",
@@ -68,9 +68,13 @@ describe("the file", () => {
     [meshText(node("a", "node-1.local")), "nodes[0].podAddresses[0] must be a list of one IP address"],
     [meshText(node("a", "10.0.0.1"), node("a", "10.0.0.2")), 'node "a" is there twice'],
     [meshText(node("a", "10.0.0.1"), node("b", "10.0.0.1")), 'podAddresses: 10.0.0.1 belongs to both "a" and "b"'],
+    [
+      meshText(node("a", "fd00:244:1::2"), node("b", "FD00:244:1:0:0::2")),
+      'podAddresses: fd00:244:1::2 belongs to both "a" and "b"',
+    ],
     [meshText({ name: "a", podAddresses: ["10.0.0.1", "10.0.0.2"] }), "two addresses of one family"],
-    [meshText(node("a", "127.0.0.1")), "which is loopback and is never probed; set discovery.allowLoopback"],
-    [meshText(node("a", "169.254.169.254")), "which is link-local and is never probed"],
+    [meshText(node("a", "127.0.0.1")), "which is refused: loopback; set discovery.allowLoopback"],
+    [meshText(node("a", "169.254.169.254")), "which is refused: the metadata service of most clouds"],
   ])("%s is refused", (text, expected) => {
     const faults = faultsOf(text);
     expect(faults).toHaveLength(1);
@@ -100,7 +104,7 @@ describe("the source", () => {
   });
 
   function start(at = file): void {
-    source = createStaticSource({ file: at, allowLoopback: false, pollMs: 10 }).start({
+    source = createStaticSource({ ...STRICT, file: at, pollMs: 10 }).start({
       endpoints: (list: readonly Endpoint[]) => heard.lists.push(list.map((e) => e.node.name)),
       synced: () => (heard.synced += 1),
       failed: (error) => heard.failures.push(error.message),

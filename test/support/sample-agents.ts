@@ -54,6 +54,7 @@ export async function startSampleAgents(
     addresses: { pod: {}, node: {} },
     serving: true,
     probed: true,
+    unprobed: [],
   }));
   const sources: ApiSources = {
     node: self,
@@ -68,6 +69,8 @@ export async function startSampleAgents(
       relayed: [],
     }),
     peers: () => peers,
+    extent: () => ({ nodes: nodes.length, probed: rest.length, isFullMesh: true, largestInDegree: rest.length }),
+    unusable: () => [],
     peerApis: () =>
       rest.map((node) => ({
         node,

@@ -66,7 +66,7 @@ export function twoNodeMesh({
     config,
     runtime,
     self: () => source,
-    mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0 }),
+    mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 0 }),
     pathMtu: () => [
       { destination: peer, network: "pod", family: "ipv4", passesBytes: 1_400, shortfallBytes: 50 },
       { destination: peer, network: "node", family: "ipv4", passesBytes: 1_500, shortfallBytes: 0 },

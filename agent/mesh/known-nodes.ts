@@ -1,0 +1,61 @@
+// What the nodes that an agent knows come to: for metrics, the row, readiness.
+import { isUnprobedFault, type Unprobed, type UnprobedFault, type UnprobedPeer } from "../model/unprobed.ts";
+import type { KnownNode } from "./membership.ts";
+
+/** What the mesh looks like from here. */
+export interface MeshCounts {
+  /** Nodes known, this one included. */
+  readonly size: number;
+  readonly serving: number;
+  readonly notServing: number;
+  readonly unprobed: number;
+  /** Peers by why they are not probed, or not on every network; those that only wait are not among them. */
+  readonly unprobedBy: Readonly<Partial<Record<"sample" | UnprobedFault, number>>>;
+  readonly largestInDegree: number;
+}
+
+export interface CountedMesh {
+  readonly known: readonly KnownNode[];
+  /** Endpoints that are listed and are no peer for want of a node name or an address. */
+  readonly unusable: readonly string[];
+  readonly largestInDegree: number;
+}
+
+export function countNodes({ known, unusable, largestInDegree }: CountedMesh): MeshCounts {
+  const count = (state: KnownNode["state"]) => known.filter((k) => k.state === state).length;
+  const unprobedBy: Partial<Record<"sample" | UnprobedFault, number>> = { endpoint: unusable.length };
+  for (const { unprobed } of known) {
+    const reasons = unprobed.filter((u) => u.reason === "sample" || isUnprobedFault(u)).map((u) => u.reason);
+    for (const reason of new Set(reasons as ("sample" | UnprobedFault)[]))
+      unprobedBy[reason] = (unprobedBy[reason] ?? 0) + 1;
+  }
+  return {
+    size: Math.max(1, known.length),
+    serving: count("serving"),
+    notServing: count("not_serving"),
+    unprobed: count("unprobed"),
+    unprobedBy,
+    largestInDegree,
+  };
+}
+
+/** For the row: those that are left to others by the sample would be most of a large mesh. */
+export const unprobedPeers = (known: readonly KnownNode[]): readonly UnprobedPeer[] =>
+  known.flatMap(({ node, unprobed }) =>
+    unprobed.filter(({ reason }) => reason !== "sample").map((why) => ({ destination: node, ...why })),
+  );
+
+const SHOWN_PEERS = 3;
+
+/** Why an agent that knows peers measures none of them, for as long as that is no matter of waiting. */
+export function whyNothingIsProbed(known: readonly KnownNode[]): string | undefined {
+  const isLeftToOthers = ({ unprobed }: KnownNode): boolean => unprobed.some(({ reason }) => reason === "sample");
+  const own = known.filter((k) => k.state !== "self" && !isLeftToOthers(k));
+  const isLost = ({ state, unprobed }: KnownNode): boolean => state === "unprobed" && unprobed.every(isUnprobedFault);
+  if (own.length === 0 || !own.every(isLost)) return undefined;
+  const shown = own.slice(0, SHOWN_PEERS).map(({ node, unprobed }) => `${node.name}: ${textOf(unprobed)}`);
+  const more = own.length > SHOWN_PEERS ? `; and ${own.length - SHOWN_PEERS} more` : "";
+  return `none of the ${own.length} peers that this agent should probe can be probed. ${shown.join("; ")}${more}`;
+}
+
+const textOf = (unprobed: readonly Unprobed[]): string => unprobed.map(({ text }) => text).join("; ");
