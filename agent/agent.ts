@@ -74,7 +74,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       port: config.ports.probe,
       maxPacketBytes: LIMITS.maxPacketBytes,
       listen: config.listen.length > 0 ? listen : families.map((family) => ({ family })),
-      knows: (ip) => sources.knows(ip),
+      isFrom: (hash, ip) => sources.isFrom(hash, ip),
       nodeOf: (hash) => sources.nodeOf(hash),
     }),
   );

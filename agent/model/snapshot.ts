@@ -49,7 +49,10 @@ export interface UdpReceived {
   readonly received: number;
   /** The source's incarnation that these were counted for, as hex. */
   readonly incarnation: string;
-  /** Highest probe number seen from that incarnation, and which of the 64 below it arrived, as hex; bit 0 is the highest. */
+  /**
+   * Which of 64 probe numbers of that incarnation arrived, as hex; bit 0 stands for `highest`, above which none did.
+   * Nothing is known of the numbers below the 64.
+   */
   readonly highest: number;
   readonly bitmap: string;
 }

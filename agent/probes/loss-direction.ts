@@ -25,8 +25,8 @@ export interface LostProbe {
 /** News of what arrived at the peer. */
 export interface Evidence {
   readonly reflector: ReflectorSeen;
-  /** Undefined: nothing at all arrived in this life of the reflector. */
-  readonly arrivals: Readonly<Arrivals> | undefined;
+  /** `none`: nothing arrived in this life of the reflector. `unknown`: it keeps no account of us, it may not know us yet. */
+  readonly arrivals: Readonly<Arrivals> | "none" | "unknown";
   /** Nothing is said of probes with this number or above: they were sent after it was written down. */
   readonly beforeNumber: number;
 }
@@ -96,7 +96,7 @@ export class LossDirections {
 
 function judge(probe: LostProbe, { reflector, arrivals, beforeNumber }: Evidence): LossDirection | undefined {
   if (probe.number >= beforeNumber) return undefined;
-  const state = arrivals ? arrival(arrivals, probe.number) : "beyond";
+  const state = told(arrivals, probe.number);
   switch (state) {
     case "arrived":
       return probe.droppedHere() ? "unknown" : "reverse";
@@ -105,6 +105,17 @@ function judge(probe: LostProbe, { reflector, arrivals, beforeNumber }: Evidence
     case "missing":
     case "beyond":
       return surelyListening(probe, reflector) ? "forward" : "unknown";
+  }
+}
+
+function told(arrivals: Evidence["arrivals"], number: number): ReturnType<typeof arrival> {
+  switch (arrivals) {
+    case "none":
+      return "beyond";
+    case "unknown":
+      return "forgotten";
+    default:
+      return arrival(arrivals, number);
   }
 }
 

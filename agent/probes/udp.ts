@@ -5,7 +5,7 @@ import type { PacketBatch } from "../kernel/kernel.ts";
 import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
-import type { Row } from "../model/snapshot.ts";
+import type { PairWindow, Row } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { parseArrivals } from "../wire/arrivals.ts";
 import { id64, nodeHash, StampFormat, type Id64, type StampReply } from "../wire/stamp.ts";
@@ -48,6 +48,7 @@ export interface UdpProber extends Prober {
 
 /** What of a peer's row tells the direction. */
 export type PeerRow = Pick<Row, "incarnation" | "udpReceived"> & {
+  readonly pairs: readonly Pick<PairWindow, "destination" | "network" | "family">[];
   readonly health: Pick<Row["health"], "socketDrops">;
 };
 
@@ -214,9 +215,13 @@ class StampProber implements UdpProber, ChannelListener {
         r.family === slot.family &&
         r.incarnation.toLowerCase() === this.#incarnationHex,
     );
-    const arrivals = ours && parseArrivals(ours.highest, ours.bitmap);
+    const arrivals = ours
+      ? parseArrivals(ours.highest, ours.bitmap)
+      : this.#arrivedNone(slot, row)
+        ? "none"
+        : "unknown";
     // A row that makes no sense decides nothing.
-    if (ours && !arrivals) return;
+    if (arrivals === undefined) return;
     const undecided = state.directions.firstFailedSince(askedNs);
     this.#decide(state, {
       reflector: {
@@ -226,6 +231,13 @@ class StampProber implements UdpProber, ChannelListener {
       arrivals,
       beforeNumber: undecided ?? state.next,
     });
+  }
+
+  /** A peer that has no count for us, though it knows us (as it probes us), has had nothing of us. */
+  #arrivedNone({ pair, network, family }: Slot, row: PeerRow): boolean {
+    return row.pairs.some(
+      (p) => p.destination.name === pair.source.name && p.network === network && p.family === family,
+    );
   }
 
   socketDrops(): number {

@@ -1,4 +1,5 @@
-// Who may be counted: the nodes of the mesh by the hash of their names, and the addresses they send from.
+// Whose packets may be counted: those that come from an address of the node that they name.
+import { parseIp } from "../base/ip.ts";
 import type { Addresses, Node } from "../model/peer.ts";
 import { nodeHashHex } from "../wire/stamp.ts";
 
@@ -12,25 +13,30 @@ export class KnownSources {
   /** Hashes are kept: a mesh of a thousand names changes by one. */
   readonly #hashes = new Map<string, string>();
   #nodes: ReadonlyMap<string, Node> = new Map();
+  /** Address and hash. */
   #addresses: ReadonlySet<string> = new Set();
 
   update(known: readonly KnownSource[]): void {
-    this.#nodes = new Map(known.map(({ node }) => [this.#hashOf(node.name), node]));
-    this.#addresses = new Set(
-      known.flatMap(({ podAddresses, nodeAddresses }) => [
-        ...Object.values(podAddresses),
-        ...Object.values(nodeAddresses),
-      ]),
-    );
-    for (const [name, hash] of this.#hashes) if (!this.#nodes.has(hash)) this.#hashes.delete(name);
+    const nodes = new Map<string, Node>();
+    const addresses = new Set<string>();
+    for (const { node, podAddresses, nodeAddresses } of known) {
+      const hash = this.#hashOf(node.name);
+      nodes.set(hash, node);
+      for (const address of [...Object.values(podAddresses), ...Object.values(nodeAddresses)])
+        addresses.add(keyOf(parseIp(address)?.text ?? address, hash));
+    }
+    this.#nodes = nodes;
+    this.#addresses = addresses;
+    for (const [name, hash] of this.#hashes) if (!nodes.has(hash)) this.#hashes.delete(name);
   }
 
   nodeOf(hash: string): Node | undefined {
     return this.#nodes.get(hash);
   }
 
-  knows(ip: string): boolean {
-    return this.#addresses.has(ip);
+  /** Is this address, in its canonical spelling, one of the node whose name has this hash? */
+  isFrom(hash: string, ip: string): boolean {
+    return this.#addresses.has(keyOf(ip, hash));
   }
 
   #hashOf(name: string): string {
@@ -39,3 +45,5 @@ export class KnownSources {
     return hash;
   }
 }
+
+const keyOf = (ip: string, hash: string): string => `${ip}/${hash}`;

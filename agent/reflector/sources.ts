@@ -1,14 +1,12 @@
-// What the reflector remembers of those who send to it: per source slot how many test packets came, and per life
-// (incarnation) of that source which of the newest ones. Bounded, whatever is sent.
+// What the reflector remembers of the peers that send to it: per source slot how many test packets came, and per life
+// (incarnation) of that source which of the newest ones. Whoever is no peer is not in here.
 import type { SocketAddress } from "../kernel/kernel.ts";
-import type { IpFamily, Network, Node } from "../model/peer.ts";
+import type { IpFamily, Network } from "../model/peer.ts";
 import { firstArrival, noteArrival, type Arrivals } from "../wire/arrivals.ts";
 import type { FollowUp, ReceivedRequest } from "../wire/stamp.ts";
 
-/** Sources whose node is a peer: 1,000 nodes on two networks and two families. */
+/** 1,000 nodes on two networks and two families. */
 const MAX_SOURCES = 4_096;
-/** Sources that name no peer: newcomers that membership has not heard of yet, or forgeries. */
-const MAX_STRANGERS = 256;
 /** An agent and the one that replaces it send side by side for a while. */
 const LIVES = 2;
 /** Session-sender ports that replies are counted for. */
@@ -34,31 +32,24 @@ export interface Source {
   received: number;
   /** Newest heard first. */
   readonly lives: Life[];
-  /** The address of a known peer that packets of this source were last seen to come from, and until when that holds. */
+  /** The address of this peer that its packets were last seen to come from, and until when that holds. */
   trusted: { readonly address: SocketAddress; readonly untilNs: number } | undefined;
 }
 
 export class Sources {
-  readonly #nodeOf: (hash: string) => Node | undefined;
   /** In the order they were last heard, oldest first. */
-  readonly #peers = new Map<string, Source>();
-  readonly #strangers = new Map<string, Source>();
-
-  constructor(nodeOf: (hash: string) => Node | undefined) {
-    this.#nodeOf = nodeOf;
-  }
+  readonly #sources = new Map<string, Source>();
 
   /** How many are remembered. */
   get size(): number {
-    return this.#peers.size + this.#strangers.size;
+    return this.#sources.size;
   }
 
   find(request: Pick<ReceivedRequest, "source" | "network" | "family">): Source | undefined {
-    const key = keyOf(request);
-    return this.#peers.get(key) ?? this.#strangers.get(key);
+    return this.#sources.get(keyOf(request));
   }
 
-  /** A test packet came. Says whose it is and whether this number came for the first time. */
+  /** A peer's test packet came. Says whose it is and whether this number came for the first time. */
   note(request: ReceivedRequest): { readonly source: Source; readonly life: Life; readonly first: boolean } {
     const source = this.#touch(request);
     let life = source.lives.find((l) => l.incarnation === request.incarnation);
@@ -78,22 +69,13 @@ export class Sources {
     return { source, life, first };
   }
 
-  /** Those that are peers now, with the node they are. */
-  *known(): Generator<{ readonly node: Node; readonly source: Source }> {
-    for (const source of this.#peers.values()) {
-      const node = this.#nodeOf(source.hash);
-      if (node) yield { node, source };
-    }
-    for (const source of this.#strangers.values()) {
-      const node = this.#nodeOf(source.hash);
-      if (node) yield { node, source };
-    }
+  all(): IterableIterator<Source> {
+    return this.#sources.values();
   }
 
   #touch(request: ReceivedRequest): Source {
     const key = keyOf(request);
-    const found = this.#peers.get(key) ?? this.#strangers.get(key);
-    const source = found ?? {
+    const source = this.#sources.get(key) ?? {
       hash: request.source,
       network: request.network,
       family: request.family,
@@ -101,13 +83,9 @@ export class Sources {
       lives: [],
       trusted: undefined,
     };
-    this.#peers.delete(key);
-    this.#strangers.delete(key);
-    const [home, limit] = this.#nodeOf(request.source)
-      ? ([this.#peers, MAX_SOURCES] as const)
-      : ([this.#strangers, MAX_STRANGERS] as const);
-    home.set(key, source);
-    if (home.size > limit) home.delete(home.keys().next().value!);
+    this.#sources.delete(key);
+    this.#sources.set(key, source);
+    if (this.#sources.size > MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
     return source;
   }
 }

@@ -4,10 +4,10 @@
 import type { Clock } from "../base/clock.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
 import { cannotListen } from "../base/listen.ts";
-import { KernelError, type Kernel, type PacketBatch, type PacketSocket } from "../kernel/kernel.ts";
+import { KernelError, type Kernel, type PacketBatch, type PacketSocket, type SocketAddress } from "../kernel/kernel.ts";
 import type { IpFamily, Node } from "../model/peer.ts";
 import type { UdpReceived } from "../model/snapshot.ts";
-import { arrivalsHex, type Arrivals } from "../wire/arrivals.ts";
+import { arrivalsHex, firstArrival } from "../wire/arrivals.ts";
 import { id64, StampFormat, type Fault, type Id64, type ReceivedRequest } from "../wire/stamp.ts";
 import { FollowUps } from "./follow-ups.ts";
 import { Sources, type Life } from "./sources.ts";
@@ -25,9 +25,12 @@ export interface UdpReflectorOptions {
   /** Largest UDP payload that is answered; larger ones are faults. */
   readonly maxPacketBytes: number;
   readonly key?: Uint8Array | undefined;
-  /** Is this the address of a peer? Others are answered within a limit. */
-  readonly knows: (ip: string) => boolean;
-  /** The peer whose name has this hash (`nodeHashHex`). */
+  /**
+   * Is this address, in canonical spelling, one of the peer whose name has this hash (`nodeHashHex`)? Packets from others are answered within
+   * a limit and counted nowhere: anybody can send them.
+   */
+  readonly isFrom: (hash: string, ip: string) => boolean;
+  /** The peer whose name has this hash. */
   readonly nodeOf: (hash: string) => Node | undefined;
 }
 
@@ -71,7 +74,6 @@ const TRUST_NS = 10e9;
 /** Longer than any pause of a process that still answers something useful; beyond it a clock was set. */
 const MAX_RESIDENCE_NS = 60e9;
 const TTL_UNKNOWN = 255;
-const NOTHING_ARRIVED: Arrivals = { highest: 0, high: 0, low: 0 };
 
 /** Where the packets of a batch came from, as of its reading. */
 interface Queue {
@@ -84,9 +86,10 @@ class StatefulReflector implements UdpReflector {
   readonly #clock: Clock;
   readonly #format: StampFormat;
   readonly #incarnation: Id64;
-  readonly #knows: (ip: string) => boolean;
+  readonly #isFrom: UdpReflectorOptions["isFrom"];
+  readonly #nodeOf: UdpReflectorOptions["nodeOf"];
   readonly #sockets: PacketSocket[] = [];
-  readonly #sources: Sources;
+  readonly #sources = new Sources();
   readonly #strangers: TokenBucket;
   readonly #incoming: PacketBatch;
   readonly #outgoing: PacketBatch;
@@ -109,8 +112,8 @@ class StatefulReflector implements UdpReflector {
     this.#watch = new ClockWatch(clock);
     this.#format = new StampFormat({ baseSeconds: clock.baseSeconds, key: options.key });
     this.#incarnation = id64(options.incarnation);
-    this.#knows = options.knows;
-    this.#sources = new Sources(options.nodeOf);
+    this.#isFrom = options.isFrom;
+    this.#nodeOf = options.nodeOf;
     this.#strangers = new TokenBucket({
       perSecond: STRANGERS_PER_SECOND,
       burst: STRANGERS_BURST,
@@ -152,18 +155,13 @@ class StatefulReflector implements UdpReflector {
   }
 
   received(): readonly UdpReceived[] {
-    return [...this.#sources.known()].map(({ node, source }) => {
-      const { incarnation, arrivals } = source.lives[0]!;
-      const { network, family, received } = source;
-      return {
-        source: node,
-        network,
-        family,
-        received,
-        incarnation,
-        highest: arrivals.highest,
-        bitmap: arrivalsHex(arrivals),
-      };
+    return [...this.#sources.all()].flatMap(({ hash, network, family, received, lives }) => {
+      const source = this.#nodeOf(hash);
+      if (source === undefined) return [];
+      const { incarnation, arrivals } = lives[0]!;
+      return [
+        { source, network, family, received, incarnation, highest: arrivals.highest, bitmap: arrivalsHex(arrivals) },
+      ];
     });
   }
 
@@ -194,12 +192,15 @@ class StatefulReflector implements UdpReflector {
     const decoded = this.#format.decodeRequest(bytes);
     if (decoded.kind === "fault") return this.#fault(decoded.fault);
     const request = decoded.value;
-    if (!this.#mayBeAnswered(i, request)) {
+    const nowNs = this.#clock.monotonicNs();
+    const isPeer = this.#isPeer(i, request, nowNs);
+    if (!isPeer && !this.#strangers.take(nowNs)) {
       this.#limited++;
       return;
     }
-    if (request.smallReply) return this.#answer(i, from, { bytes, request, life: undefined, first: false });
-    const { life, first } = this.#sources.note(request);
+    if (request.smallReply || !isPeer) return this.#answer(i, from, { bytes, request, life: undefined, first: false });
+    const { source, life, first } = this.#sources.note(request);
+    source.trusted ??= { address: anyPort(this.#incoming.copyAddress(i)), untilNs: nowNs + TRUST_NS };
     if (!first) this.#duplicates++;
     this.#answer(i, from, { bytes, request, life, first });
   }
@@ -209,18 +210,12 @@ class StatefulReflector implements UdpReflector {
   }
 
   /** A peer's address is asked about once in a while, not for every packet. */
-  #mayBeAnswered(i: number, request: ReceivedRequest): boolean {
-    const nowNs = this.#clock.monotonicNs();
+  #isPeer(i: number, request: ReceivedRequest, nowNs: number): boolean {
     const source = this.#sources.find(request);
     const trusted = source?.trusted;
     if (trusted && trusted.untilNs > nowNs && this.#incoming.isFrom(i, trusted.address)) return true;
-    if (!this.#knows(this.#incoming.from(i).ip)) return this.#strangers.take(nowNs);
-    if (source) {
-      const address = this.#incoming.copyAddress(i);
-      address[2] = 0; // any port
-      address[3] = 0;
-      source.trusted = { address, untilNs: nowNs + TRUST_NS };
-    }
+    if (!this.#isFrom(request.source, this.#incoming.from(i).ip)) return false;
+    if (source) source.trusted = undefined;
     return true;
   }
 
@@ -247,7 +242,7 @@ class StatefulReflector implements UdpReflector {
       residenceClock: sane ? (Number.isNaN(stampNs) ? "user" : "kernel") : "unknown",
       ttl: ttl < 0 ? TTL_UNKNOWN : ttl,
       reflector: this.#incarnation,
-      arrivals: life?.arrivals ?? NOTHING_ARRIVED,
+      arrivals: life?.arrivals ?? firstArrival(request.number),
       drops: from.drops,
       followUp: life?.followUp,
     });
@@ -295,4 +290,10 @@ function openSocket(
     if (!(err instanceof KernelError)) throw err;
     throw cannotListen({ what: "UDP probes", port, address, option: "ports.probe" }, err.errno, err);
   }
+}
+
+function anyPort(address: SocketAddress): SocketAddress {
+  address[2] = 0;
+  address[3] = 0;
+  return address;
 }

@@ -1,6 +1,9 @@
 // Which of the newest 64 numbered packets arrived: kept by the reflector, sent in every reply, read by the sender.
 
-/** Bit k of `high:low` stands for the number `highest` − k. */
+/**
+ * Bit k of `high:low` stands for the number `highest` − k. No number above has arrived; of those more than 63 below
+ * nothing is known.
+ */
 export interface Arrivals {
   highest: number;
   high: number;
@@ -9,11 +12,12 @@ export interface Arrivals {
 
 const REACH = 64;
 
+/** The first that is known of: it stands at the far end, so that nothing is said of the numbers below it. */
 export function firstArrival(number: number): Arrivals {
-  return { highest: number, high: 0, low: 1 };
+  return { highest: number + REACH - 1, high: 0x8000_0000, low: 0 };
 }
 
-/** Notes a number. Returns false when it had arrived before, or is too old to know (older than 64 below the highest). */
+/** Notes a number. Returns false when it had arrived before, or is too old to know (64 or more below the highest). */
 export function noteArrival(arrivals: Arrivals, number: number): boolean {
   const ahead = number - arrivals.highest;
   if (ahead > 0) {

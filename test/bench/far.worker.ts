@@ -29,7 +29,7 @@ const reflectors = addresses.map((address, i) =>
     listen: [{ family: "ipv4", address }],
     incarnation: i.toString(16).padStart(16, "f"),
     maxPacketBytes: MAX_PACKET_BYTES,
-    knows: () => true,
+    isFrom: () => true,
     nodeOf: () => undefined,
   }),
 );

@@ -70,7 +70,7 @@ export async function realNetwork(): Promise<RealNetwork> {
       listen,
       incarnation: "ffeeddccbbaa9988",
       maxPacketBytes: 9_000,
-      knows: () => true,
+      isFrom: () => true,
       nodeOf: () => undefined,
     }),
   );

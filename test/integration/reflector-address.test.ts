@@ -31,7 +31,7 @@ test("a reflector that listens on all addresses answers from the one that was as
       listen: families.map((family) => ({ family })),
       incarnation: "ffeeddccbbaa9988",
       maxPacketBytes: 9_000,
-      knows: () => true,
+      isFrom: () => true,
       nodeOf: () => undefined,
     }),
   );

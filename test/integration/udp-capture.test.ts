@@ -105,7 +105,7 @@ async function measure(pair: {
       listen: [{ family: "ipv4" }],
       incarnation: "ffeeddccbbaa9988",
       maxPacketBytes: 9_000,
-      knows: () => true,
+      isFrom: () => true,
       nodeOf: () => undefined,
     }),
   );

@@ -56,7 +56,7 @@ const openReflector = (port = PORT): UdpReflector =>
       ],
       incarnation: "ffeeddccbbaa9988",
       maxPacketBytes: 9_000,
-      knows: (ip) => ip === network.nearIp || ip === network.nearIp6,
+      isFrom: (_hash, ip) => ip === network.nearIp || ip === network.nearIp6,
       nodeOf: (hash) => (hash === nodeHashHex(SOURCE.name) ? SOURCE : undefined),
     }),
   );
@@ -122,8 +122,8 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
         family,
         received: 30,
         incarnation: "00112233445566aa",
-        highest: 29,
-        bitmap: "000000003fffffff",
+        highest: 63,
+        bitmap: "fffffffc00000000",
       },
     ]);
   });
@@ -167,7 +167,12 @@ describe.each(["ipv4", "ipv6"] as const)("UDP probes through a real router, %s",
         await settle(() => prober.outstanding === 0);
       }
       prober.peerReported(peer, {
-        row: { incarnation: "ffeeddccbbaa9988", udpReceived: reflector.received(), health: { socketDrops: 0 } },
+        row: {
+          incarnation: "ffeeddccbbaa9988",
+          udpReceived: reflector.received(),
+          pairs: [],
+          health: { socketDrops: 0 },
+        },
         askedNs: clock.monotonicNs(),
       });
     }

@@ -208,7 +208,7 @@ contract(
         listen: [{ family: "ipv4" }],
         incarnation: "ffeeddccbbaa9988",
         maxPacketBytes: 9_000,
-        knows: () => true,
+        isFrom: () => true,
         nodeOf: () => undefined,
       });
       return () => void reflector.drain();

@@ -4,11 +4,13 @@ import type { PeerRow } from "../../agent/probes/udp.ts";
 import {
   isForward,
   isReverse,
+  PROBE_PORT,
   REFLECTOR_INCARNATION,
   SENDER_INCARNATION,
   udpPair,
   type UdpPair,
 } from "../support/udp-pair.ts";
+import { id64, nodeHash, StampFormat } from "../../agent/wire/stamp.ts";
 
 const NEW_LIFE = "0000000000000042";
 
@@ -24,6 +26,7 @@ function rowOf(pair: UdpPair, more: Partial<PeerRow> = {}): PeerRow {
   return {
     incarnation: REFLECTOR_INCARNATION,
     udpReceived: pair.reflector.received(),
+    pairs: [{ destination: pair.slot.pair.source, network: pair.slot.network, family: pair.slot.family }],
     health: { socketDrops: 0 },
     ...more,
   };
@@ -158,6 +161,64 @@ describe("the direction of a lost UDP probe", () => {
   });
 });
 
+describe("a peer that does not know us yet", () => {
+  it("answers, and no loss of that time is given a direction it cannot know", () => {
+    const known = { isFrom: false };
+    const pair = udpPair({ reflector: { isFrom: () => known.isFrom } });
+    pair.round();
+    losing(pair, isReverse, () => pair.round());
+    losing(pair, isForward, () => pair.round());
+    pair.round();
+    known.isFrom = true;
+    pair.round();
+    losing(pair, isForward, () => pair.round());
+    losing(pair, isReverse, () => pair.round());
+    pair.round();
+    expect(pair.sink.outcomes().filter((o) => o.kind === "answered")).toHaveLength(4);
+    expect(pair.sink.directions()).toEqual(["unknown", "unknown", "forward", "reverse"]);
+  });
+});
+
+describe("a stranger", () => {
+  it("that forges our packets changes no direction", () => {
+    const pair = udpPair();
+    const forge = () => {
+      for (const number of [1_000, 1_001]) {
+        const bytes = pair.network.sent.findLast(isForward)!.bytes.slice();
+        const format = new StampFormat({ baseSeconds: pair.clock.baseSeconds });
+        format.encodeRequest(bytes, {
+          sequence: 1,
+          port: 0,
+          slot: pair.slot.index,
+          number,
+          nonceHigh: 1,
+          nonceLow: 1,
+          network: "pod",
+          family: "ipv4",
+          smallReply: false,
+          sentNs: pair.clock.realtimeNs(),
+          incarnation: id64(number === 1_000 ? SENDER_INCARNATION : NEW_LIFE),
+          source: nodeHash("node-1"),
+        });
+        pair.network.inject({
+          protocol: "udp",
+          source: { ip: "10.6.6.6", port: 4_000 },
+          destination: { ip: "10.0.0.2", port: PROBE_PORT },
+          bytes,
+        });
+      }
+    };
+    pair.round();
+    for (const way of [isForward, isReverse, isForward, isReverse]) {
+      losing(pair, way, () => pair.round());
+      forge();
+      pair.round();
+    }
+    expect(pair.sink.directions()).toEqual(["forward", "reverse", "forward", "reverse"]);
+    expect(pair.reflector.received()).toMatchObject([{ received: 7 }]);
+  });
+});
+
 describe("with no reply coming at all", () => {
   function silence(which: typeof isForward): UdpPair {
     const pair = udpPair({ intervalMs: 5_000 });
@@ -185,6 +246,17 @@ describe("with no reply coming at all", () => {
     const pair = silence(isForward);
     report(pair, rowOf(pair, { udpReceived: [] }));
     expect(pair.sink.directions()).toEqual(Array.from({ length: 14 }, () => "forward"));
+  });
+
+  it("a row that names no packets of ours tells nothing when the peer may not know us: it counts no strangers", () => {
+    const pair = silence(isForward);
+    const [known] = rowOf(pair).pairs;
+    const pairs = [
+      { ...known!, network: "node" as const },
+      { ...known!, destination: { name: "node-7", zone: "" } },
+    ];
+    report(pair, rowOf(pair, { udpReceived: [], pairs }));
+    expect(pair.sink.directions()).toEqual(Array.from({ length: 14 }, () => "unknown"));
   });
 
   it("a row of a new life of the peer cannot tell of those before it, and tells of those after it", () => {

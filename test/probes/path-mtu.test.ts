@@ -23,7 +23,7 @@ function world(options: { family?: "ipv4" | "ipv6"; settings?: Partial<PathMtuSe
     incarnation: "00000000000000b0",
     maxPacketBytes: 9_000,
     key: options.key,
-    knows: () => true,
+    isFrom: () => true,
     nodeOf: () => undefined,
   });
   const prober = pathMtuProber({

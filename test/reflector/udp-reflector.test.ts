@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
-import { id64, nodeHash, StampFormat, type StampRequest } from "../../agent/wire/stamp.ts";
+import { arrival, parseArrivals } from "../../agent/wire/arrivals.ts";
+import { id64, nodeHash, nodeHashHex, StampFormat, type StampRequest } from "../../agent/wire/stamp.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork } from "../support/fake-network.ts";
@@ -15,7 +16,12 @@ function world() {
   const a = new FakeKernel(network, ["10.0.0.1", "10.0.0.66"]);
   const b = new FakeKernel(network, ["10.0.0.2", "10.0.0.3"]);
   const format = new StampFormat({ baseSeconds: clock.baseSeconds });
-  const known = { nodes: [PEER], ips: ["10.0.0.1"] };
+  const known = {
+    nodes: [PEER],
+    ips: ["10.0.0.1"],
+    isFrom: (hash: string, ip: string) =>
+      known.ips.includes(ip) && known.nodes.some((n) => nodeHashHex(n.name) === hash),
+  };
   const reflector = udpReflector({
     kernel: b,
     clock,
@@ -26,8 +32,8 @@ function world() {
     ],
     incarnation: "00000000000000b0",
     maxPacketBytes: 2_000,
-    knows: (ip) => known.ips.includes(ip),
-    nodeOf: (hash) => known.nodes.find((n) => Buffer.from(nodeHash(n.name)).toString("hex") === hash),
+    isFrom: (hash, ip) => known.isFrom(hash, ip),
+    nodeOf: (hash) => known.nodes.find((n) => nodeHashHex(n.name) === hash),
   });
   const socket = a.openUdp({ family: "ipv4", port: 0 });
   const batch = a.createBatch(1, 3_000);
@@ -94,7 +100,7 @@ describe("the UDP reflector", () => {
       listen: [{ family: "ipv4" }],
       incarnation: "00000000000000b0",
       maxPacketBytes: 2_000,
-      knows: () => true,
+      isFrom: () => true,
       nodeOf: () => undefined,
     });
     for (const to of ["10.0.0.3", "10.0.0.2", "10.0.0.3"]) sendBytes(request(), { to });
@@ -135,8 +141,8 @@ describe("the UDP reflector", () => {
         family: "ipv4",
         received: 1,
         incarnation: "00000000000000a0",
-        highest: 0,
-        bitmap: "0000000000000001",
+        highest: 63,
+        bitmap: "8000000000000000",
       },
     ]);
   });
@@ -149,20 +155,20 @@ describe("the UDP reflector", () => {
     sendBytes(request({ number: 10 })); // the old agent is still there
     const got = answers();
     expect(got.map((g) => (g.reply.kind === "ok" ? g.reply.value.arrivals : undefined))).toEqual([
-      { highest: 5, high: 0, low: 1 },
-      { highest: 6, high: 0, low: 3 },
-      { highest: 9, high: 0, low: 25 },
-      { highest: 0, high: 0, low: 1 },
-      { highest: 0, high: 0, low: 1 },
-      { highest: 10, high: 0, low: 51 },
+      { highest: 68, high: 0x80000000, low: 0 },
+      { highest: 68, high: 0xc0000000, low: 0 },
+      { highest: 68, high: 0xc8000000, low: 0 },
+      { highest: 63, high: 0x80000000, low: 0 },
+      { highest: 63, high: 0x80000000, low: 0 },
+      { highest: 68, high: 0xcc000000, low: 0 },
     ]);
     expect(
       reflector
         .received()
         .map(({ network, received, incarnation, highest }) => ({ network, received, incarnation, highest })),
     ).toEqual([
-      { network: "node", received: 1, incarnation: "00000000000000a0", highest: 0 },
-      { network: "pod", received: 5, incarnation: "00000000000000a0", highest: 10 },
+      { network: "node", received: 1, incarnation: "00000000000000a0", highest: 63 },
+      { network: "pod", received: 5, incarnation: "00000000000000a0", highest: 68 },
     ]);
   });
 
@@ -202,26 +208,89 @@ describe("the UDP reflector", () => {
     expect(reflector.counts.limited).toBe(100);
   });
 
-  it("forgets strangers rather than peers, however many names are forged", () => {
-    const { sendBytes, request, answers, reflector } = world();
-    sendBytes(request());
-    for (let i = 0; i < 2_000; i++) {
-      sendBytes(request({ source: `nobody-${i}`, incarnation: i.toString(16).padStart(16, "0") }));
-      if (i % 50 === 0) answers();
-    }
+  it("counts nothing of strangers, whatever they claim to be, and tells them of their own packet only", () => {
+    const { sendBytes, request, answers, reflector, known, clock } = world();
+    for (const number of [7, 9]) sendBytes(request({ number }));
     answers();
-    expect(reflector.received()).toMatchObject([{ source: PEER, received: 1 }]);
+    const before = reflector.received();
+    known.ips = [];
+    clock.advanceMs(10_000);
+    known.nodes = [PEER, { name: "node-2", zone: "b" }];
+    for (const [source, incarnation] of [
+      ["node-1", "00000000000000a0"], // the peer's own life
+      ["node-1", "00000000000000ff"], // another life of it
+      ["node-2", "00000000000000a2"], // a peer that has not been heard of
+      ["nobody", "00000000000000a3"],
+    ] as const)
+      sendBytes(request({ source, incarnation, number: 40_000 }));
+    const told = answers().map(({ reply }) => reply.kind === "ok" && reply.value);
+    expect(told).toHaveLength(4);
+    for (const reply of told) {
+      const arrivals = reply && reply.arrivals;
+      expect(arrivals && [39_000, 39_999, 40_000].map((n) => arrival(arrivals, n))).toEqual([
+        "forgotten",
+        "forgotten",
+        "arrived",
+      ]);
+    }
+    expect(reflector.received()).toEqual(before);
+    expect(reflector.counts.duplicates).toBe(0);
   });
 
-  it("names a source as soon as membership knows it, with what it had sent before", () => {
+  it("counts no packet of a peer's address that names another node", () => {
     const { sendBytes, request, answers, reflector, known } = world();
-    sendBytes(request({ source: "node-9" }));
+    known.nodes = [PEER, { name: "node-2", zone: "b" }];
+    known.isFrom = (hash, ip) => ip === "10.0.0.1" && hash === nodeHashHex("node-1");
+    sendBytes(request({ source: "node-2" }));
+    expect(answers()).toHaveLength(1);
+    expect(reflector.received()).toEqual([]);
+  });
+
+  it("is the same after a flood of forged packets from many addresses", () => {
+    const { sendBytes, request, answers, network, reflector, clock } = world();
+    sendBytes(request({ number: 0 }));
+    answers();
+    const before = reflector.received();
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 500; i++) {
+        const n = round * 500 + i;
+        const forged = {
+          source: n % 3 === 0 ? "node-1" : `nobody-${n}`,
+          incarnation: n % 2 === 0 ? "00000000000000a0" : n.toString(16).padStart(16, "0"),
+          number: 1 + (n % 90),
+        };
+        network.inject({
+          protocol: "udp",
+          source: { ip: `10.9.${n >> 8}.${n & 255}`, port: 1_024 + (n % 60_000) },
+          destination: { ip: "10.0.0.2", port: PORT },
+          bytes: request(forged),
+        });
+      }
+      reflector.drain();
+      clock.advanceMs(20);
+    }
+    expect(reflector.received()).toEqual(before);
+    expect(reflector.counts).toMatchObject({ duplicates: 0, unsent: 0 });
+    expect(reflector.counts.answered + reflector.counts.limited).toBe(20_001);
+    expect(reflector.counts.limited).toBeGreaterThan(19_000);
+    sendBytes(request({ number: 2 }));
+    const [told] = answers().flatMap(({ reply }) => (reply.kind === "ok" ? [reply.value.arrivals] : []));
+    expect([0, 1, 2].map((n) => arrival(told!, n))).toEqual(["arrived", "missing", "arrived"]);
+    expect(reflector.received()).toMatchObject([{ source: PEER, received: 2 }]);
+  });
+
+  it("counts a newcomer from the moment membership knows it, and says that of what was before nothing is known", () => {
+    const { sendBytes, request, answers, reflector, known } = world();
+    for (const number of [0, 1, 2]) sendBytes(request({ source: "node-9", number }));
     answers();
     expect(reflector.received()).toEqual([]);
     known.nodes = [PEER, { name: "node-9", zone: "c" }];
-    sendBytes(request({ source: "node-9" }));
+    for (const number of [3, 5]) sendBytes(request({ source: "node-9", number }));
     answers();
-    expect(reflector.received()).toMatchObject([{ source: { name: "node-9", zone: "c" }, received: 2 }]);
+    const [row] = reflector.received();
+    expect(row).toMatchObject({ source: { name: "node-9", zone: "c" }, received: 2 });
+    const arrivals = parseArrivals(row!.highest, row!.bitmap)!;
+    expect([2, 3, 4, 5].map((n) => arrival(arrivals, n))).toEqual(["forgotten", "arrived", "missing", "arrived"]);
   });
 
   it("takes a bounded number of packets a drain, and the rest in the next", () => {
@@ -267,7 +336,7 @@ describe("the UDP reflector", () => {
         listen: [{ family: "ipv6" }, { family: "ipv4" }],
         incarnation: "00000000000000b0",
         maxPacketBytes: 2_000,
-        knows: () => true,
+        isFrom: () => true,
         nodeOf: () => undefined,
       });
     expect(again).toThrow("EADDRINUSE");

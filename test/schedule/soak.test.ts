@@ -87,7 +87,7 @@ test.each([1, 2])(
         listen: FAMILIES.map((family) => ({ family })),
         incarnation: n.toString(16).padStart(16, "0"),
         maxPacketBytes: 2_000,
-        knows: () => true,
+        isFrom: () => true,
         nodeOf: (hash) => (hash === nodeHashHex(SELF.name) ? SELF : undefined),
       });
       return { node, addresses, reflector, at: 0, isPeer: true };

@@ -52,7 +52,7 @@ export function udpPair(
       listen: [{ family: "ipv4" }, { family: "ipv6" }],
       incarnation: REFLECTOR_INCARNATION,
       maxPacketBytes: 9_000,
-      knows: (ip) => ip === "10.0.0.1" || ip === "fd00::1",
+      isFrom: (_hash, ip) => ip === "10.0.0.1" || ip === "fd00::1",
       nodeOf: (hash) => (hash === nodeHashHex(NODE_1.name) ? NODE_1 : undefined),
       ...options.reflector,
       ...more,
