@@ -1,7 +1,7 @@
 {{/* What each value allows by itself but not together with others. All faults at once, each with its cure. */}}
 {{- define "internode.validate" -}}
 {{- $faults := list -}}
-{{- range $part := list "network" "agent" "pod" "cluster" "monitoring" -}}
+{{- range $part := list "network" "agent" "pod" "policy" "cluster" "monitoring" -}}
 {{- /* Not read as YAML: the values quoted in them may hold anything. */ -}}
 {{- range regexFindAll "(?ms)^- \".*?\"$" (include (printf "internode.faults.%s" $part) $) -1 -}}
 {{- $faults = append $faults (printf "  - %s" (. | trimPrefix "- \"" | trimSuffix "\"")) -}}

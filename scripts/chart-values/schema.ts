@@ -2,7 +2,7 @@
 // the table in the chart's README are written from here; the agent's own options join as `config`.
 import { z } from "zod";
 import { MONITORING } from "./monitoring.ts";
-import { flag, mapOfStrings, objectName, objects, text } from "./types.ts";
+import { cidr, flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
@@ -279,10 +279,45 @@ export const valuesSchema = z.strictObject({
       enabled: flag
         .default(true)
         .describe(
-          "Ingress only: everything from the other agents (no ports listed, so that ICMP passes), the metrics port from `metricsFrom`. Not rendered with hostNetwork, where policies do not apply.",
+          "Admit everything from the other agents (no ports are listed, so that ICMP passes), and the metrics port from `metricsFrom`. Not rendered with hostNetwork, where policies do not apply.",
         ),
-      metricsFrom: objects.default([]).describe("NetworkPolicy peers that may read the metrics port. Empty: anyone."),
+      flavor: z
+        .enum(["kubernetes", "cilium"])
+        .default("kubernetes")
+        .describe(
+          "`kubernetes`: a NetworkPolicy. `cilium`: a CiliumNetworkPolicy, which can name nodes and the API server without their addresses; peers and rules below are then Cilium's.",
+        ),
+      metricsFrom: objects
+        .default([])
+        .describe(
+          "Who may read the metrics port: peers, such as `[{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]`, or with Cilium `[{fromEndpoints: [{matchLabels: {k8s:io.kubernetes.pod.namespace: monitoring}}]}]`. Empty: anyone.",
+        ),
       extraIngress: objects.default([]).describe("Further ingress rules."),
+      egress: z
+        .strictObject({
+          enabled: flag
+            .default(false)
+            .describe(
+              "Limit what agents may send, too: to each other, to DNS servers (port 53), to the API server, and to the nodes where the node network is measured.",
+            ),
+          nodes: z
+            .array(cidr)
+            .default([])
+            .describe(
+              "CIDRs of the nodes' addresses. Needed while the node network is measured; with Cilium it is not.",
+            ),
+          apiServer: z
+            .array(cidr)
+            .default([])
+            .describe("CIDRs of the API server. Empty: any address, and with Cilium the API server by its name."),
+          apiServerPorts: z
+            .array(z.int().min(1).max(65_535))
+            .min(1)
+            .default([443, 6443])
+            .describe("Ports of the API server: those of its Service and of its endpoints."),
+          extra: objects.default([]).describe("Further egress rules."),
+        })
+        .prefault({}),
     })
     .prefault({}),
 

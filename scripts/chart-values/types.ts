@@ -11,3 +11,5 @@ export const objectName = z
   .string()
   .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/)
   .max(253);
+/** An address with the length of its prefix; Kubernetes checks the address itself. */
+export const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/);

@@ -143,24 +143,6 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
     expect(annotations).toMatchObject({ "linkerd.io/inject": "disabled" });
   });
 
-  test("the policy lets agents reach each other by every protocol, and everyone else only the metrics", async () => {
-    const manifests = await render();
-    const peers = { podSelector: { matchLabels: only(manifests, "DaemonSet").spec.selector.matchLabels } };
-    const test = { podSelector: { matchLabels: only(manifests, "Pod").metadata.labels! } };
-    const testLabels = Object.fromEntries(
-      Object.entries(test.podSelector.matchLabels).filter(([key]) => key.startsWith("app.kubernetes.io/")),
-    );
-    expect(only(manifests, "NetworkPolicy")["spec"]).toEqual({
-      ...peers,
-      policyTypes: ["Ingress"],
-      ingress: [
-        { from: [peers] },
-        { ports: [{ port: 9843 }] },
-        { from: [{ podSelector: { matchLabels: testLabels } }], ports: [{ port: 8843 }] },
-      ],
-    });
-  });
-
   test("the pod of helm test is restricted, is removed when it has passed, and is no peer", async () => {
     const manifests = await render();
     const pod = only(manifests, "Pod");

@@ -59,6 +59,7 @@ describe.skipIf(HELMS.length === 0)(
         expect(restrictedFaults(only(manifests, "Pod").spec)).toEqual([]);
         const needs = restrictedFaults(spec);
         const asked: Readonly<Record<string, readonly string[]>> = {
+          "cilium-values.yaml": ["hostPort"],
           "host-port-values.yaml": ["hostPort"],
           "host-network-values.yaml": ["hostNetwork"],
           "userspace-values.yaml": ["root", "capability NET_RAW"],
