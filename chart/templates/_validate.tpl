@@ -1,7 +1,7 @@
 {{/* What each value allows by itself but not together with others. All faults at once, each with its cure. */}}
 {{- define "internode.validate" -}}
 {{- $faults := list -}}
-{{- range $part := list "network" "agent" "pod" "policy" "cluster" "monitoring" -}}
+{{- range $part := list "network" "agent" "pod" "extras" "policy" "cluster" "monitoring" -}}
 {{- /* Not read as YAML: the values quoted in them may hold anything. */ -}}
 {{- range regexFindAll "(?ms)^- \".*?\"$" (include (printf "internode.faults.%s" $part) $) -1 -}}
 {{- $faults = append $faults (printf "  - %s" (. | trimPrefix "- \"" | trimSuffix "\"")) -}}
@@ -112,15 +112,12 @@
 - "resources.limits.memory is {{ . }}, too little for an agent, which would be killed again and again. Set at least 96Mi; docs/scaling.md says what a large mesh takes."
 {{- end }}
 {{- end }}
-{{- range $resource, $limit := .Values.resources.limits }}
-{{- $request := get (default dict $.Values.resources.requests) $resource }}
+{{- range $path, $resources := dict "resources" .Values.resources "tests.resources" .Values.tests.resources }}
+{{- range $resource, $limit := $resources.limits }}
+{{- $request := get (default dict $resources.requests) $resource }}
 {{- if gt (include "internode.quantity" $request | float64) (include "internode.quantity" $limit | float64) }}
-- "resources.requests.{{ $resource }} is {{ $request }}, more than resources.limits.{{ $resource }}, which is {{ $limit }}: Kubernetes refuses such pods. Lower the request or raise the limit."
+- "{{ $path }}.requests.{{ $resource }} is {{ $request }}, more than {{ $path }}.limits.{{ $resource }}, which is {{ $limit }}: Kubernetes refuses such pods. Lower the request or raise the limit."
 {{- end }}
-{{- end }}
-{{- range .Values.extraVolumes }}
-{{- if has .name (list "config" "udp-key" "actions-token") }}
-- "extraVolumes has {{ .name }}, which the chart mounts itself. Give it another name."
 {{- end }}
 {{- end }}
 {{- if and (eq .Values.dnsPolicy "None") (not (dig "nameservers" "" (default dict .Values.dnsConfig))) }}
@@ -133,15 +130,6 @@
 - "pingGroupRange is {{ .Values.pingGroupRange }}, and Linux takes nothing above 2147483647: no pod would start. Lower it."
 {{- else if and $config.icmp.networks (eq $config.engine "kernel") (regexMatch "^[0-9]" (toString $group)) (or (lt (float64 $group) (first $groups | float64)) (gt (float64 $group) (last $groups | float64))) }}
 - "pingGroupRange is {{ .Values.pingGroupRange }}, which leaves out podSecurity.runAsGroup, {{ int64 $group }}: the agents could not open ICMP. Widen it, or set it to '' to leave the range to the runtime."
-{{- end }}
-{{- end }}
-{{- $own := list "NODE_NAME" "POD_NAMESPACE" "POD_IPS" "HOST_IPS" }}
-{{- if $memory }}{{- $own = append $own "NODE_OPTIONS" }}{{- end }}
-{{- range .Values.env }}
-{{- if has .name $own }}
-- "env has {{ .name }}, which the chart sets itself. Remove it{{ if eq .name "NODE_OPTIONS" }}; heapPercent and resources.limits.memory bound the heap{{ end }}."
-{{- else if hasPrefix "INTERNODE_" .name }}
-- "env has {{ .name }}: ports, policies and notes follow `config`, and would not follow this. Set the option there; docs/configuration.md has its path."
 {{- end }}
 {{- end }}
 {{- range $key, $_ := merge (dict) (default dict .Values.commonLabels) (default dict .Values.podLabels) }}

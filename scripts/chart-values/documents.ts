@@ -5,6 +5,7 @@ import { z } from "zod";
 import { configJsonSchema, type ValueSchema } from "../../agent/config/options.ts";
 import { configSchema } from "../../agent/config/schema.ts";
 import { CATALOGUE } from "../../agent/metrics/catalogue.ts";
+import { withHints } from "./hints.ts";
 import { valuesSchema } from "./schema.ts";
 
 const HEADER = "Written by scripts/generate-values-schema.ts from scripts/chart-values/: edit there.";
@@ -18,6 +19,10 @@ const defaults = (): Readonly<Record<string, unknown>> => valuesSchema.parse({})
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Described key by key, and not an empty map that users fill. */
+const isSection = (schema: Schema, value: unknown): value is Readonly<Record<string, unknown>> =>
+  schema.properties !== undefined && isObject(value) && Object.keys(value).length > 0;
+
 /**
  * Helm takes `key: null`, and a key with only comments below it, for the wish to have no such key. Maps and lists are
  * empty then, and so is a text that is empty by default; without the rest templates would stumble.
@@ -26,13 +31,12 @@ function withRequired(schema: Schema, values: Readonly<Record<string, unknown>>)
   const needed = Object.entries(values)
     .filter(
       ([key, value]) =>
-        schema.properties![key]!.properties !== undefined ||
-        !(value === "" || value === null || typeof value === "object"),
+        isSection(schema.properties![key]!, value) || !(value === "" || value === null || typeof value === "object"),
     )
     .map(([key]) => key);
   const properties = Object.entries(schema.properties!).map(([key, child]) => {
     const inner = values[key];
-    return [key, child.properties !== undefined && isObject(inner) ? withRequired(child, inner) : child] as const;
+    return [key, isSection(child, inner) ? withRequired(child, inner) : child] as const;
   });
   const nullable = (key: string): boolean =>
     schema.properties![key]!.anyOf?.some(({ type }) => type === "null") === true;
@@ -68,7 +72,7 @@ export function valuesSchemaJson(): string {
     $comment: HEADER,
     properties: { ...schema.properties, config: agentOptions() },
   };
-  return `${JSON.stringify(joined, null, 2)}\n`;
+  return `${JSON.stringify(withHints(joined), null, 2)}\n`;
 }
 
 /** What the agent assumes where nothing is said; the placeholders are in no part that the templates read. */
@@ -113,7 +117,7 @@ function writeObject(lines: string[], { schema, values, indent }: Level): void {
     if (!(key in values)) continue;
     const value = values[key];
     for (const line of wrapped(child.description ?? "", WIDTH - indent.length - 2)) lines.push(`${indent}# ${line}`);
-    if (child.properties && isObject(value)) {
+    if (isSection(child, value)) {
       lines.push(`${indent}${key}:`);
       writeObject(lines, { schema: child, values: value, indent: `${indent}  ` });
     } else {
@@ -145,7 +149,7 @@ export function valuesTable(): string {
     for (const [key, child] of Object.entries(schema.properties ?? {})) {
       if (!(key in values)) continue;
       const value = values[key];
-      if (child.properties && isObject(value)) visit(`${prefix}${key}.`, child, value);
+      if (isSection(child, value)) visit(`${prefix}${key}.`, child, value);
       else
         rows.push(
           `| \`${prefix}${key}\` | \`${JSON.stringify(value)}\` | ${(child.description ?? "").replaceAll("|", "\\|")} |`,

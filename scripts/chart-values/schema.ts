@@ -5,6 +5,17 @@ import { MONITORING } from "./monitoring.ts";
 import { cidr, flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
+interface Quantities {
+  readonly value: Readonly<Record<string, string>>;
+  readonly says: string;
+}
+const resources = ({ requests, limits }: { readonly requests: Quantities; readonly limits: Quantities }) =>
+  z
+    .strictObject({
+      requests: z.record(z.string(), quantity).default(requests.value).describe(requests.says),
+      limits: z.record(z.string(), quantity).default(limits.value).describe(limits.says),
+    })
+    .prefault({});
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
 const platformId = <T extends z.ZodType>(id: T) => z.union([id, z.literal(""), z.null()]);
 const secretKey = (key: string, what: string) =>
@@ -122,7 +133,10 @@ export const valuesSchema = z.strictObject({
     .array(z.looseObject({ name: z.string().min(1) }))
     .default([])
     .describe("Volumes added to the pods."),
-  extraVolumeMounts: objects.default([]).describe("Mounts added to the agent's container."),
+  extraVolumeMounts: z
+    .array(z.looseObject({ name: z.string().min(1), mountPath: z.string().min(1) }))
+    .default([])
+    .describe("Mounts added to the agent's container."),
   extraManifests: z
     .array(z.union([z.string(), z.record(z.string(), z.unknown())]))
     .default([])
@@ -134,20 +148,13 @@ export const valuesSchema = z.strictObject({
     })
     .prefault({}),
 
-  resources: z
-    .strictObject({
-      requests: z
-        .record(z.string(), quantity)
-        .default({ cpu: "50m", memory: "128Mi" })
-        .describe("What the scheduler keeps free."),
-      limits: z
-        .record(z.string(), quantity)
-        .default({ memory: "256Mi" })
-        .describe(
-          "No CPU limit: throttling starves the agent and shows as loss. The memory limit bounds V8's heap too.",
-        ),
-    })
-    .prefault({}),
+  resources: resources({
+    requests: { value: { cpu: "50m", memory: "128Mi" }, says: "What the scheduler keeps free." },
+    limits: {
+      value: { memory: "256Mi" },
+      says: "No CPU limit: throttling starves the agent and shows as loss. The memory limit bounds V8's heap too.",
+    },
+  }),
   heapPercent: z
     .int()
     .min(10)
@@ -214,7 +221,11 @@ export const valuesSchema = z.strictObject({
     ),
   nodeSelector: mapOfStrings.default({}).describe("Only nodes with these labels get an agent."),
   affinity: z
-    .partialRecord(z.enum(["nodeAffinity", "podAffinity", "podAntiAffinity"]), z.record(z.string(), z.unknown()))
+    .strictObject({
+      nodeAffinity: z.record(z.string(), z.unknown()).optional(),
+      podAffinity: z.record(z.string(), z.unknown()).optional(),
+      podAntiAffinity: z.record(z.string(), z.unknown()).optional(),
+    })
     .default({})
     .describe(
       "Affinity of the pods. The chart's own conditions (Linux, amd64 or arm64, no virtual node) join every required term of `nodeAffinity`.",
@@ -322,6 +333,20 @@ export const valuesSchema = z.strictObject({
     .prefault({}),
 
   ...MONITORING,
+  tests: z
+    .strictObject({
+      enabled: flag
+        .default(true)
+        .describe(
+          "The pod of `helm test`, and the ConfigMap with what it runs. Nothing runs before `helm test` is called.",
+        ),
+      resources: resources({
+        requests: { value: { cpu: "50m", memory: "64Mi" }, says: "What the scheduler keeps free for that pod." },
+        limits: { value: { memory: "256Mi" }, says: "What it may take at most." },
+      }),
+    })
+    .prefault({}),
+
   enabled: flag.optional().describe("Condition of an umbrella chart (`condition: internode.enabled`); not read."),
 });
 

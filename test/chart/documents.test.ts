@@ -58,7 +58,8 @@ test("what templates cannot do without may not be null; maps, lists and empty te
   const visit = (path: readonly string[], values: Readonly<Record<string, unknown>>): void => {
     const { required = [] } = schemaOf(path);
     for (const [key, value] of Object.entries(values)) {
-      const isSection = schemaOf([...path, key]).properties !== undefined && key !== "config";
+      const isMap = typeof value === "object" && value !== null && Object.keys(value).length > 0;
+      const isSection = isMap && schemaOf([...path, key]).properties !== undefined && key !== "config";
       const isNeeded = isSection || (value !== "" && value !== null && typeof value !== "object");
       if (required.includes(key) !== (isNeeded && path[0] !== "podSecurity")) wrong.push([...path, key].join("."));
       if (isSection) visit([...path, key], value as Readonly<Record<string, unknown>>);

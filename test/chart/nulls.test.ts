@@ -11,7 +11,7 @@ function nulled(values: Readonly<Record<string, unknown>>, sections: object): Re
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => {
       const section = (sections as Readonly<Record<string, unknown>>)[key];
-      if (isSection(value) && isSection(section)) return [key, nulled(value, section)];
+      if (isSection(value) && isSection(section) && Object.keys(value).length > 0) return [key, nulled(value, section)];
       return [key, value === "" || (typeof value === "object" && value !== null) ? null : value];
     }),
   );

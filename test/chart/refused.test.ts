@@ -236,11 +236,6 @@ const CONTRADICTIONS: readonly Wrong[] = [
     says: [/alerts\.overrides\.a\nb is no alert/],
   },
   {
-    what: "a volume of the chart's own name",
-    values: { extraVolumes: [{ name: "config", emptyDir: {} }] },
-    says: [/extraVolumes has config.*another name/],
-  },
-  {
     what: "a range of groups without the agents'",
     values: { pingGroupRange: "0 1000" },
     says: [/pingGroupRange is 0 1000, which leaves out podSecurity\.runAsGroup, 65532.*Widen it/],
@@ -306,21 +301,6 @@ const CONTRADICTIONS: readonly Wrong[] = [
     what: "too little memory",
     values: { resources: { requests: { memory: "32Mi" }, limits: { memory: "64Mi" } } },
     says: [/resources\.limits\.memory is 64Mi/, /at least 96Mi/],
-  },
-  {
-    what: "NODE_OPTIONS by hand",
-    values: { env: [{ name: "NODE_OPTIONS", value: "" }] },
-    says: [/env has NODE_OPTIONS/, /heapPercent/],
-  },
-  {
-    what: "a name of the downward API by hand",
-    values: { env: [{ name: "HOST_IPS", value: "10.0.0.1" }] },
-    says: [/env has HOST_IPS/],
-  },
-  {
-    what: "an option of the agent by environment",
-    values: { env: [{ name: "INTERNODE_PORTS_METRICS", value: "1" }] },
-    says: [/env has INTERNODE_PORTS_METRICS/, /Set the option there/],
   },
   {
     what: "another name by label",
