@@ -46,11 +46,13 @@ export interface Agent extends AsyncDisposable {
 /** How often what has no event of its own is carried over: discovery's freshness, who may be counted. */
 const HOUSEKEEPING_MS = 1_000;
 const NO_ROWS: readonly never[] = [];
+/** What every path carries: the segment of a packet of 576 bytes (RFC 9293 §3.7.1). */
+const SEGMENT_BYTES = 536;
 
 /** Rejects, with nothing left open, when a port of its own cannot be opened; a protocol that cannot is unavailable. */
 export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
-  const { clock, kernel, engine } = await openEngine(config.engine);
+  const { clock, kernel, engine, smallSegments } = await openEngine(config.engine);
   const identityOf = { incarnation: randomBytes(8).toString("hex"), startedAt: new Date().toISOString() };
   const { incarnation } = identityOf;
   const families = familiesOf(config);
@@ -240,12 +242,28 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       failed: (err) => log.warn({ err }, "a scrape broke off"),
     }),
   );
-  starting.use(
-    await startApi({ sources: apiSources, port: config.ports.http, listen: config.listen, allowFrom: [], log }),
+  const api = starting.use(
+    await startApi({
+      sources: apiSources,
+      port: config.ports.http,
+      listen: config.listen,
+      allowFrom: [],
+      log,
+      sharedKey: key,
+      ...(smallSegments !== undefined && { smallSegments }),
+    }),
   );
   if (udp !== undefined)
     starting
-      .use(new PeerWitness({ udp, clock, self: config.node.name, peerApis: () => apiSources.peerApis() }))
+      .use(
+        new PeerWitness({
+          udp,
+          clock,
+          self: config.node.name,
+          peerApis: () => apiSources.peerApis(),
+          rows: api.rows,
+        }),
+      )
       .start();
 
   const unprobedLog = new UnprobedLog({ clock, log });
@@ -270,18 +288,23 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
 }
 
 /** The kernel engine loads FFI, the userspace one never does: it also runs where koffi has no binary. */
-async function openEngine(
-  name: Config["engine"],
-): Promise<{ clock: Clock; kernel: UdpReflectorOptions["kernel"]; engine: Engine }> {
+async function openEngine(name: Config["engine"]): Promise<{
+  clock: Clock;
+  kernel: UdpReflectorOptions["kernel"];
+  engine: Engine;
+  smallSegments?: (descriptor: number) => void;
+}> {
   switch (name) {
     case "kernel": {
-      const [{ systemClock }, { openLinuxKernel }] = await Promise.all([
+      const [{ systemClock }, { openLinuxKernel }, { limitSegments }] = await Promise.all([
         import("./kernel/clock.ts"),
         import("./kernel/linux.ts"),
+        import("./kernel/segment-size.ts"),
       ]);
       const clock = systemClock();
       const kernel: Kernel = openLinuxKernel(clock);
-      return { clock, kernel, engine: { kind: "kernel", kernel } };
+      const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
+      return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments };
     }
     case "userspace": {
       const [{ userspaceClock }, { dgramKernel }] = await Promise.all([

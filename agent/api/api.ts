@@ -7,7 +7,9 @@ import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView } from "./mesh-view.ts";
 import { OwnRow } from "./own-row.ts";
 import { pageRoutes } from "../page/routes.ts";
-import { PEER_ROWS_DEFAULTS, PeerRows } from "../peers/peer-rows.ts";
+import { RowSeal } from "../peers/row-seal.ts";
+import { Rows, ROWS_DEFAULTS } from "../peers/rows.ts";
+import { RelayDesk } from "./relay-desk.ts";
 import { readersOf, ROUTES } from "./routes.ts";
 import type { ApiSources } from "./sources.ts";
 
@@ -20,8 +22,15 @@ export interface ApiOptions {
   /** CIDRs or addresses that may read everything, besides loopback: for a lab, never for a cluster. */
   readonly allowFrom: readonly string[];
   readonly log: { error(details: object, message: string): void };
+  /** Signs rows, so that they may come by way of others. */
+  readonly sharedKey?: Uint8Array | undefined;
   /** How long a peer may take to give its row. */
   readonly deadlineMs?: number;
+  /**
+   * Makes a listening socket, by its descriptor, send small segments. An answer must pass where large packets vanish:
+   * that is the fault it has to tell of. Absent where the engine cannot.
+   */
+  readonly smallSegments?: (descriptor: number) => void;
   readonly maxEventClients?: number;
   readonly eventIntervalMs?: number;
 }
@@ -30,6 +39,8 @@ export interface RunningApi extends AsyncDisposable {
   readonly port: number;
   /** Snapshots of the mesh, shared with those who ask over HTTP. */
   readonly mesh: Pick<MeshView, "snapshot">;
+  /** Other agents' rows, directly or by way of others. */
+  readonly rows: Pick<Rows, "ask">;
 }
 
 /** Connections at once: every peer of a large mesh, its kubelet and a few people. */
@@ -40,12 +51,13 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCh
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { sources, log } = options;
-  const peerRows = new PeerRows({
-    ...PEER_ROWS_DEFAULTS,
-    ...(options.deadlineMs !== undefined && { deadlineMs: options.deadlineMs }),
-  });
-  const ownRow = new OwnRow((query) => sources.row(query));
-  const mesh = new MeshView({ sources, ownRow, peerRows, ...MESH_VIEW_DEFAULTS });
+  const { deadlineMs = ROWS_DEFAULTS.deadlineMs } = options;
+  const seal = options.sharedKey && new RowSeal(options.sharedKey);
+  const peerApis = () => sources.peerApis();
+  const rows = new Rows({ peerApis, deadlineMs, seal });
+  const relayDesk = new RelayDesk({ peerApis, deadlineMs });
+  const ownRow = new OwnRow((query) => sources.row(query), seal);
+  const mesh = new MeshView({ sources, ownRow, rows, ...MESH_VIEW_DEFAULTS });
   const events = new MeshEvents({
     ...MESH_EVENTS_DEFAULTS,
     ...(options.maxEventClients !== undefined && { maxClients: options.maxEventClients }),
@@ -67,7 +79,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       port: () => port,
     }),
   );
-  const parts = { sources, ownRow, peerRows, mesh, events };
+  const parts = { sources, ownRow, relayDesk, rows, mesh, events };
   for (const { path, answer } of ROUTES) app.get(path, (req, res) => answer(parts, req, res));
   pageRoutes(app);
   app.use(
@@ -88,7 +100,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     events[Symbol.dispose]();
     mesh[Symbol.dispose]();
     await Promise.all(servers.splice(0).map((server) => closeServer(server, ANSWERS_END_WITHIN_MS)));
-    await peerRows[Symbol.asyncDispose]();
+    await Promise.all([rows[Symbol.asyncDispose](), relayDesk[Symbol.asyncDispose]()]);
   };
   try {
     for (const address of options.listen.length > 0 ? options.listen : [undefined]) {
@@ -100,12 +112,24 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       ({ port } = await listen(server, at, {
         failed: (err) => log.error({ err }, "the HTTP API could not take a connection"),
       }));
+      limitSegments(server, options);
     }
   } catch (err) {
     await stop();
     throw err;
   }
-  return { port, mesh, [Symbol.asyncDispose]: stop };
+  return { port, mesh, rows, [Symbol.asyncDispose]: stop };
+}
+
+function limitSegments(server: Server, { smallSegments, log }: ApiOptions): void {
+  if (smallSegments === undefined) return;
+  // Node has no documented name for it. A test fails when this one goes.
+  const { fd = -1 } = Reflect.get(server, "_handle") as { readonly fd?: number };
+  try {
+    smallSegments(fd);
+  } catch (err) {
+    log.error({ err }, "answers of the HTTP API may not pass where the path MTU is small");
+  }
 }
 
 function securityHeaders(_req: Request, res: Response, next: NextFunction): void {

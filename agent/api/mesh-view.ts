@@ -5,16 +5,16 @@ import { promisify } from "node:util";
 import { constants, deflateRaw, inflateRawSync } from "node:zlib";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
-import { SCHEMA_VERSION, type MissingRow, type Row, type Snapshot } from "../model/snapshot.ts";
-import type { PeerRow, PeerRows } from "../peers/peer-rows.ts";
+import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot } from "../model/snapshot.ts";
+import type { RowAnswer, Rows } from "../peers/rows.ts";
 import type { OwnRow } from "./own-row.ts";
 import type { ApiSources } from "./sources.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 
 export interface MeshViewOptions {
   readonly sources: Pick<ApiSources, "node" | "peers" | "peerApis">;
-  readonly ownRow: Pick<OwnRow, "json">;
-  readonly peerRows: Pick<PeerRows, "ask">;
+  readonly ownRow: Pick<OwnRow, "give">;
+  readonly rows: Pick<Rows, "ask">;
   /** Requests under way at once. */
   readonly concurrency: number;
   /** A snapshot younger than this is given again. */
@@ -34,21 +34,24 @@ export class MeshSnapshot {
   readonly by: Node;
   readonly nodes: readonly Node[];
   readonly missing: readonly MissingRow[];
+  readonly relayed: readonly Relayed[];
   /** JSON of the rows in the order of `nodes`, deflated. */
   readonly #rows: readonly Buffer[];
 
-  constructor(parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing"> & { readonly rows: readonly Buffer[] }) {
+  constructor(
+    parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing" | "relayed"> & { readonly rows: readonly Buffer[] },
+  ) {
     this.at = parts.at;
     this.by = parts.by;
     this.nodes = parts.nodes;
     this.missing = parts.missing;
+    this.relayed = parts.relayed;
     this.#rows = parts.rows;
   }
 
   /** The document of /api/v1/mesh, in pieces. No piece holds a line break that is not the peer's own white space. */
   *json(): Generator<Buffer> {
-    const { at, by, nodes, missing } = this;
-    const head = JSON.stringify({ schemaVersion: SCHEMA_VERSION, at, by, nodes, missing });
+    const head = JSON.stringify(this.#head());
     yield Buffer.from(`${head.slice(0, -1)},"rows":[`);
     for (const [i, row] of this.#rows.entries()) {
       if (i > 0) yield Buffer.from(",");
@@ -60,9 +63,19 @@ export class MeshSnapshot {
   /** As objects, for diagnosis. The rows have been checked when they came. */
   parsed(): Snapshot {
     const rows = this.#rows.map((row) => JSON.parse(inflateRawSync(row).toString("utf8")) as Row);
-    return { schemaVersion: SCHEMA_VERSION, at: this.at, by: this.by, nodes: this.nodes, missing: this.missing, rows };
+    return { ...this.#head(), rows };
+  }
+
+  #head(): Omit<Snapshot, "rows"> {
+    const { at, by, nodes, missing, relayed } = this;
+    return { schemaVersion: SCHEMA_VERSION, at, by, nodes, missing, ...(relayed.length > 0 && { relayed }) };
   }
 }
+
+/** An answer as a snapshot keeps it: of a row the JSON, deflated. */
+type Kept =
+  | { readonly kind: "row"; readonly json: Buffer; readonly relayed?: Relayed | undefined }
+  | Pick<Extract<RowAnswer, { kind: "missing" }>, "kind" | "reason" | "hearsay">;
 
 export class MeshView implements Disposable {
   readonly #options: MeshViewOptions;
@@ -90,46 +103,52 @@ export class MeshView implements Disposable {
     const apis = sources.peerApis();
     const reached = new Set(apis.map(({ node }) => node.name));
     const nodes = inDisplayOrder([sources.node, ...sources.peers().map(({ node }) => node)]);
-    const answers = new Map<string, PeerRow>([[sources.node.name, await this.#own()]]);
+    const answers = new Map<string, Kept>([[sources.node.name, await this.#own()]]);
     for (const { node } of sources.peers()) {
       if (!reached.has(node.name))
-        answers.set(node.name, { kind: "missing", node, reason: "discovery gives no address for it" });
+        answers.set(node.name, { kind: "missing", reason: "discovery gives no address for it" });
     }
     await this.#askAll(apis, answers);
 
     const rows: Buffer[] = [];
     const missing: MissingRow[] = [];
+    const relayed: Relayed[] = [];
     for (const node of nodes) {
       const answer = answers.get(node.name);
-      if (answer?.kind === "row") rows.push(answer.json);
-      else missing.push({ node, reason: answer?.reason ?? "it joined the mesh while this snapshot was taken" });
+      if (answer?.kind === "row") {
+        rows.push(answer.json);
+        if (answer.relayed !== undefined) relayed.push(answer.relayed);
+      } else if (answer !== undefined) {
+        const { reason, hearsay } = answer;
+        missing.push({ node, reason, ...(hearsay !== undefined && { hearsay }) });
+      } else missing.push({ node, reason: "it joined the mesh while this snapshot was taken" });
     }
-    const snapshot = new MeshSnapshot({ at: new Date().toISOString(), by: sources.node, nodes, missing, rows });
+    const at = new Date().toISOString();
+    const snapshot = new MeshSnapshot({ at, by: sources.node, nodes, missing, relayed, rows });
     this.#latest = { snapshot, takenMs: performance.now() };
     clearTimeout(this.#forget);
     this.#forget = setTimeout(() => (this.#latest = undefined), FORGET_AFTER_MS).unref();
     return snapshot;
   }
 
-  #own(): Promise<PeerRow> {
-    const { sources, ownRow } = this.#options;
-    return kept({ kind: "row", node: sources.node, json: ownRow.json({ detail: "window" }) });
+  async #own(): Promise<Kept> {
+    const { json } = this.#options.ownRow.give({ detail: "window" });
+    return { kind: "row", json: await thin(json) };
   }
 
-  async #askAll(apis: readonly PeerApi[], answers: Map<string, PeerRow>): Promise<void> {
+  async #askAll(apis: readonly PeerApi[], answers: Map<string, Kept>): Promise<void> {
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let api = apis[next++]; api !== undefined; api = apis[next++]) {
-        answers.set(api.node.name, await kept(await this.#options.peerRows.ask(api, { detail: "window" })));
+        const answer = await this.#options.rows.ask(api, { detail: "window" });
+        answers.set(
+          api.node.name,
+          answer.kind === "row" ? { kind: "row", json: await thin(answer.json), relayed: answer.relayed } : answer,
+        );
       }
     };
     await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, apis.length) }, worker));
   }
 }
 
-/** An answer as the snapshot keeps it: its JSON deflated. */
-async function kept(answer: PeerRow): Promise<PeerRow> {
-  return answer.kind === "row"
-    ? { ...answer, json: await deflated(answer.json, { level: constants.Z_BEST_SPEED }) }
-    : answer;
-}
+const thin = (json: Buffer): Promise<Buffer> => deflated(json, { level: constants.Z_BEST_SPEED });

@@ -1,38 +1,45 @@
 // This agent's row as it is given away. Without seconds it is built at most once a second, however many ask:
 // anybody may.
 import type { Row } from "../model/snapshot.ts";
-import type { RowQuery } from "../peers/peer-api.ts";
+import { ROW_FRESH_MS, type RowQuery } from "../peers/peer-api.ts";
+import type { RowSeal } from "../peers/row-seal.ts";
 import { onlyOf } from "./pair-query.ts";
 import type { ApiSources } from "./sources.ts";
 
-/** A row that was asked for has been written at most this long before. */
-export const ROW_FRESH_MS = 1_000;
-
-interface Written {
-  readonly row: Row;
+/** A row as it is sent. */
+export interface SealedRow {
   readonly json: Buffer;
+  /** With a shared key. */
+  readonly seal: string | undefined;
 }
+
+type Written = SealedRow & { readonly row: Row };
 
 export class OwnRow {
   readonly #build: ApiSources["row"];
+  readonly #seal: RowSeal | undefined;
   #latest: (Written & { readonly builtMs: number }) | undefined;
 
-  constructor(build: ApiSources["row"]) {
+  constructor(build: ApiSources["row"], seal: RowSeal | undefined) {
     this.#build = build;
+    this.#seal = seal;
   }
 
-  json(query: RowQuery): Buffer {
-    if (query.detail === "seconds") return written(this.#build(query)).json;
-    const { row, json } = this.#plain();
-    return query.destination === undefined ? json : written(onlyOf(row, { name: query.destination })).json;
+  give(query: RowQuery): SealedRow {
+    if (query.detail === "seconds") return this.#written(this.#build(query));
+    const plain = this.#plain();
+    return query.destination === undefined ? plain : this.#written(onlyOf(plain.row, { name: query.destination }));
   }
 
   #plain(): Written {
     const nowMs = performance.now();
     if (this.#latest === undefined || nowMs - this.#latest.builtMs >= ROW_FRESH_MS)
-      this.#latest = { ...written(this.#build({ detail: "window" })), builtMs: nowMs };
+      this.#latest = { ...this.#written(this.#build({ detail: "window" })), builtMs: nowMs };
     return this.#latest;
   }
-}
 
-const written = (row: Row): Written => ({ row, json: Buffer.from(JSON.stringify(row)) });
+  #written(row: Row): Written {
+    const json = Buffer.from(JSON.stringify(row));
+    return { row, json, seal: this.#seal?.of(json) };
+  }
+}

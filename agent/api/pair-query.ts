@@ -2,13 +2,13 @@
 import type { Node } from "../model/peer.ts";
 import type { PairDetail, PairDirection } from "../model/pair-detail.ts";
 import { SCHEMA_VERSION, type Row } from "../model/snapshot.ts";
-import type { PeerRows } from "../peers/peer-rows.ts";
 import type { ApiSources } from "./sources.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
+import type { Rows } from "../peers/rows.ts";
 
 export interface PairQuery {
   readonly sources: Pick<ApiSources, "node" | "row" | "peers" | "peerApis">;
-  readonly peerRows: Pick<PeerRows, "ask">;
+  readonly rows: Pick<Rows, "ask">;
   readonly source: string;
   readonly destination: string;
 }
@@ -25,14 +25,15 @@ export async function queryPair(query: PairQuery): Promise<PairDetail | { readon
   return { schemaVersion: SCHEMA_VERSION, at: new Date().toISOString(), directions };
 }
 
-async function askDirection({ sources, peerRows }: PairQuery, source: Node, destination: Node): Promise<PairDirection> {
+async function askDirection({ sources, rows }: PairQuery, source: Node, destination: Node): Promise<PairDirection> {
   const wanted: RowQuery = { detail: "seconds", destination: destination.name };
   if (source.name === sources.node.name) return { source, destination, row: onlyOf(sources.row(wanted), destination) };
   const api = sources.peerApis().find(({ node }) => node.name === source.name);
   if (!api) return { source, destination, missing: "discovery gives no address for it" };
-  const answer = await peerRows.ask(api, wanted);
+  const answer = await rows.ask(api, wanted);
   if (answer.kind === "missing") return { source, destination, missing: answer.reason };
-  return { source, destination, row: onlyOf(JSON.parse(answer.json.toString("utf8")) as Row, destination) };
+  const { row, relayed } = answer;
+  return { source, destination, row: onlyOf(row, destination), ...(relayed !== undefined && { relayed }) };
 }
 
 /** A row with only what concerns one node: pairs and path MTU to it, UDP received from it. */

@@ -3,19 +3,22 @@ import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
-import type { PeerRows } from "../peers/peer-rows.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
+import { SEAL_HEADER } from "../peers/row-seal.ts";
+import type { Rows } from "../peers/rows.ts";
 import type { Readers } from "./access.ts";
 import type { MeshEvents } from "./events.ts";
 import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
 import type { OwnRow } from "./own-row.ts";
 import { queryPair } from "./pair-query.ts";
+import type { RelayDesk } from "./relay-desk.ts";
 import type { ApiSources } from "./sources.ts";
 
 export interface Parts {
   readonly sources: ApiSources;
   readonly ownRow: OwnRow;
-  readonly peerRows: PeerRows;
+  readonly relayDesk: RelayDesk;
+  readonly rows: Pick<Rows, "ask">;
   readonly mesh: MeshView;
   readonly events: MeshEvents;
 }
@@ -77,19 +80,25 @@ function ready({ sources }: Parts, _req: Request, res: Response): void {
   else res.status(503).type("text").send(`not ready: ${readiness.reason}\n`);
 }
 
-function pairs({ ownRow }: Parts, req: Request, res: Response): void {
+async function pairs({ sources, ownRow, relayDesk }: Parts, req: Request, res: Response): Promise<void> {
   const query = rowQuery(req);
-  if ("error" in query) res.status(400).json(query);
-  else res.type("json").send(ownRow.json(query));
+  if ("error" in query) return void res.status(400).json(query);
+  const { of } = req.query;
+  if (of !== undefined && typeof of !== "string")
+    return void res.status(400).json({ error: "name one node with 'of'" });
+  const row = of === undefined || of === sources.node.name ? ownRow.give(query) : await relayDesk.ask(of, query);
+  if ("error" in row) return void res.status(row.status).json({ error: row.error });
+  if (row.seal !== undefined) res.set(SEAL_HEADER, row.seal);
+  res.type("json").send(row.json);
 }
 
-async function pair({ sources, peerRows }: Parts, req: Request, res: Response): Promise<void> {
+async function pair({ sources, rows }: Parts, req: Request, res: Response): Promise<void> {
   const { source, destination } = req.query;
   if (typeof source !== "string" || typeof destination !== "string" || source === destination) {
     res.status(400).json({ error: "name two different nodes: /api/v1/pair?source=<node>&destination=<node>" });
     return;
   }
-  const pair = await queryPair({ sources, peerRows, source, destination });
+  const pair = await queryPair({ sources, rows, source, destination });
   if ("unknown" in pair)
     res.status(404).json({ error: `there is no node '${pair.unknown}' in this mesh; /api/v1/mesh lists its nodes` });
   else res.json(pair);

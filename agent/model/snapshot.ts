@@ -101,6 +101,19 @@ export interface Row {
 export interface MissingRow {
   readonly node: Node;
   readonly reason: string;
+  /** What one relay alone says that the row is. It blames nobody: not counted, not judged, shown as hearsay. */
+  readonly hearsay?: Row;
+}
+
+/** How a row came that its own agent could not give. */
+export interface Relayed {
+  readonly node: Node;
+  /** The agents that gave it, by node name. */
+  readonly by: readonly string[];
+  /** Why it counts: its agent has signed it with the shared key, or two relays say the same. */
+  readonly trust: "signed" | "agreed";
+  /** Why it did not come from its own agent. */
+  readonly reason: string;
 }
 
 /** /api/v1/mesh: all rows of the mesh at one moment. */
@@ -113,4 +126,6 @@ export interface Snapshot {
   readonly nodes: readonly Node[];
   readonly rows: readonly Row[];
   readonly missing: readonly MissingRow[];
+  /** Those of `rows` that came by way of others; left out when there are none. */
+  readonly relayed?: readonly Relayed[];
 }

@@ -16,6 +16,9 @@ export interface RowQuery {
   readonly destination?: string;
 }
 
+/** An agent writes its row anew after this time, and a relay asks for it anew: what comes is at most so old, twice by way of a relay. */
+export const ROW_FRESH_MS = 1_000;
+
 /** The API of a peer at its pod address, or undefined when it has none. */
 export function peerApi(peer: Peer, port: number): PeerApi | undefined {
   const { ipv4, ipv6 } = peer.addresses.pod;

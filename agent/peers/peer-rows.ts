@@ -2,20 +2,40 @@
 import { Agent, request } from "undici";
 import { readBody } from "../base/body.ts";
 import type { Node } from "../model/peer.ts";
+import type { Row } from "../model/snapshot.ts";
+import { SEAL_HEADER } from "./row-seal.ts";
 import { excerpt, parseRow, RowFault } from "./schema.ts";
 import type { PeerApi, RowQuery } from "./peer-api.ts";
 
 export type PeerRow =
-  /** The JSON as it came, checked. */
-  | { readonly kind: "row"; readonly node: Node; readonly json: Buffer }
-  | { readonly kind: "missing"; readonly node: Node; readonly reason: string };
+  /** The JSON as it came, checked, and what it says. */
+  | {
+      readonly kind: "row";
+      readonly node: Node;
+      readonly json: Buffer;
+      readonly row: Row;
+      readonly seal: string | undefined;
+    }
+  | {
+      readonly kind: "missing";
+      readonly node: Node;
+      readonly reason: string;
+      /** Set when who was asked has said something, which is no such row: its HTTP status and its words. */
+      readonly answered: { readonly status: number; readonly words: string } | undefined;
+    };
 
 export interface PeerRowsOptions {
   readonly deadlineMs: number;
   readonly maxRowBytes: number;
+  /** Questions to one agent at once; others wait. */
+  readonly connections: number;
 }
 
-export const PEER_ROWS_DEFAULTS: PeerRowsOptions = { deadlineMs: 1_000, maxRowBytes: 16 * 1024 * 1024 };
+export const PEER_ROWS_DEFAULTS: PeerRowsOptions = {
+  deadlineMs: 1_000,
+  maxRowBytes: 16 * 1024 * 1024,
+  connections: 1,
+};
 
 /** Connections are kept for the next snapshot of someone who watches, and closed soon after the last. */
 const KEEP_ALIVE_MS = 6_000;
@@ -27,7 +47,7 @@ export class PeerRows implements AsyncDisposable {
   constructor(options: PeerRowsOptions) {
     this.#options = options;
     this.#dispatcher = new Agent({
-      connections: 1,
+      connections: options.connections,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
@@ -35,16 +55,21 @@ export class PeerRows implements AsyncDisposable {
     });
   }
 
-  /** Never rejects: what went wrong is the reason of a missing row. */
-  async ask(peer: PeerApi, query: RowQuery): Promise<PeerRow> {
+  /** Never rejects: what went wrong is the reason of a missing row. With `relay` it is asked of that agent, by name. */
+  async ask(peer: PeerApi, query: RowQuery, relay?: PeerApi): Promise<PeerRow> {
     const { node } = peer;
+    const url = rowUrl(relay?.url ?? peer.url, query, relay && node.name);
     try {
-      const json = await this.#read(peer, query);
-      parseRow(json.toString("utf8"), node);
-      return { kind: "row", node, json };
+      const { status, body, seal } = await this.#read(url);
+      if (status !== 200) {
+        const words = inItsWords(body);
+        return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
+      }
+      return { kind: "row", node, json: body, row: parseRow(body.toString("utf8"), node), seal };
     } catch (err) {
-      const notReady = peer.serving ? "" : "; discovery says it is not ready either";
-      return { kind: "missing", node, reason: this.#inWords(err, peer.url) + notReady };
+      const reason = this.#inWords(err, url);
+      const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
+      return { kind: "missing", node, reason, answered };
     }
   }
 
@@ -52,14 +77,17 @@ export class PeerRows implements AsyncDisposable {
     await this.#dispatcher.destroy();
   }
 
-  async #read({ url }: PeerApi, { detail, destination }: RowQuery): Promise<Buffer> {
-    const target = new URL("/api/v1/pairs", url);
-    if (detail === "seconds") target.searchParams.set("detail", detail);
-    if (destination !== undefined) target.searchParams.set("destination", destination);
+  async #read(url: URL): Promise<Received> {
     // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
     using deadline = new AwakeDeadline(this.#options.deadlineMs);
-    const { signal } = deadline;
-    const { statusCode, body } = await request(target, {
+    const received = this.#receive(url, deadline.signal);
+    // A request that is still connecting hears of an abort only when that has ended (undici 8).
+    received.catch(() => {});
+    return await Promise.race([received, deadline.passed]);
+  }
+
+  async #receive(url: URL, signal: AbortSignal): Promise<Received> {
+    const { statusCode, headers, body } = await request(url, {
       dispatcher: this.#dispatcher,
       signal,
       headers: { accept: "application/json" },
@@ -68,14 +96,12 @@ export class PeerRows implements AsyncDisposable {
       maxBytes: this.#options.maxRowBytes,
       tooLarge: (maxBytes) => new RowFault(`its row is larger than ${maxBytes} bytes`),
     });
-    if (statusCode !== 200)
-      throw new RowFault(`it answered HTTP ${statusCode}: ${excerpt(read.toString("utf8"), 160)}`);
-    return read;
+    const seal = headers[SEAL_HEADER];
+    return { status: statusCode, body: read, seal: typeof seal === "string" ? seal : undefined };
   }
 
-  #inWords(err: unknown, url: string): string {
+  #inWords(err: unknown, { host }: URL): string {
     if (err instanceof RowFault) return err.message;
-    const { host } = new URL(url);
     const { name, code, message } = err as { name?: string; code?: string; message?: string };
     if (name === "TimeoutError" || code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT")
       return `no answer from ${host} within ${this.#options.deadlineMs / 1_000} s`;
@@ -94,6 +120,32 @@ export class PeerRows implements AsyncDisposable {
   }
 }
 
+interface Received {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly seal: string | undefined;
+}
+
+function rowUrl(base: string, { detail, destination }: RowQuery, of: string | undefined): URL {
+  const url = new URL("/api/v1/pairs", base);
+  if (of !== undefined) url.searchParams.set("of", of);
+  if (detail === "seconds") url.searchParams.set("detail", detail);
+  if (destination !== undefined) url.searchParams.set("destination", destination);
+  return url;
+}
+
+/** The `error` of our own API, or the beginning of what another program says. */
+function inItsWords(body: Buffer): string {
+  const text = body.toString("utf8");
+  try {
+    const { error } = JSON.parse(text) as { readonly error?: unknown };
+    if (typeof error === "string") return excerpt(error, 300);
+  } catch {
+    // Not our API.
+  }
+  return excerpt(text, 160);
+}
+
 const DEADLINE_STEPS = 10;
 
 /**
@@ -103,12 +155,20 @@ const DEADLINE_STEPS = 10;
 class AwakeDeadline implements Disposable {
   readonly #abort = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  /** Rejects when it has passed. */
+  readonly passed: Promise<never>;
 
   constructor(deadlineMs: number) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.passed = promise;
     let steps = 0;
     this.#timer = setInterval(() => {
       steps += 1;
-      if (steps >= DEADLINE_STEPS) this.#abort.abort(new DOMException("deadline", "TimeoutError"));
+      if (steps < DEADLINE_STEPS) return;
+      clearInterval(this.#timer);
+      const error = new DOMException("deadline", "TimeoutError");
+      reject(error);
+      this.#abort.abort(error);
     }, deadlineMs / DEADLINE_STEPS);
   }
 

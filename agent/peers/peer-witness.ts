@@ -2,9 +2,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Slot } from "../model/slot.ts";
 import type { UdpProber } from "../probes/udp.ts";
-import { PeerRows, PEER_ROWS_DEFAULTS } from "./peer-rows.ts";
-import { parseRow } from "./schema.ts";
-import type { PeerApi } from "./peer-api.ts";
+import { ROW_FRESH_MS, type PeerApi } from "./peer-api.ts";
+import type { Rows } from "./rows.ts";
 
 export interface PeerWitnessOptions {
   readonly udp: Pick<UdpProber, "wantingPeerRow" | "peerReported">;
@@ -12,15 +11,18 @@ export interface PeerWitnessOptions {
   /** This node: rows are asked for what concerns it. */
   readonly self: string;
   readonly peerApis: () => readonly PeerApi[];
+  /** By way of others too: where all packets to a peer die, its row does not come directly either. */
+  readonly rows: Pick<Rows, "ask">;
 }
 
 const ASK_EVERY_MS = 5_000;
+/** By its own agent for a second, and by a relay for another. */
+const ROW_KEPT_NS = 2 * ROW_FRESH_MS * 1e6;
 /** Peers asked at once; the rest in the next round. */
 const MAX_ASKED = 16;
 
 export class PeerWitness implements AsyncDisposable {
   readonly #options: PeerWitnessOptions;
-  readonly #rows = new PeerRows(PEER_ROWS_DEFAULTS);
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #asking = false;
@@ -60,17 +62,15 @@ export class PeerWitness implements AsyncDisposable {
   }
 
   async #askOne(api: PeerApi, slots: readonly Slot[]): Promise<void> {
-    const { udp, clock, self } = this.#options;
-    const askedNs = clock.monotonicNs();
-    const answer = await this.#rows.ask(api, { detail: "window", destination: self });
+    const { udp, clock, self, rows } = this.#options;
+    const writtenAfterNs = clock.monotonicNs() - ROW_KEPT_NS;
+    const answer = await rows.ask(api, { detail: "window", destination: self });
     if (answer.kind === "missing") return;
-    const row = parseRow(answer.json.toString("utf8"), api.node);
-    for (const slot of slots) udp.peerReported(slot, { row, askedNs });
+    for (const slot of slots) udp.peerReported(slot, { row: answer.row, askedNs: writtenAfterNs });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await this.#rows[Symbol.asyncDispose]();
     await this.#round;
   }
 }

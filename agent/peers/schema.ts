@@ -116,7 +116,17 @@ export const snapshotSchema = z.object({
   by: nodeSchema,
   nodes: z.array(nodeSchema),
   rows: z.array(rowSchema),
-  missing: z.array(z.object({ node: nodeSchema, reason: text })),
+  missing: z.array(z.object({ node: nodeSchema, reason: text, hearsay: rowSchema.optional() })),
+  relayed: z
+    .array(
+      z.object({
+        node: nodeSchema,
+        by: z.array(z.string().max(253)),
+        trust: z.enum(["signed", "agreed"]),
+        reason: text,
+      }),
+    )
+    .optional(),
 });
 
 /** A row that cannot be shown; the message is the reason in words. */
@@ -137,7 +147,7 @@ export function parseRow(json: string, node: Node): Row {
     );
   }
   const checked = rowSchema.safeParse(said);
-  if (!checked.success) throw new RowFault(`its row makes no sense: ${faults(checked.error)}`);
+  if (!checked.success) throw new RowFault(`its row is invalid: ${faults(checked.error)}`);
   if (checked.data.source.name !== node.name)
     throw new RowFault(`it answered as node '${excerpt(checked.data.source.name)}'`);
   return checked.data as Row;
@@ -146,7 +156,7 @@ export function parseRow(json: string, node: Node): Row {
 /** A snapshot from the API, for those who read it over HTTP. Throws with all faults named. */
 export function parseSnapshot(said: unknown): Snapshot {
   const checked = snapshotSchema.safeParse(said);
-  if (!checked.success) throw new RowFault(`the snapshot makes no sense: ${faults(checked.error)}`);
+  if (!checked.success) throw new RowFault(`the snapshot is invalid: ${faults(checked.error)}`);
   return checked.data as Snapshot;
 }
 

@@ -31,7 +31,12 @@ async function status(url: string, headers: Record<string, string> = {}) {
 }
 
 const ANYONE = ["/healthz", "/readyz", "/api/v1/identity", "/api/v1/pairs", "/api/v1/pairs?destination=node-2"];
-const AGENTS = ["/api/v1/pairs?detail=seconds", "/api/v1/pairs?destination=node-2&detail=window", "/api/v1/pairs?x=1"];
+const AGENTS = [
+  "/api/v1/pairs?detail=seconds",
+  "/api/v1/pairs?destination=node-2&detail=window",
+  "/api/v1/pairs?x=1",
+  "/api/v1/pairs?of=node-1",
+];
 const LOOPBACK = [
   "/",
   "/page.js",

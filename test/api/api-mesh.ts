@@ -61,7 +61,7 @@ export class ScriptedAgent implements ApiSources {
 
   row({ detail, destination }: RowQuery): Row {
     this.rowsGiven += 1;
-    const row = sampleRow(this.#mesh, this.node);
+    const row = { ...sampleRow(this.#mesh, this.node), at: new Date().toISOString() };
     const pairs = row.pairs.map((p) =>
       detail === "seconds"
         ? samplePair(

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { PeerRows } from "../../agent/peers/peer-rows.ts";
+import { PEER_ROWS_DEFAULTS, PeerRows } from "../../agent/peers/peer-rows.ts";
 import { sampleNodes, sampleRow } from "../support/sample-mesh.ts";
 
 const MESH = { nodes: 2, zones: 1 };
@@ -20,7 +20,7 @@ test("an answer that arrived while this process could not read it is an answer, 
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   opened.defer(() => void server.close());
-  const rows = opened.use(new PeerRows({ deadlineMs: 300, maxRowBytes: 1 << 20 }));
+  const rows = opened.use(new PeerRows({ ...PEER_ROWS_DEFAULTS, deadlineMs: 300 }));
   const answer = await rows.ask(
     { node: node!, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, serving: true },
     { detail: "window" },

@@ -1,8 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
-import { PeerWitness } from "../../agent/peers/peer-witness.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { PeerWitness, type PeerWitnessOptions } from "../../agent/peers/peer-witness.ts";
 import type { PeerApi } from "../../agent/peers/peer-api.ts";
+import { Rows, ROWS_DEFAULTS } from "../../agent/peers/rows.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { sampleNodes, sampleRow } from "../support/sample-mesh.ts";
@@ -10,7 +11,8 @@ import { testSlot } from "../support/test-slot.ts";
 
 const MESH = { nodes: 40, zones: 2 };
 const [self, ...others] = sampleNodes(MESH);
-const opened = new AsyncDisposableStack();
+let opened: AsyncDisposableStack;
+beforeEach(() => (opened = new AsyncDisposableStack()));
 afterEach(async () => {
   vi.useRealTimers();
   await opened.disposeAsync();
@@ -40,6 +42,7 @@ test("every peer that may tell the direction of a loss is asked in turn, however
       clock: new FakeClock(),
       self: self!.name,
       peerApis: () => apis,
+      rows: opened.use(new Rows({ ...ROWS_DEFAULTS, peerApis: () => [], seal: undefined })),
     }),
   );
   witness.start();
@@ -49,4 +52,41 @@ test("every peer that may tell the direction of a loss is asked in turn, however
       await new Promise((resolve) => setTimeout(resolve, 10));
   }
   expect(reported.map((slot) => slot.pair.destination)).toContainEqual(alive);
+});
+
+test("where nothing passes between two nodes, the other's row tells the direction by way of others", async () => {
+  const [, target, ...relays] = sampleNodes({ nodes: 4, zones: 1 });
+  const mesh = { nodes: 4, zones: 1 };
+  const asked: string[] = [];
+  const server = createServer((req, res) => {
+    asked.push(req.url!);
+    res.end(JSON.stringify(sampleRow(mesh, target!)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  opened.defer(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const apis: PeerApi[] = [
+    { node: target!, serving: true, url: "http://127.0.0.1:1" },
+    ...relays.map((node) => ({ node, serving: true, url: `http://127.0.0.1:${port}` })),
+  ];
+  const slot = testSlot({ protocol: "udp", address: "10.0.0.2", pair: { source: self!, destination: target! } });
+  const reports: Parameters<PeerWitnessOptions["udp"]["peerReported"]>[1][] = [];
+  const clock = new FakeClock();
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const witness = opened.use(
+    new PeerWitness({
+      udp: { wantingPeerRow: () => [slot], peerReported: (_slot, report) => void reports.push(report) },
+      clock,
+      self: self!.name,
+      peerApis: () => apis,
+      rows: opened.use(new Rows({ ...ROWS_DEFAULTS, peerApis: () => apis, seal: undefined })),
+    }),
+  );
+  witness.start();
+  await vi.advanceTimersByTimeAsync(5_000);
+  for (let waits = 0; waits < 200 && reports.length === 0; waits++) await new Promise((r) => setTimeout(r, 10));
+  expect(asked).toEqual(Array(2).fill(`/api/v1/pairs?of=${target!.name}&destination=${self!.name}`));
+  expect(reports[0]!.row.udpReceived.some((u) => u.source.name === self!.name)).toBe(true);
+  // The row may have been kept for a second by its agent, and for one by a relay.
+  expect(reports[0]!.askedNs).toBe(clock.monotonicNs() - 2e9);
 });
