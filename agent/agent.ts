@@ -1,6 +1,5 @@
 // The only place that constructs the daemon: what exists, in which order it starts, and in which it stops.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { ClockWatch } from "./base/clock-watch.ts";
 import { phase } from "./base/hash.ts";
@@ -8,6 +7,7 @@ import { Trailing } from "./base/trailing.ts";
 import { familyOf, firstOfEachFamily } from "./base/ip.ts";
 import { familiesOf } from "./config/plan.ts";
 import { LIMITS, type Config } from "./config/schema.ts";
+import { readUdpKey } from "./config/udp-key.ts";
 import { startApi } from "./api/api.ts";
 import { PodAddresses } from "./api/pod-addresses.ts";
 import { PeerWitness } from "./peers/peer-witness.ts";
@@ -56,7 +56,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const identityOf = { incarnation: randomBytes(8).toString("hex"), startedAt: new Date().toISOString() };
   const { incarnation } = identityOf;
   const families = familiesOf(config);
-  const key = config.udp.keyFile === undefined ? undefined : readFileSync(config.udp.keyFile);
+  const key = config.udp.keyFile === undefined ? undefined : readUdpKey(config.udp.keyFile);
   const results = createResults({ clock, pairDetail: config.metrics.pairDetail });
   const mesh = starting.use(
     startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed; the last known peers stay") }),

@@ -1,5 +1,4 @@
 // The daemon. The only command that reaches agent.ts, and only once its configuration is known to be right.
-import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { forLog } from "../base/escape.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
@@ -19,7 +18,7 @@ Every option can be set in the file, the environment or as a flag: docs/configur
   async run(args, signal) {
     let loaded: LoadedConfig;
     try {
-      loaded = loadConfig({ argv: args, env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+      loaded = loadConfig({ argv: args, env: process.env });
     } catch (err) {
       if (!(err instanceof ConfigError)) throw err;
       console.error(`internode agent: ${err.message}`);

@@ -1,5 +1,4 @@
 // What is in effect, and who said so.
-import { readFileSync } from "node:fs";
 import { optionsForTerminal } from "../config/describe.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -25,7 +24,7 @@ ${optionsForTerminal()}`,
     const { output, rest } = takeOutput(args);
     let loaded: LoadedConfig;
     try {
-      loaded = loadConfig({ argv: rest, env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+      loaded = loadConfig({ argv: rest, env: process.env });
     } catch (err) {
       throw err instanceof ConfigError ? new UsageError(err.message) : err;
     }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 import { forLog, forText } from "../base/escape.ts";
@@ -86,7 +85,7 @@ function parse(args: readonly string[]): Options {
     if (value === undefined || (allowed as readonly string[]).includes(value)) return value as T | undefined;
     throw new UsageError(`--${name} takes ${allowed.join(", ")}, not '${value}'`);
   };
-  const url = values.url ?? ownAgentUrl({ env: process.env, readFile: (path) => readFileSync(path, "utf8") });
+  const url = values.url ?? ownAgentUrl({ env: process.env });
   if (!URL.canParse(url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
   const watch = values.watch === undefined ? undefined : Number(values.watch);
   if (watch !== undefined && !(watch >= 1))

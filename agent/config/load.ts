@@ -1,8 +1,10 @@
 // The effective configuration from flags, environment, file and defaults, in this order of precedence; or every fault
 // there is, at once, each with where it came from and its cure.
+import { readBytesSync, textOf } from "../base/files.ts";
 import { OPTIONS, describeValues, optionAt } from "./options.ts";
 import { contradictions } from "./rules.ts";
 import { configSchema, type Config } from "./schema.ts";
+import { readUdpKey } from "./udp-key.ts";
 import {
   CONFIG_FILE_VARIABLE,
   fromDownwardApi,
@@ -19,8 +21,8 @@ export interface ConfigSources {
   /** Flags only, without the command's name. */
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Throws when it cannot. */
-  readonly readFile: (path: string) => string;
+  /** Throws when it cannot. Default: the files of this machine. */
+  readonly readFile?: ((path: string) => Uint8Array | string) | undefined;
 }
 
 export interface LoadedConfig {
@@ -45,10 +47,11 @@ const describeFault = (f: Fault): string =>
   `${f.option === undefined ? f.origin : `${f.option} (${f.origin})`}: ${f.problem}. ${f.cure}`;
 
 export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const read = (path: string): Uint8Array => Buffer.from((sources.readFile ?? readBytesSync)(path));
   const flags = fromFlags(sources.argv);
   const layers = [
     fromDownwardApi(sources.env),
-    fileLayer(flags.file ?? sources.env[CONFIG_FILE_VARIABLE], sources.readFile),
+    fileLayer(flags.file ?? sources.env[CONFIG_FILE_VARIABLE], read),
     fromEnvironment(sources.env),
     flags,
   ];
@@ -70,6 +73,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const [option] = options;
     if (!options.some((path) => wrong.has(path))) faults.push({ option, origin: origin(option), problem, cure });
   }
+  if (!wrong.has("udp.keyFile")) faults.push(...keyFault(judged, origin("udp.keyFile"), read));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
   const origins = OPTIONS.filter((o) => o.kind === undefined || o.kind === parsed.data.discovery.kind).map(
     (o) => [o.path, origin(o.path)] as const,
@@ -77,10 +81,10 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   return { config: parsed.data, origins: new Map(origins) };
 }
 
-function fileLayer(path: string | undefined, readFile: ConfigSources["readFile"]): Layer {
+function fileLayer(path: string | undefined, read: (path: string) => Uint8Array): Layer {
   if (path === undefined || path === "") return { settings: new Map(), faults: [] };
   try {
-    return fromFile(path, readFile(path));
+    return fromFile(path, textOf(read(path)));
   } catch (err) {
     const fault: Fault = {
       origin: `file ${path}`,
@@ -88,6 +92,18 @@ function fileLayer(path: string | undefined, readFile: ConfigSources["readFile"]
       cure: `Correct the path in --config or ${CONFIG_FILE_VARIABLE}, or make the file readable.`,
     };
     return { settings: new Map(), faults: [fault] };
+  }
+}
+
+function keyFault({ udp }: Config, origin: string, read: (path: string) => Uint8Array): Fault[] {
+  if (udp.keyFile === undefined) return [];
+  try {
+    readUdpKey(udp.keyFile, read);
+    return [];
+  } catch (err) {
+    const problem = `holds no key: ${(err as Error).message}`;
+    const cure = "Name a readable file with the same bytes on every agent, or leave it out to probe without a key.";
+    return [{ option: "udp.keyFile", origin, problem, cure }];
   }
 }
 

@@ -1,8 +1,9 @@
 // How to reach the API server and as whom: the service account of a pod, or a kubeconfig outside of one.
-import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import type { Dispatcher } from "undici";
+import { readText } from "../base/files.ts";
+import { authorityFault } from "./connection-errors.ts";
 import { DiscoveryError } from "./kube-errors.ts";
 
 /** A way to make one request. Credentials are read anew for each: tokens and certificates rotate. */
@@ -18,6 +19,9 @@ export interface KubeAccess extends AsyncDisposable {
 
 /** Where the kubelet mounts a pod's credentials. */
 export const SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** A bundle of many authorities is a tenth of it. */
+const MAX_CREDENTIAL_BYTES = 1024 * 1024;
 
 export interface KubeAccessOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,7 +41,13 @@ export function kubeAccess({
 
 // HTTP/1.1: one connection a watch, so that a silent one can be given up alone. TCP keepalive as client-go has it.
 const AGENT_OPTIONS = { allowH2: false, pipelining: 1 } as const;
-const CONNECT_OPTIONS = { timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
+const CONNECT_OPTIONS = {
+  timeout: 10_000,
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
+  // An authority in ca.crt is trusted though another one is above it, as Go's programs do.
+  allowPartialTrustChain: true,
+} as const;
 
 /** Does without the Kubernetes client, which would cost each agent 55 MB of memory for two files. */
 class ServiceAccountAccess implements KubeAccess {
@@ -53,6 +63,11 @@ class ServiceAccountAccess implements KubeAccess {
   async connect(): Promise<KubeConnection> {
     const [token, ca] = await Promise.all([this.#read("token"), this.#read("ca.crt")]);
     if (this.#agent?.ca !== ca) {
+      const fault = authorityFault(ca);
+      if (fault !== undefined)
+        throw new DiscoveryError(
+          `the service account's ${join(this.#directory, "ca.crt")} is of no use: ${fault}. It comes from the ConfigMap kube-root-ca.crt of the pod's namespace; correct the cluster's authority (kube-controller-manager --root-ca-file).`,
+        );
       await this.#agent?.dispatcher.destroy();
       const { Agent } = await import("undici");
       this.#agent = { ca, dispatcher: new Agent({ ...AGENT_OPTIONS, connect: { ...CONNECT_OPTIONS, ca } }) };
@@ -68,7 +83,7 @@ class ServiceAccountAccess implements KubeAccess {
   async #read(name: string): Promise<string> {
     const path = join(this.#directory, name);
     try {
-      return await readFile(path, "utf8");
+      return await readText(path, MAX_CREDENTIAL_BYTES);
     } catch (err) {
       throw new DiscoveryError(
         `cannot read the service account's ${path}: ${(err as Error).message}. The pod needs automountServiceAccountToken: true.`,

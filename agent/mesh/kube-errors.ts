@@ -1,4 +1,5 @@
 // What the API server's refusals mean to the person who installed the agent.
+import { codeOf, connectionCure, reasonOf } from "./connection-errors.ts";
 import { SilenceError } from "./silence.ts";
 
 /** The history asked for is gone (HTTP 410 or an ERROR event with that code): only a new list helps. */
@@ -55,39 +56,13 @@ export function discoveryFailure(err: Error, { namespace, service }: Resource): 
   const kept = "The last known peers stay; the agent goes on trying.";
   const what = `discovery of Service ${service} in namespace ${namespace}`;
   if (err instanceof MalformedAnswerError)
-    return new Error(`${what}: the API server's answer makes no sense: ${err.message}. ${kept}`);
+    return new Error(`${what}: the API server's answer is invalid: ${err.message}. ${kept}`);
   if (err instanceof HistoryGoneError)
     return new Error(`${what}: the API server calls a list expired that it has just given: ${err.message}. ${kept}`);
   if (err instanceof SilenceError)
     return new Error(
       `${what}: the API server sent ${err.message}, so the connection was given up (a watch may be silent for discovery.idleTimeoutMs). ${kept}`,
     );
-  return new Error(`${what}: ${reasonOf(err)}. ${networkCure(codeOf(err))}${kept}`);
-}
-
-function networkCure(code: string | undefined): string {
-  switch (code) {
-    case "SELF_SIGNED_CERT_IN_CHAIN":
-    case "DEPTH_ZERO_SELF_SIGNED_CERT":
-    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      return "The server's certificate is not of the authority in ca.crt (or the kubeconfig): something else answers at this address, or the authority was replaced and the pod must be too. ";
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return "The server's certificate is for another name than the address it is reached at. ";
-    default:
-      return "";
-  }
-}
-
-/** undici wraps causes; the innermost says what happened. */
-function innermost(err: Error): Error {
-  return err.cause instanceof Error ? innermost(err.cause) : err;
-}
-
-const codeOf = (err: Error): string | undefined => (innermost(err) as NodeJS.ErrnoException).code;
-
-function reasonOf(err: Error): string {
-  const { message } = innermost(err);
-  const code = codeOf(err);
-  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+  const cure = connectionCure(err);
+  return new Error(`${what}: ${reasonOf(err)}. ${cure === "" ? "" : `${cure} `}${kept}`);
 }

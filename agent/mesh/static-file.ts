@@ -29,9 +29,6 @@ export class StaticMeshError extends Error {
   }
 }
 
-/** More than this is a mistake in the path, and no mesh. */
-export const MAX_FILE_BYTES = 8 * 1024 * 1024;
-
 const EXPECTED: Readonly<Record<string, string>> = {
   nodes: "must be a list of 1 to 5000 nodes",
   name: "must be a node name of letters, digits, '-', '_' and '.'",

@@ -1,9 +1,10 @@
 // The mesh from a JSON file, read again when it changes. The file is polled: change notices are lost when a file is
 // replaced by rename, and when the kubelet swaps the symbolic link of a mounted ConfigMap.
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { MAX_FILE_BYTES, readText } from "../base/files.ts";
 import type { AddressPolicy } from "./addresses.ts";
 import type { MeshSource, MeshSourceListener } from "./source.ts";
-import { MAX_FILE_BYTES, parseStaticMesh, StaticMeshError } from "./static-file.ts";
+import { parseStaticMesh, StaticMeshError } from "./static-file.ts";
 
 export interface StaticSourceOptions extends AddressPolicy {
   readonly file: string;
@@ -50,7 +51,7 @@ class StaticWatch implements AsyncDisposable {
     try {
       const now = await fingerprint(this.#options.file);
       if (now !== this.#lastStat) {
-        const text = await readFile(this.#options.file, "utf8");
+        const text = await readText(this.#options.file);
         // Written to while it was read: the next look sees it whole.
         if ((await fingerprint(this.#options.file)) !== now) return;
         this.#take(text);

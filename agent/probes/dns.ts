@@ -1,5 +1,5 @@
 // Cluster DNS as this node's pods meet it: each name is looked up at each server once an interval.
-import { readFileSync } from "node:fs";
+import { readTextSync } from "../base/files.ts";
 import { isIP } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { encodeQuery } from "../wire/dns.ts";
@@ -116,7 +116,7 @@ function firstDueNs({ clock, settings, phase, node }: DnsProberOptions, server: 
 /** The servers to ask: those configured, else those this pod itself would ask. */
 export function dnsServers(
   configured: readonly DnsServer[],
-  readResolvConf = () => readFileSync("/etc/resolv.conf", "utf8"),
+  readResolvConf = () => readTextSync("/etc/resolv.conf"),
 ): readonly DnsServer[] {
   if (configured.length > 0) return configured;
   try {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ConfigError, loadConfig, type LoadedConfig } from "../../agent/config/load.ts";
 import { OPTIONS } from "../../agent/config/options.ts";
@@ -227,6 +228,28 @@ describe("wrong values", () => {
     const argv = ["--node-name=n", "--discovery-kind=static", "--discovery-file=f"];
     expect(faultsOf(() => load({ file: "{ icmp: 1 }", argv }))).toEqual([expect.stringContaining("is not JSON")]);
     expect(faultsOf(() => load({ file: "[]", argv }))).toEqual([expect.stringContaining("must be an object, not []")]);
+  });
+
+  test("a file with a byte order mark is read, and one in UTF-16 is refused with the cure", () => {
+    const text = JSON.stringify(BASE);
+    expect(load({ file: `\u{feff}${text}` }).config.node.name).toBe("node-1");
+    const readFile = () => Buffer.from(`\u{feff}${text}`, "utf16le");
+    const argv = ["--config=f", "--node-name=n", "--discovery-kind=static", "--discovery-file=f"];
+    expect(faultsOf(() => loadConfig({ argv, env: {}, readFile }))).toEqual([
+      expect.stringContaining("it is UTF-16; save it as UTF-8"),
+    ]);
+  });
+
+  test.each([
+    ["is not there", () => Buffer.from(JSON.stringify(BASE)), "/nowhere/key", "ENOENT"],
+    ["is empty", () => Buffer.from(""), "key", "key is empty"],
+    ["has only white space", () => Buffer.from(" \r\n\n"), "key", "key is empty"],
+  ])("a UDP key file that %s is refused: authentication by nothing is none", (_, content, path, expected) => {
+    const readFile = (name: string) => (name === "key" ? content() : readFileSync(name));
+    const argv = ["--node-name=n", "--discovery-kind=static", "--discovery-file=f", `--udp-key-file=${path}`];
+    const faults = faultsOf(() => loadConfig({ argv, env: {}, readFile }));
+    expect(faults).toEqual([expect.stringContaining("udp.keyFile | flag --udp-key-file | holds no key")]);
+    expect(faults[0]).toContain(expected);
   });
 
   test("flags without a value or given twice are refused", () => {

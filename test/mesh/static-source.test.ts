@@ -185,6 +185,15 @@ describe("the source", () => {
     await until(() => expect(heard.lists).toEqual([["a"]]));
   });
 
+  test("reads a file with a byte order mark, and says what to do about one in UTF-16", async () => {
+    await writeFile(file, `\u{feff}${meshText(node("a", "10.0.0.1"))}`);
+    start();
+    await until(() => expect(heard.lists).toEqual([["a"]]));
+    await writeFile(file, Buffer.from(`\u{feff}${meshText(node("b", "10.0.0.2"))}`, "utf16le"));
+    await until(() => expect(heard.failures).toEqual([expect.stringContaining("save it as UTF-8")]));
+    expect(heard.lists).toEqual([["a"]]);
+  });
+
   test("a directory and an enormous file are refused without being read", async () => {
     start(directory);
     await until(() => expect(heard.failures).toHaveLength(1));

@@ -4,7 +4,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Behaviour, Command, Reply, SeenRequest, Slice } from "./api-server.ts";
+import type { Behaviour, Command, Reply, SeenRequest, Slice, Transport } from "./api-server.ts";
+
+export interface ApiServerOptions {
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  readonly transport?: Transport;
+}
 
 export class ApiServerProcess implements AsyncDisposable {
   /** ca.crt, token: as the kubelet mounts a service account; client.crt and client.key beside them. */
@@ -29,15 +34,21 @@ export class ApiServerProcess implements AsyncDisposable {
     });
   }
 
-  static async start(): Promise<ApiServerProcess> {
+  /** `files`: in place of those that its directory has otherwise, for its TLS and for its clients. */
+  static async start({ files = {}, transport = {} }: ApiServerOptions = {}): Promise<ApiServerProcess> {
     const directory = mkdtempSync(join(tmpdir(), "internode-api-"));
     for (const [name, bytes] of certificates()) writeFileSync(join(directory, name), bytes);
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(directory, name), bytes);
     writeFileSync(join(directory, "token"), "token-1");
-    const child = fork(fileURLToPath(new URL("api-server.ts", import.meta.url)), [directory], {
-      execArgv: [],
-      env: { PATH: process.env["PATH"] },
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
+    const child = fork(
+      fileURLToPath(new URL("api-server.ts", import.meta.url)),
+      [directory, JSON.stringify(transport)],
+      {
+        execArgv: [],
+        env: { PATH: process.env["PATH"] },
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      },
+    );
     const server = new ApiServerProcess(directory, child);
     server.port = (await server.#reply(0)).port;
     return server;

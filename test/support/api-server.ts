@@ -3,10 +3,11 @@
 // api-server-process.ts; state lives here, so that killing this process is a real outage.
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer as createPlainServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { PeerCertificate, TLSSocket } from "node:tls";
+import { TLSSocket, type PeerCertificate } from "node:tls";
 
 export interface Slice {
   readonly addressType?: string;
@@ -36,6 +37,15 @@ export interface Behaviour {
   readonly bookmarkEveryMs?: number;
   /** At most so many slices on a page, whatever the client asks. */
   readonly pageSlices?: number;
+}
+
+/** How it takes connections, for as long as it runs. */
+export interface Transport {
+  /** HTTP without TLS. */
+  readonly plain?: boolean;
+  /** Connections without a client certificate of the authority in ca.crt are closed. */
+  readonly demandsCertificate?: boolean;
+  readonly maxVersion?: "TLSv1.1" | "TLSv1.2";
 }
 
 export interface SeenRequest {
@@ -104,19 +114,28 @@ let version = 100;
 let compactedTo = 0;
 let port = 0;
 
-const [directory] = process.argv.slice(2);
-const server = createServer(
-  {
-    key: readFileSync(`${directory}/server.key`),
-    cert: readFileSync(`${directory}/server.crt`),
-    ca: readFileSync(`${directory}/ca.crt`),
-    requestCert: true,
-    rejectUnauthorized: false,
-  },
-  (request, response) => {
-    setTimeout(() => answer(request, response), behaviour.delayMs ?? 0);
-  },
-);
+const [directory, transportJson = "{}"] = process.argv.slice(2);
+const transport = JSON.parse(transportJson) as Transport;
+const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+  void setTimeout(() => answer(request, response), behaviour.delayMs ?? 0);
+const server =
+  transport.plain === true
+    ? createPlainServer(onRequest)
+    : createServer(
+        {
+          key: readFileSync(`${directory}/server.key`),
+          cert: readFileSync(`${directory}/server.crt`),
+          ca: readFileSync(`${directory}/ca.crt`),
+          requestCert: true,
+          rejectUnauthorized: transport.demandsCertificate ?? false,
+          ...(transport.maxVersion && {
+            minVersion: "TLSv1",
+            maxVersion: transport.maxVersion,
+            ciphers: "DEFAULT:@SECLEVEL=0",
+          }),
+        },
+        onRequest,
+      );
 server.on("connection", (socket) =>
   sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => {})),
 );
@@ -127,7 +146,8 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   const namespace = PATH.exec(url.pathname)?.[1];
   const kind = namespace === undefined ? "other" : query["watch"] === undefined ? "list" : "watch";
   // null on a connection that is closed already.
-  const peer = (request.socket as TLSSocket).getPeerCertificate() as PeerCertificate | null;
+  const peer =
+    request.socket instanceof TLSSocket ? (request.socket.getPeerCertificate() as PeerCertificate | null) : undefined;
   const see = (status: number): void => {
     seen.push({
       kind,

@@ -3,7 +3,7 @@ import { afterEach, assert, beforeEach, vi } from "vitest";
 import { kubeAccess } from "../../agent/mesh/kube-access.ts";
 import { createKubernetesSource, type KubernetesSourceOptions } from "../../agent/mesh/kubernetes-source.ts";
 import type { Endpoint } from "../../agent/mesh/source.ts";
-import { ApiServerProcess } from "./api-server-process.ts";
+import { ApiServerProcess, type ApiServerOptions } from "./api-server-process.ts";
 import type { SeenRequest } from "./api-server.ts";
 
 export interface Heard {
@@ -16,6 +16,10 @@ export class WatchedSource {
   api!: ApiServerProcess;
   heard!: Heard;
   source: AsyncDisposable | undefined;
+
+  async startApi(options: ApiServerOptions = {}): Promise<void> {
+    this.api = await ApiServerProcess.start(options);
+  }
 
   /** Credentials are those of a pod unless `changes` has others. */
   start(changes: Partial<KubernetesSourceOptions> = {}): void {
@@ -50,12 +54,15 @@ export class WatchedSource {
   }
 }
 
-/** A server for each test of the file that calls this, gone with what was started after it. */
-export function watchedSource(): WatchedSource {
+/**
+ * A server for each test of the file that calls this, gone with what was started after it. `startsApi` false: each test
+ * starts its own.
+ */
+export function watchedSource({ startsApi = true }: { readonly startsApi?: boolean } = {}): WatchedSource {
   const watched = new WatchedSource();
   beforeEach(async () => {
-    watched.api = await ApiServerProcess.start();
     watched.heard = { lists: [], synced: 0, failures: [] };
+    if (startsApi) await watched.startApi();
   });
   afterEach(async () => {
     await watched.source?.[Symbol.asyncDispose]();

@@ -23,6 +23,15 @@ describe("credentials", () => {
     expect((await w.requests("watch")).at(-1)).toMatchObject({ authorization: "Bearer token-2", status: 200 });
   });
 
+  test("a byte order mark in token and ca.crt, as some editors leave it, is not taken for a part of them", async () => {
+    const ca = readFileSync(join(w.api.directory, "ca.crt"), "utf8");
+    writeFileSync(join(w.api.directory, "ca.crt"), `\u{feff}${ca}`);
+    w.api.writeToken("\u{feff}token-1\n");
+    w.start();
+    await w.untilNames("node-1");
+    expect((await w.requests("list"))[0]).toMatchObject({ authorization: "Bearer token-1" });
+  });
+
   test("a missing token file is an error with its path, not a crash", async () => {
     w.start({
       access: kubeAccess({ env: w.api.podEnvironment, serviceAccountDirectory: join(w.api.directory, "nowhere") }),
@@ -35,7 +44,9 @@ describe("credentials", () => {
     makeCertificates(other);
     writeFileSync(join(other, "token"), "token-1");
     w.start({ access: kubeAccess({ env: w.api.podEnvironment, serviceAccountDirectory: other }) });
-    await until(() => expect(w.heard.failures[0]).toContain("certificate is not of the authority in ca.crt"));
+    await until(() =>
+      expect(w.heard.failures[0]).toContain("The server sends an authority that is not the one in ca.crt"),
+    );
     expect(await w.api.seen()).toEqual([]);
     writeFileSync(join(other, "ca.crt"), readFileSync(join(w.api.directory, "ca.crt")));
     await w.untilNames("node-1");

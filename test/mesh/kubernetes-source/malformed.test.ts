@@ -43,7 +43,7 @@ describe("answers that make no sense", () => {
     await w.api.behave({ listBody });
     await w.api.compact();
     await w.api.cutWatches();
-    await until(() => expect(w.heard.failures.at(-1)).toContain("makes no sense"));
+    await until(() => expect(w.heard.failures.at(-1)).toContain("is invalid"));
     expect(w.names()).toEqual(["node-1"]);
     await w.api.behave({});
     await w.watching();
@@ -65,7 +65,7 @@ describe("answers that make no sense", () => {
     w.start();
     await w.watching();
     await w.api.writeToWatches(text);
-    await until(() => expect(w.heard.failures.at(-1)).toContain("makes no sense"));
+    await until(() => expect(w.heard.failures.at(-1)).toContain("is invalid"));
     await until(async () => expect(await w.requests("list")).toHaveLength(2));
     await w.watching();
     expect(w.names()).toEqual(["node-1"]);
