@@ -59,3 +59,9 @@ test("both architectures get an SBOM and provenance, and image and chart are sig
     'cosign sign --yes "$CHARTS/internode@$digest"',
   ]);
 });
+
+test("the static manifests are files of the release, with the image by the digest that was signed", () => {
+  expect(text).toContain('--set "image.repository=$IMAGE" --set "image.digest=$DIGEST"');
+  expect(text).toContain("DIGEST: ${{ needs.publish.outputs.digest }}");
+  expect(text).toMatch(/gh release create "\$GITHUB_REF_NAME" .* dist\/internode\*\.yaml/);
+});

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../agent/config/load.ts";
 import { CHART, CI_VALUES, HELMS, lint, only, render, template, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
+import { isKnownKind, schemaFaults } from "./kubernetes-schema.ts";
 import type { DaemonSet } from "./kinds.ts";
 
 describe.skipIf(HELMS.length === 0)(
@@ -30,6 +31,12 @@ describe.skipIf(HELMS.length === 0)(
         expect(
           unlabelled.map(({ metadata }) => metadata.name).filter((name) => !/^internode-(extra|text)$/.test(name)),
         ).toEqual([]);
+      });
+
+      test("Kubernetes knows every field of it", async () => {
+        const known = (await render({ ...WITH_OPERATOR, valuesFile })).filter(isKnownKind);
+        expect(known.length).toBeGreaterThan(4);
+        expect(known.flatMap(schemaFaults)).toEqual([]);
       });
 
       test("the agent itself accepts the configuration it gets", async () => {

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../cluster/command.ts";
 import { until } from "../cluster/until.ts";
+import { staticManifests } from "../../scripts/static-manifests.ts";
 import { CHART, CI_VALUES, render } from "../chart/helm.ts";
 import { untilAnswered, untilHealthy } from "./measured.ts";
 import { applyDefinitions } from "./operator.ts";
@@ -14,8 +15,8 @@ import { helms, IS_FOREIGN, Target } from "./target.ts";
 
 const HELMS = await helms();
 const OPERATOR_GROUP = "monitoring.coreos.com";
-/** No definitions of this group are to be had for tests: its kinds are judged by test/chart alone. */
-const UNDEFINED_GROUP = "grafana.integreatly.org";
+/** No definitions of these groups are to be had for tests: their kinds are judged by test/chart alone. */
+const UNDEFINED_GROUPS = ["grafana.integreatly.org", "cilium.io"];
 
 describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => {
   let target: Target;
@@ -39,7 +40,7 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
         (kind) => `${OPERATOR_GROUP}/v1/${kind}`,
       );
       const manifests = (await render({ valuesFile, helm, namespace: level, apiVersions: operators })).filter(
-        ({ apiVersion }) => !apiVersion.startsWith(UNDEFINED_GROUP),
+        ({ apiVersion }) => !UNDEFINED_GROUPS.some((group) => apiVersion.startsWith(`${group}/`)),
       );
       const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
@@ -51,6 +52,19 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
       expect(taken.match(/serverside-applied \(server dry run\)/g)).toHaveLength(manifests.length);
     },
   );
+
+  test("the API server takes every object of the static manifests", async () => {
+    const [agents, ...others] = await staticManifests({ helm: HELMS[0]!.path });
+    const [, namespace] = agents![1].split(/^---\n/m);
+    await target.kubectl(["apply", "-f", "-"], { input: namespace! });
+    for (const [file, text] of [agents!, ...others]) {
+      const taken = await target.kubectl(
+        ["apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "-f", "-"],
+        { input: text },
+      );
+      expect(taken.match(/serverside-applied \(server dry run\)/g), file).toHaveLength(text.match(/^kind: /gm)!.length);
+    }
+  });
 
   /** Whether the render for a restricted namespace stops, and asks for another level. */
   async function levelOf(valuesFile: string): Promise<"restricted" | "privileged"> {
