@@ -59,7 +59,7 @@ export class AgentProcess implements AsyncDisposable {
         ...agent,
       ];
       const child = spawn(command!, args, {
-        env: { ...toolEnvironment, [DOORS_VARIABLE]: JSON.stringify(doors) },
+        env: { ...agentEnvironment(), [DOORS_VARIABLE]: JSON.stringify(doors) },
         stdio: ["ignore", log, log],
       });
       await once(child, "spawn").catch((err: Error) => {
@@ -101,6 +101,11 @@ export class AgentProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
   }
+}
+
+/** Its configuration is its file alone: a variable meant for something else that is ours would be an unknown option. */
+function agentEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(toolEnvironment).filter(([name]) => !name.startsWith("INTERNODE_")));
 }
 
 /** The kernel ends the process when the lab's own ends, however that happens (prctl(2) PR_SET_PDEATHSIG). Linux only. */

@@ -113,18 +113,18 @@ export async function findControllableLab(id: string | undefined): Promise<Found
   const labs = (await findLabs()).filter((lab) => lab.running && (id === undefined || lab.id === id));
   const [lab, ...others] = labs;
   if (!lab) {
-    const cure =
-      process.geteuid?.() === 0
-        ? "Start one: internode demo"
-        : "Start one as root: sudo internode demo. If one runs as root, this command needs sudo too";
-    throw new LabError(`no lab ${id === undefined ? "is running" : `'${id}' is running`} here. ${cure}`);
+    throw new LabError(
+      `no lab ${id === undefined ? "is running" : `'${id}' is running`} here. Start one: internode demo. One that another user started takes faults from that user only`,
+    );
   }
   if (others.length > 0)
     throw new LabError(
       `${labs.length} labs are running; choose one with --lab: ${labs.map((lab) => lab.id).join(", ")}`,
     );
   if (lab.kind === "loopback")
-    throw new LabError("the lab runs on loopback, where nothing can be broken. Start it as root: sudo internode demo");
+    throw new LabError(
+      "the lab runs on loopback, where nothing can be broken. It told at its start what a whole lab needs",
+    );
   return lab;
 }
 

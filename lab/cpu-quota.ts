@@ -1,4 +1,6 @@
 // CPU quotas by control group, version 1 or 2, whichever this machine has.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -66,10 +68,22 @@ export async function limitCpu({
   } catch (err) {
     await removeGroup(group, hierarchy);
     throw new LabError(
-      `cannot limit the CPU of process ${pid} by the control group ${group}: ${(err as Error).message}. In a container, mount /sys/fs/cgroup writable.`,
+      `cannot limit the CPU of process ${pid} by the control group ${group}: ${(err as Error).message}. It takes root; in a container, /sys/fs/cgroup mounted writable.`,
     );
   }
   return { [Symbol.asyncDispose]: () => removeGroup(group, hierarchy) };
+}
+
+/** A quota on a process that does nothing; throws where there can be none. */
+export async function tryCpuQuota(): Promise<void> {
+  const idle = spawn("sleep", ["60"], { stdio: "ignore" });
+  try {
+    await once(idle, "spawn");
+    await using quota = await limitCpu({ labId: "try", name: String(idle.pid), pid: idle.pid!, ratio: 1 });
+    void quota;
+  } finally {
+    idle.kill("SIGKILL");
+  }
 }
 
 /** All that is left of one lab. */

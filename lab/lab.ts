@@ -5,10 +5,11 @@ import { configFileOf, doorOf, logFileOf, meshFileOf, writeAgentFiles, type Agen
 import { AgentProcess, dieWithParent, type AgentEnd } from "./agent-process.ts";
 import { removeCpuQuotas } from "./cpu-quota.ts";
 import { LabFaults, type FaultStatus } from "./faults/faults.ts";
-import { inNamespace, LabError, missingTools, missingToolsMessage, toolEnvironment } from "./machine.ts";
+import { inNamespace, LabError, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
 import { planLab, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
 import { formatStamp, stampOf } from "./process-stamp.ts";
+import { inWords, refusalOf } from "./rights.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
 
 export type { AgentEnd, AgentSettings, FaultStatus, LabNode };
@@ -54,14 +55,6 @@ export interface Lab extends AsyncDisposable {
   target(node: string, port: "http" | "metrics"): { readonly path: string };
 }
 
-/** Why there can be no lab of namespaces here, with the cure; undefined when there can. */
-export async function whyNoNamespaces(): Promise<string | undefined> {
-  if (process.platform !== "linux") return `network namespaces are Linux's own, and this is ${process.platform}`;
-  if (process.geteuid?.() !== 0) return "network namespaces need root: run it with sudo";
-  const missing = await missingTools();
-  return missing.length > 0 ? missingToolsMessage(missing) : undefined;
-}
-
 /** Build it whole, or leave nothing behind and throw LabError. */
 export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const shape: LabShape = {
@@ -71,8 +64,8 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   };
   // A shape that cannot be is told before anything is asked of the machine.
   planLab("000000", shape);
-  const obstacle = await whyNoNamespaces();
-  if (obstacle !== undefined) throw new LabError(obstacle);
+  const refusal = await refusalOf("namespaces");
+  if (refusal) throw new LabError(inWords(refusal));
   const directory = await createRunDirectory("namespaces");
   const lab = new NamespaceLab({ plan: planLab(directory.id, shape), directory, options });
   try {
@@ -178,6 +171,7 @@ class NamespaceLab implements Lab {
     onProgress(`laying ${this.nodes.length} nodes in namespaces ${this.#plan.fabric.replace("fabric", "*")}`);
     await layNetwork(this.#plan, {
       owner: formatStamp(await stampOf(process.pid)),
+      group: process.getegid!(),
       hostPort: hostPorts ? probePort : undefined,
     });
     await writeAgentFiles(this.directory, this.nodes, () => ({

@@ -1,8 +1,8 @@
 // What labs left behind whose process was killed before it could clean up.
 import { removeCpuQuotas } from "./cpu-quota.ts";
-import { whyNoNamespaces } from "./lab.ts";
 import { labsInNamespaces, ownerOf, removeNamespaces } from "./namespaces.ts";
 import { isRunning, parseStamp } from "./process-stamp.ts";
+import { refusalOf } from "./rights.ts";
 import { findLabs, removeRunDirectory, type FoundLab } from "./run-directory.ts";
 
 export interface Leftovers {
@@ -15,7 +15,7 @@ export interface Leftovers {
 /** Remove every lab of this user whose owner is gone. */
 export async function removeLeftovers(): Promise<Leftovers> {
   const labs = await findLabs();
-  const hasNamespaces = (await whyNoNamespaces()) === undefined;
+  const hasNamespaces = (await refusalOf("namespaces")) === undefined;
   const dead = labs.filter((lab) => !lab.running);
   for (const lab of dead) {
     if (hasNamespaces) await removeTraces(lab.id);

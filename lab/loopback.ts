@@ -1,6 +1,5 @@
-// The lab of those who are not root: agents on loopback addresses of one machine. Real sockets and a real mesh, but
+// The lab where network namespaces are not to be had: agents on loopback addresses of one machine. Real sockets and a real mesh, but
 // one network, no overlay, and nothing that could be broken on the way.
-import { readFile } from "node:fs/promises";
 import type { NetConnectOpts } from "node:net";
 import { configSchema } from "../agent/config/schema.ts";
 import { configFileOf, logFileOf, meshFileOf, writeAgentFiles, type AgentNode } from "./agent-files.ts";
@@ -95,15 +94,4 @@ function agentOf(directory: RunDirectory, node: AgentNode, onUnexpectedEnd: (end
     doors: {},
     onUnexpectedEnd,
   });
-}
-
-/** Why ICMP will not be measured here; undefined when it will. */
-export async function whyNoIcmp(): Promise<string | undefined> {
-  if (process.geteuid?.() === 0) return undefined;
-  const text = await readFile("/proc/sys/net/ipv4/ping_group_range", "utf8").catch(() => "");
-  const [low, high] = text.trim().split(/\s+/).map(Number);
-  if (low === undefined || high === undefined) return undefined;
-  const groups = [process.getgid?.() ?? -1, ...(process.getgroups?.() ?? [])];
-  if (groups.some((group) => group >= low && group <= high)) return undefined;
-  return `ICMP is not measured: net.ipv4.ping_group_range is "${low} ${high}", none of your groups. sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"`;
 }

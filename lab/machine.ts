@@ -1,46 +1,37 @@
 // Running the machine's own tools (ip, bridge, nft), and telling a person what is missing and how to get it.
 import { spawn } from "node:child_process";
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter } from "node:path";
+import { installLine, missingPrograms, PROGRAMS, SEARCHED } from "../scripts/programs.mjs";
 
 /** Something the lab asked of the machine did not work; the message says what, why, and the cure. */
 export class LabError extends Error {
   override readonly name = "LabError";
 }
 
-/** Debian's packages of the tools a lab needs, by program. `setpriv` is in every Debian (essential). */
-const PACKAGES = { ip: "iproute2", bridge: "iproute2", nft: "nftables", setpriv: "util-linux" } as const;
-export type Tool = keyof typeof PACKAGES;
+/** A tool failed. */
+export class ToolError extends LabError {
+  /** What it said of it. */
+  readonly words: string;
+  constructor(message: string, words: string) {
+    super(message);
+    this.words = words;
+  }
+}
 
-/** sbin is not on everybody's PATH, and that is where these tools live. */
-const searchPath = [
-  ...new Set([...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin", "/bin"]),
-].filter(Boolean);
-export const toolEnvironment: NodeJS.ProcessEnv = { ...process.env, PATH: searchPath.join(delimiter), LC_ALL: "C" };
+export type Tool = keyof typeof PROGRAMS.start;
+const TOOLS = Object.keys(PROGRAMS.start) as readonly Tool[];
+
+export const toolEnvironment: NodeJS.ProcessEnv = { ...process.env, PATH: SEARCHED.join(delimiter), LC_ALL: "C" };
 
 /** Tools that are not installed. */
-export async function missingTools(
-  tools: readonly Tool[] = Object.keys(PACKAGES) as Tool[],
-  path: readonly string[] = searchPath,
-): Promise<Tool[]> {
-  const found = await Promise.all(
-    tools.map(async (tool) => (await Promise.all(path.map((dir) => isExecutable(join(dir, tool))))).includes(true)),
-  );
-  return tools.filter((_, i) => !found[i]);
-}
+export const missingTools = (folders?: readonly string[]): readonly Tool[] => missingPrograms(TOOLS, folders);
 
-/** Why the tools are wanted, and the line that installs them. */
-export function missingToolsMessage(tools: readonly Tool[]): string {
-  const packages = [...new Set(tools.map((tool) => PACKAGES[tool]))];
-  return `the lab needs ${tools.join(", ")}, which ${tools.length === 1 ? "is" : "are"} not installed here. On Debian or Ubuntu: apt-get install -y ${packages.join(" ")}`;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+/** What a lab lacks, and the line that installs it. */
+export function missingToolsMessage(tools: readonly Tool[]): { readonly reason: string; readonly cure: string } {
+  return {
+    reason: `${tools.join(", ")} ${tools.length === 1 ? "is" : "are"} not installed here`,
+    cure: `Install what has them; on Debian or Ubuntu: ${installLine(tools.map((tool) => PROGRAMS.start[tool]))}`,
+  };
 }
 
 export interface RunOptions {
@@ -61,12 +52,10 @@ export async function run(command: string, args: readonly string[], { input }: R
   child.on("error", (err) => reject(new LabError(`could not run '${asked}': ${err.message}`)));
   child.on("close", (code, signal) => {
     if (code === 0) resolve(out);
-    else
-      reject(
-        new LabError(
-          `'${asked}' ended with ${signal ?? `code ${code}`}: ${complaints.trim() || out.trim() || "it said nothing"}`,
-        ),
-      );
+    else {
+      const words = complaints.trim() || out.trim() || "it said nothing";
+      reject(new ToolError(`'${asked}' ended with ${signal ?? `code ${code}`}: ${words}`, words));
+    }
   });
   return promise;
 }

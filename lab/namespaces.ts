@@ -9,7 +9,7 @@ export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promis
   // Sysctls of all first: a link takes its defaults from the namespace it is born into. Then outside in.
   const fabric = fabricScript(plan, options);
   const nodes = plan.nodes.map((node) => nodeScript(plan, node, options));
-  const pods = plan.nodes.map((node) => podScript(plan, node));
+  const pods = plan.nodes.map((node) => podScript(plan, node, options));
   await Promise.all([fabric, ...nodes, ...pods].map(setSysctls));
   await lay(fabric);
   await Promise.all(nodes.map(lay));

@@ -30,6 +30,8 @@ export interface NamespaceScript {
 export interface NetworkOptions {
   /** Who runs the lab, as one word: written on the switch, so that its end shows even when its files are gone. */
   readonly owner: string;
+  /** Who runs the agents: this group may open datagram ICMP sockets, and in a user namespace there may be no other. */
+  readonly group: number;
   /** Node addresses answer on this port with the pod behind it, as a CNI's portmap does for a hostPort. */
   readonly hostPort: number | undefined;
 }
@@ -103,10 +105,10 @@ export function nodeScript(
 }
 
 /** A pod: one cable to its node, and the right to open datagram ICMP sockets (ping(7)). */
-export function podScript(plan: LabPlan, node: LabNode): NamespaceScript {
+export function podScript(plan: LabPlan, node: LabNode, { group }: Pick<NetworkOptions, "group">): NamespaceScript {
   return {
     namespace: node.podNamespace,
-    sysctls: { ...ipv6Sysctls(plan), "net/ipv4/ping_group_range": "0 2147483647" },
+    sysctls: { ...ipv6Sysctls(plan), "net/ipv4/ping_group_range": `${group} ${group}` },
     ip: [
       "link set lo up",
       `address add ${node.podAddresses[0]}/24 dev eth0`,

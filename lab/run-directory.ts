@@ -8,7 +8,7 @@ import { LabError } from "./machine.ts";
 import { LAB_ID, LAB_PREFIX } from "./plan.ts";
 import { isRunning, stampOf, type ProcessStamp } from "./process-stamp.ts";
 
-/** `namespaces`: as root, the whole lab. `loopback`: agents on 127.0.0.x, nothing but processes. */
+/** `namespaces`: the whole lab. `loopback`: agents on 127.0.0.x, nothing but processes. */
 export type LabKind = "namespaces" | "loopback";
 
 /** `lab.json`. */

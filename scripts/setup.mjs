@@ -2,10 +2,11 @@
 // Plain JavaScript for whatever Node the machine has (20 or newer), with no dependency. Quick when all is there.
 //
 //   node scripts/setup.mjs [--for start|test|bench]
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { installLine, installPackages, missingPrograms, PROGRAMS } from "./programs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const purpose = process.argv[process.argv.indexOf("--for") + 1];
@@ -17,30 +18,11 @@ if (!purposes) {
   process.exit(2);
 }
 
-/** Command → Debian package, and what it is for. */
-const TOOLS = {
-  start: { ip: "iproute2", nft: "nftables" },
-  test: {
-    tcpdump: "tcpdump",
-    ping: "iputils-ping",
-    fping: "fping",
-    conntrack: "conntrack",
-    openssl: "openssl",
-    dnsmasq: "dnsmasq-base",
-    prometheus: "prometheus",
-    promtool: "prometheus",
-    "prometheus-alertmanager": "prometheus-alertmanager",
-    amtool: "prometheus-alertmanager",
-    chromium: "chromium",
-  },
-  bench: { "prometheus-smokeping-prober": "prometheus-smokeping-prober", strace: "strace" },
-};
-
-installPackages();
+installNpmPackages();
 buildRawSocket();
-installTools();
+await installPrograms();
 
-function installPackages() {
+function installNpmPackages() {
   const lock = readFileSync(`${root}package-lock.json`);
   const stamp = `${root}node_modules/.internode-lock`;
   const wanted = createHash("sha256").update(lock).digest("hex");
@@ -83,45 +65,18 @@ function buildRawSocket() {
   writeFileSync(`${folder}/.internode-unbuilt`, "");
 }
 
-function installTools() {
-  const missing = purposes.flatMap((p) => Object.entries(TOOLS[p])).filter(([command]) => !onPath(command));
+async function installPrograms() {
+  const packageOf = Object.assign({}, ...purposes.map((purpose) => PROGRAMS[purpose]));
+  const missing = missingPrograms(Object.keys(packageOf));
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map(([, name]) => name))];
-  const line = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
-  if (process.platform !== "linux" || process.getuid?.() !== 0 || !onPath("apt-get")) {
-    say(
-      `not here: ${missing.map(([command]) => command).join(", ")}. What needs them is skipped and says so. On Debian, as root: ${line}`,
-    );
-    return;
-  }
+  const packages = [...new Set(missing.map((program) => packageOf[program]))];
   say(`installing ${packages.join(", ")}`);
-  const apt = (...args) =>
-    spawnSync("apt-get", args, {
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    }).status;
-  // We want the programs, not their services started (invoke-rc.d asks this file, policy-rc.d(8)).
-  const policy = "/usr/sbin/policy-rc.d";
-  const ours = !existsSync(policy);
-  if (ours) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  try {
-    const install = () => apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
-    if (apt("update", "-qq") !== 0 || install() !== 0) say(`'${line}' failed; what needs these is skipped and says so`);
-  } finally {
-    if (ours) rmSync(policy);
-  }
-}
-
-function onPath(command) {
-  try {
-    execFileSync("sh", ["-c", `command -v ${command}`], {
-      stdio: "ignore",
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
-    });
-    return true;
-  } catch {
-    return false;
-  }
+  const refusal = await installPackages(packages);
+  const absent = missingPrograms(missing);
+  if (absent.length === 0) return;
+  say(
+    `not here: ${absent.join(", ")} (${refusal ?? "apt-get installed the packages without them"}). What needs them is left out and says so. On Debian or Ubuntu: ${installLine(absent.map((program) => packageOf[program]))}`,
+  );
 }
 
 function say(text) {

@@ -1,16 +1,20 @@
 import { once } from "node:events";
-import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { EXIT, type Command } from "../../agent/cli/command.ts";
 import type { AgentEnd } from "../agent-process.ts";
 import { openControl } from "../control.ts";
-import { FaultSyntaxError, parseFault } from "../faults/grammar.ts";
 import { openGateways, untilAnswering, type NodeUrls, type Reachable } from "../gateways.ts";
-import { createLab, whyNoNamespaces, type Lab } from "../lab.ts";
+import { createLab, type Lab } from "../lab.ts";
 import { removeLeftovers } from "../leftovers.ts";
-import { createLoopbackLab, NOT_ON_LOOPBACK, whyNoIcmp } from "../loopback.ts";
+import { createLoopbackLab, NOT_ON_LOOPBACK } from "../loopback.ts";
 import { LabError } from "../machine.ts";
-import { MAX_NODES, MAX_ZONES, planLab, type LabNode } from "../plan.ts";
-import { EXIT, UsageError, type Command } from "../../agent/cli/command.ts";
+import { MAX_NODES, MAX_ZONES } from "../plan.ts";
+import { openPorts } from "../ports.ts";
+import { inWords, refusalOf } from "../rights.ts";
+import { fromOutside, runInside, type Outside } from "../user-namespace.ts";
+import { parseDemoOptions, type DemoOptions } from "./demo-options.ts";
 
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const ANSWER_DEADLINE_MS = 20_000;
 /** What to type in another terminal: a clone has no `internode` on the path, but npm started us. */
 const INTERNODE = process.env["npm_lifecycle_event"] === undefined ? "internode" : "npm run internode --";
@@ -20,9 +24,10 @@ export const command: Command = {
   help: `
 Usage: internode demo [options]
 
-As root on Linux: network namespaces as nodes, an underlay between them (the node network), a VXLAN overlay with a pod
-behind each node (the pod network), and an agent in every pod. Nothing is put into the machine's own namespace.
-Without root: agents on loopback addresses. It says what that cannot show.
+Network namespaces as nodes, an underlay between them (the node network), a VXLAN overlay with a pod behind each node
+(the pod network), and an agent in every pod. Nothing is put into the machine's own namespace. Without the right to make
+them, all of it is in a user namespace; where that is forbidden too (it says by what, and what would allow it), agents
+run on loopback addresses, and it says what those cannot show.
 Ctrl-C stops it and removes everything. 'internode fault' breaks something while it runs.
 
   --nodes N        nodes, 2 to ${MAX_NODES} (default 6)
@@ -32,22 +37,25 @@ Ctrl-C stops it and removes everything. 'internode fault' breaks something while
   --fault "TEXT"   begin with this fault; may be given again. 'internode fault --help' has the grammar
   --ipv6           IPv6 beside IPv4
   --host-ports     probe TCP and UDP on the node network too, as with hostPort in a cluster
-  --loopback       agents on loopback addresses, even as root
+  --loopback       agents on loopback addresses, even where the whole lab could be had
   --clean          only remove what labs that were killed have left behind
 
 Exit: 0 stopped, 1 the mesh could not be brought up or an agent ended by itself, 2 bad usage.`,
   async run(args, signal) {
-    const options = parse(args);
+    const options = parseDemoOptions(args);
     const progress = progressLines();
     // A terminal that is closed, or a pipe that nobody reads any more, must not leave a lab behind either.
     const hangUp = new AbortController();
     const onHangUp = () => hangUp.abort();
     process.on("SIGHUP", onHangUp);
     for (const stream of [process.stdout, process.stderr]) stream.on("error", onHangUp);
-    const stop = AbortSignal.any([signal, hangUp.signal]);
+    let stop = AbortSignal.any([signal, hangUp.signal]);
     try {
-      await sweep(progress, options.clean);
-      return options.clean ? EXIT.fine : await demonstrate({ options, progress, signal: stop });
+      using outside = await fromOutside();
+      if (outside) stop = AbortSignal.any([stop, outside.stop]);
+      // Outside has swept already.
+      else await sweep(progress, options.clean);
+      return options.clean ? EXIT.fine : await demonstrate({ args, options, outside, progress, signal: stop });
     } catch (err) {
       if (stop.aborted && (err as Error).name === "AbortError") return EXIT.fine;
       if (!(err instanceof LabError)) throw err;
@@ -58,74 +66,6 @@ Exit: 0 stopped, 1 the mesh could not be brought up or an agent ended by itself,
     }
   },
 };
-
-interface Options {
-  readonly nodes: number;
-  readonly zones: number;
-  readonly port: number | undefined;
-  readonly faults: readonly string[];
-  readonly ipv6: boolean;
-  readonly hostPorts: boolean;
-  readonly loopback: boolean;
-  readonly clean: boolean;
-}
-
-function parse(args: readonly string[]): Options {
-  const { values } = parseOrExplain(args);
-  const nodes = wholeNumber("nodes", values.nodes, { min: 2, max: MAX_NODES }) ?? 6;
-  const zones = wholeNumber("zones", values.zones, { min: 1, max: Math.min(nodes, MAX_ZONES) }) ?? Math.min(3, nodes);
-  const port = wholeNumber("port", values.port, { min: 1, max: 65_535 - 1_000 - nodes });
-  const { ipv6, "host-ports": hostPorts, loopback, clean } = values;
-  const parsed = { nodes, zones, port, faults: values.fault, ipv6, hostPorts, loopback, clean };
-  // A fault that is none is told before anything is built.
-  const plan = planLab("000000", { nodes, zones, ipv6 });
-  for (const fault of parsed.faults) understand(fault, plan.nodes);
-  if (loopback && (ipv6 || hostPorts || parsed.faults.length > 0))
-    throw new UsageError(
-      "--loopback has one network and no faults: leave out --ipv6, --host-ports and --fault, or run it as root without --loopback",
-    );
-  return parsed;
-}
-
-function understand(fault: string, nodes: readonly LabNode[]): void {
-  try {
-    parseFault(fault, nodes);
-  } catch (err) {
-    throw err instanceof FaultSyntaxError ? new UsageError(err.message) : err;
-  }
-}
-
-function parseOrExplain(args: readonly string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        nodes: { type: "string" },
-        zones: { type: "string" },
-        port: { type: "string" },
-        fault: { type: "string", multiple: true, default: [] },
-        ipv6: flag,
-        "host-ports": flag,
-        loopback: flag,
-        clean: flag,
-      },
-    });
-  } catch (err) {
-    throw new UsageError((err as Error).message);
-  }
-}
-
-function wholeNumber(
-  name: string,
-  text: string | undefined,
-  { min, max }: { min: number; max: number },
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageError(`--${name} takes a whole number from ${min} to ${max}, not '${text}'`);
-}
 
 type Progress = (step: string) => void;
 
@@ -141,22 +81,28 @@ async function sweep(progress: Progress, isAll: boolean): Promise<void> {
   if (isAll && removed.length === 0) progress("nothing was left behind");
 }
 
-async function demonstrate({
-  options,
-  progress,
-  signal,
-}: {
-  options: Options;
-  progress: Progress;
-  signal: AbortSignal;
-}): Promise<number> {
+interface Demonstration {
+  readonly args: readonly string[];
+  readonly options: DemoOptions;
+  readonly outside: Outside | undefined;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+async function demonstrate({ args, options, outside, progress, signal }: Demonstration): Promise<number> {
+  await using ports = outside?.ports ?? (await openPorts(options.nodes, options.port));
+  const place = outside ? { kind: "namespaces" as const } : await placeFor(options);
+  if (place.kind === "user namespace") {
+    progress("the machine's own network namespaces may not be made: a user namespace has its own");
+    return await runInside([process.execPath, MAIN, "demo", ...args], ports, signal);
+  }
   let ended = 0;
   const onAgentEnd = (end: AgentEnd): void => {
     ended++;
     console.error(agentEndMessage(end));
   };
-  await using mesh = await bringUp({ options, progress, onAgentEnd });
-  await using gateways = await openGateways(mesh.lab, options.port);
+  await using mesh = await bringUp({ place, options, progress, onAgentEnd });
+  await using gateways = openGateways(mesh.lab, ports);
   const [first] = gateways.urls;
   await untilAnswering(mesh.lab, first!.name, { deadlineMs: ANSWER_DEADLINE_MS, signal });
   for (const fault of options.faults) {
@@ -175,36 +121,56 @@ async function demonstrate({
   return ended > 0 ? EXIT.broken : EXIT.fine;
 }
 
+/** Where a mesh can be: the whole lab, here or in a user namespace, or the lesser one and why it must be that. */
+type Place =
+  | { readonly kind: "namespaces" }
+  | { readonly kind: "user namespace" }
+  | { readonly kind: "loopback"; readonly reasons: readonly string[] };
+
+async function placeFor(options: DemoOptions): Promise<Place> {
+  if (options.loopback) return { kind: "loopback", reasons: [] };
+  const own = await refusalOf("namespaces");
+  if (!own) return { kind: "namespaces" };
+  const user = await refusalOf("user namespaces");
+  if (!user) return { kind: "user namespace" };
+  const reasons =
+    own.reason === user.reason
+      ? [inWords(own)]
+      : [`the machine's own: ${inWords(own)}`, `in a user namespace: ${inWords(user)}`];
+  if (options.faults.length > 0 || options.ipv6 || options.hostPorts)
+    throw new LabError(
+      ["--fault, --ipv6 and --host-ports need network namespaces, which cannot be had here", ...reasons].join("\n  "),
+    );
+  return { kind: "loopback", reasons };
+}
+
 interface Mesh extends AsyncDisposable {
   readonly lab: Reachable;
   /** The same lab, where something can be broken in it. */
   readonly breakable: Lab | undefined;
 }
 
-async function bringUp({
-  options,
-  progress,
-  onAgentEnd,
-}: {
-  options: Options;
-  progress: Progress;
-  onAgentEnd: (end: AgentEnd) => void;
-}): Promise<Mesh> {
-  const obstacle = options.loopback ? "--loopback was given" : await whyNoNamespaces();
-  if (obstacle === undefined) {
+interface BringUp {
+  readonly place: Exclude<Place, { readonly kind: "user namespace" }>;
+  readonly options: DemoOptions;
+  readonly progress: Progress;
+  readonly onAgentEnd: (end: AgentEnd) => void;
+}
+
+async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
+  if (place.kind === "namespaces") {
     const lab = await createLab({ ...options, onAgentEnd, onProgress: progress });
     return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
-  // Root lacks only the tools, and can have them: a lesser lab would hide that.
-  if (!options.loopback && process.geteuid?.() === 0 && process.platform === "linux")
-    throw new LabError(`${obstacle}. Or take the lesser one: --loopback`);
-  if (options.faults.length > 0 || options.ipv6 || options.hostPorts)
-    throw new LabError(`--fault, --ipv6 and --host-ports need network namespaces: ${obstacle}`);
-  progress(`no network namespaces (${obstacle}): agents on loopback addresses instead`);
+  progress("agents on loopback addresses");
   const lab = await createLoopbackLab({ nodes: options.nodes, zones: options.zones, onAgentEnd });
-  const icmp = await whyNoIcmp();
-  console.log(["What this cannot show:", ...NOT_ON_LOOPBACK, ...(icmp === undefined ? [] : [icmp])].join("\n  - "));
-  console.log("As root (sudo) it shows all of it.");
+  const icmp = await refusalOf("icmp");
+  const missing = [...NOT_ON_LOOPBACK, ...(icmp ? [`ICMP, which is not measured: ${inWords(icmp)}`] : [])];
+  console.log(["What this cannot show:", ...missing].join("\n  - "));
+  if (place.reasons.length > 0)
+    console.log(
+      ["The whole lab would, but there are no network namespaces to be had:", ...place.reasons].join("\n  - "),
+    );
   return { lab, breakable: undefined, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
 }
 

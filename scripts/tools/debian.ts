@@ -1,7 +1,6 @@
-// Debian packages the cluster and the image need. Installed, and printed, when root on Debian; named otherwise.
-import { execFile } from "node:child_process";
+// Debian packages the cluster and the image need. Installed where apt-get may, named where not.
 import { existsSync } from "node:fs";
-import { promisify } from "node:util";
+import { installLine, installPackages } from "../programs.mjs";
 
 /** Package → a file of it that must exist. */
 export const CLUSTER_PACKAGES = {
@@ -29,33 +28,11 @@ export async function ensurePackages(
   const missing = Object.entries(packages).filter(([, file]) => !existsSync(file));
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name);
-  const command = `apt-get install --no-install-recommends ${names.join(" ")}`;
-  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) {
-    throw new Error(`programs are missing: install them (on Debian, as root: ${command})`);
-  }
-  log(`packages: ${command}`);
-  await install(names);
-  const absent = missing.filter(([, file]) => !existsSync(file));
-  if (absent.length > 0) {
-    throw new Error(`${command} succeeded, but ${absent.map(([, file]) => file).join(", ")} did not appear`);
-  }
-}
-
-async function install(names: readonly string[]): Promise<void> {
-  const args = ["install", "-y", "-qq", "--no-install-recommends", ...names];
-  try {
-    await apt(args);
-  } catch {
-    // Most often lists that are absent or older than the mirror.
-    await apt(["update", "-qq"]);
-    await apt(args);
-  }
-}
-
-async function apt(args: readonly string[]): Promise<void> {
-  // Another installation may hold the lock: wait for it, instead of failing.
-  await promisify(execFile)("apt-get", ["-o", "DPkg::Lock::Timeout=300", ...args], {
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    maxBuffer: 16 << 20,
-  });
+  log(`packages: apt-get install ${names.join(" ")}`);
+  const refusal = await installPackages(names);
+  const absent = missing.map(([, file]) => file).filter((file) => !existsSync(file));
+  if (absent.length === 0) return;
+  throw new Error(
+    `missing here: ${absent.join(", ")} (${refusal ?? "apt-get installed the packages without them"}). On Debian: ${installLine(names)}`,
+  );
 }

@@ -1,6 +1,6 @@
 // Every figure the design promises, measured on this machine beside its rivals: run.ts [--write] [FIGURE …]
 import { writeFileSync } from "node:fs";
-import { whyNoNamespaces } from "../../lab/lab.ts";
+import { inWords, refusalOf } from "../../lab/rights.ts";
 import { machineFacts } from "./machine.ts";
 import { benchmarksPage } from "./markdown.ts";
 import { barsTable, tableText, type Bar, type Figure, type Table } from "./table.ts";
@@ -33,9 +33,9 @@ if (unknown.length > 0 || (write && asked.length > 0)) {
   );
   process.exit(2);
 }
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined) {
-  console.error(`bench: nothing can be measured here: ${obstacle}`);
+const refusal = await refusalOf("namespaces");
+if (refusal) {
+  console.error(`bench: nothing can be measured here: ${inWords(refusal)}`);
   process.exit(1);
 }
 // Namespaces and processes are removed when this process exits, however that comes about.

@@ -1,14 +1,14 @@
 // What the node matrix shows of a mesh that is too large to read, by promtool on generated series.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { dashboards } from "../../dashboards/all.ts";
 import { BUILT_IN, fill, queriesOf } from "./queries.ts";
+import { needs } from "../support/needs.ts";
 
-const missing = spawnSync("promtool", ["--version"]).status !== 0;
-if (missing && process.env["CI"] === "true") throw new Error("promtool is not installed: apt-get install prometheus");
+const { describe } = await needs("promtool");
 
 const LOSSY = { source: "node-70", destination: "node-02" };
 const matrix = (() => {
@@ -60,7 +60,7 @@ function judge(
   }
 }
 
-describe.skipIf(missing)("the node matrix", () => {
+describe("the node matrix", () => {
   const lossy = [{ labels: `{source_node="${LOSSY.source}", destination_node="${LOSSY.destination}"}`, value: 0.5 }];
 
   test("shows 40 of 70 nodes on both axes, the lossy pair and its two nodes among them", () => {

@@ -4,12 +4,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client } from "undici";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLab, type Lab } from "../../lab/lab.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined && process.env["CI"] === "true")
-  throw new Error(`the agent cannot be tested in a mesh: ${obstacle}`);
+const { describe } = await needs("namespaces");
 
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 
@@ -22,7 +21,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
   throw new Error(`never seen: ${what}`);
 }
 
-describe.skipIf(obstacle !== undefined)("the agents of a mesh", () => {
+describe("the agents of a mesh", () => {
   let lab: Lab;
   beforeAll(async () => {
     const settings = {

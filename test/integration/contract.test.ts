@@ -20,6 +20,10 @@ import {
   type RealNetwork,
   type RealWorldOptions,
 } from "./real-worlds.ts";
+import { needs } from "../support/needs.ts";
+
+const { describe } = await needs("namespaces");
+const { describe: describeRaw } = await needs("namespaces", "raw-socket");
 
 const CONTRARY_PORT = 7_844;
 const TIMEOUT_MS = 400;
@@ -134,6 +138,7 @@ contract(
         conntrack: conntrackState,
       }),
   }),
+  describe,
 );
 
 contract(
@@ -150,6 +155,7 @@ contract(
         conntrack: conntrackState,
       }),
   }),
+  describeRaw,
 );
 
 const HANDSHAKE_ONLY = "a handshake has one answer, which the kernel checks and gives only once";
@@ -168,6 +174,7 @@ contract(
     prober: ({ sink, timeoutMs, network: { kernel, clock } }) =>
       tcpProber({ kernel, clock, sink, settings: { timeoutMs, port: PROBE_PORT } }),
   }),
+  describe,
 );
 
 contract(
@@ -182,6 +189,7 @@ contract(
     prober: ({ sink, timeoutMs, network: { clock } }) =>
       userspaceTcpProber({ clock, sink, settings: { timeoutMs, port: PROBE_PORT }, conntrack: conntrackState }),
   }),
+  describe,
 );
 
 const UDP = { protocol: "udp", probe: `udp dport ${PROBE_PORT}`, refusal: "icmp type port-unreachable" } as const;
@@ -200,6 +208,7 @@ contract(
     prober: ({ sink, timeoutMs, network: { kernel, clock } }) =>
       udpProber({ ...UDP_PROBES, kernel, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
   }),
+  describe,
 );
 
 const NO_ICMP = "an unconnected socket of node:dgram hears no ICMP error, so this looks like a timeout";
@@ -212,4 +221,5 @@ contract(
     prober: ({ sink, timeoutMs, network: { clock } }) =>
       userspaceUdpProber({ ...UDP_PROBES, clock, sink, settings: { timeoutMs, sizeBytes: 512, port: PROBE_PORT } }),
   }),
+  describe,
 );

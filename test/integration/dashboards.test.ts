@@ -1,25 +1,13 @@
 // Every query of every dashboard, against what a real Prometheus holds of a real mesh.
-import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { whyNoNamespaces } from "../../lab/lab.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { dashboards, toJson } from "../../dashboards/all.ts";
 import { BUILT_IN, fill, queriesOf } from "../dashboards/queries.ts";
 import { startWatchedMesh, type WatchedMesh } from "../support/watched-mesh.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle = (await whyNoNamespaces()) ?? missing("prometheus") ?? missing("dnsmasq");
-if (obstacle !== undefined && process.env["CI"] === "true")
-  throw new Error(`cannot read the dashboards against a real Prometheus: ${obstacle}`);
-
-function missing(command: string): string | undefined {
-  try {
-    execFileSync(command, ["--version"], { stdio: "ignore" });
-  } catch {
-    return `${command} is not installed`;
-  }
-  return undefined;
-}
+const { describe } = await needs("namespaces", "prometheus", "dnsmasq");
 
 /** What a person who chose nothing reads: the lists' first values, or everything. */
 const CHOSEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -30,7 +18,7 @@ const CHOSEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dns: { agent: ".*", server: ".*", name: ".*" },
 };
 
-describe.skipIf(obstacle !== undefined)("on a healthy mesh", () => {
+describe("on a healthy mesh", () => {
   let mesh: WatchedMesh;
   beforeAll(async () => {
     mesh = await startWatchedMesh({ nodes: 3, zones: 2, scrapes: 5 });

@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { icmpRoundTrips, readPcap } from "../support/pcap.ts";
 import { vethPair } from "../support/veth.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("namespaces", "tcpdump");
 
 const WORKER = fileURLToPath(new URL("../bench/rtt.worker.ts", import.meta.url));
 

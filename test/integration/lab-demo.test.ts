@@ -1,53 +1,22 @@
 // The lab with its agents, the demo as a person runs it, and that nothing of either stays: not after Ctrl-C, not after
 // a crash, not as another user.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { limitCpu, removeCpuQuotas } from "../../lab/cpu-quota.ts";
-import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { createLab, type Lab } from "../../lab/lab.ts";
 import { listNamespaces, run as runTool } from "../../lab/machine.ts";
 import { getOverDoor } from "./lab-door.ts";
+import { CGROUPS, openDemos, traces, until, type Demos } from "../support/demos.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`the lab cannot be tested: ${obstacle}`);
+const { describe: labDescribe, test: labTest } = await needs("namespaces");
+const { test: quotaTest } = await needs("namespaces", "cpu quotas");
+const { test: faultTest } = await needs("namespaces", "tap devices", "cpu quotas");
 
-const MAIN = fileURLToPath(new URL("../../lab/main.ts", import.meta.url));
-const CGROUPS = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup"];
-
-/** Everything of one lab that is on this machine: the census that must be empty in the end. */
-async function traces(id: string, temporary = "/tmp"): Promise<string[]> {
-  const named = (names: readonly string[]) => names.filter((name) => name.includes(id));
-  const groups = await Promise.all(CGROUPS.map((folder) => readdir(folder).catch(() => [])));
-  const processes = await Promise.all(
-    (await readdir("/proc"))
-      .filter((name) => /^\d+$/.test(name))
-      .map(async (pid) => ({ pid, command: await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") })),
-  );
-  const links = await readdir("/sys/class/net");
-  return [
-    ...named(await listNamespaces()).map((name) => `namespace ${name}`),
-    ...named(await readdir(temporary)).map((name) => `directory ${name}`),
-    ...named(groups.flat()).map((name) => `control group ${name}`),
-    ...processes
-      .filter(({ command }) => command.includes(`inode-${id}`))
-      .map(({ pid, command }) => `process ${pid} ${command.replaceAll("\0", " ")}`),
-    ...links.filter((name) => /^(port-|vxlan0|cni0|switch|detour)/.test(name)).map((name) => `link ${name}`),
-  ];
-}
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`after 20 s it was not so: ${what}`);
-    await new Promise((resolve) => void setTimeout(resolve, 50));
-  }
-}
-
-describe.skipIf(obstacle !== undefined)("a lab with agents", () => {
+labDescribe("a lab with agents", () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await createLab({ nodes: 2, zones: 1 });
@@ -105,7 +74,7 @@ describe.skipIf(obstacle !== undefined)("a lab with agents", () => {
     await until("its link is up again", () => pings("node-1", "node-2"));
   });
 
-  test("a starved agent is in a control group of its own, and back where it was when cleared", async () => {
+  quotaTest("a starved agent is in a control group of its own, and back where it was when cleared", async () => {
     const groupsOf = async () => await readFile(`/proc/${lab.agent("node-1").pid}/cgroup`, "utf8");
     const before = await groupsOf();
     const { id } = await lab.inject("starve node-1 5%");
@@ -115,7 +84,7 @@ describe.skipIf(obstacle !== undefined)("a lab with agents", () => {
     expect((await traces(lab.id)).filter((trace) => trace.startsWith("control group"))).toEqual([]);
   });
 
-  test("a quota throttles a busy process, and one that was left behind is removed by the lab's id", async () => {
+  quotaTest("a quota throttles a busy process, and one that was left behind is removed by the lab's id", async () => {
     const busy = lab.spawn("node-1", "sh", ["-c", "while :; do :; done"]);
     await once(busy, "spawn");
     await limitCpu({ labId: "00dead", name: "busy", pid: busy.pid!, ratio: 0.05 });
@@ -141,7 +110,7 @@ describe.skipIf(obstacle !== undefined)("a lab with agents", () => {
   });
 });
 
-test.skipIf(obstacle !== undefined)(
+faultTest(
   "a lab that is disposed with faults in force leaves no namespace, process, link, control group or file",
   async () => {
     const lab = await createLab({ nodes: 2, zones: 1 });
@@ -161,138 +130,81 @@ test.skipIf(obstacle !== undefined)(
   },
 );
 
-/** A demo as a person runs it. */
-interface Demo {
-  readonly child: ChildProcess;
-  readonly id: string;
-  readonly page: string;
-  output(): string;
-}
-
 describe("internode demo", () => {
-  let temporary: string;
-  const children: ChildProcess[] = [];
+  let demos: Demos;
   beforeAll(async () => {
-    temporary = await mkdtemp("/tmp/internode-test-");
-    spawnSync("chmod", ["0777", temporary]);
+    demos = await openDemos();
   });
-  afterAll(async () => {
-    for (const child of children) child.kill("SIGKILL");
-    // What a test that failed has left; a process that nobody has reaped yet counts as ended.
-    run(["demo", "--clean"]);
-    await rm(temporary, { recursive: true, force: true });
-  });
+  afterAll(() => demos[Symbol.asyncDispose]());
 
-  const environment = () => ({ ...process.env, TMPDIR: temporary });
-  const run = (args: readonly string[]) =>
-    spawnSync(process.execPath, [MAIN, ...args], { env: environment(), encoding: "utf8" });
-
-  async function demo(args: readonly string[], prefix: readonly string[] = []): Promise<Demo> {
-    const command = [
-      ...prefix,
-      process.execPath,
-      MAIN,
-      "demo",
-      "--nodes",
-      "2",
-      "--zones",
-      "1",
-      "--port",
-      String(await freePort()),
-      ...args,
-    ];
-    const child = spawn(command[0]!, command.slice(1), { env: environment(), stdio: ["ignore", "pipe", "pipe"] });
-    children.push(child);
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-    await until(
-      `the demo is up; it said:\n${output}`,
-      () => output.includes("Ctrl-C stops it") || child.exitCode !== null,
-    );
-    const page = /Page\s+(\S+)/.exec(output)?.[1];
-    const [name] = (await readdir(temporary)).filter((name) => name.startsWith("inode-"));
-    if (page === undefined || name === undefined) throw new Error(`the demo did not come up:\n${output}`);
-    return { child, id: name.slice("inode-".length), page, output: () => output };
-  }
-
-  async function stop({ child }: Demo, signal: NodeJS.Signals): Promise<number | null> {
-    child.kill(signal);
-    const [code] = (await once(child, "exit")) as [number | null];
-    return code;
-  }
-
-  test.skipIf(obstacle !== undefined).each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  faultTest.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     "serves page and metrics on the machine's own loopback, and leaves nothing behind after %s",
     async (signal) => {
-      const running = await demo(["--fault", "delay node-1->node-2 5ms", "--fault", "starve node-1 50%"]);
+      const running = await demos.start(["--fault", "delay node-1->node-2 5ms", "--fault", "starve node-1 50%"]);
       expect(await (await fetch(running.page)).text()).toContain("<html");
       const metrics = /Metrics\s+(\S+)/.exec(running.output())![1]!;
       expect(await (await fetch(metrics)).text()).toContain("internode_build_info{");
-      expect((await traces(running.id, temporary)).length).toBeGreaterThan(5);
-      expect(await stop(running, signal)).toBe(0);
-      expect(await traces(running.id, temporary)).toEqual([]);
+      expect((await traces(running.id, demos.folder)).length).toBeGreaterThan(5);
+      expect(await demos.stop(running, signal)).toBe(0);
+      expect(await traces(running.id, demos.folder)).toEqual([]);
     },
   );
 
-  test.skipIf(obstacle !== undefined)(
-    "when it is killed its agents die with it, and the next start or --clean removes the rest",
-    async () => {
-      const running = await demo(["--fault", "delay node-1->node-2 5ms"]);
-      const processes = async () =>
-        (
-          await Promise.all(
-            (await listNamespaces())
-              .filter((name) => name.includes(running.id))
-              .map((name) =>
-                runTool("ip", ["netns", "pids", name]).then((out) => out.split("\n").filter(Boolean).length),
-              ),
-          )
-        ).reduce((sum, n) => sum + n, 0);
-      expect(await processes()).toBeGreaterThanOrEqual(3);
-      running.child.kill("SIGKILL");
-      await once(running.child, "exit");
-      await until("no process of it runs", async () => (await processes()) === 0);
-      expect((await traces(running.id, temporary)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(5);
-      const clean = run(["demo", "--clean"]);
-      expect(clean.stdout).toContain(`removed lab inode-${running.id}`);
-      expect(clean.status).toBe(0);
-      expect(await traces(running.id, temporary)).toEqual([]);
-      expect(run(["demo", "--clean"]).stdout).toContain("nothing was left behind");
-    },
-  );
+  faultTest("when it is killed its agents die with it, and the next start or --clean removes the rest", async () => {
+    const running = await demos.start(["--fault", "delay node-1->node-2 5ms"]);
+    const processes = async () =>
+      (
+        await Promise.all(
+          (await listNamespaces())
+            .filter((name) => name.includes(running.id))
+            .map((name) =>
+              runTool("ip", ["netns", "pids", name]).then((out) => out.split("\n").filter(Boolean).length),
+            ),
+        )
+      ).reduce((sum, n) => sum + n, 0);
+    expect(await processes()).toBeGreaterThanOrEqual(3);
+    running.child.kill("SIGKILL");
+    await once(running.child, "exit");
+    await until("no process of it runs", async () => (await processes()) === 0);
+    expect((await traces(running.id, demos.folder)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(5);
+    const clean = demos.run(["demo", "--clean"]);
+    expect(clean.stdout).toContain(`removed lab inode-${running.id}`);
+    expect(clean.status).toBe(0);
+    expect(await traces(running.id, demos.folder)).toEqual([]);
+    expect(demos.run(["demo", "--clean"]).stdout).toContain("nothing was left behind");
+  });
 
-  test.skipIf(obstacle !== undefined)(
+  labTest(
     "a lab that was killed and whose files are gone is found by its switch, and one that runs with its files elsewhere is left alone",
     async () => {
-      const [running, killed] = [await createLab({ nodes: 2, zones: 1, agents: false }), await demo([])];
+      const [running, killed] = [await createLab({ nodes: 2, zones: 1, agents: false }), await demos.start()];
       killed.child.kill("SIGKILL");
       await once(killed.child, "exit");
-      await rm(`${temporary}/inode-${killed.id}`, { recursive: true });
-      expect(run(["demo", "--clean"]).stdout).toContain(`removed lab inode-${killed.id}`);
-      expect(await traces(killed.id, temporary)).toEqual([]);
+      await rm(`${demos.folder}/inode-${killed.id}`, { recursive: true });
+      expect(demos.run(["demo", "--clean"]).stdout).toContain(`removed lab inode-${killed.id}`);
+      expect(await traces(killed.id, demos.folder)).toEqual([]);
       expect((await traces(running.id)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(5);
       await running[Symbol.asyncDispose]();
     },
   );
 
-  test.skipIf(obstacle !== undefined)("another terminal breaks something, sees what it did, and mends it", async () => {
-    const running = await demo([]);
-    expect(run(["fault", "list"]).stdout).toContain("nothing is broken");
-    const added = run(["fault", "drop node-1->node-2"]);
+  labTest("another terminal breaks something, sees what it did, and mends it", async () => {
+    const running = await demos.start();
+    expect(demos.run(["fault", "list"]).stdout).toContain("nothing is broken");
+    const added = demos.run(["fault", "drop node-1->node-2"]);
     expect([added.status, added.stdout.trim()]).toEqual([0, "fault 1 is in force: drop node-1->node-2"]);
-    await until("its packets are counted", () => / [1-9]\d* dropped of /.test(run(["fault", "list"]).stdout));
-    const { faults } = JSON.parse(run(["fault", "list", "-o", "json"]).stdout) as {
+    await until("its packets are counted", () => / [1-9]\d* dropped of /.test(demos.run(["fault", "list"]).stdout));
+    const { faults } = JSON.parse(demos.run(["fault", "list", "-o", "json"]).stdout) as {
       faults: { counters: { matched: number; affected: number } }[];
     };
     expect(faults[0]!.counters.affected).toBe(faults[0]!.counters.matched);
-    const wrong = run(["fault", "drop node-1- node-2"]);
+    const wrong = demos.run(["fault", "drop node-1- node-2"]);
     expect([wrong.status, wrong.stderr.includes("put the fault in quotes")]).toEqual([2, true]);
-    expect(run(["fault", "clear", "5"]).stderr).toContain("there is no fault 5; there are 1");
-    expect(run(["fault", "clear"]).stdout).toContain("fault 1 is mended: drop node-1->node-2 (");
+    expect(demos.run(["fault", "clear", "5"]).stderr).toContain("there is no fault 5; there are 1");
+    expect(demos.run(["fault", "clear"]).stdout).toContain("fault 1 is mended: drop node-1->node-2 (");
     await until("the demo's own terminal was told", () => running.output().includes("fault 1 ends"));
-    await stop(running, "SIGINT");
-    const gone = run(["fault", "list"]);
+    await demos.stop(running, "SIGINT");
+    const gone = demos.run(["fault", "list"]);
     expect([gone.status, gone.stderr.includes("no lab is running")]).toEqual([1, true]);
   });
 
@@ -300,9 +212,9 @@ describe("internode demo", () => {
     await using server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
-    const { status, stderr } = run(["demo", "--nodes", "2", "--loopback", "--port", String(port)]);
+    const { status, stderr } = demos.run(["demo", "--nodes", "2", "--loopback", "--port", String(port)]);
     expect([status, stderr.includes(`127.0.0.1:${port}`), stderr.includes("--port")]).toEqual([1, true, true]);
-    expect((await readdir(temporary)).filter((name) => name.startsWith("inode-"))).toEqual([]);
+    expect((await readdir(demos.folder)).filter((name) => name.startsWith("inode-"))).toEqual([]);
   });
 
   test.each([
@@ -315,47 +227,7 @@ describe("internode demo", () => {
     [["--nods", "3"], "--nods"],
     [["extra"], "extra"],
   ])("%j is refused before anything is built", (args, words) => {
-    const { status, stderr } = run(["demo", ...args]);
+    const { status, stderr } = demos.run(["demo", ...args]);
     expect([status, stderr]).toEqual([2, expect.stringContaining(words)]);
   });
-
-  const asNobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
-  const canBeNobody =
-    process.geteuid?.() === 0 &&
-    spawnSync(asNobody[0]!, [...asNobody.slice(1), process.execPath, MAIN, "version"]).status === 0;
-  const prefixes = [
-    ...(canBeNobody ? [["another user", asNobody] as const] : []),
-    ...(process.geteuid?.() === 0 ? [] : [["this user", []] as const]),
-  ];
-
-  test.each(prefixes)(
-    "without root (%s) agents run on loopback, it says what that cannot show, and nothing is left",
-    async (_, prefix) => {
-      const running = await demo([], prefix);
-      expect(running.output()).toMatch(/need root: run it with sudo/);
-      expect(running.output()).toContain("What this cannot show:");
-      await until("a pair was measured", async () => {
-        const mesh = (await (await fetch(new URL("/api/v1/mesh", running.page))).json()) as {
-          rows: { pairs: { protocol: string; window: { probes: number; failures: number } }[] }[];
-        };
-        return (
-          mesh.rows.length === 2 &&
-          mesh.rows.every((row) =>
-            row.pairs.some((pair) => pair.protocol === "tcp" && pair.window.probes > pair.window.failures),
-          )
-        );
-      });
-      expect(await stop(running, "SIGINT")).toBe(0);
-      expect(await traces(running.id, temporary)).toEqual([]);
-    },
-  );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  // The demo takes a block, and metrics 1000 above: below the range where the kernel picks from.
-  return 20_000 + (port % 10_000);
-}

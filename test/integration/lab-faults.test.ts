@@ -1,13 +1,15 @@
 // Every fault of packets, in a lab without agents, judged by programs and kernel counters that know nothing of the lab.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { createLab, type Lab } from "../../lab/lab.ts";
 import { inNamespace, run } from "../../lab/machine.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`the lab cannot be tested: ${obstacle}`);
+const { describe } = await needs("namespaces", "ping");
+/** Of faults that hold packets. */
+const { test: heldTest } = await needs("namespaces", "tap devices");
 
-describe.skipIf(obstacle !== undefined)("faults of packets", () => {
+describe("faults of packets", () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await createLab({ nodes: 3, zones: 3, ipv6: true, agents: false });
@@ -89,7 +91,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(received).toBeLessThan(sent);
   });
 
-  test.each(["loss node-1->node-2 50%", "corrupt node-1->node-2 50%"])(
+  heldTest.each(["loss node-1->node-2 50%", "corrupt node-1->node-2 50%"])(
     "%s that ends under way tells every packet it took, the last one included",
     async (fault) => {
       await lab.inject(fault);
@@ -126,7 +128,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     }
   });
 
-  test("a delay is in every round trip of its link and network, and in no other", async () => {
+  heldTest("a delay is in every round trip of its link and network, and in no other", async () => {
     await lab.inject("delay node-1->node-2 40ms on pod");
     const delayed = await fping("node-1", address("node-2", "pod"));
     expect(delayed.received).toBe(20);
@@ -140,7 +142,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect((await fping("node-1", address("node-2", "node"))).minMs).toBeGreaterThanOrEqual(20);
   });
 
-  test("loss and delay on one link do both, and the lost are not delayed as well", async () => {
+  heldTest("loss and delay on one link do both, and the lost are not delayed as well", async () => {
     await lab.inject("delay node-1->node-2 20ms");
     await lab.inject("loss node-1->node-2 50%");
     const { sent, received, minMs } = await fping("node-1", address("node-2", "node"), { count: 60, periodMs: 5 });
@@ -150,7 +152,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(delay!.counters).toEqual({ matched: received, affected: received });
   });
 
-  test("a doubled packet arrives twice, as ping's duplicates and as many more echoes as counted", async () => {
+  heldTest("a doubled packet arrives twice, as ping's duplicates and as many more echoes as counted", async () => {
     await lab.inject("duplicate node-1->node-2 50%");
     const before = await echoesAt("node-2");
     const out = await ping("node-1", "-c", "40", "-i", "0.01", "-W", "1", address("node-2", "pod"));
@@ -163,7 +165,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(affected - Number(duplicates)).toBeOneOf([0, 1]);
   });
 
-  test("a reordered packet arrives after later ones, and nothing is lost", async () => {
+  heldTest("a reordered packet arrives after later ones, and nothing is lost", async () => {
     await lab.inject("reorder node-1->node-2 20%");
     const before = await echoesAt("node-2");
     const out = await ping("node-1", "-c", "80", "-i", "0.005", "-W", "2", address("node-2", "node"));
@@ -180,23 +182,26 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(await snmp(lab.nodeNamespace("node-2"), "IcmpMsg", "InType8")).toBeGreaterThanOrEqual(80);
   });
 
-  test("a damaged packet is found by the kernel's checksums and lost: ICMP's on the node network, the tunnel's on the pod network", async () => {
-    await lab.inject("corrupt node-1->node-2 50%");
-    const nodeErrors = await snmp(lab.nodeNamespace("node-2"), "Icmp", "InCsumErrors");
-    const onNode = await fping("node-1", address("node-2", "node"), { count: 30 });
-    const first = await counters();
-    expect((await snmp(lab.nodeNamespace("node-2"), "Icmp", "InCsumErrors")) - nodeErrors).toBe(first.affected);
-    expect(onNode.received).toBe(30 - first.affected);
+  heldTest(
+    "a damaged packet is found by the kernel's checksums and lost: ICMP's on the node network, the tunnel's on the pod network",
+    async () => {
+      await lab.inject("corrupt node-1->node-2 50%");
+      const nodeErrors = await snmp(lab.nodeNamespace("node-2"), "Icmp", "InCsumErrors");
+      const onNode = await fping("node-1", address("node-2", "node"), { count: 30 });
+      const first = await counters();
+      expect((await snmp(lab.nodeNamespace("node-2"), "Icmp", "InCsumErrors")) - nodeErrors).toBe(first.affected);
+      expect(onNode.received).toBe(30 - first.affected);
 
-    const tunnelErrors = await snmp(lab.nodeNamespace("node-2"), "Udp", "InCsumErrors");
-    const onPod = await fping("node-1", address("node-2", "pod"), { count: 30 });
-    const affected = (await counters()).affected - first.affected;
-    expect((await snmp(lab.nodeNamespace("node-2"), "Udp", "InCsumErrors")) - tunnelErrors).toBe(affected);
-    expect(onPod.received).toBe(30 - affected);
-    expect(affected).toBeGreaterThan(0);
-  });
+      const tunnelErrors = await snmp(lab.nodeNamespace("node-2"), "Udp", "InCsumErrors");
+      const onPod = await fping("node-1", address("node-2", "pod"), { count: 30 });
+      const affected = (await counters()).affected - first.affected;
+      expect((await snmp(lab.nodeNamespace("node-2"), "Udp", "InCsumErrors")) - tunnelErrors).toBe(affected);
+      expect(onPod.received).toBe(30 - affected);
+      expect(affected).toBeGreaterThan(0);
+    },
+  );
 
-  test("a silently damaged packet passes every checksum and comes back wrong", async () => {
+  heldTest("a silently damaged packet passes every checksum and comes back wrong", async () => {
     await lab.inject("corrupt node-1->node-2 100% silent");
     for (const network of ["pod", "node"] as const) {
       // The first bytes are ping's time stamp; the second half is its pattern.
@@ -277,7 +282,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     },
   );
 
-  test("when all is cleared no table, no device and no process of a fault is left", async () => {
+  heldTest("when all is cleared no table, no device and no process of a fault is left", async () => {
     const fabric = lab.fabricNamespace;
     await lab.inject("delay all 5ms");
     await lab.inject("loss all 5%");
@@ -291,7 +296,7 @@ describe.skipIf(obstacle !== undefined)("faults of packets", () => {
     expect(await fping("node-1", address("node-2", "pod"))).toMatchObject({ received: 20 });
   });
 
-  test("faults asked for at once are done one after the other, and one that is not there is named", async () => {
+  heldTest("faults asked for at once are done one after the other, and one that is not there is named", async () => {
     await Promise.all([
       lab.inject("delay node-1->node-2 10ms"),
       lab.inject("delay node-2->node-3 10ms"),

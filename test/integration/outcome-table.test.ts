@@ -1,7 +1,7 @@
 // Design §2.6, row by row: a real kernel produces the event, each protocol of the kernel engine gives the outcome.
 import { readdirSync } from "node:fs";
 import koffi from "koffi";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { Outcome } from "../../agent/model/outcome.ts";
 import type { IpFamily, Protocol } from "../../agent/model/peer.ts";
 import type { Slot } from "../../agent/model/slot.ts";
@@ -17,6 +17,9 @@ import { routedNetwork, type RoutedNetwork } from "../support/routed.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { until } from "../probes/contract.ts";
 import { PROBE_PORT, realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
+import { needs } from "../support/needs.ts";
+
+const { describe, test } = await needs("namespaces");
 
 const REFUSED: Outcome = { kind: "refused" };
 const failed = (reason: "timeout" | "unreachable" | "blocked"): Outcome => ({ kind: "failed", reason });

@@ -1,29 +1,16 @@
-import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLab, type Lab } from "../../lab/lab.ts";
 import { startPrometheus, type Prometheus } from "../support/prometheus.ts";
 import type { Sample } from "../support/prometheus-api.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle =
-  (await whyNoNamespaces()) ??
-  (hasPrometheus() ? undefined : "prometheus is not installed: apt-get install prometheus");
-if (obstacle !== undefined && process.env["CI"] === "true")
-  throw new Error(`cannot test with a real Prometheus: ${obstacle}`);
-
-function hasPrometheus(): boolean {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const { describe } = await needs("namespaces", "prometheus");
 
 const pairName = ({ labels }: Sample) => `${labels["source_node"]}>${labels["destination_node"]}`;
 const byPair = (samples: readonly Sample[]) => Object.fromEntries(samples.map((s) => [pairName(s), s.value]));
 
-describe.skipIf(obstacle !== undefined)("what a real Prometheus holds", () => {
+describe("what a real Prometheus holds", () => {
   let lab: Lab;
   let prometheus: Prometheus;
   beforeAll(async () => {

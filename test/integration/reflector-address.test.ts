@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { udpProber } from "../../agent/probes/udp.ts";
@@ -8,6 +8,9 @@ import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { vethPair } from "../support/veth.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("namespaces");
 
 const PORT = 7_843;
 

@@ -1,6 +1,6 @@
 // What TCP probes leave behind on a real machine, and that every SYN is accounted for.
 import { readdirSync } from "node:fs";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { Slot } from "../../agent/model/slot.ts";
 import type { Prober } from "../../agent/probes/prober.ts";
 import { tcpProber } from "../../agent/probes/tcp.ts";
@@ -9,6 +9,9 @@ import { testSlot } from "../support/test-slot.ts";
 import { farAddresses } from "../support/veth.ts";
 import { until } from "../probes/contract.ts";
 import { FAR_ADDRESSES, PROBE_PORT, realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("namespaces", "conntrack");
 
 const SYN = `tcp dport ${PROBE_PORT} tcp flags & (syn | ack) == syn`;
 

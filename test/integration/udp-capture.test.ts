@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { udpProber } from "../../agent/probes/udp.ts";
@@ -13,6 +13,9 @@ import { readPcap, type Captured } from "../support/pcap.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { vethPair } from "../support/veth.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("namespaces", "tcpdump");
 
 const PORT = 7_843;
 const PROBES = 200;

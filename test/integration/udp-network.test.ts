@@ -3,7 +3,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { conntrackState } from "../../agent/probes/conntrack.ts";
@@ -15,6 +15,9 @@ import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { routedNetwork, type RoutedNetwork } from "../support/routed.ts";
 import { testSlot } from "../support/test-slot.ts";
+import { needs } from "../support/needs.ts";
+
+const { describe } = await needs("namespaces");
 
 const PORT = 7_843;
 const TIMEOUT_MS = 300;

@@ -1,12 +1,16 @@
 // The userspace engine where the fake kernel cannot follow: IPv6, and a process without raw rights.
 import { execFileSync } from "node:child_process";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { Prober } from "../../agent/probes/prober.ts";
 import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { until } from "../probes/contract.ts";
 import { realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("namespaces", "raw-socket");
+const { test: droppingTest } = await needs("namespaces", "raw-socket", "fewer capabilities");
 
 let network: RealNetwork;
 beforeAll(async () => {
@@ -50,7 +54,7 @@ test("ICMPv6 errors that quote our packet are told apart", async () => {
   expect((await ping6()).outcomes()).toEqual([{ kind: "failed", reason: "blocked" }]);
 });
 
-test("without raw rights ICMP is unavailable with its cure, and the process lives on", () => {
+droppingTest("without raw rights ICMP is unavailable with its cure, and the process lives on", () => {
   const script = `
     import { openProber } from ${JSON.stringify(new URL("../../agent/probes/protocols.ts", import.meta.url).href)};
     const options = { clock: { baseSeconds: 0, monotonicNs: () => 0, realtimeNs: () => 0 }, config: { icmp: { timeoutMs: 1, sizeBytes: 64 } }, families: ["ipv4"], conntrack: () => "not-full" };

@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { LabError, missingTools, missingToolsMessage, run } from "../../lab/machine.ts";
 
-test("tools that are nowhere on the path are missing, and the line that installs them names each package once", async () => {
-  const missing = await missingTools(["ip", "bridge", "nft"], ["/nonexistent"]);
-  expect(missing).toEqual(["ip", "bridge", "nft"]);
-  expect(missingToolsMessage(missing)).toBe(
-    "the lab needs ip, bridge, nft, which are not installed here. On Debian or Ubuntu: apt-get install -y iproute2 nftables",
-  );
-  expect(missingToolsMessage(["nft"])).toContain("which is not installed");
+test("tools that are nowhere on the path are missing, and the line that installs them names each package once", () => {
+  const missing = missingTools(["/nonexistent"]);
+  expect(missing).toEqual(["ip", "bridge", "nft", "setpriv", "unshare"]);
+  expect(missingToolsMessage(missing)).toEqual({
+    reason: "ip, bridge, nft, setpriv, unshare are not installed here",
+    cure: "Install what has them; on Debian or Ubuntu: sudo apt-get install -y --no-install-recommends iproute2 nftables util-linux",
+  });
+  expect(missingToolsMessage(["nft"]).reason).toBe("nft is not installed here");
 });
 
 test("a tool that fails is quoted with what was asked, how it ended and what it said", async () => {

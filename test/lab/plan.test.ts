@@ -81,7 +81,10 @@ test("without IPv6 no script mentions an IPv6 address to add, and the family is 
   const plan = planLab("00beef", SIX);
   const scripts = [
     fabricScript(plan, { owner: "1:2:3" }),
-    ...plan.nodes.flatMap((node) => [nodeScript(plan, node, { hostPort: undefined }), podScript(plan, node)]),
+    ...plan.nodes.flatMap((node) => [
+      nodeScript(plan, node, { hostPort: undefined }),
+      podScript(plan, node, { group: 0 }),
+    ]),
   ];
   expect(scripts.flatMap((script) => script.ip).filter((line) => line.includes("fd00"))).toEqual([]);
   expect(scripts.every((script) => script.sysctls["net/ipv6/conf/all/disable_ipv6"] === "1")).toBe(true);

@@ -7,9 +7,11 @@ import { escapeLabelValue } from "../../agent/metrics/text-format.ts";
 import { FAILED } from "../../agent/model/outcome.ts";
 import { parseExposition, type Sample } from "../support/exposition-parser.ts";
 import { goldenTwoNode, liveAMinute, scrapeText, twoNodeMesh } from "../support/two-node-mesh.ts";
+import { needs } from "../support/needs.ts";
+
+const { test: promtoolTest } = await needs("promtool");
 
 const catalogue: readonly Metric[] = Object.values(CATALOGUE);
-const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 const lint = (text: string) => {
   const { status, stderr, stdout } = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
   return { status, complaints: `${stdout}${stderr}` };
@@ -214,20 +216,17 @@ test("names follow the contract: prefix, units as suffixes, counters end in _tot
   expect(new Set(catalogue.map((m) => m.name)).size).toBe(catalogue.length);
 });
 
-test.skipIf(!hasPromtool && !process.env["CI"])(
-  "promtool finds nothing to complain about, metrics of the Node.js process included",
-  async () => {
-    const mesh = twoNodeMesh({ pairDetail: "full", runtime: true, peer: { name: 'no"de\\2\n', zone: "東京" } });
-    liveAMinute(mesh);
-    const text = await scrapeText(mesh.metrics);
-    expect(text).toContain("process_resident_memory_bytes ");
-    expect(text).toContain("nodejs_heap_size_used_bytes ");
-    expect(lint(text)).toEqual({ status: 0, complaints: "" });
-    expect(() =>
-      execFileSync("promtool", ["check", "metrics"], {
-        input: text.replace("# TYPE internode_probes_total counter", "# TYPE internode_probes_total gauge"),
-        stdio: "pipe",
-      }),
-    ).toThrow(/_total/);
-  },
-);
+promtoolTest("promtool finds nothing to complain about, metrics of the Node.js process included", async () => {
+  const mesh = twoNodeMesh({ pairDetail: "full", runtime: true, peer: { name: 'no"de\\2\n', zone: "東京" } });
+  liveAMinute(mesh);
+  const text = await scrapeText(mesh.metrics);
+  expect(text).toContain("process_resident_memory_bytes ");
+  expect(text).toContain("nodejs_heap_size_used_bytes ");
+  expect(lint(text)).toEqual({ status: 0, complaints: "" });
+  expect(() =>
+    execFileSync("promtool", ["check", "metrics"], {
+      input: text.replace("# TYPE internode_probes_total counter", "# TYPE internode_probes_total gauge"),
+      stdio: "pipe",
+    }),
+  ).toThrow(/_total/);
+});

@@ -42,8 +42,9 @@ export interface Subject {
   readonly many?: () => Promise<World & { readonly slots: readonly Slot[]; losses(): number }>;
 }
 
-export function contract(subject: Subject): void {
-  describe(`the contract of ${subject.name}`, () => {
+/** `declare`: vitest's describe, or one that skips. */
+export function contract(subject: Subject, declare = describe): void {
+  declare(`the contract of ${subject.name}`, () => {
     let world: World;
     beforeEach(async () => {
       world = await subject.open();

@@ -1,15 +1,14 @@
 // Moves the machine's wall clock and puts it back: never beside other tests.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../agent/kernel/clock.ts";
-import { createLab, whyNoNamespaces, type Lab } from "../../lab/lab.ts";
+import { createLab, type Lab } from "../../lab/lab.ts";
 import { parseExposition, type Sample } from "../support/exposition-parser.ts";
 import { clockSteps } from "../support/clock-step.ts";
 import { fetchSocket } from "../support/fetch-socket.ts";
+import { needs } from "../support/needs.ts";
 
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined && process.env["CI"] === "true")
-  throw new Error(`cannot step the clock under a mesh: ${obstacle}`);
+const { describe } = await needs("namespaces", "clock steps");
 
 const PROBING_MS = 4_000;
 /** Two clocks cannot be read at once, and NTP may slew them against each other. */
@@ -18,7 +17,7 @@ const RESTORED_WITHIN_NS = 50e6;
 const SERIES = 24;
 const NODES = ["node-1", "node-2", "node-3"];
 
-describe.skipIf(obstacle !== undefined)("a step of the wall clock under a mesh that probes", () => {
+describe("a step of the wall clock under a mesh that probes", () => {
   let lab: Lab;
   beforeAll(async () => {
     const settings = {

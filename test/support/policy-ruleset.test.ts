@@ -1,10 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { whyNoNamespaces } from "../../lab/lab.ts";
 import { policyRuleset, type NetworkPolicy } from "./policy-ruleset.ts";
+import { needs } from "./needs.ts";
 
-const obstacle = await whyNoNamespaces();
-if (obstacle !== undefined && process.env["CI"] === "true") throw new Error(`nft cannot be asked: ${obstacle}`);
+const { test: labTest } = await needs("namespaces");
 
 const AGENTS = { matchLabels: { app: "internode" } };
 const spec = (...ingress: NetworkPolicy["spec"]["ingress"]): NetworkPolicy["spec"] => ({
@@ -44,18 +43,15 @@ test("a policy without rules drops everything", () => {
   expect(rulesOf(policyRuleset(spec()).script)).toEqual(["counter drop"]);
 });
 
-test.skipIf(obstacle !== undefined)(
-  `nft understands what is written${obstacle === undefined ? "" : ` (${obstacle})`}`,
-  () => {
-    const { script } = policyRuleset(spec({ from: [{ podSelector: AGENTS }] }, { ports: [{ port: 9843 }] }));
-    expect(() =>
-      execFileSync("unshare", ["-n", "nft", "--check", "-f", "-"], {
-        input: script,
-        stdio: ["pipe", "ignore", "pipe"],
-      }),
-    ).not.toThrow();
-  },
-);
+labTest("nft understands what is written", () => {
+  const { script } = policyRuleset(spec({ from: [{ podSelector: AGENTS }] }, { ports: [{ port: 9843 }] }));
+  expect(() =>
+    execFileSync("unshare", ["-n", "nft", "--check", "-f", "-"], {
+      input: script,
+      stdio: ["pipe", "ignore", "pipe"],
+    }),
+  ).not.toThrow();
+});
 
 test.each<[string, NetworkPolicy["spec"], string]>([
   ["egress", { ...spec(), policyTypes: ["Ingress", "Egress"] }, "only Ingress"],

@@ -19,8 +19,15 @@ export interface VethPair extends Disposable {
   start(namespace: string, ...command: readonly string[]): ChildProcess;
 }
 
-/** Needs root. `addresses` puts further addresses (10.99.1.1 upwards, 250 a third byte) on the far side. */
-export function vethPair(options: { readonly addresses?: number } = {}): VethPair {
+export interface VethOptions {
+  /** So many further addresses (10.99.1.1 upwards, 250 a third byte) on the far side. */
+  readonly addresses?: number;
+  /** Whether our group may open datagram ICMP sockets in them; a new namespace lets nobody. */
+  readonly datagramIcmp?: boolean;
+}
+
+/** Needs the right to make network namespaces. */
+export function vethPair({ addresses = 0, datagramIcmp = true }: VethOptions = {}): VethPair {
   const id = randomBytes(3).toString("hex");
   const near = `inveth-${id}-a`;
   const far = `inveth-${id}-b`;
@@ -45,7 +52,8 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
         namespace,
         "sysctl",
         "-qw",
-        "net.ipv4.ping_group_range=0 2147483647",
+        // In a user namespace no other group may be named.
+        ...(datagramIcmp ? [`net.ipv4.ping_group_range=${process.getegid!()} ${process.getegid!()}`] : []),
         "net.ipv6.conf.all.accept_dad=0",
         "net.ipv6.conf.veth0.accept_dad=0",
       );
@@ -54,7 +62,7 @@ export function vethPair(options: { readonly addresses?: number } = {}): VethPai
       inside(namespace, "ip", "link", "set", "veth0", "up");
       inside(namespace, "ip", "link", "set", "lo", "up");
     }
-    const extra = farAddresses(options.addresses ?? 0).map((ip) => `addr add ${ip}/16 dev veth0`);
+    const extra = farAddresses(addresses).map((ip) => `addr add ${ip}/16 dev veth0`);
     if (extra.length > 0) execute(["ip", "netns", "exec", far, "ip", "-batch", "-"], extra.join("\n"));
   } catch (err) {
     dispose();

@@ -1,10 +1,12 @@
 // The page in a real browser: what a person reads, clicks and types.
-import { existsSync } from "node:fs";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { HOSTILE, OBEYED } from "../../support/hostile.ts";
 import { sampleNodes, type SampleMesh } from "../../support/sample-mesh.ts";
 import { startSampleAgents, type SampleAgents } from "../../support/sample-agents.ts";
+import { needs } from "../../support/needs.ts";
+
+const { describe } = await needs("chromium");
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const ARGS = [
@@ -17,11 +19,6 @@ const ARGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-const missing = existsSync(CHROMIUM)
-  ? undefined
-  : `there is no ${CHROMIUM}: apt-get install --no-install-recommends chromium`;
-if (missing !== undefined && process.env["CI"] === "true") throw new Error(missing);
-
 const SIX: SampleMesh = {
   nodes: 6,
   zones: 3,
@@ -31,7 +28,7 @@ const SIX: SampleMesh = {
   mtuShortfall: [{ from: "node-1", to: "node-5", passesBytes: 1_400 }],
 };
 
-describe.skipIf(missing !== undefined)(`the page${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+describe("the page", () => {
   let browser: Browser;
   let opened: AsyncDisposableStack;
   const foreign: string[] = [];
