@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Addresses } from "../model/peer.ts";
 import { sameAddresses } from "./addresses.ts";
-import { backoffMs, type BackoffOptions } from "./backoff.ts";
+import { backoffMs, type BackoffOptions } from "../base/backoff.ts";
 import { readIdentity, type IdentityAnswer } from "./identity-answer.ts";
 import type { Told } from "./peer-addresses.ts";
 

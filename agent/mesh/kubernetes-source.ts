@@ -1,7 +1,7 @@
 // The mesh from the EndpointSlices of one headless Service: list, then watch for ever. Whatever the API server does,
 // the last good list stays, and the agent comes back to it by itself.
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffMs, type BackoffOptions } from "./backoff.ts";
+import { backoffMs, type BackoffOptions } from "../base/backoff.ts";
 import { endpointsOf, type EndpointSlice } from "./endpoint-slice.ts";
 import { kubeAccess, type KubeAccess } from "./kube-access.ts";
 import {

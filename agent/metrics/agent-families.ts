@@ -57,6 +57,7 @@ export class AgentFamilies {
   readonly #discoveryErrors: Counter;
   readonly #protocolAvailable: Gauge;
   readonly #clockSteps: Counter;
+  readonly #faults: Counter;
   readonly #dnsLookups: Counter;
   readonly #dnsFailures: Counter;
   readonly #dnsLookup: Histogram;
@@ -76,6 +77,7 @@ export class AgentFamilies {
     this.#discoveryLastSync = this.#gauge("discoveryLastSync");
     this.discoverySynced();
     this.#protocolAvailable = this.#gauge("protocolAvailable");
+    this.#faults = this.#counter("faults");
     this.#dnsLookups = this.#counter("dnsLookups");
     this.#dnsFailures = this.#counter("dnsFailures");
     this.#dnsLookup = this.#histogram("dnsLookup");
@@ -114,6 +116,10 @@ export class AgentFamilies {
     readonly available: boolean;
   }): void {
     this.#protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
+  }
+
+  fault(part: string, count: number): void {
+    this.#faults.inc({ source_node: this.#options.nodeName, part }, count);
   }
 
   dns({ server, name }: { readonly server: string; readonly name: string }): DnsRecorder {

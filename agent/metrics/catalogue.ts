@@ -289,7 +289,15 @@ export const CATALOGUE = {
     unit: "flag",
     labels: ["source_node", "network", "protocol"],
     created: "at start",
-    help: "1 when this agent could open what the protocol needs, 0 when not.",
+    help: "1 while this agent has open what the protocol needs, its answering end included, 0 when not.",
+  },
+  faults: {
+    name: "internode_faults_total",
+    type: "counter",
+    unit: "events",
+    labels: ["source_node", "part"],
+    created: "at start",
+    help: "Errors that closed a part of this agent (a protocol, the answering end, path MTU, DNS) or kept it closed. The other parts go on, and it is opened again.",
   },
   timestamps: {
     name: "internode_timestamps_total",

@@ -46,6 +46,8 @@ export interface Metrics {
     readonly protocol: Protocol;
     readonly available: boolean;
   }): void;
+  /** A part of the agent (a protocol, the answering end …) was closed by this many errors; 0 makes its series. */
+  fault(part: string, count: number): void;
   /** Where the lookups of one name at one server are counted; its series exist at 0 from this call. */
   dns(target: { readonly server: string; readonly name: string }): DnsRecorder;
   /** The whole response, slice by slice. Several may run at the same time. */
@@ -104,6 +106,10 @@ class CataloguedMetrics implements Metrics {
     readonly available: boolean;
   }): void {
     this.#agent.protocolAvailable(state);
+  }
+
+  fault(part: string, count: number): void {
+    this.#agent.fault(part, count);
   }
 
   dns(target: { readonly server: string; readonly name: string }): DnsRecorder {

@@ -22,6 +22,8 @@ export interface ProbersOptions {
   /** For authenticated STAMP. */
   readonly key?: Uint8Array | undefined;
   readonly conntrack: () => ConntrackState;
+  /** UDP: number of the first probe of a slot; above all that this incarnation has used. 0 unless given. */
+  readonly firstNumber?: number;
 }
 
 /** What makes the probers: the kernel engine has a kernel, the userspace engine none. */

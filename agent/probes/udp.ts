@@ -37,6 +37,8 @@ export interface UdpProberOptions {
   readonly key?: Uint8Array | undefined;
   /** Asked only when a send fails with EPERM. */
   readonly conntrack: () => ConntrackState;
+  /** Number of the first probe of a slot; above all that this incarnation has used. 0 unless given. */
+  readonly firstNumber?: number;
 }
 
 export interface UdpProber extends Prober {
@@ -84,7 +86,7 @@ class StampProber implements UdpProber, ChannelListener {
   /** In the order they were sent; ended ones leave from the front. */
   #inFlight: UdpProbe[] = [];
   #outstanding = 0;
-  #firstNumber = 0;
+  #firstNumber: number;
   #drainedNs: MonotonicNs = 0;
   #sweptNs: MonotonicNs = -Infinity;
   /** Replies that came before their transmit stamp did. */
@@ -105,6 +107,7 @@ class StampProber implements UdpProber, ChannelListener {
     this.#incarnation = id64(options.incarnation);
     this.#incarnationHex = options.incarnation.toLowerCase();
     this.#source = nodeHash(options.source);
+    this.#firstNumber = options.firstNumber ?? 0;
     const batches = channelBatches(kernel, settings.sizeBytes);
     const opened: UdpChannel[] = [];
     try {

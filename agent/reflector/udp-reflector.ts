@@ -50,6 +50,9 @@ export interface ReflectorCounts {
 export interface UdpReflector extends Disposable {
   /** Answer what has arrived, on every socket until it is dry (or a bound is reached). Returns how many packets came. */
   drain(): number;
+  tick(): void;
+  /** It waits for nothing. */
+  readonly busy: false;
   /** Test packets by source slot, of sources that are peers: for the row and for `internode_udp_received_total`. */
   received(): readonly UdpReceived[];
   readonly counts: ReflectorCounts;
@@ -130,6 +133,12 @@ class StatefulReflector implements UdpReflector {
       this[Symbol.dispose]();
       throw err;
     }
+  }
+
+  readonly busy = false;
+
+  tick(): void {
+    this.drain();
   }
 
   drain(): number {

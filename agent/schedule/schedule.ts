@@ -6,6 +6,7 @@ import type { Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
 import type { OutcomeSink, Prober } from "../probes/prober.ts";
 import { Agenda } from "./agenda.ts";
+import type { Lane } from "./lane.ts";
 
 /** While something is outstanding. Longer ticks batch more and cost less; the numbers do not depend on it. */
 const TICK_MS = 20;
@@ -13,14 +14,15 @@ const TICK_MS = 20;
 const IDLE_TICK_MS = 100;
 
 /** Something besides the slots that acts on the tick: the reflector, path MTU, DNS. */
-export interface Activity {
+export interface Activity extends Disposable {
   tick(): void;
   /** It waits for an answer: tick on. */
   readonly busy: boolean;
 }
 
 export interface ScheduledProtocol {
-  readonly prober: Prober;
+  readonly protocol: Protocol;
+  readonly lane: Lane<Prober>;
   readonly intervalMs: number;
   readonly timeoutMs: number;
 }
@@ -29,14 +31,14 @@ export interface ScheduleOptions {
   readonly clock: Clock;
   readonly sink: Pick<OutcomeSink, "skipped">;
   readonly protocols: readonly ScheduledProtocol[];
-  readonly activities: readonly Activity[];
+  readonly activities: readonly Lane<Activity>[];
   /** How late each tick ran. */
   readonly onTick: (lagSeconds: number) => void;
 }
 
 export class Schedule implements Disposable {
   readonly #options: ScheduleOptions;
-  readonly #lanes = new Map<Protocol, { readonly prober: Prober; readonly agenda: Agenda }>();
+  readonly #lanes = new Map<Protocol, { readonly lane: Lane<Prober>; readonly agenda: Agenda }>();
   #timer: NodeJS.Timeout | undefined;
   #wakeAtNs = 0;
   #running = false;
@@ -47,12 +49,10 @@ export class Schedule implements Disposable {
     // The epoch of every cycle is a whole multiple of its interval on the wall clock, read once.
     const wallNs = options.clock.realtimeNs();
     const wallMs = options.clock.baseSeconds * 1000 + wallNs / 1e6;
-    for (const { prober, intervalMs, timeoutMs } of options.protocols) {
+    for (const { protocol, lane, intervalMs, timeoutMs } of options.protocols) {
       const epochNs = nowNs - (wallMs % intervalMs) * 1e6;
-      this.#lanes.set(prober.protocol, {
-        prober,
-        agenda: new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs),
-      });
+      const agenda = new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs);
+      this.#lanes.set(protocol, { lane, agenda });
     }
   }
 
@@ -63,35 +63,45 @@ export class Schedule implements Disposable {
   }
 
   open(slot: Slot): void {
-    const lane = this.#lanes.get(slot.protocol);
-    lane?.prober.open(slot);
-    lane?.agenda.add(slot, this.#options.clock.monotonicNs());
+    const scheduled = this.#lanes.get(slot.protocol);
+    scheduled?.lane.run((prober) => prober.open(slot));
+    scheduled?.agenda.add(slot, this.#options.clock.monotonicNs());
   }
 
   close(slot: Slot): void {
-    const lane = this.#lanes.get(slot.protocol);
-    lane?.agenda.remove(slot);
-    lane?.prober.close(slot);
+    const scheduled = this.#lanes.get(slot.protocol);
+    scheduled?.agenda.remove(slot);
+    scheduled?.lane.run((prober) => prober.close(slot));
   }
 
   move(from: Slot, to: Slot): void {
-    const lane = this.#lanes.get(from.protocol);
-    lane?.prober.close(from);
-    lane?.prober.open(to);
-    lane?.agenda.replace(from, to);
+    const scheduled = this.#lanes.get(from.protocol);
+    scheduled?.lane.run((prober) => {
+      prober.close(from);
+      prober.open(to);
+    });
+    scheduled?.agenda.replace(from, to);
   }
 
   /** One turn of everything. Called by the timer; by tests with a fake clock. */
   tick(): void {
     const { clock, activities, sink } = this.#options;
-    for (const { prober } of this.#lanes.values()) {
-      prober.drain();
-      prober.expire();
+    const nowNs = clock.monotonicNs();
+    for (const { lane } of this.#lanes.values()) {
+      lane.tick(nowNs);
+      lane.run((prober) => {
+        prober.drain();
+        prober.expire();
+      });
     }
-    for (const activity of activities) activity.tick();
-    for (const { prober, agenda } of this.#lanes.values()) {
+    for (const lane of activities) {
+      lane.tick(nowNs);
+      lane.run((activity) => activity.tick());
+    }
+    for (const { lane, agenda } of this.#lanes.values()) {
       const due = agenda.due(clock.monotonicNs(), (slot) => sink.skipped(slot));
-      if (due.length > 0) prober.send(due);
+      // A turn that comes while the protocol is closed is no probe: its lane tells why there are none.
+      if (due.length > 0) lane.run((prober) => prober.send(due));
     }
   }
 
@@ -101,9 +111,11 @@ export class Schedule implements Disposable {
     this.tick();
     if (!this.#running) return;
     const nowNs = clock.monotonicNs();
-    const lanes = [...this.#lanes.values()];
-    const busy = lanes.some(({ prober }) => prober.outstanding > 0) || this.#options.activities.some((a) => a.busy);
-    const nextDueMs = (Math.min(...lanes.map(({ agenda }) => agenda.nextNs())) - nowNs) / 1e6;
+    const scheduled = [...this.#lanes.values()];
+    const busy =
+      scheduled.some(({ lane }) => (lane.part?.outstanding ?? 0) > 0) ||
+      this.#options.activities.some((lane) => lane.part?.busy === true);
+    const nextDueMs = (Math.min(...scheduled.map(({ agenda }) => agenda.nextNs())) - nowNs) / 1e6;
     this.#sleep(busy ? TICK_MS : Math.min(IDLE_TICK_MS, Math.max(TICK_MS, nextDueMs)));
   }
 

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { Prober } from "../../agent/probes/prober.ts";
+import { dgramKernel } from "../../agent/probes/userspace/dgram-kernel.ts";
 import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { testSlot } from "../support/test-slot.ts";
@@ -52,6 +53,20 @@ test("ICMPv6 errors that quote our packet are told apart", async () => {
   network.pair.nft(network.pair.far, "flush ruleset\n");
   farInput6("reject with icmpv6 type admin-prohibited");
   expect((await ping6()).outcomes()).toEqual([{ kind: "failed", reason: "blocked" }]);
+});
+
+test("a datagram from a link-local address, which comes with its interface, is read like any other", async () => {
+  const { pair } = network;
+  const linkLocal = (namespace: string) =>
+    /inet6 (fe80\S+)\//.exec(pair.run(namespace, "ip", "-6", "addr", "show", "dev", "veth0", "scope", "link"))![1]!;
+  const kernel = dgramKernel(network.clock);
+  using socket = kernel.openUdp({ family: "ipv6", port: 0 });
+  const send = `require("dgram").createSocket("udp6").send("hello", ${socket.port}, "${linkLocal(pair.near)}%veth0", () => process.exit())`;
+  pair.run(pair.far, process.execPath, "-e", send);
+  const batch = kernel.createBatch(4, 64);
+  await expect.poll(() => socket.receive(batch)).toBe(1);
+  expect(Buffer.from(batch.bytes(0)).toString()).toBe("hello");
+  expect(batch.from(0).ip).toBe(linkLocal(pair.far));
 });
 
 droppingTest("without raw rights ICMP is unavailable with its cure, and the process lives on", () => {

@@ -9,6 +9,7 @@ import { tcpProber } from "../../agent/probes/tcp.ts";
 import { udpProber } from "../../agent/probes/udp.ts";
 import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
 import { createResults } from "../../agent/results/results.ts";
+import { Lane } from "../../agent/schedule/lane.ts";
 import { Schedule } from "../../agent/schedule/schedule.ts";
 import { SlotTable } from "../../agent/schedule/slot-table.ts";
 import { nodeHashHex } from "../../agent/wire/stamp.ts";
@@ -35,7 +36,7 @@ function random(seed: number): () => number {
 test.each([1, 2])(
   "every probe of a troubled half hour is counted once, and only what the network lost is lost (run %i)",
   { timeout: 120_000 },
-  (seed) => {
+  async (seed) => {
     const chance = random(seed);
     const clock = new FakeClock();
     const network = new FakeNetwork(clock);
@@ -122,15 +123,21 @@ test.each([1, 2])(
         settings: { timeoutMs: 1_000, sizeBytes: 256, port: PORT },
       }),
     ];
+    const lanes = probers.map((prober) => ({
+      protocol: prober.protocol,
+      lane: new Lane<Prober>({ name: prober.protocol, clock, open: () => prober }),
+    }));
+    for (const { lane } of lanes) await lane.open();
     using schedule = new Schedule({
       clock,
       sink,
       activities: [],
       onTick: () => {},
-      protocols: probers.map((prober) => ({
-        prober,
-        intervalMs: prober.protocol === "icmp" ? 1_000 : 2_500,
-        timeoutMs: prober.protocol === "icmp" ? 800 : 2_000,
+      protocols: lanes.map(({ lane, protocol }) => ({
+        protocol,
+        lane,
+        intervalMs: protocol === "icmp" ? 1_000 : 2_500,
+        timeoutMs: protocol === "icmp" ? 800 : 2_000,
       })),
     });
     /** What is in flight when its slot goes is forgotten: neither answered nor lost. */
@@ -195,6 +202,7 @@ test.each([1, 2])(
     expect(told.reverse).toBeLessThanOrEqual(counts.directions.reverse);
     expect(told.forward + told.reverse).toBeGreaterThan(0.8 * (counts.directions.forward + counts.directions.reverse));
     expect(results.counts().localErrors).toEqual([]);
+    expect(lanes.map(({ lane }) => lane.faults)).toEqual([0, 0, 0]);
     for (const prober of probers) prober[Symbol.dispose]();
     expect(kernel.sockets.size + kernel.handshakes.size).toBe(0);
   },

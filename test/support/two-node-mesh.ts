@@ -112,6 +112,7 @@ export function liveAMinute({ clock, results, metrics, slots }: TwoNodeMesh): vo
   for (const protocol of ["icmp", "tcp", "udp"] as const)
     metrics.protocolAvailable({ network: "pod", protocol, available: true });
   metrics.protocolAvailable({ network: "node", protocol: "icmp", available: false });
+  for (const part of ["udp reflector", "icmp", "tcp", "udp"]) metrics.fault(part, part === "icmp" ? 2 : 0);
   const dns = metrics.dns({ server: "pod", name: "kubernetes.default.svc.cluster.local" });
   for (let i = 0; i < 5; i++) dns.answered(0.001_953_125);
   dns.failed("timeout");

@@ -47,7 +47,9 @@ class DgramSocket implements PacketSocket {
     });
     this.#socket.on("error", (err) => (failure = err));
     this.#socket.on("message", (bytes, from) => {
-      this.#received.push({ bytes, from: socketAddress(from.address, from.port), stampNs: stamp() });
+      // A link-local sender comes with its interface: nobody we know, but it must not end the process.
+      const ip = from.address.replace(/%.*$/, "");
+      this.#received.push({ bytes, from: socketAddress(ip, from.port), stampNs: stamp() });
     });
     this.#socket.bind({ port, ...(address === undefined ? {} : { address }), exclusive: true });
     if (failure)

@@ -115,7 +115,7 @@ class EchoChannel implements Disposable {
         if (attempt) attempt.sentNs = this.#clock.monotonicNs();
       },
       onSendError: (sequence, error) => this.#inbox.add(() => this.#unsent(sequence, error)),
-      onMessage: (message, source) => this.#received(message, source),
+      onMessage: this.#inbox.taking((message: Uint8Array, source: string) => this.#received(message, source)),
     });
   }
 

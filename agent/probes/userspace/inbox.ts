@@ -34,6 +34,19 @@ export class Inbox {
     this.#read++;
   }
 
+  /** Takes what an event brings. What that throws is thrown at the next drain, where the error closes no more than its protocol. */
+  taking<A extends readonly unknown[]>(take: (...event: A) => void): (...event: A) => void {
+    return (...event) => {
+      try {
+        take(...event);
+      } catch (err) {
+        this.add(() => {
+          throw err;
+        });
+      }
+    };
+  }
+
   /** Something was read that is nobody's: there may be more behind it. */
   passed(): void {
     this.#read++;

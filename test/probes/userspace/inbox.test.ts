@@ -62,3 +62,15 @@ test("an answer read after the timeout, that may have come before it, is certain
 test("an answer that was not there when the timeout had passed is late", () => {
   expect(answeredBy({ atNs: 5_000, notBeforeNs: 1_001 }, probe)).toBe("late");
 });
+
+test("an error in taking an event is thrown at the drain, where it closes no more than its protocol", () => {
+  const take = inbox.taking((text: string) => {
+    if (text === "bad") throw new Error("cannot read it");
+    inbox.add(() => told.push(text));
+  });
+  const told: string[] = [];
+  take("good");
+  take("bad");
+  expect(() => inbox.deliver()).toThrow("cannot read it");
+  expect(told).toEqual(["good"]);
+});

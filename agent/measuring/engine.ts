@@ -1,0 +1,41 @@
+// What measuring stands on: the kernel by FFI, or Node.js alone.
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../config/schema.ts";
+import type { Engine } from "../probes/protocols.ts";
+import type { UdpReflectorOptions } from "../reflector/udp-reflector.ts";
+
+export interface OpenedEngine {
+  readonly clock: Clock;
+  readonly kernel: UdpReflectorOptions["kernel"];
+  readonly engine: Engine;
+  /** Lets a TCP socket send segments that every path carries; only with FFI. */
+  readonly smallSegments?: (descriptor: number) => void;
+}
+
+/** What every path carries: the segment of a packet of 576 bytes (RFC 9293 §3.7.1). */
+const SEGMENT_BYTES = 536;
+
+/** The kernel engine loads FFI, the userspace one never does: it also runs where koffi has no binary. */
+export async function openEngine(name: Config["engine"]): Promise<OpenedEngine> {
+  switch (name) {
+    case "kernel": {
+      const [{ systemClock }, { openLinuxKernel }, { limitSegments }] = await Promise.all([
+        import("../kernel/clock.ts"),
+        import("../kernel/linux.ts"),
+        import("../kernel/segment-size.ts"),
+      ]);
+      const clock = systemClock();
+      const kernel = openLinuxKernel(clock);
+      const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
+      return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments };
+    }
+    case "userspace": {
+      const [{ userspaceClock }, { dgramKernel }] = await Promise.all([
+        import("../probes/userspace/clock.ts"),
+        import("../probes/userspace/dgram-kernel.ts"),
+      ]);
+      const clock = userspaceClock();
+      return { clock, kernel: dgramKernel(clock), engine: { kind: "userspace" } };
+    }
+  }
+}

@@ -1,0 +1,208 @@
+// One fault stays one fault: whatever throws in one part of measuring, the others go on.
+import { createServer } from "node:net";
+import { pino } from "pino";
+import { expect, onTestFinished, test } from "vitest";
+import { configSchema } from "../../agent/config/schema.ts";
+import { startMeasuring } from "../../agent/measuring/measuring.ts";
+import { createMetrics } from "../../agent/metrics/metrics.ts";
+import { PROTOCOLS, type Protocol } from "../../agent/model/peer.ts";
+import { KnownSources } from "../../agent/reflector/known-sources.ts";
+import { createResults } from "../../agent/results/results.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { FakeKernel } from "../support/fake-kernel.ts";
+import { FakeNetwork } from "../support/fake-network.ts";
+import type { FakeSocket } from "../support/fake-socket.ts";
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function setUp(
+  given: { readonly icmp?: FakeKernel["icmp"]; readonly kernel?: FakeKernel; readonly port?: number } = {},
+) {
+  const port = given.port ?? (await freePort());
+  const clock = new FakeClock();
+  const network = new FakeNetwork(clock);
+  // Its own reflector answers it: peer and self are one machine here.
+  const kernel = given.kernel ?? new FakeKernel(network, ["127.0.0.1", "127.0.0.2"]);
+  if (given.icmp) kernel.icmp = given.icmp;
+  kernel.listening.add(port);
+  const config = configSchema.parse({
+    node: { name: "node-1", podAddresses: ["127.0.0.1"] },
+    discovery: { kind: "static", file: "/dev/null" },
+    ports: { probe: port },
+    listen: ["127.0.0.2"],
+    dns: { enabled: false },
+  });
+  const results = createResults({ clock, pairDetail: "default" });
+  const lines: { level: string; part?: string; msg: string }[] = [];
+  const log = pino(
+    { formatters: { level: (level) => ({ level }) } },
+    {
+      write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
+    },
+  );
+  const self = { name: "node-1", zone: "a" };
+  const metrics = createMetrics({
+    results,
+    clock,
+    config,
+    self: () => self,
+    mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 1 }),
+    pathMtu: () => [],
+    udpReceived: () => [],
+    socketDrops: () => [],
+    runtime: false,
+  });
+  const sources = new KnownSources();
+  sources.update([{ node: self, podAddresses: { ipv4: "127.0.0.1" }, nodeAddresses: {} }]);
+  const measuring = await startMeasuring({
+    config,
+    log,
+    engine: { clock, kernel, engine: { kind: "kernel", kernel } },
+    results,
+    metrics,
+    incarnation: "00112233445566aa",
+    sources,
+  });
+  onTestFinished(() => measuring[Symbol.asyncDispose]());
+  measuring.reconcile(self, [
+    { node: { name: "node-2", zone: "b" }, serving: true, addresses: { pod: { ipv4: "127.0.0.2" }, node: {} } },
+  ]);
+  const run = async (seconds: number) => {
+    for (let ms = 0; ms < seconds * 1_000; ms += 20) {
+      clock.advanceMs(20);
+      measuring.tick();
+      if (ms % 200 === 0) await new Promise(setImmediate); // what is opened again comes by a promise
+    }
+  };
+  const answered = (protocol: Protocol) => {
+    const slot = results.slots().find((s) => s.protocol === protocol);
+    if (!slot) return 0;
+    const { probes, failures, refusals } = results.window(slot);
+    return probes - failures - refusals;
+  };
+  const scraped = async (name: string) => {
+    let text = "";
+    for await (const part of metrics.scrape()) text += part;
+    return text.split("\n").filter((line) => line.startsWith(`${name}{`));
+  };
+  return { clock, kernel, measuring, results, lines, run, answered, scraped };
+}
+
+/** Of what was opened at the start; the last UDP socket is that of path MTU. */
+const socketsOf = (kernel: FakeKernel, protocol: "icmp" | "udp", isReflector = false): FakeSocket[] =>
+  [...kernel.sockets].filter((s) => s.protocol === protocol && (s.address === "127.0.0.2") === isReflector).slice(0, 8);
+
+function breakReceive(sockets: readonly FakeSocket[], message: string): void {
+  for (const socket of sockets)
+    socket.receive = socket.receiveErrors = () => {
+      throw new Error(message);
+    };
+}
+
+test("all protocols of a sound machine are answered, and nothing is closed", async () => {
+  const { run, answered, measuring, scraped } = await setUp();
+  await run(20);
+  for (const protocol of PROTOCOLS) expect(answered(protocol), protocol).toBeGreaterThan(1);
+  expect(measuring.health().unavailable).toEqual([]);
+  const faults = await scraped("internode_faults_total");
+  expect(faults).toHaveLength(5);
+  expect(faults.every((line) => line.endsWith(" 0"))).toBe(true);
+});
+
+test.each([
+  ["icmp", "icmp", false],
+  ["udp", "udp", false],
+  ["udp reflector", "udp", true],
+] as const)(
+  "an error in %s closes it with its reason, the others go on, and it is opened again",
+  async (part, protocol, isReflector) => {
+    const { kernel, run, answered, measuring, lines, scraped } = await setUp();
+    await run(70);
+    const before = Object.fromEntries(PROTOCOLS.map((p) => [p, answered(p)]));
+    breakReceive(socketsOf(kernel, protocol, isReflector), "EBADF, socket 17");
+    await run(0.1);
+    const own = measuring.health().unavailable.filter((u) => u.protocol === protocol);
+    expect(own).not.toEqual([]);
+    expect(own.every((u) => u.reason.includes("EBADF"))).toBe(true);
+    expect(measuring.health().unavailable).toEqual(own);
+    expect(
+      (await scraped("internode_protocol_available"))
+        .filter((l) => l.endsWith(" 0"))
+        .every((l) => l.includes(`"${protocol}"`)),
+    ).toBe(true);
+    expect(await scraped("internode_faults_total")).toContainEqual(
+      `internode_faults_total{source_node="node-1",part="${part}"} 1`,
+    );
+    expect(lines.filter((l) => l.level === "error")).toMatchObject([
+      { part, msg: expect.stringContaining("will be tried again") },
+    ]);
+    await run(140);
+    expect(measuring.health().unavailable).toEqual([]);
+    for (const p of PROTOCOLS) expect(answered(p), p).toBeGreaterThan(before[p]! * 0.9);
+    expect((await scraped("internode_protocol_available")).every((l) => l.endsWith(" 1"))).toBe(true);
+    expect(lines.at(-1)).toMatchObject({ level: "info", part, msg: `${part} is open again` });
+    expect((await scraped("internode_probe_failures_total")).filter((l) => !l.endsWith(" 0"))).toEqual([]);
+  },
+);
+
+test("an error that comes again and again is counted each time and logged once", async () => {
+  const { kernel, run, lines, scraped } = await setUp();
+  for (let i = 0; i < 5; i++) {
+    breakReceive(socketsOf(kernel, "icmp"), `broken for the ${i}th time`);
+    await run(70);
+  }
+  expect(lines.filter((l) => l.level === "error")).toHaveLength(1);
+  expect(await scraped("internode_faults_total")).toContainEqual(
+    'internode_faults_total{source_node="node-1",part="icmp"} 5',
+  );
+});
+
+test("UDP that was opened again tells the direction of loss as before", async () => {
+  const { kernel, run, results } = await setUp();
+  await run(30);
+  breakReceive(socketsOf(kernel, "udp"), "EBADF");
+  await run(70);
+  const slot = results.slots().find((s) => s.protocol === "udp")!;
+  let lost = 0;
+  kernel.network.rule((p) =>
+    p.destination.port !== 0 &&
+    p.protocol === "udp" &&
+    p.destination.ip === "127.0.0.2" &&
+    p.bytes.length === 512 &&
+    lost++ === 1
+      ? { kind: "drop" }
+      : undefined,
+  );
+  await run(30);
+  const { failures, lostForward, lostReverse } = results.window(slot);
+  expect([failures, lostForward, lostReverse]).toEqual([1, 1, 0]);
+});
+
+test("a protocol that the machine refuses at the start is probed as soon as it can be, and has no series before", async () => {
+  const { kernel, run, answered, scraped, measuring } = await setUp({ icmp: { errno: "EACCES" } });
+  await run(10);
+  expect(measuring.health().unavailable).toMatchObject([
+    { network: "pod", protocol: "icmp", reason: expect.stringMatching(/EACCES.*ping_group_range/) as string },
+    { network: "node", protocol: "icmp" },
+  ]);
+  expect((await scraped("internode_probes_total")).filter((l) => l.includes("icmp"))).toEqual([]);
+  expect(answered("tcp")).toBeGreaterThan(0);
+  kernel.icmp = "datagram";
+  await run(70);
+  expect(measuring.health().unavailable).toEqual([]);
+  expect(answered("icmp")).toBeGreaterThan(0);
+});
+
+test("a port to answer on that cannot be opened ends the start, and nothing is left open", async () => {
+  const first = await setUp();
+  const port = [...first.kernel.listening][0]!;
+  await expect(setUp({ kernel: first.kernel, port })).rejects.toThrow(/UDP probes: .*EADDRINUSE/);
+  await first.run(5);
+  expect(first.answered("icmp")).toBeGreaterThan(0);
+});
