@@ -1,6 +1,7 @@
 // Opening a port, with the cure in the error when that fails, and closing it again.
 import type { AddressInfo, ListenOptions, Server } from "node:net";
 import type { Server as HttpServer } from "node:http";
+import { familyOf } from "./ip.ts";
 
 export interface Port {
   /** What listens there: "HTTP API". */
@@ -24,7 +25,9 @@ export async function listen(
   await new Promise<void>((resolve, reject) => {
     const refused = (err: NodeJS.ErrnoException): void => reject(cannotListen(port, err.code ?? err.message, err));
     server.once("error", refused);
-    server.listen({ ...more, port: port.port, ...(port.address === undefined ? {} : { host: port.address }) }, () => {
+    // `::` is all addresses of IPv6: beside 0.0.0.0 it must not want those of IPv4 too.
+    const where = port.address === undefined ? {} : { host: port.address, ipv6Only: familyOf(port.address) === "ipv6" };
+    server.listen({ ...more, ...where, port: port.port }, () => {
       server.off("error", refused);
       server.on("error", failed);
       resolve();

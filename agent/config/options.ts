@@ -6,6 +6,8 @@ import { configSchema } from "./schema.ts";
 /** The part of JSON Schema that the configuration schema comes out as. */
 export interface ValueSchema {
   readonly type?: string;
+  /** Its values in words. */
+  readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly const?: unknown;
@@ -95,6 +97,7 @@ export const optionAt: ReadonlyMap<string, Option> = new Map(OPTIONS.map((o) => 
 
 /** What values a schema takes, in words: "a whole number from 100 to 3600000". */
 export function describeValues(schema: ValueSchema): string {
+  if (schema.title !== undefined) return schema.title;
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" or ");
   if (schema.anyOf) {
@@ -109,14 +112,12 @@ export function describeValues(schema: ValueSchema): string {
     case "boolean":
       return "true or false";
     case "array":
-      return `a list of ${schema.items ? plural(schema.items) : "values"}${(schema.minItems ?? 0) > 0 ? `, at least ${schema.minItems}` : ""}`;
+      return `a list${ofItems(schema.items ?? {})}${(schema.minItems ?? 0) > 0 ? `, at least ${schema.minItems}` : ""}`;
     case "object":
       return `{ ${Object.entries(schema.properties ?? {})
         .map(([key, value]) => `"${key}": ${describeValues(value)}`)
         .join(", ")} }`;
     default:
-      if (schema.pattern !== undefined)
-        return `a name of letters, digits, '-', '_' and '.', at most ${schema.maxLength} characters`;
       return schema.maxLength === undefined
         ? "text, not empty"
         : `text of ${schema.minLength ?? 0} to ${schema.maxLength} characters`;
@@ -125,9 +126,10 @@ export function describeValues(schema: ValueSchema): string {
 
 const takesRanges = ({ anyOf }: ValueSchema): boolean => anyOf?.some((s) => s.format?.startsWith("cidr")) ?? false;
 
-function plural(schema: ValueSchema): string {
-  if (!schema.anyOf) return describeValues(schema);
-  return takesRanges(schema) ? "IP addresses or ranges such as 10.0.0.0/8" : "IP addresses";
+function ofItems(items: ValueSchema): string {
+  if (items.title !== undefined) return `, each ${items.title}`;
+  if (!items.anyOf) return ` of ${describeValues(items)}`;
+  return takesRanges(items) ? " of IP addresses or ranges such as 10.0.0.0/8" : " of IP addresses";
 }
 
 /**

@@ -1,5 +1,5 @@
 // What each option allows by itself but not together with another.
-import { parseIp } from "../base/ip.ts";
+import { familyOf, ipRanges, parseIp } from "../base/ip.ts";
 import { allowanceFault } from "../model/refused-ranges.ts";
 import type { Config } from "./schema.ts";
 
@@ -18,6 +18,7 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
     ...sampling(config),
     ...lists(config),
     ...ranges(config),
+    ...places(config),
     ...wholes(config, isSet),
   ];
 }
@@ -82,6 +83,42 @@ function* ranges({ peers }: Config): Generator<Contradiction> {
   for (const entry of peers.allowRanges) {
     const fault = allowanceFault(entry);
     if (fault) yield { options: ["peers.allowRanges"], ...fault };
+  }
+}
+
+/** Addresses that no machine has as its own, so that nothing can listen or answer there. */
+const isNoPlace = ipRanges([
+  "0.0.0.0/8",
+  "224.0.0.0/4",
+  "255.255.255.255",
+  "::ffff:0:0/96",
+  "fe80::/10", // needs the name of an interface
+  "ff00::/8",
+]);
+const ALL_ADDRESSES: Readonly<Record<string, string>> = { "0.0.0.0": "IPv4", "::": "IPv6" };
+
+function* places({ listen, dns }: Config): Generator<Contradiction> {
+  const named = [
+    ...listen.map((address) => ({ option: "listen", address: oneSpelling(address) })),
+    ...dns.servers.map(({ address }) => ({ option: "dns.servers", address: oneSpelling(address) })),
+  ];
+  for (const { option, address } of named) {
+    if (!isNoPlace(address) || address in ALL_ADDRESSES) continue;
+    yield {
+      options: [option],
+      problem: `names ${address}, which is no machine's own address: a group, a broadcast, or one of another form`,
+      cure: "Name an address of a machine, IPv4 as it is written usually and IPv6 not of fe80::/10.",
+    };
+  }
+  for (const [all, family] of Object.entries(ALL_ADDRESSES)) {
+    const same = listen.map(oneSpelling).filter((address) => familyOf(address) === familyOf(all));
+    const other = same.find((address) => address !== all);
+    if (other === undefined || !same.includes(all)) continue;
+    yield {
+      options: ["listen"],
+      problem: `names ${all}, which is every ${family} address, and ${other} besides`,
+      cure: "Remove one of the two.",
+    };
   }
 }
 

@@ -16,17 +16,31 @@ const path = z.string().min(1);
 export const ip = z.union([z.ipv4(), z.ipv6()]);
 /** `10.0.0.1`, `10.0.0.0/8`, `fd00::/8` */
 const ipOrRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+const NAME_TITLE = "a name of letters, digits, '-', '_' and '.', at most 253 characters";
 /** Names become labels, slot keys and parts of URLs: letters, digits, '-', '_' and '.' as in Kubernetes' own names. */
 export const nodeName = z
   .string()
   .max(253)
-  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/);
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/)
+  .meta({ title: NAME_TITLE });
 /** `""` is no zone. A label value of Kubernetes. */
 export const zoneName = z
   .string()
   .regex(/^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$/)
-  .max(253);
-const dnsName = z.string().min(1).max(253);
+  .max(253)
+  .meta({ title: NAME_TITLE });
+/** As DNS can carry it: parts of 1 to 63 characters between dots, with or without the last dot. */
+const dnsName = z
+  .string()
+  .max(254)
+  .regex(/^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$/)
+  .meta({ title: "a DNS name: parts of 1 to 63 letters, digits, '-' or '_' between dots" });
+/** A name of Kubernetes that is one part of a DNS name (RFC 1123). */
+const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/)
+  .meta({ title: "a name of lower-case letters, digits and '-', at most 63 characters" });
 
 const timing = (intervalMs: number, timeoutMs: number) => ({
   intervalMs: milliseconds(LIMITS.minIntervalMs, 3_600_000)
@@ -63,8 +77,8 @@ export const configSchema = z.strictObject({
     .discriminatedUnion("kind", [
       z.strictObject({
         kind: z.literal("kubernetes"),
-        namespace: z.string().min(1).describe("Namespace of the headless Service."),
-        service: z.string().min(1).describe("The headless Service whose EndpointSlices list the agents."),
+        namespace: dnsLabel.describe("Namespace of the headless Service."),
+        service: dnsLabel.describe("The headless Service whose EndpointSlices list the agents."),
         idleTimeoutMs: milliseconds(5_000, 600_000)
           .default(120_000)
           .describe("A watch that brings no byte for this long is given up and begun again."),
@@ -170,7 +184,10 @@ export const configSchema = z.strictObject({
       http: port.default(8_843).describe("Page and API."),
     })
     .prefault({}),
-  listen: z.array(ip).default([]).describe("Addresses the ports are bound to. Empty: all."),
+  listen: z
+    .array(ip)
+    .default([])
+    .describe("Addresses the ports are bound to; `0.0.0.0` is all of IPv4, `::` all of IPv6. Empty: all of both."),
   metrics: z
     .strictObject({
       pairDetail: z
