@@ -7,6 +7,7 @@ Pod Security: the namespace needs the level `privileged` for {{ . }}.
 `baseline` and `restricted` admit no pod, and only an event of the DaemonSet tells:
   kubectl label namespace {{ $.Release.Namespace }} pod-security.kubernetes.io/enforce=privileged --overwrite
 {{- end }}
+{{- include "internode.openshiftWarnings" . }}
 {{- if .Values.hostPort }}
 
 hostPort: the probe port {{ $config.ports.probe }} (TCP and UDP) answers on every address of the nodes. Keep it from the outside by the

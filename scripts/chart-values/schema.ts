@@ -269,6 +269,11 @@ export const valuesSchema = z.strictObject({
       create: flag
         .default(true)
         .describe("Create a Role that may read EndpointSlices in this namespace, and nothing else."),
+      openshiftScc: objectName
+        .default("")
+        .describe(
+          "OpenShift: let the agents use this SecurityContextConstraints by a RoleBinding, such as `hostnetwork-v2` for hostPort or hostNetwork. Empty: none.",
+        ),
     })
     .prefault({}),
   service: z

@@ -65,3 +65,23 @@ test("the static manifests are files of the release, with the image by the diges
   expect(text).toContain("DIGEST: ${{ needs.publish.outputs.digest }}");
   expect(text).toMatch(/gh release create "\$GITHUB_REF_NAME" .* dist\/internode\*\.yaml/);
 });
+
+test("what the chart's README says to verify is what the workflow signs, and the identity is the workflow's own", () => {
+  const readme = readFileSync(new URL("../../chart/README.md", import.meta.url), "utf8");
+  const commands = [
+    ...readme.matchAll(
+      /^cosign verify "([^"]+)" \\\n +--certificate-identity "([^"]+)" \\\n +--certificate-oidc-issuer (\S+)$/gm,
+    ),
+  ];
+  const owner = "${{ github.repository_owner }}";
+  const { env } = load(text) as { env: Readonly<Record<string, string>> };
+  const signed = [env["IMAGE"]!, `${env["CHARTS"]!}/internode`].map(
+    (name) => `${name.replace(owner, "$OWNER")}:$VERSION`,
+  );
+  expect(commands.map(([, image]) => image)).toEqual(signed);
+  for (const [, , identity, issuer] of commands) {
+    expect(identity).toBe("https://github.com/$OWNER/internode/.github/workflows/release.yml@refs/tags/v$VERSION");
+    expect(issuer).toBe("https://token.actions.githubusercontent.com");
+  }
+  expect((load(text) as { on: { push: { tags: string[] } } }).on.push.tags).toEqual(["v[0-9]+.[0-9]+.[0-9]+"]);
+});

@@ -67,6 +67,7 @@ describe.skipIf(HELMS.length === 0)(
         const needs = restrictedFaults(spec);
         const asked: Readonly<Record<string, readonly string[]>> = {
           "cilium-values.yaml": ["hostPort"],
+          "openshift-host-port-values.yaml": ["hostPort"],
           "host-port-values.yaml": ["hostPort"],
           "host-network-values.yaml": ["hostNetwork"],
           "userspace-values.yaml": ["root", "capability NET_RAW"],
