@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,8 +51,9 @@ test("a pipe is read to its end", async () => {
   const pipe = join(directory, "pipe");
   execFileSync("mkfifo", [pipe]);
   const writer = spawn("sh", ["-c", `printf 'from a pipe' > '${pipe}'`]);
+  const ended = once(writer, "exit");
   expect(await readText(pipe)).toBe("from a pipe");
-  await new Promise((resolve) => writer.once("exit", resolve));
+  await ended;
 });
 
 test("bytes are left as they are", () => {
