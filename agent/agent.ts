@@ -57,6 +57,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     pathMtu: () => measuring.pathMtu(),
     udpReceived: () => receivedFrom({ measuring, mesh, config }),
     socketDrops: () => measuring.socketDrops(),
+    reflector: () => measuring.reflectorCounts(),
   });
   const sources = new KnownSources();
   const measuring: Measuring = starting.use(

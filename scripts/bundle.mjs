@@ -41,19 +41,32 @@ const FIRST_LINE = "#!/nodejs/bin/node --max-semi-space-size=1\n";
 const namedExports = {
   name: "named-exports-of-lazy-packages",
   setup({ onResolve, onLoad, initialOptions: { external } }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) =>
-      kind === "dynamic-import" && !importer.includes("node_modules") && !isBuiltin(path) && !external.includes(path)
-        ? { path, namespace: "named" }
-        : undefined,
-    );
+    onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
+      if (kind !== "dynamic-import" || importer.includes("node_modules") || isBuiltin(path) || external.includes(path))
+        return undefined;
+      // An optional package that was not installed: the agent says so when it would need it.
+      return isInstalled(path) ? { path, namespace: "named" } : { path, external: true };
+    });
     onLoad({ filter: /.*/, namespace: "named" }, async ({ path }) => ({
       resolveDir: root,
-      contents: `export { ${Object.keys(await import(path))
-        .filter((name) => /^[\w$]+$/.test(name))
-        .join(", ")} } from "${path}";`,
+      contents: `export { ${await namesOf(path)} } from "${path}";`,
     }));
   },
 };
+
+const isInstalled = (name) => existsSync(join(root, "node_modules", name));
+
+/** Of a package that does not load here (net-ping, where raw-socket is not compiled) the default is all that is sure. */
+async function namesOf(name) {
+  try {
+    return Object.keys(await import(name))
+      .filter((exported) => /^[\w$]+$/.test(exported))
+      .join(", ");
+  } catch (err) {
+    console.error(`bundle: ${name} does not load here: ${err.message.split("\n")[0]}`);
+    return "default";
+  }
+}
 
 rmSync(out, { recursive: true, force: true });
 const { metafile } = await build({

@@ -11,16 +11,19 @@ export interface DnsOptions {
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, "dns">;
   readonly log: Logger;
+  /** A lookup could not be made by this machine itself. */
+  readonly couldNotAsk: () => void;
 }
 
 /** Throws RangeError for a name that DNS cannot carry. */
-export function openDns({ config, clock, metrics, log }: DnsOptions): DnsProber {
+export function openDns({ config, clock, metrics, log, couldNotAsk }: DnsOptions): DnsProber {
   const servers = dnsServers(config.dns.servers);
   const recorders = new Map(
     servers.flatMap((server) =>
       config.dns.names.map((name) => [`${server.label}/${name}`, metrics.dns({ server: server.label, name })] as const),
     ),
   );
+  const told = new Set<string>();
   return dnsProber({
     clock,
     servers,
@@ -33,8 +36,16 @@ export function openDns({ config, clock, metrics, log }: DnsOptions): DnsProber 
         if (outcome.kind === "failed") recorder.failed(outcome.reason);
         else recorder.answered(outcome.durationNs === undefined ? undefined : outcome.durationNs / 1e9);
       },
-      localError: (server, name, errno) =>
-        log.debug({ server: server.address, name, errno }, "our own machine could not ask DNS"),
+      localError(server, name, errno) {
+        recorders.get(`${server.label}/${name}`)!.localError(errno);
+        couldNotAsk();
+        if (told.has(errno)) return;
+        told.add(errno);
+        log.warn(
+          { server: server.address, name, errno },
+          `this machine itself could not ask DNS (${errno}), which is no failed lookup; further ones are only counted (internode_dns_local_errors_total)`,
+        );
+      },
     },
   });
 }

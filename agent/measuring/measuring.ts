@@ -5,10 +5,17 @@ import { familyOf } from "../base/ip.ts";
 import { Trailing } from "../base/trailing.ts";
 import { familiesOf } from "../config/plan.ts";
 import { LIMITS, type Config } from "../config/schema.ts";
+import type { Part } from "../metrics/catalogue.ts";
 import type { Metrics, SocketDrops } from "../metrics/metrics.ts";
 import { PROTOCOLS, type IpFamily, type Node, type Peer, type Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
-import type { AgentHealth, PathMtu, UdpReceived } from "../model/snapshot.ts";
+import {
+  REFLECTOR_RESULTS,
+  type AgentHealth,
+  type PathMtu,
+  type ReflectorResult,
+  type UdpReceived,
+} from "../model/snapshot.ts";
 import { WINDOW_SECONDS } from "../model/window.ts";
 import { conntrackState } from "../probes/conntrack.ts";
 import type { DnsProber } from "../probes/dns.ts";
@@ -18,13 +25,14 @@ import { openProber } from "../probes/protocols.ts";
 import type { UdpProber } from "../probes/udp.ts";
 import type { KnownSources } from "../reflector/known-sources.ts";
 import { tcpResponder } from "../reflector/tcp-responder.ts";
-import { udpReflector, type UdpReflector } from "../reflector/udp-reflector.ts";
+import { packetsByResult, udpReflector, type UdpReflector } from "../reflector/udp-reflector.ts";
 import type { Results } from "../results/results.ts";
 import { Lane, type LaneFault } from "../schedule/lane.ts";
 import { Schedule } from "../schedule/schedule.ts";
 import { SlotTable } from "../schedule/slot-table.ts";
 import { openDns } from "./dns.ts";
 import type { OpenedEngine } from "./engine.ts";
+import { UnansweredLog } from "./unanswered.ts";
 
 export interface MeasuringOptions {
   readonly config: Config;
@@ -55,6 +63,8 @@ export async function startMeasuring(options: MeasuringOptions): Promise<Measuri
 /** At one probe in 100 ms, the shortest interval, no slot has come to this number. */
 const NS_PER_PROBE_NUMBER = 100e6;
 
+const NOTHING_REFLECTED = byResult(() => 0);
+
 export class Measuring implements AsyncDisposable {
   readonly #options: MeasuringOptions;
   readonly #families: readonly IpFamily[];
@@ -68,10 +78,15 @@ export class Measuring implements AsyncDisposable {
   readonly #watch: ClockWatch;
   readonly #steps: Trailing;
   readonly #lag: Trailing;
+  /** Lookups that this machine could not make. */
+  readonly #couldNotAsk: Trailing;
   /** Protocols that have been open: only of these there are slots and series. */
   readonly #everOpen = new Set<Protocol>();
   /** Of sockets that are closed again. */
   readonly #drops = new Map<Protocol, number>();
+  /** Of answering ends that are closed again. */
+  #reflected = NOTHING_REFLECTED;
+  readonly #unanswered: UnansweredLog;
   readonly #stack = new AsyncDisposableStack();
   #source: Node;
   #peers: readonly Peer[] = [];
@@ -82,14 +97,19 @@ export class Measuring implements AsyncDisposable {
     this.#families = familiesOf(config);
     this.#source = { name: config.node.name, zone: config.node.zone };
     const { clock } = engine;
+    this.#unanswered = new UnansweredLog(options.log);
     this.#watch = new ClockWatch(clock);
     this.#steps = new Trailing(clock, WINDOW_SECONDS);
     this.#lag = new Trailing(clock, WINDOW_SECONDS);
+    this.#couldNotAsk = new Trailing(clock, WINDOW_SECONDS);
     this.#reflector = this.#lane<UdpReflector>({
-      name: "udp reflector",
+      name: "reflector",
       protocol: "udp",
       open: () => this.#openReflector(),
-      closing: (reflector) => this.#keepDrops("udp", reflector),
+      closing: (reflector) => {
+        this.#reflected = sumOf(this.#reflected, packetsByResult(reflector.counts));
+        this.#keepDrops("udp", reflector);
+      },
     });
     for (const protocol of PROTOCOLS) {
       if (config[protocol].networks.length === 0) continue;
@@ -106,13 +126,16 @@ export class Measuring implements AsyncDisposable {
     if (this.#udp && config.pathMtu.enabled && engine.engine.kind === "kernel") {
       const { kernel } = engine.engine;
       this.#pathMtu = this.#lane<PathMtuProber>({
-        name: "path MTU",
+        name: "path_mtu",
         open: () => pathMtuProber({ ...this.#stampOptions(), kernel, settings: pathMtuSettings(config) }),
         opened: (pathMtu) => this.#slotsOf("udp").forEach((slot) => pathMtu.open(slot)),
       });
     }
     if (config.dns.enabled)
-      this.#dns = this.#lane<DnsProber>({ name: "dns", open: () => openDns({ ...options, clock }) });
+      this.#dns = this.#lane<DnsProber>({
+        name: "dns",
+        open: () => openDns({ ...options, clock, couldNotAsk: () => this.#couldNotAsk.add(1) }),
+      });
     this.#schedule = this.#stack.use(
       new Schedule({
         clock,
@@ -136,11 +159,7 @@ export class Measuring implements AsyncDisposable {
       moved: (from, to) => {
         results.move(from, to);
         this.#schedule.move(from, to);
-        if (from.protocol !== "udp") return;
-        this.#pathMtu?.run((pathMtu) => {
-          pathMtu.close(from);
-          pathMtu.open(to);
-        });
+        if (from.protocol === "udp") this.#pathMtu?.run((pathMtu) => pathMtu.move(from, to));
       },
     });
   }
@@ -150,7 +169,12 @@ export class Measuring implements AsyncDisposable {
     // The answering end first: peers may ask as soon as they know us. Without it there is no sense in starting.
     await this.#reflector.open();
     if (this.#reflector.fault) throw this.#reflector.fault.error;
-    this.#stack.use(await tcpResponder({ port: config.ports.probe, addresses: config.listen }));
+    const told = new Set<string | undefined>();
+    const failed = (err: NodeJS.ErrnoException): void => {
+      if (!told.has(err.code)) log.warn({ err }, "a TCP probe could not be accepted; its kernel has answered it");
+      told.add(err.code);
+    };
+    this.#stack.use(await tcpResponder({ port: config.ports.probe, addresses: config.listen, failed }));
     for (const lane of [...this.#probers.values(), this.#pathMtu, this.#dns]) await lane?.open();
     if (config.pathMtu.enabled && this.#udp && engine.engine.kind === "userspace")
       log.info("path MTU is not measured: the userspace engine cannot set the don't-fragment bit");
@@ -186,6 +210,12 @@ export class Measuring implements AsyncDisposable {
     return this.#reflector.run((reflector) => reflector.received()) ?? [];
   }
 
+  /** What became of them, and of what else came to the answering end. */
+  reflectorCounts(): Readonly<Record<ReflectorResult, number>> {
+    const { part } = this.#reflector;
+    return part ? sumOf(this.#reflected, packetsByResult(part.counts)) : this.#reflected;
+  }
+
   /** For the peers' rows that decide the direction of what no reply does. */
   get udp(): Pick<UdpProber, "wantingPeerRow" | "peerReported"> | undefined {
     const lane = this.#udp;
@@ -211,13 +241,16 @@ export class Measuring implements AsyncDisposable {
 
   health(): Omit<AgentHealth, "discoveryAgeSeconds"> {
     const { config, results } = this.#options;
+    const recent = results.recent();
     return {
-      ...results.recent(),
+      ...recent,
+      localErrors: recent.localErrors + this.#couldNotAsk.sum(),
       engine: config.engine,
       unavailable: [...this.#unavailable()],
       tickLagMaxMs: this.#lag.max() * 1000,
       socketDrops: [...this.socketDrops()].reduce((sum, { drops }) => sum + drops, 0),
       clockSteps: this.#steps.sum(),
+      reflector: this.reflectorCounts(),
     };
   }
 
@@ -250,7 +283,7 @@ export class Measuring implements AsyncDisposable {
 
   /** A lane that tells of its faults, and of the protocol that it is a part of. */
   #lane<P extends Disposable>(options: {
-    readonly name: string;
+    readonly name: Part;
     readonly protocol?: Protocol;
     open(): P | Promise<P>;
     opened?(part: P): void;
@@ -346,6 +379,7 @@ export class Measuring implements AsyncDisposable {
       listen: config.listen.length > 0 ? listen : this.#families.map((family) => ({ family })),
       isFrom: (hash, ip) => sources.isFrom(hash, ip),
       nodeOf: (hash) => sources.nodeOf(hash),
+      unanswered: this.#unanswered.tell,
     });
   }
 }
@@ -358,3 +392,11 @@ function pathMtuSettings(config: Config) {
     maxPacketBytes: LIMITS.maxPacketBytes,
   };
 }
+
+function byResult(count: (result: ReflectorResult) => number): Readonly<Record<ReflectorResult, number>> {
+  const entries = REFLECTOR_RESULTS.map((result) => [result, count(result)] as const);
+  return Object.fromEntries(entries) as Record<ReflectorResult, number>;
+}
+
+const sumOf = (a: Readonly<Record<ReflectorResult, number>>, b: Readonly<Record<ReflectorResult, number>>) =>
+  byResult((result) => a[result] + b[result]);

@@ -10,7 +10,7 @@ export interface JsonClient extends AsyncDisposable {
 }
 
 export function createJsonClient(): JsonClient {
-  // undici takes 20 MB of memory: it is loaded when the first peer is asked, which a static mesh may never do.
+  // undici takes 12 MB of memory (measured, 8.12): it is loaded when the first peer is asked, which a static mesh may never do.
   let dispatcher: Promise<Agent> | undefined;
   const agent = () =>
     (dispatcher ??= import("undici").then(

@@ -6,8 +6,9 @@ import type { Clock } from "../base/clock.ts";
 import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
 import type { MeshCounts } from "../mesh/known-nodes.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
+import type { ReflectorResult } from "../model/snapshot.ts";
 import type { Results } from "../results/results.ts";
-import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
 
 export interface SocketDrops {
   readonly network: Network;
@@ -24,6 +25,7 @@ export interface AgentFamiliesOptions {
   readonly results: Pick<Results, "counts">;
   readonly mesh: () => MeshCounts;
   readonly socketDrops: () => Iterable<SocketDrops>;
+  readonly reflector: () => Readonly<Partial<Record<ReflectorResult, number>>>;
   /** Metrics of the Node.js process too. */
   readonly runtime: boolean;
 }
@@ -33,6 +35,8 @@ export interface DnsRecorder {
   answered(seconds: number | undefined): void;
   /** `reason` becomes a label: a word of a small fixed set, never a message. */
   failed(reason: string): void;
+  /** No lookup at all: this machine could not ask. */
+  localError(errno: string): void;
 }
 
 /** The event-loop monitor behind the last seven of LEFT_OUT cannot be switched off, only slowed down. */
@@ -62,6 +66,7 @@ export class AgentFamilies {
   readonly #dnsFailures: Counter;
   readonly #dnsLookup: Histogram;
   readonly #dnsFailureReasons: Counter;
+  readonly #dnsLocalErrors: Counter;
 
   constructor(options: AgentFamiliesOptions) {
     this.#options = options;
@@ -82,6 +87,7 @@ export class AgentFamilies {
     this.#dnsFailures = this.#counter("dnsFailures");
     this.#dnsLookup = this.#histogram("dnsLookup");
     this.#dnsFailureReasons = this.#counter("dnsFailureReasons");
+    this.#dnsLocalErrors = this.#counter("dnsLocalErrors");
 
     this.#constants();
     this.#readFromResults();
@@ -118,7 +124,7 @@ export class AgentFamilies {
     this.#protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
   }
 
-  fault(part: string, count: number): void {
+  fault(part: Part, count: number): void {
     this.#faults.inc({ source_node: this.#options.nodeName, part }, count);
   }
 
@@ -137,6 +143,7 @@ export class AgentFamilies {
         this.#dnsFailures.inc(labels);
         this.#dnsFailureReasons.inc({ ...labels, reason });
       },
+      localError: (errno) => this.#dnsLocalErrors.inc({ ...labels, errno }),
     };
   }
 
@@ -189,7 +196,10 @@ export class AgentFamilies {
   }
 
   #readFromProviders(): void {
-    const { mesh, socketDrops, nodeName: source_node } = this.#options;
+    const { mesh, socketDrops, reflector, nodeName: source_node } = this.#options;
+    this.#counter("reflectorPackets", (counter) => {
+      for (const [result, count] of Object.entries(reflector())) counter.inc({ source_node, result }, count);
+    });
     this.#gauge("peers", (gauge) => {
       const { serving, notServing, unprobed } = mesh();
       gauge.set({ source_node, state: "serving" }, serving);

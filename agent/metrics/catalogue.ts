@@ -2,6 +2,7 @@
 // docs page and the checks of dashboards and rules all derive from this file.
 import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from "../model/outcome.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { REFLECTOR_RESULTS } from "../model/snapshot.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import { RTT_BOUNDS_NS } from "../results/histogram.ts";
 
@@ -25,6 +26,10 @@ export interface Metric {
 }
 
 /** Values that a label may take where they are known beforehand; of all others only the meaning is. */
+/** Parts of an agent that an error closes alone. */
+export const PARTS = [...PROTOCOLS, "reflector", "path_mtu", "dns"] as const;
+export type Part = (typeof PARTS)[number];
+
 export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   network: NETWORKS,
   protocol: PROTOCOLS,
@@ -35,6 +40,8 @@ export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   state: ["serving", "not_serving", "unprobed"],
   clock: ["kernel", "user"] satisfies readonly StampClock[],
   engine: ["kernel", "userspace"],
+  result: REFLECTOR_RESULTS,
+  part: PARTS,
 };
 
 const PATH = ["source_node", "destination_node", "source_zone", "destination_zone", "network"] as const;
@@ -218,6 +225,22 @@ export const CATALOGUE = {
     labels: [...DNS_LABELS, "reason"],
     created: "when first seen",
     help: "Failed DNS lookups by reason.",
+  },
+  dnsLocalErrors: {
+    name: "internode_dns_local_errors_total",
+    type: "counter",
+    unit: "events",
+    labels: [...DNS_LABELS, "errno"],
+    created: "when first seen",
+    help: "DNS lookups that this machine itself could not make, by error number. They are no lookups.",
+  },
+  reflectorPackets: {
+    name: "internode_reflector_packets_total",
+    type: "counter",
+    unit: "packets",
+    labels: ["source_node", "result"],
+    created: "at start",
+    help: "UDP packets that came to the answering end, by what became of them: answered; duplicate (answered again); and, without an answer: limited (from an address that is no peer's, above what is answered of such), key (another shared key, or none), checksum (damaged), version, short, foreign and truncated (nothing of ours), unsent.",
   },
   peers: {
     name: "internode_peers",

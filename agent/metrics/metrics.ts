@@ -4,13 +4,13 @@ import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Network, Node, Protocol } from "../model/peer.ts";
-import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
+import type { PathMtu, ReflectorResult, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { VERSION } from "../model/version.ts";
 import type { Results } from "../results/results.ts";
 import { AgentFamilies, type DnsRecorder, type SocketDrops } from "./agent-families.ts";
 import type { MeshCounts } from "../mesh/known-nodes.ts";
-import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
 import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
 import { header } from "./text-format.ts";
 
@@ -29,6 +29,8 @@ export interface MetricsOptions {
   readonly udpReceived: () => Iterable<UdpReceived>;
   /** One element for each network and protocol that has a socket, those at 0 included. */
   readonly socketDrops: () => Iterable<SocketDrops>;
+  /** UDP packets that came to the answering end, by what became of them. */
+  readonly reflector: () => Readonly<Partial<Record<ReflectorResult, number>>>;
   /** Default: what runs. */
   readonly build?: { readonly version: string; readonly nodejsVersion: string };
   /** Metrics of the Node.js process too (default); once a process. */
@@ -47,7 +49,7 @@ export interface Metrics {
     readonly available: boolean;
   }): void;
   /** A part of the agent (a protocol, the answering end …) was closed by this many errors; 0 makes its series. */
-  fault(part: string, count: number): void;
+  fault(part: Part, count: number): void;
   /** Where the lookups of one name at one server are counted; its series exist at 0 from this call. */
   dns(target: { readonly server: string; readonly name: string }): DnsRecorder;
   /** The whole response, slice by slice. Several may run at the same time. */
@@ -108,7 +110,7 @@ class CataloguedMetrics implements Metrics {
     this.#agent.protocolAvailable(state);
   }
 
-  fault(part: string, count: number): void {
+  fault(part: Part, count: number): void {
     this.#agent.fault(part, count);
   }
 

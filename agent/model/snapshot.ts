@@ -57,6 +57,28 @@ export interface UdpReceived {
   readonly bitmap: string;
 }
 
+/** What became of a UDP packet that came to the answering end. All but the first two got no answer. */
+export const REFLECTOR_RESULTS = [
+  "answered",
+  /** Answered, but it had come before. */
+  "duplicate",
+  /** From an address that is no peer's, above what is answered of such. */
+  "limited",
+  /** Another shared key than ours, or none where we have one. */
+  "key",
+  /** Damaged on the way. */
+  "checksum",
+  /** A version that this agent does not speak. */
+  "version",
+  /** Nothing of ours: something else was sent to the probe port. */
+  "short",
+  "foreign",
+  "truncated",
+  /** This machine would not send the answer. */
+  "unsent",
+] as const;
+export type ReflectorResult = (typeof REFLECTOR_RESULTS)[number];
+
 /** How far a row can be trusted: the agent's own honesty about its measuring. */
 export interface AgentHealth {
   readonly engine: "kernel" | "userspace";
@@ -72,6 +94,8 @@ export interface AgentHealth {
   readonly socketDrops: number;
   /** Seconds since discovery last heard from its source. */
   readonly discoveryAgeSeconds: number;
+  /** UDP packets that came to this agent since it started, by what became of them. Absent from an older agent. */
+  readonly reflector?: Readonly<Partial<Record<ReflectorResult, number>>>;
 }
 
 /** /api/v1/pairs: one agent's windows. */

@@ -73,6 +73,11 @@ const healthSchema = z.object({
   socketDrops: count,
   clockSteps: count,
   discoveryAgeSeconds: z.number().min(0),
+  // A newer agent may have other results.
+  reflector: z
+    .record(z.string().max(32), count)
+    .refine((results) => Object.keys(results).length <= 64, "more results than there can be")
+    .optional(),
 });
 
 /** A newer agent may have other reasons. */

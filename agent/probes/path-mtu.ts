@@ -38,6 +38,8 @@ export interface PathMtuOptions {
 export interface PathMtuProber extends Disposable {
   open(slot: Slot): void;
   close(slot: Slot): void;
+  /** The peer has a new address: what was known stays until it has been verified there, which is done at once. */
+  move(from: Slot, to: Slot): void;
   /** Drain, conclude, send what is due. */
   tick(): void;
   /** A trial is under way: tick on. */
@@ -140,6 +142,17 @@ class DontFragmentProber implements PathMtuProber {
     if (!target) return;
     this.#targets.delete(slot.index);
     this.#active.delete(target);
+  }
+
+  move(from: Slot, to: Slot): void {
+    const known = this.#targets.get(from.index)?.value;
+    this.close(from);
+    this.open(to);
+    const target = this.#targets.get(to.index)!;
+    target.value = known;
+    if (known === undefined) return;
+    target.dueNs = this.#clock.monotonicNs();
+    this.#nextDueNs = Math.min(this.#nextDueNs, target.dueNs);
   }
 
   tick(): void {

@@ -7,6 +7,8 @@ export interface TcpResponderOptions {
   readonly port: number;
   /** Addresses to listen on; none binds to all. */
   readonly addresses: readonly string[];
+  /** A connection could not be taken (no descriptor left, say). The kernel has answered its handshake all the same. */
+  readonly failed?: (err: NodeJS.ErrnoException) => void;
 }
 
 export interface TcpResponder extends AsyncDisposable {
@@ -21,7 +23,7 @@ const BACKLOG = 1_024;
 
 /** Rejects when an address cannot be listened on, with nothing left open. */
 export async function tcpResponder(options: TcpResponderOptions): Promise<TcpResponder> {
-  const responder = new Responder();
+  const responder = new Responder(options.failed);
   try {
     const addresses = options.addresses.length > 0 ? options.addresses : [undefined];
     for (const address of addresses) await responder.listen(options.port, address);
@@ -34,7 +36,12 @@ export async function tcpResponder(options: TcpResponderOptions): Promise<TcpRes
 
 class Responder implements TcpResponder {
   readonly #servers: Server[] = [];
+  readonly #failed: TcpResponderOptions["failed"];
   #accepted = 0;
+
+  constructor(failed: TcpResponderOptions["failed"]) {
+    this.#failed = failed;
+  }
 
   get accepted(): number {
     return this.#accepted;
@@ -48,7 +55,8 @@ class Responder implements TcpResponder {
     });
     server.maxConnections = MAX_CONNECTIONS;
     // Running out of descriptors for a moment must not end the agent; the next accept may succeed.
-    const more = { backlog: BACKLOG, ipv6Only: address?.includes(":") === true, failed: () => {} };
+    const failed = (err: NodeJS.ErrnoException): void => this.#failed?.(err);
+    const more = { backlog: BACKLOG, ipv6Only: address?.includes(":") === true, failed };
     await listen(server, { what: "TCP probes", port, address, option: "ports.probe" }, more);
     this.#servers.push(server);
   }

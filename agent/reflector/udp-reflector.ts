@@ -6,13 +6,16 @@ import { ClockWatch } from "../base/clock-watch.ts";
 import { cannotListen } from "../base/listen.ts";
 import { KernelError, type Kernel, type PacketBatch, type PacketSocket, type SocketAddress } from "../kernel/kernel.ts";
 import type { IpFamily, Node } from "../model/peer.ts";
-import type { UdpReceived } from "../model/snapshot.ts";
+import { REFLECTOR_RESULTS, type ReflectorResult, type UdpReceived } from "../model/snapshot.ts";
 import { arrivalsHex, firstArrival } from "../wire/arrivals.ts";
 import { id64, StampFormat, type Fault, type Id64, type ReceivedRequest } from "../wire/stamp.ts";
 import { FollowUps } from "./follow-ups.ts";
 import { Sources, type Life } from "./sources.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { TransmitLag } from "./transmit-lag.ts";
+
+/** Why a packet got no answer. */
+export type Unanswered = Exclude<ReflectorResult, "answered" | "duplicate">;
 
 export interface UdpReflectorOptions {
   readonly kernel: Pick<Kernel, "createBatch" | "openUdp" | "errnoName">;
@@ -32,10 +35,13 @@ export interface UdpReflectorOptions {
   readonly isFrom: (hash: string, ip: string) => boolean;
   /** The peer whose name has this hash. */
   readonly nodeOf: (hash: string) => Node | undefined;
+  /** The first packet that was not answered for this reason came from this address: for the log. */
+  readonly unanswered?: (why: Unanswered, ip: string) => void;
 }
 
-/** What came, since the start. */
+/** What came, since it was opened. */
 export interface ReflectorCounts {
+  /** Duplicates included. */
   readonly answered: number;
   /** Test packets whose number had come before. Answered, but not counted as received again. */
   readonly duplicates: number;
@@ -45,6 +51,13 @@ export interface ReflectorCounts {
   readonly unsent: number;
   /** Not ours, or damaged; not answered. `truncated`: larger than `maxPacketBytes`. */
   readonly faults: Readonly<Partial<Record<Fault | "truncated", number>>>;
+}
+
+/** The same, each packet under one result. */
+export function packetsByResult(counts: ReflectorCounts): Record<ReflectorResult, number> {
+  const { answered, duplicates, limited, unsent, faults } = counts;
+  const none = Object.fromEntries(REFLECTOR_RESULTS.map((result) => [result, 0])) as Record<ReflectorResult, number>;
+  return { ...none, ...faults, answered: Math.max(0, answered - duplicates), duplicate: duplicates, limited, unsent };
 }
 
 export interface UdpReflector extends Disposable {
@@ -99,12 +112,22 @@ class StatefulReflector implements UdpReflector {
   readonly #errors: PacketBatch;
   readonly #lag = new TransmitLag();
   readonly #watch: ClockWatch;
+  readonly #tell: UdpReflectorOptions["unanswered"];
   #answered = 0;
   #duplicates = 0;
-  #limited = 0;
-  #unsent = 0;
-  readonly #faults: Partial<Record<Fault | "truncated", number>> = {};
+  readonly #unanswered: Record<Unanswered, number> = {
+    limited: 0,
+    key: 0,
+    checksum: 0,
+    version: 0,
+    short: 0,
+    foreign: 0,
+    truncated: 0,
+    unsent: 0,
+  };
   readonly #followUps = new FollowUps();
+  /** Something was sent on the socket that is being drained. */
+  #sent = false;
   /** Size of the last reply to a probe. */
   #replyBytes = 0;
   #closed = false;
@@ -117,6 +140,7 @@ class StatefulReflector implements UdpReflector {
     this.#incarnation = id64(options.incarnation);
     this.#isFrom = options.isFrom;
     this.#nodeOf = options.nodeOf;
+    this.#tell = options.unanswered;
     this.#strangers = new TokenBucket({
       perSecond: STRANGERS_PER_SECOND,
       burst: STRANGERS_BURST,
@@ -148,7 +172,7 @@ class StatefulReflector implements UdpReflector {
     if (stepped) this.#followUps.forget();
     let came = 0;
     for (const socket of this.#sockets) {
-      const before = this.#answered + this.#unsent;
+      this.#sent = false;
       for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
         const count = socket.receive(this.#incoming);
         const drops = count > 0 ? socket.drops() : 0;
@@ -158,7 +182,7 @@ class StatefulReflector implements UdpReflector {
         if (count === 0) break;
       }
       // Nothing is in the error queue of a socket that sent nothing.
-      if (this.#answered + this.#unsent !== before) this.#drainErrors(socket);
+      if (this.#sent) this.#drainErrors(socket);
     }
     return came;
   }
@@ -175,13 +199,9 @@ class StatefulReflector implements UdpReflector {
   }
 
   get counts(): ReflectorCounts {
-    return {
-      answered: this.#answered,
-      duplicates: this.#duplicates,
-      limited: this.#limited,
-      unsent: this.#unsent,
-      faults: { ...this.#faults },
-    };
+    const { limited, unsent, ...faults } = this.#unanswered;
+    const seen = Object.fromEntries(Object.entries(faults).filter(([, count]) => count > 0));
+    return { answered: this.#answered, duplicates: this.#duplicates, limited, unsent, faults: seen };
   }
 
   socketDrops(): number {
@@ -197,25 +217,22 @@ class StatefulReflector implements UdpReflector {
 
   #request(i: number, from: Queue): void {
     const bytes = this.#incoming.bytes(i);
-    if (this.#incoming.truncated(i)) return this.#fault("truncated");
+    if (this.#incoming.truncated(i)) return this.#refuse("truncated", i);
     const decoded = this.#format.decodeRequest(bytes);
-    if (decoded.kind === "fault") return this.#fault(decoded.fault);
+    if (decoded.kind === "fault") return this.#refuse(decoded.fault, i);
     const request = decoded.value;
     const nowNs = this.#clock.monotonicNs();
     const isPeer = this.#isPeer(i, request, nowNs);
-    if (!isPeer && !this.#strangers.take(nowNs)) {
-      this.#limited++;
-      return;
-    }
+    if (!isPeer && !this.#strangers.take(nowNs)) return this.#refuse("limited", i);
     if (request.smallReply || !isPeer) return this.#answer(i, from, { bytes, request, life: undefined, first: false });
     const { source, life, first } = this.#sources.note(request);
-    source.trusted ??= { address: anyPort(this.#incoming.copyAddress(i)), untilNs: nowNs + TRUST_NS };
     if (!first) this.#duplicates++;
+    source.trusted ??= { address: anyPort(this.#incoming.copyAddress(i)), untilNs: nowNs + TRUST_NS };
     this.#answer(i, from, { bytes, request, life, first });
   }
 
-  #fault(fault: Fault | "truncated"): void {
-    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
+  #refuse(why: Unanswered, i: number): void {
+    if (this.#unanswered[why]++ === 0) this.#tell?.(why, this.#incoming.from(i).ip);
   }
 
   /** A peer's address is asked about once in a while, not for every packet. */
@@ -262,6 +279,7 @@ class StatefulReflector implements UdpReflector {
       const readNs = this.#clock.realtimeNs();
       const transmitNs = readNs + this.#lag.ns;
       this.#format.sealReply(reply, transmitNs);
+      this.#sent = true;
       if (socket.send(this.#outgoing, 0, 1) === 1) {
         this.#answered++;
         if (life) this.#followUps.sent({ ...request, life, readNs, transmitNs }, !packet.first);
@@ -269,7 +287,7 @@ class StatefulReflector implements UdpReflector {
       }
       this.#drainErrors(socket);
     }
-    this.#unsent++;
+    this.#refuse("unsent", i);
   }
 
   #drainErrors(socket: PacketSocket): void {

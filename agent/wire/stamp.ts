@@ -117,7 +117,7 @@ export interface StampReply extends Omit<StampRequest, "network" | "family" | "s
   readonly followUp: FollowUp | undefined;
 }
 
-/** Why a packet is none of ours: `checksum` means it is, but for some bits. */
+/** Why a packet is none of ours: `checksum` means it is, but for some bits; `key`, that its key is another, or missing. */
 export type Fault = "short" | "foreign" | "version" | "checksum" | "key";
 export type Decoded<T> = { readonly kind: "ok"; readonly value: T } | { readonly kind: "fault"; readonly fault: Fault };
 
@@ -315,12 +315,18 @@ export class StampFormat {
     if (bytes.length < this.minBytes) return "short";
     const view = viewOf(bytes);
     const body = this.#body;
-    if (view.getUint32(body + BODY.magic) !== MAGIC) return "foreign";
+    if (view.getUint32(body + BODY.magic) !== MAGIC) return this.#isOtherwiseKeyed(view) ? "key" : "foreign";
     if (view.getUint8(body + BODY.version) !== VERSION) return "version";
     if (view.getUint32(body + BODY.checksum) !== this.#timedChecksum(bytes, this.#untimedChecksum(bytes)))
       return "checksum";
     if (view.getUint8(body + BODY.kind) !== KIND[kind]) return "foreign";
     return this.#authentic(bytes, kind === "request" ? TLV_UNRECOGNIZED : 0) ? undefined : "key";
+  }
+
+  /** A packet of ours from an agent that has a key where we have none, or the other way round. */
+  #isOtherwiseKeyed(view: DataView): boolean {
+    const body = (this.#key ? UNAUTHENTICATED : AUTHENTICATED).bytes + TLV_HEADER_BYTES;
+    return view.byteLength >= body + 4 && view.getUint32(body + BODY.magic) === MAGIC;
   }
 
   #writeTlvHeader(into: Uint8Array, flags: number): void {

@@ -137,6 +137,7 @@ async function measure({
         highest: 1,
         bitmap: "1",
       })),
+    reflector: () => ({ answered: 1 }),
     socketDrops: () => [],
   });
   await using server = await startMetricsServer({ metrics, port: 0, listen: ["127.0.0.1"] });

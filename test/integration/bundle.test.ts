@@ -1,6 +1,16 @@
 // The bundle an image carries must be the agent of a checkout: esbuild sees packages with other eyes than Node.js.
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +89,62 @@ test("its agent opens its sockets and serves the page from the bundle", async ()
     agent.kill("SIGKILL");
   }
 });
+
+/** The checkout as it is on a machine where raw-socket did not compile, or net-ping was not installed at all. */
+function checkoutWithout(what: "raw-socket's binary" | "net-ping"): string {
+  const root = mkdtempSync(join(folder, "checkout-"));
+  for (const name of ["agent", "scripts", "package.json", "LICENSE"])
+    cpSync(join(ROOT, name), join(root, name), { recursive: true });
+  mkdirSync(join(root, "node_modules"));
+  for (const name of readdirSync(join(ROOT, "node_modules"))) {
+    if (name === "net-ping" || name === "raw-socket") {
+      // Copies, since a link would lead to what is compiled.
+      if (what === "net-ping") continue;
+      const filter = (path: string) => !path.endsWith("/build");
+      cpSync(join(ROOT, "node_modules", name), join(root, "node_modules", name), { recursive: true, filter });
+    } else symlinkSync(join(ROOT, "node_modules", name), join(root, "node_modules", name));
+  }
+  return root;
+}
+
+test.each(["raw-socket's binary", "net-ping"] as const)(
+  "it is made without %s too, and its userspace engine measures by TCP and UDP and names the cure",
+  (what) => {
+    const root = checkoutWithout(what);
+    const built = join(root, "out");
+    const { stderr } = spawnSync(process.execPath, [join(root, "scripts/bundle.mjs"), "--out", built], {
+      encoding: "utf8",
+    });
+    expect(stderr).toContain("the userspace engine of this bundle has no ICMP");
+    const config = join(root, "config.json");
+    const mesh = join(root, "mesh.json");
+    writeFileSync(mesh, JSON.stringify({ nodes: [{ name: "node-1", podAddresses: ["127.0.0.9"] }] }));
+    writeFileSync(
+      config,
+      JSON.stringify({
+        node: { name: "node-1", podAddresses: ["127.0.0.9"] },
+        engine: "userspace",
+        listen: ["127.0.0.9"],
+        discovery: { kind: "static", file: mesh, allowLoopback: true },
+        shutdown: { drainMs: 0 },
+      }),
+    );
+    const { stdout } = spawnSync(
+      "timeout",
+      ["5", process.execPath, join(built, "main.mjs"), "agent", "--config", config],
+      {
+        encoding: "utf8",
+      },
+    );
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { level: string; part?: string; err?: { message: string } });
+    expect(lines.filter(({ level }) => level === "error")).toMatchObject([
+      { part: "icmp", err: { message: expect.stringContaining("install net-ping with raw-socket compiled") } },
+    ]);
+  },
+);
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -8,6 +8,7 @@ import { createMetrics } from "../../agent/metrics/metrics.ts";
 import { PROTOCOLS, type Protocol } from "../../agent/model/peer.ts";
 import { KnownSources } from "../../agent/reflector/known-sources.ts";
 import { createResults } from "../../agent/results/results.ts";
+import { id64, nodeHash, StampFormat } from "../../agent/wire/stamp.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork } from "../support/fake-network.ts";
@@ -55,6 +56,7 @@ async function setUp(
     mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 1 }),
     pathMtu: () => [],
     udpReceived: () => [],
+    reflector: () => measuring.reflectorCounts(),
     socketDrops: () => [],
     runtime: false,
   });
@@ -91,7 +93,7 @@ async function setUp(
     for await (const part of metrics.scrape()) text += part;
     return text.split("\n").filter((line) => line.startsWith(`${name}{`));
   };
-  return { clock, kernel, measuring, results, lines, run, answered, scraped };
+  return { clock, kernel, measuring, results, lines, run, answered, scraped, port };
 }
 
 /** Of what was opened at the start; the last UDP socket is that of path MTU. */
@@ -118,7 +120,7 @@ test("all protocols of a sound machine are answered, and nothing is closed", asy
 test.each([
   ["icmp", "icmp", false],
   ["udp", "udp", false],
-  ["udp reflector", "udp", true],
+  ["reflector", "udp", true],
 ] as const)(
   "an error in %s closes it with its reason, the others go on, and it is opened again",
   async (part, protocol, isReflector) => {
@@ -205,4 +207,47 @@ test("a port to answer on that cannot be opened ends the start, and nothing is l
   await expect(setUp({ kernel: first.kernel, port })).rejects.toThrow(/UDP probes: .*EADDRINUSE/);
   await first.run(5);
   expect(first.answered("icmp")).toBeGreaterThan(0);
+});
+
+test("UDP packets with another key reach the log once with the cure, the metrics, and the row", async () => {
+  const { kernel, run, lines, scraped, measuring, port } = await setUp();
+  const bytes = new Uint8Array(512);
+  new StampFormat({ baseSeconds: 0, key: Buffer.from("theirs") }).encodeRequest(bytes, {
+    sequence: 0,
+    port: 0,
+    slot: 0,
+    number: 0,
+    nonceHigh: 0,
+    nonceLow: 0,
+    network: "pod",
+    family: "ipv4",
+    smallReply: false,
+    sentNs: 0,
+    incarnation: id64("00000000000000ff"),
+    source: nodeHash("node-3"),
+  });
+  for (let i = 0; i < 3; i++) {
+    const source = { ip: "10.0.0.3", port: 4_000 };
+    kernel.network.inject({ protocol: "udp", source, destination: { ip: "127.0.0.2", port }, bytes });
+    await run(1);
+  }
+  expect(lines.filter((l) => l.level === "warn")).toMatchObject([
+    { from: "10.0.0.3", result: "key", msg: expect.stringContaining("the same udp.keyFile") },
+  ]);
+  expect(await scraped("internode_reflector_packets_total")).toContain(
+    'internode_reflector_packets_total{source_node="node-1",result="key"} 3',
+  );
+  expect(measuring.health().reflector).toMatchObject({ key: 3, limited: 0 });
+  // Another life of the answering end goes on counting, and does not say it again.
+  breakReceive(socketsOf(kernel, "udp", true), "EBADF");
+  await run(70);
+  kernel.network.inject({
+    protocol: "udp",
+    source: { ip: "10.0.0.3", port: 4_000 },
+    destination: { ip: "127.0.0.2", port },
+    bytes,
+  });
+  await run(1);
+  expect(measuring.health().reflector).toMatchObject({ key: 4 });
+  expect(lines.filter((l) => l.level === "warn")).toHaveLength(1);
 });

@@ -14,7 +14,7 @@ function world(options: { family?: "ipv4" | "ipv6"; settings?: Partial<PathMtuSe
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
   const a = new FakeKernel(network, ["10.0.0.1", "fd00::1"]);
-  const b = new FakeKernel(network, ["10.0.0.2", "fd00::2"]);
+  const b = new FakeKernel(network, ["10.0.0.2", "fd00::2", "10.0.0.22"]);
   const reflector = udpReflector({
     kernel: b,
     clock,
@@ -220,6 +220,23 @@ describe("path MTU", () => {
     expect(perSecond.reduce((x, y) => x + y)).toBe(61 * 3);
     expect(Math.max(...perSecond)).toBeLessThan(20);
     expect(w.prober.values()).toHaveLength(61);
+  });
+
+  it("of a peer that moved stays what it was until it is known for the new address, which is soon", () => {
+    const w = world();
+    w.run(10);
+    const before = w.value();
+    expect(before).toEqual({ passesBytes: 1_500, shortfallBytes: 0 });
+    const to = { ...w.slot, address: "10.0.0.22" };
+    w.network.rule((p) => (p.destination.ip === "10.0.0.22" && p.ipBytes > 1_400 ? { kind: "drop" } : undefined));
+    w.prober.move(w.slot, to);
+    const seen = new Set<string>();
+    for (let i = 0; i < 30; i++) {
+      w.run(1);
+      seen.add(JSON.stringify(w.value()));
+    }
+    expect([...seen]).toEqual([before, { passesBytes: 1_400, shortfallBytes: 100 }].map((v) => JSON.stringify(v)));
+    expect(w.prober.values()).toHaveLength(1);
   });
 
   it("of a closed slot is gone, and its sockets with the prober", () => {

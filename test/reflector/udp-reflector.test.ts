@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
+import { packetsByResult, udpReflector } from "../../agent/reflector/udp-reflector.ts";
 import { arrival, parseArrivals } from "../../agent/wire/arrivals.ts";
 import { id64, nodeHash, nodeHashHex, StampFormat, type StampRequest } from "../../agent/wire/stamp.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -9,13 +9,14 @@ import { FakeNetwork } from "../support/fake-network.ts";
 const PORT = 7_843;
 const PEER = { name: "node-1", zone: "a" };
 
-function world() {
+function world(keys: { readonly ours?: Uint8Array | undefined; readonly theirs?: Uint8Array | undefined } = {}) {
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
   network.hops = 3;
   const a = new FakeKernel(network, ["10.0.0.1", "10.0.0.66"]);
   const b = new FakeKernel(network, ["10.0.0.2", "10.0.0.3"]);
-  const format = new StampFormat({ baseSeconds: clock.baseSeconds });
+  const format = new StampFormat({ baseSeconds: clock.baseSeconds, key: keys.theirs });
+  const told: [string, string][] = [];
   const known = {
     nodes: [PEER],
     ips: ["10.0.0.1"],
@@ -32,7 +33,9 @@ function world() {
     ],
     incarnation: "00000000000000b0",
     maxPacketBytes: 2_000,
+    key: keys.ours,
     isFrom: (hash, ip) => known.isFrom(hash, ip),
+    unanswered: (why, ip) => told.push([why, ip]),
     nodeOf: (hash) => known.nodes.find((n) => nodeHashHex(n.name) === hash),
   });
   const socket = a.openUdp({ family: "ipv4", port: 0 });
@@ -75,7 +78,7 @@ function world() {
     }
     return got;
   };
-  return { clock, network, a, b, reflector, known, sendBytes, request, answers };
+  return { clock, network, a, b, reflector, known, told, sendBytes, request, answers };
 }
 
 describe("the UDP reflector", () => {
@@ -145,6 +148,32 @@ describe("the UDP reflector", () => {
         bitmap: "8000000000000000",
       },
     ]);
+  });
+
+  it("tells of the first packet of each kind that it does not answer, and from whom it came", () => {
+    const { sendBytes, request, answers, told, reflector } = world();
+    for (let i = 0; i < 3; i++) {
+      sendBytes(new Uint8Array(512).fill(9));
+      sendBytes(request({ bytes: 2_400 }));
+    }
+    answers();
+    expect(told).toEqual([
+      ["foreign", "10.0.0.1"],
+      ["truncated", "10.0.0.1"],
+    ]);
+    expect(packetsByResult(reflector.counts)).toMatchObject({ answered: 0, foreign: 3, truncated: 3, key: 0 });
+  });
+
+  it.each([
+    ["another key", Buffer.from("ours"), Buffer.from("theirs")],
+    ["a key where there is none here", undefined, Buffer.from("theirs")],
+    ["none where there is one here", Buffer.from("ours"), undefined],
+  ])("counts packets with %s as such", (_, ours, theirs) => {
+    const { sendBytes, request, answers, told, reflector } = world({ ours, theirs });
+    sendBytes(request());
+    expect(answers()).toEqual([]);
+    expect(told).toEqual([["key", "10.0.0.1"]]);
+    expect(packetsByResult(reflector.counts)).toMatchObject({ key: 1, foreign: 0 });
   });
 
   it("keeps count by source slot over all its lives, and the newest arrivals of the life last heard", () => {

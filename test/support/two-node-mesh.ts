@@ -1,6 +1,7 @@
 // The agent of node-1 in a mesh of two nodes after a made-up minute in which everything that has a metric happened
 // at least once; the clock, the version and therefore every number are always the same.
 import { configSchema } from "../../agent/config/schema.ts";
+import { PARTS } from "../../agent/metrics/catalogue.ts";
 import { createMetrics, type Metrics } from "../../agent/metrics/metrics.ts";
 import { FAILED, REFUSED, type Outcome } from "../../agent/model/outcome.ts";
 import type { Network, Node, Protocol } from "../../agent/model/peer.ts";
@@ -82,6 +83,18 @@ export function twoNodeMesh({
         bitmap: "7ff",
       },
     ],
+    reflector: () => ({
+      answered: 12,
+      duplicate: 1,
+      limited: 0,
+      key: 2,
+      checksum: 0,
+      version: 0,
+      short: 0,
+      foreign: 0,
+      truncated: 0,
+      unsent: 0,
+    }),
     socketDrops: () => [
       { network: "pod", protocol: "icmp", drops: 2 },
       { network: "pod", protocol: "udp", drops: 0 },
@@ -112,10 +125,11 @@ export function liveAMinute({ clock, results, metrics, slots }: TwoNodeMesh): vo
   for (const protocol of ["icmp", "tcp", "udp"] as const)
     metrics.protocolAvailable({ network: "pod", protocol, available: true });
   metrics.protocolAvailable({ network: "node", protocol: "icmp", available: false });
-  for (const part of ["udp reflector", "icmp", "tcp", "udp"]) metrics.fault(part, part === "icmp" ? 2 : 0);
+  for (const part of PARTS) metrics.fault(part, part === "icmp" ? 2 : 0);
   const dns = metrics.dns({ server: "pod", name: "kubernetes.default.svc.cluster.local" });
   for (let i = 0; i < 5; i++) dns.answered(0.001_953_125);
   dns.failed("timeout");
+  dns.localError("EMFILE");
 }
 
 function icmpPodOutcome(second: number, rttNs: number): Outcome {
