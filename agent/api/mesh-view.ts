@@ -12,7 +12,7 @@ import type { ApiSources } from "./sources.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 
 export interface MeshViewOptions {
-  readonly sources: Pick<ApiSources, "node" | "peers" | "peerApis">;
+  readonly sources: Pick<ApiSources, "node" | "peers" | "peerApis" | "unusable">;
   readonly ownRow: Pick<OwnRow, "give">;
   readonly rows: Pick<Rows, "ask">;
   /** Requests under way at once. */
@@ -35,17 +35,21 @@ export class MeshSnapshot {
   readonly nodes: readonly Node[];
   readonly missing: readonly MissingRow[];
   readonly relayed: readonly Relayed[];
+  readonly unusable: readonly string[];
   /** JSON of the rows in the order of `nodes`, deflated. */
   readonly #rows: readonly Buffer[];
 
   constructor(
-    parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing" | "relayed"> & { readonly rows: readonly Buffer[] },
+    parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing" | "relayed" | "unusable"> & {
+      readonly rows: readonly Buffer[];
+    },
   ) {
     this.at = parts.at;
     this.by = parts.by;
     this.nodes = parts.nodes;
     this.missing = parts.missing;
     this.relayed = parts.relayed;
+    this.unusable = parts.unusable;
     this.#rows = parts.rows;
   }
 
@@ -67,8 +71,16 @@ export class MeshSnapshot {
   }
 
   #head(): Omit<Snapshot, "rows"> {
-    const { at, by, nodes, missing, relayed } = this;
-    return { schemaVersion: SCHEMA_VERSION, at, by, nodes, missing, ...(relayed.length > 0 && { relayed }) };
+    const { at, by, nodes, missing, relayed, unusable } = this;
+    return {
+      schemaVersion: SCHEMA_VERSION,
+      at,
+      by,
+      nodes,
+      missing,
+      ...(relayed.length > 0 && { relayed }),
+      ...(unusable.length > 0 && { unusable }),
+    };
   }
 }
 
@@ -124,7 +136,8 @@ export class MeshView implements Disposable {
       } else missing.push({ node, reason: "it joined the mesh while this snapshot was taken" });
     }
     const at = new Date().toISOString();
-    const snapshot = new MeshSnapshot({ at, by: sources.node, nodes, missing, relayed, rows });
+    const unusable = sources.unusable();
+    const snapshot = new MeshSnapshot({ at, by: sources.node, nodes, missing, relayed, unusable, rows });
     this.#latest = { snapshot, takenMs: performance.now() };
     clearTimeout(this.#forget);
     this.#forget = setTimeout(() => (this.#latest = undefined), FORGET_AFTER_MS).unref();

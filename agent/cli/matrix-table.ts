@@ -1,19 +1,11 @@
-// A snapshot as a table: one line a source, one column a destination. Pure.
+// One matrix of a snapshot as lines of text: a line a source, a column a destination. Pure.
 import { forText } from "../base/escape.ts";
-import type { IpFamily, Network, Node, Protocol } from "../model/peer.ts";
-import type { PairWindow, Snapshot } from "../model/snapshot.ts";
+import { formatDelay, formatLoss } from "../base/format.ts";
+import type { MeshGrid, Reading } from "../diagnosis/notes/mesh-grid.ts";
 import { lossRatio } from "../model/window.ts";
-import { formatLoss, formatNs } from "./units.ts";
 
 export const SHOW = ["both", "loss", "mean", "max", "jitter"] as const;
 export type Show = (typeof SHOW)[number];
-
-/** One matrix of the snapshot: what was probed how, over what. */
-export interface View {
-  readonly network: Network;
-  readonly protocol: Protocol;
-  readonly family: IpFamily;
-}
 
 export type Health = "self" | "fine" | "lossy" | "failing" | "refused" | "no data";
 export interface Cell {
@@ -21,109 +13,119 @@ export interface Cell {
   readonly health: Health;
 }
 
-/** Above this a pair is broken: the threshold of the alert rules (design §6). */
-export const BROKEN_LOSS = 0.03;
-
-/** Views that some row has, in the order pod before node, ICMP before TCP before UDP. */
-export function viewsOf(snapshot: Snapshot): View[] {
-  const found = new Map<string, View>();
-  for (const row of snapshot.rows)
-    for (const { network, protocol, family } of row.pairs)
-      found.set(viewName({ network, protocol, family }), { network, protocol, family });
-  const rank = (v: View) => `${v.family}${v.network === "pod" ? 0 : 1}${v.protocol}`;
-  return [...found.values()].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-}
-
-export const viewName = (v: View): string =>
-  `${v.network} network, ${v.protocol === "icmp" ? "ICMP" : v.protocol.toUpperCase()}, ${v.family === "ipv4" ? "IPv4" : "IPv6"}`;
-
-export function cellOf(pair: PairWindow | undefined, show: Show): Cell {
-  const loss = pair && lossRatio(pair.window);
-  if (pair === undefined || loss === undefined) return { text: "?", health: "no data" };
-  const { window } = pair;
-  const health = loss === 1 ? "failing" : loss > 0 ? "lossy" : window.refusals === window.probes ? "refused" : "fine";
-  const delay = (ns: number | undefined) => (ns === undefined ? "-" : formatNs(ns));
+export function cellOf(reading: Reading | undefined, show: Show): Cell {
+  const loss = reading && lossRatio(reading);
+  if (reading === undefined || loss === undefined) return { text: "?", health: "no data" };
+  const health = loss === 1 ? "failing" : loss > 0 ? "lossy" : reading.refusals === reading.probes ? "refused" : "fine";
+  const delay = (ns: number) => (Number.isNaN(ns) ? "-" : formatDelay(ns));
   switch (show) {
     case "loss":
       return { text: formatLoss(loss), health };
     case "mean":
-      return { text: delay(window.rttMeanNs), health };
+      return { text: delay(reading.rttMeanNs), health };
     case "max":
-      return { text: delay(window.rttMaxNs), health };
+      return { text: delay(reading.rttMaxNs), health };
     case "jitter":
-      return { text: delay(window.jitterNs), health };
-    case "both":
+      return { text: delay(reading.jitterNs), health };
+    case "both": {
       if (health === "failing") return { text: "FAIL", health };
       if (health === "refused") return { text: "refused", health };
-      return { text: loss > 0 ? `${formatLoss(loss)} ${delay(window.rttMeanNs)}` : delay(window.rttMeanNs), health };
+      const mean = delay(reading.rttMeanNs);
+      return { text: loss > 0 ? `${formatLoss(loss)} ${mean}` : mean, health };
+    }
   }
 }
 
 export interface MatrixOptions {
-  readonly view: View;
+  /** Index of the path. */
+  readonly path: number;
   readonly show: Show;
+  /** Columns of the terminal; Infinity where a line may be as long as it needs. */
+  readonly width: number;
   /** How a cell is coloured; plain text when absent. */
   readonly paint?: (cell: Cell, padded: string) => string;
 }
 
-/** The table, lines without a final newline. Beyond 12 nodes columns are numbered as the rows are. */
-export function renderMatrix(snapshot: Snapshot, { view, show, paint = (_, text) => text }: MatrixOptions): string {
-  const { nodes } = snapshot;
-  const numbered = nodes.length > 12;
-  const cells = nodes.map((source, i) =>
-    nodes.map((destination, j) =>
-      i === j ? ({ text: "·", health: "self" } as const) : cellOf(pairOf(snapshot, source, destination, view), show),
-    ),
-  );
-  const label = (node: Node, i: number) =>
-    forText(`${numbered ? `${i + 1} ` : ""}${node.name}${node.zone === "" ? "" : ` (${node.zone})`}`);
-  const labels = nodes.map(label);
-  const head = nodes.map((node, j) => (numbered ? String(j + 1) : forText(node.name)));
-  const widths = head.map((text, j) => Math.max(text.length, ...cells.map((row) => row[j]!.text.length)));
-  const first = Math.max("from \\ to".length, ...labels.map((l) => l.length));
-  const missing = new Map(snapshot.missing.map((m) => [m.node.name, m.reason]));
-  const lines = [`${"from \\ to".padEnd(first)}  ${head.map((text, j) => text.padStart(widths[j]!)).join("  ")}`];
-  for (const [i, node] of nodes.entries()) {
-    const reason = missing.get(node.name);
-    const rest = cells[i]!.map((cell, j) => paint(cell, cell.text.padStart(widths[j]!))).join("  ");
-    lines.push(`${labels[i]!.padEnd(first)}  ${reason === undefined ? rest : `did not answer: ${forText(reason)}`}`);
+const CORNER = "from \\ to";
+const GAP = "  ";
+
+/**
+ * The table, without a final newline. Columns carry names where these fit, else the numbers of the rows; where not even
+ * those fit, the table has the nodes with the most loss, and says so.
+ */
+export function renderMatrix(grid: MeshGrid, options: MatrixOptions): string {
+  const all = grid.nodes.map((_, i) => i);
+  for (const numbered of [false, true]) {
+    const table = new Table(grid, all, numbered, options);
+    if (table.width <= options.width) return table.text();
   }
-  return lines.join("\n");
+  const ranked = rankByLoss(grid, options.path);
+  // Each node less saves at least the gap and a digit: the search ends soon.
+  for (let shown = all.length - 1; shown > 1; shown--) {
+    const worst = ranked.slice(0, shown).sort((a, b) => a - b);
+    const table = new Table(grid, worst, true, options);
+    if (table.width > options.width) continue;
+    return `${table.text()}\nThe ${shown} nodes of ${all.length} that lose most; a wider terminal, or a pipe, shows more.`;
+  }
+  return new Table(grid, ranked.slice(0, 2), true, options).text();
 }
 
-export function pairOf(snapshot: Snapshot, source: Node, destination: Node, view: View): PairWindow | undefined {
-  const row = snapshot.rows.find((r) => r.source.name === source.name);
-  return row?.pairs.find(
-    (p) =>
-      p.destination.name === destination.name &&
-      p.network === view.network &&
-      p.protocol === view.protocol &&
-      p.family === view.family,
-  );
+/** Most loss first, coming and going. */
+function rankByLoss(grid: MeshGrid, path: number): number[] {
+  const loss = (from: number, to: number) => {
+    const reading = grid.reading(path, from, to);
+    return (reading && lossRatio(reading)) ?? 0;
+  };
+  const sums = grid.nodes.map((_, i) => grid.nodes.reduce((sum, _, j) => sum + loss(i, j) + loss(j, i), 0));
+  return grid.nodes.map((_, i) => i).sort((a, b) => sums[b]! - sums[a]! || a - b);
 }
 
-/** What is broken, one line each: rows that did not answer, then lossy pairs, worst first. */
-export function brokenPairs(snapshot: Snapshot): string[] {
-  const silent = snapshot.missing.map((m) => `${m.node.name} did not answer: ${m.reason}`);
-  const lossy = snapshot.rows.flatMap((row) =>
-    row.pairs.flatMap((pair) => {
-      const loss = lossRatio(pair.window) ?? 0;
-      return loss > BROKEN_LOSS
-        ? [
-            {
-              loss,
-              line: `${row.source.name} → ${pair.destination.name} loses ${formatLoss(loss)} (${viewName(pair)}${directionOf(pair)})`,
-            },
-          ]
-        : [];
-    }),
-  );
-  return [...silent, ...lossy.sort((a, b) => b.loss - a.loss).map((l) => l.line)].map(forText);
-}
+class Table {
+  readonly #rows: readonly { readonly label: string; readonly cells: readonly Cell[] | undefined }[];
+  readonly #heads: readonly string[];
+  readonly #widths: readonly number[];
+  readonly #labelWidth: number;
+  readonly #paint: (cell: Cell, padded: string) => string;
 
-/** Only UDP may claim a direction (design §2.9). */
-function directionOf({ window }: PairWindow): string {
-  const { lostForward, lostReverse } = window;
-  if (lostForward === 0 && lostReverse === 0) return "";
-  return `; on the way there ${lostForward}, on the way back ${lostReverse}`;
+  constructor(
+    grid: MeshGrid,
+    nodes: readonly number[],
+    numbered: boolean,
+    { path, show, paint = (_, text) => text }: MatrixOptions,
+  ) {
+    this.#paint = paint;
+    this.#heads = nodes.map((i) => (numbered ? String(i + 1) : forText(grid.nodes[i]!.name)));
+    this.#rows = nodes.map((from) => {
+      const { name, zone } = grid.nodes[from]!;
+      const label = forText(`${numbered ? `${from + 1} ` : ""}${name}${zone === "" ? "" : ` (${zone})`}`);
+      if (grid.missing.has(name)) return { label, cells: undefined };
+      const cells = nodes.map((to): Cell =>
+        from === to ? { text: "·", health: "self" } : cellOf(grid.reading(path, from, to), show),
+      );
+      return { label, cells };
+    });
+    this.#widths = this.#heads.map((head, j) =>
+      Math.max(head.length, ...this.#rows.map(({ cells }) => cells?.[j]!.text.length ?? 0)),
+    );
+    this.#labelWidth = Math.max(CORNER.length, ...this.#rows.map(({ label }) => label.length));
+  }
+
+  get width(): number {
+    return this.#widths.reduce((sum, width) => sum + GAP.length + width, this.#labelWidth);
+  }
+
+  text(): string {
+    const line = (label: string, rest: string) => `${label.padEnd(this.#labelWidth)}${GAP}${rest}`;
+    return [
+      line(CORNER, this.#heads.map((head, j) => head.padStart(this.#widths[j]!)).join(GAP)),
+      ...this.#rows.map(({ label, cells }) =>
+        line(
+          label,
+          cells === undefined
+            ? "no row: see below"
+            : cells.map((cell, j) => this.#paint(cell, cell.text.padStart(this.#widths[j]!))).join(GAP),
+        ),
+      ),
+    ].join("\n");
+  }
 }

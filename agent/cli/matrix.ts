@@ -1,20 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 import { forLog, forText } from "../base/escape.ts";
-import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { IP_FAMILIES, NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
-import {
-  brokenPairs,
-  renderMatrix,
-  SHOW,
-  viewName,
-  viewsOf,
-  type Cell,
-  type Health,
-  type Show,
-  type View,
-} from "./matrix-table.ts";
+import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
+import { summarize } from "../diagnosis/notes/summary.ts";
+import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
 import { ownAgentUrl } from "./own-agent.ts";
 
@@ -24,11 +16,13 @@ export const command: Command = {
 Usage: internode matrix [options]
 
 One table for each network and protocol: rows are sources, columns destinations, cells the trailing minute.
-  210µs       mean round-trip time, nothing lost
-  12% 210µs   12% of the probes lost, mean of the rest
+  210 µs      mean round-trip time, nothing lost
+  12% 210 µs  12% of the probes lost, mean of the rest
   FAIL        every probe lost          refused   the port is closed, the path works
   ?           nothing measured yet      ·         the node itself
 A lost ICMP or TCP probe says nothing of direction: loss on one way of a link shows in both cells of the pair.
+Below the tables stands what the pairs have in common, and what else the agents know, in the words of the page.
+A table that is wider than the terminal shows the nodes that lose most.
 
   --url URL            agent to ask (default: in its pod that agent, elsewhere ${DEFAULT_URL})
   --network NAME       only pod or node
@@ -38,7 +32,7 @@ A lost ICMP or TCP probe says nothing of direction: loss on one way of a link sh
   --watch [SECONDS]    again and again, every 2 s unless told, until Ctrl-C
   -o, --output FORMAT  table or json (the mesh document, schemaVersion 1)
 
-Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 bad usage.`,
+Exit: 0 nothing broken, 1 a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`,
   async run(args, signal) {
     const options = parse(args);
     for (;;) {
@@ -57,7 +51,7 @@ Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 
         console.log(
           `${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`,
         );
-      if (options.watchMs === undefined) return brokenPairs(snapshot).length > 0 ? EXIT.broken : EXIT.fine;
+      if (options.watchMs === undefined) return summarize(new MeshGrid(snapshot)).isFault ? EXIT.broken : EXIT.fine;
       try {
         await sleep(options.watchMs, undefined, { signal });
       } catch {
@@ -69,7 +63,7 @@ Exit: 0 nothing broken, 1 a node did not answer or a pair loses more than 3%, 2 
 
 interface Options {
   readonly url: string;
-  readonly filter: Partial<View>;
+  readonly filter: { readonly network?: Network; readonly protocol?: Protocol; readonly family?: IpFamily };
   readonly show: Show;
   readonly watchMs: number | undefined;
   readonly output: "table" | "json";
@@ -124,25 +118,19 @@ function parseOrExplain(args: readonly string[]) {
 }
 
 function report(snapshot: Snapshot, { filter, show }: Options): string {
-  const views = viewsOf(snapshot).filter((v) =>
-    Object.entries(filter).every(([key, value]) => v[key as keyof View] === value),
+  const grid = new MeshGrid(snapshot);
+  const { headline, notes } = summarize(grid);
+  const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
+  const tables = grid.paths.flatMap((on, path) =>
+    Object.entries(filter).every(([key, value]) => on[key as keyof typeof on] === value)
+      ? [`${styleText("bold", grid.pathNames[path]!)}\n${renderMatrix(grid, { path, show, width, paint })}`]
+      : [],
   );
-  const asked = Object.values(filter).join(", ");
-  const tables = views.map(
-    (view) => `${styleText("bold", viewName(view))}\n${renderMatrix(snapshot, { view, show, paint })}`,
-  );
-  if (views.length === 0)
-    tables.push(asked === "" ? "no agent has measured anything yet" : `nothing is measured for ${asked}`);
-  const broken = brokenPairs(snapshot);
-  const verdict =
-    broken.length === 0
-      ? "nothing broken"
-      : `broken:\n${broken
-          .slice(0, 20)
-          .map((line) => `  ${line}`)
-          .join("\n")}${broken.length > 20 ? `\n  and ${broken.length - 20} more` : ""}`;
-  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} agents answered, trailing 60 s at ${forText(snapshot.at)}`;
-  return `${tables.join("\n\n")}\n\n${verdict}\n${when}`;
+  if (tables.length === 0 && grid.paths.length > 0)
+    tables.push(`Nothing is measured for ${Object.values(filter).join(", ")}.`);
+  const said = [styleText("bold", forText(headline)), ...notes.map(({ text }) => `- ${forText(text)}`)];
+  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} rows, the minute before ${forText(snapshot.at)}, asked of ${forText(snapshot.by.name)}.`;
+  return [...tables, said.join("\n"), when].join("\n\n");
 }
 
 const COLOURS: Readonly<Record<Health, Parameters<typeof styleText>[0]>> = {

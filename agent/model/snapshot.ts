@@ -152,4 +152,6 @@ export interface Snapshot {
   readonly missing: readonly MissingRow[];
   /** Those of `rows` that came by way of others; left out when there are none. */
   readonly relayed?: readonly Relayed[];
+  /** What the asking agent's discovery lists and can be no peer, each with the reason; left out when there is nothing. */
+  readonly unusable?: readonly string[];
 }

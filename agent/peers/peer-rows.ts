@@ -37,6 +37,13 @@ export const PEER_ROWS_DEFAULTS: PeerRowsOptions = {
   connections: 1,
 };
 
+export interface AskOptions {
+  /** The agent to ask for the peer's row, by the peer's name. */
+  readonly relay?: PeerApi;
+  /** Called when half of the deadline has passed. */
+  readonly onSlow?: () => void;
+}
+
 /** Connections are kept for the next snapshot of someone who watches, and closed soon after the last. */
 const KEEP_ALIVE_MS = 6_000;
 
@@ -49,12 +56,12 @@ export class PeerRows implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Never rejects: what went wrong is the reason of a missing row. With `relay` it is asked of that agent, by name. */
-  async ask(peer: PeerApi, query: RowQuery, relay?: PeerApi): Promise<PeerRow> {
+  /** Never rejects: what went wrong is the reason of a missing row. */
+  async ask(peer: PeerApi, query: RowQuery, { relay, onSlow }: AskOptions = {}): Promise<PeerRow> {
     const { node } = peer;
     const url = rowUrl(relay?.url ?? peer.url, query, relay && node.name);
     try {
-      const { status, body, seal } = await this.#read(url);
+      const { status, body, seal } = await this.#read(url, onSlow);
       if (status !== 200) {
         const words = inItsWords(body);
         return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
@@ -83,9 +90,9 @@ export class PeerRows implements AsyncDisposable {
     });
   }
 
-  async #read(url: URL): Promise<Received> {
+  async #read(url: URL, onSlow: (() => void) | undefined): Promise<Received> {
     // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
-    using deadline = new AwakeDeadline(this.#options.deadlineMs);
+    using deadline = new AwakeDeadline(this.#options.deadlineMs, onSlow);
     const received = this.#receive(url, deadline.signal);
     // A request that is still connecting hears of an abort only when that has ended (undici 8).
     received.catch(() => {});
@@ -167,12 +174,13 @@ class AwakeDeadline implements Disposable {
   /** Rejects when it has passed. */
   readonly passed: Promise<never>;
 
-  constructor(deadlineMs: number) {
+  constructor(deadlineMs: number, onHalf: (() => void) | undefined) {
     const { promise, reject } = Promise.withResolvers<never>();
     this.passed = promise;
     let steps = 0;
     this.#timer = setInterval(() => {
       steps += 1;
+      if (steps === DEADLINE_STEPS / 2) onHalf?.();
       if (steps < DEADLINE_STEPS) return;
       clearInterval(this.#timer);
       const error = new DOMException("deadline", "TimeoutError");

@@ -49,7 +49,7 @@ export class Relays {
     const { rows, candidates, seal } = this.#options;
     const asked = twoOf(candidates(peer.node), peer.node).map(async (relay): Promise<Answer> => ({
       relay: relay.node.name,
-      answer: await rows.ask(peer, query, relay),
+      answer: await rows.ask(peer, query, { relay }),
     }));
     return seal === undefined ? agreed(await Promise.all(asked)) : signed(asked, seal);
   }
@@ -95,7 +95,7 @@ function agreed(answers: readonly Answer[]): RelayedAnswer {
   const row = agreedRow(a.answer.row, b.answer.row);
   if ("contrary" in row)
     return { kind: "missing", reason: `${a.relay} and ${b.relay} give different rows of it: ${row.contrary}` };
-  return { kind: "row", json: Buffer.from(JSON.stringify(row)), row, by: [a.relay, b.relay], trust: "agreed" };
+  return { kind: "row", json: Buffer.from(JSON.stringify(row)), row, by: [a.relay, b.relay].sort(), trust: "agreed" };
 }
 
 function reasonOf(answers: readonly Answer[], faultOf: (given: Answer) => string | undefined): string | undefined {
@@ -103,7 +103,14 @@ function reasonOf(answers: readonly Answer[], faultOf: (given: Answer) => string
     ({ answer }) => answer.kind === "missing" && answer.answered?.status === RELAY_UNREACHED,
   );
   const words =
-    unreached.length === 0 ? [] : [`${unreached.map(({ relay }) => relay).join(" and ")} cannot get it either`];
+    unreached.length === 0
+      ? []
+      : [
+          `${unreached
+            .map(({ relay }) => relay)
+            .sort()
+            .join(" and ")} cannot get it either`,
+        ];
   for (const given of answers.filter((a) => !unreached.includes(a))) {
     const { relay, answer } = given;
     const fault = answer.kind === "row" ? faultOf(given) : (answer.answered?.words ?? answer.reason);

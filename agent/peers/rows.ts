@@ -1,11 +1,12 @@
 // How one agent gets another's row: from that agent itself, else by way of two others. The one way to do it, for the
 // mesh view, the pair of a page, and whoever needs a peer's word.
-import { setTimeout as sleep } from "node:timers/promises";
+import { randomUUID } from "node:crypto";
+import { phase } from "../base/hash.ts";
 import type { Node } from "../model/peer.ts";
 import type { Relayed, Row } from "../model/snapshot.ts";
 import { PEER_ROWS_DEFAULTS, PeerRows, type PeerRow } from "./peer-rows.ts";
 import type { PeerApi, RowQuery } from "./peer-api.ts";
-import { Relays } from "./relays.ts";
+import { Relays, type RelayedAnswer } from "./relays.ts";
 import type { RowSeal } from "./row-seal.ts";
 
 export interface RowsOptions {
@@ -13,8 +14,6 @@ export interface RowsOptions {
   /** How long an agent may take to give its row, or a relay to give another's. */
   readonly deadlineMs: number;
   readonly seal: RowSeal | undefined;
-  /** In [0, 1). */
-  readonly random?: () => number;
 }
 
 export const ROWS_DEFAULTS = { deadlineMs: PEER_ROWS_DEFAULTS.deadlineMs } as const;
@@ -23,10 +22,14 @@ export type RowAnswer =
   | { readonly kind: "row"; readonly node: Node; readonly json: Buffer; readonly row: Row; readonly relayed?: Relayed }
   | { readonly kind: "missing"; readonly node: Node; readonly reason: string; readonly hearsay?: Row };
 
-/** Others are asked after this share of the deadline: a row that comes late is better than none, and than two late ones. */
-const RELAY_AFTER = 0.5;
+/**
+ * Rows that others are asked for at half of the deadline already, before their own agents have failed. When more are
+ * slow, it is we who are slow, and more questions would not help.
+ */
+const ASKED_EARLY = 4;
 /** What was heard of an agent is held against it, or for it, no longer. */
 const HEARD_MS = 30_000;
+const RELAYS_DRAWN_MS = 60_000;
 const RELAY_CONNECTIONS = 4;
 
 export class Rows implements AsyncDisposable {
@@ -35,6 +38,9 @@ export class Rows implements AsyncDisposable {
   /** Apart from the direct questions: one that waits for a third agent must not hold those up. */
   readonly #byWay: PeerRows;
   readonly #relays: Relays;
+  readonly #salt = randomUUID();
+  /** Rows that others have been asked for. */
+  #underWay = 0;
   #heard = new Map<string, { readonly answered: boolean; readonly atMs: number }>();
 
   constructor(options: RowsOptions) {
@@ -47,14 +53,17 @@ export class Rows implements AsyncDisposable {
 
   /** Never rejects: what went wrong is the reason of a missing row. */
   async ask(peer: PeerApi, query: RowQuery): Promise<RowAnswer> {
-    const asked = this.#askDirectly(peer, query);
-    const soon = await Promise.race([asked, sleep(this.#options.deadlineMs * RELAY_AFTER)]);
-    // What it says of itself is its own word, right or wrong: nobody else is asked.
-    if (soon !== undefined && isOwnWord(soon)) return answerOf(soon, peer);
-    const byWay = this.#relays.ask(peer, query);
-    const direct = await asked;
+    let byWay: Promise<RelayedAnswer> | undefined;
+    const askOthers = () => (byWay ??= this.#askOthers(peer, query));
+    const direct = await this.#direct.ask(peer, query, {
+      onSlow: () => {
+        if (this.#underWay < ASKED_EARLY) void askOthers();
+      },
+    });
+    this.#heard.set(peer.node.name, { answered: direct.kind === "row", atMs: performance.now() });
+    // What it says of itself is its own word, right or wrong: nobody else's counts against it.
     if (isOwnWord(direct)) return answerOf(direct, peer);
-    const relayed = await byWay;
+    const relayed = await askOthers();
     if (relayed.kind === "row") {
       const { json, row, by, trust } = relayed;
       return {
@@ -74,21 +83,28 @@ export class Rows implements AsyncDisposable {
     await Promise.all([this.#direct[Symbol.asyncDispose](), this.#byWay[Symbol.asyncDispose]()]);
   }
 
-  async #askDirectly(peer: PeerApi, query: RowQuery): Promise<PeerRow> {
-    const answer = await this.#direct.ask(peer, query);
-    this.#heard.set(peer.node.name, { answered: answer.kind === "row", atMs: performance.now() });
-    return answer;
+  async #askOthers(peer: PeerApi, query: RowQuery): Promise<RelayedAnswer> {
+    this.#underWay += 1;
+    try {
+      return await this.#relays.ask(peer, query);
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
-  /** Who has just answered first, then who has not been asked, each in any order: load and trust are spread. */
+  /**
+   * Who has just answered first, then who has not been asked. Among them chance decides, anew every minute and for every
+   * target: load and trust are spread, and nobody can know beforehand who will be asked.
+   */
   #candidates(target: Node): readonly PeerApi[] {
-    const { peerApis, random = Math.random } = this.#options;
-    const sinceMs = performance.now() - HEARD_MS;
-    for (const [name, { atMs }] of this.#heard) if (atMs < sinceMs) this.#heard.delete(name);
+    const nowMs = performance.now();
+    for (const [name, { atMs }] of this.#heard) if (atMs < nowMs - HEARD_MS) this.#heard.delete(name);
+    const draw = `${this.#salt} ${target.name} ${Math.floor(nowMs / RELAYS_DRAWN_MS)}`;
     const heard = ({ node }: PeerApi) => this.#heard.get(node.name)?.answered;
-    return peerApis()
+    return this.#options
+      .peerApis()
       .filter((api) => api.serving && api.node.name !== target.name && heard(api) !== false)
-      .map((api) => ({ api, order: (heard(api) === true ? 0 : 1) + random() }))
+      .map((api) => ({ api, order: (heard(api) === true ? 0 : 1) + phase(`${draw} ${api.node.name}`) }))
       .sort((a, b) => a.order - b.order)
       .map(({ api }) => api);
   }

@@ -132,6 +132,7 @@ export const snapshotSchema = z.object({
       }),
     )
     .optional(),
+  unusable: z.array(text).optional(),
 });
 
 /** A row that cannot be shown; the message is the reason in words. */

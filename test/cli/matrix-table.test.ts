@@ -1,159 +1,114 @@
 import { describe, expect, test } from "vitest";
-import { brokenPairs, cellOf, renderMatrix, viewsOf } from "../../agent/cli/matrix-table.ts";
-import { formatLoss, formatNs } from "../../agent/cli/units.ts";
-import type { PairWindow, Row, Snapshot } from "../../agent/model/snapshot.ts";
-import type { WindowSummary } from "../../agent/model/window.ts";
+import { cellOf, renderMatrix } from "../../agent/cli/matrix-table.ts";
+import { MeshGrid, type Reading } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
+import { sampleSnapshot, type SampleMesh } from "../support/sample-mesh.ts";
 
-const NODES = [
-  { name: "node-1", zone: "a" },
-  { name: "node-2", zone: "a" },
-  { name: "node-3", zone: "b" },
-] as const;
-const VIEW = { network: "pod", protocol: "icmp", family: "ipv4" } as const;
-const FINE: WindowSummary = {
+const FINE: Reading = {
   probes: 60,
   failures: 0,
   refusals: 0,
-  reasons: {},
   retransmits: 0,
   lostForward: 0,
   lostReverse: 0,
   rttMeanNs: 210_000,
-  rttMinNs: 180_000,
   rttMaxNs: 1_250_000,
   jitterNs: 12_000,
 };
-
-const pair = (to: number, window: Partial<WindowSummary> = {}): PairWindow => ({
-  destination: NODES[to]!,
-  ...VIEW,
-  address: "10.0.0.1",
-  window: { ...FINE, ...window },
-});
-const row = (from: number, pairs: PairWindow[]): Row => ({
-  schemaVersion: 1,
-  source: NODES[from]!,
-  version: "0",
-  incarnation: "0",
-  startedAt: "",
-  at: "",
-  pathMtu: [],
-  udpReceived: [],
-  pairs,
-  health: {
-    engine: "kernel",
-    stamps: {},
-    unavailable: [],
-    tickLagMaxMs: 0,
-    probesSkipped: 0,
-    localErrors: 0,
-    socketDrops: 0,
-    clockSteps: 0,
-    discoveryAgeSeconds: 0,
-  },
-});
-const snapshot = (rows: Row[], missing: Snapshot["missing"] = []): Snapshot => ({
-  schemaVersion: 1,
-  at: "",
-  by: NODES[0],
-  nodes: NODES,
-  rows,
-  missing,
-});
+const ANY_WIDTH = { path: 0, show: "both", width: Infinity } as const;
+const grid = (mesh: SampleMesh): MeshGrid => new MeshGrid(sampleSnapshot(mesh));
+const longest = (text: string): number => Math.max(...text.split("\n").map((line) => line.length));
 
 describe("a cell", () => {
   test.each([
-    ["nothing lost", {}, "210µs", "fine"],
-    ["some lost", { failures: 6 }, "10% 210µs", "lossy"],
-    ["all lost", { failures: 60, rttMeanNs: undefined }, "FAIL", "failing"],
-    ["a closed port", { refusals: 60, rttMeanNs: undefined }, "refused", "refused"],
-    ["answers without a delay", { rttMeanNs: undefined }, "-", "fine"],
+    ["nothing lost", {}, "210 µs", "fine"],
+    ["some lost", { failures: 6 }, "10% 210 µs", "lossy"],
+    ["all lost", { failures: 60, rttMeanNs: Number.NaN }, "FAIL", "failing"],
+    ["a closed port", { refusals: 60, rttMeanNs: Number.NaN }, "refused", "refused"],
+    ["answers without a delay", { rttMeanNs: Number.NaN }, "-", "fine"],
     [
       "retransmitted SYNs, which are lost packets of answered probes",
       { probes: 12, retransmits: 4, rttMeanNs: 300_000 },
-      "25% 300µs",
+      "25% 300 µs",
       "lossy",
     ],
-  ])("with %s says so", (_, window, text, health) => {
-    expect(cellOf(pair(1, window), "both")).toEqual({ text, health });
+  ])("with %s says so", (_, reading, text, health) => {
+    expect(cellOf({ ...FINE, ...reading }, "both")).toEqual({ text, health });
   });
 
   test("of a pair nobody measured is no data, never health", () => {
     expect(cellOf(undefined, "both")).toEqual({ text: "?", health: "no data" });
-    expect(cellOf(pair(1, { probes: 0 }), "loss")).toEqual({ text: "?", health: "no data" });
+    expect(cellOf({ ...FINE, probes: 0 }, "loss")).toEqual({ text: "?", health: "no data" });
+  });
+
+  test.each([
+    ["loss", "0%"],
+    ["mean", "210 µs"],
+    ["max", "1.25 ms"],
+    ["jitter", "12 µs"],
+  ] as const)("shows %s alone when that is asked for", (show, text) => {
+    expect(cellOf(FINE, show).text).toBe(text);
   });
 });
 
-test("the matrix has one order on both axes and names the rows that did not answer", () => {
-  const rendered = renderMatrix(
-    snapshot(
-      [row(0, [pair(2), pair(1, { failures: 60 })]), row(2, [pair(0), pair(1)])],
-      [{ node: NODES[1], reason: "no answer within 1 s" }],
-    ),
-    { view: VIEW, show: "both" },
+test("the matrix has one order on both axes, and a row that did not come has one short line", () => {
+  const table = renderMatrix(
+    grid({ nodes: 3, zones: 2, dead: { "node-2": "no answer from 10.244.2.2:8843 within 1 s" } }),
+    {
+      ...ANY_WIDTH,
+      show: "loss",
+    },
   );
-  expect(rendered).toBe(
-    [
-      "from \\ to   node-1  node-2  node-3",
-      "node-1 (a)       ·    FAIL   210µs",
-      "node-2 (a)  did not answer: no answer within 1 s",
-      "node-3 (b)   210µs   210µs       ·",
-    ].join("\n"),
+  expect(table.split("\n")).toEqual([
+    "from \\ to        node-1  node-2  node-3",
+    "node-1 (zone-a)       ·    100%      0%",
+    "node-2 (zone-a)  no row: see below",
+    "node-3 (zone-b)      0%    100%       ·",
+  ]);
+});
+
+describe("a terminal", () => {
+  const mesh: SampleMesh = { nodes: 40, zones: 4, loss: [{ from: "node-7", to: "node-31", ratio: 0.5 }] };
+
+  test("that is wide enough has the names of columns", () => {
+    const table = renderMatrix(grid({ nodes: 6, zones: 3 }), { ...ANY_WIDTH, width: 80 });
+    expect(table.split("\n")[0]).toContain("node-6");
+    expect(longest(table)).toBeLessThanOrEqual(80);
+  });
+
+  test("that is narrower has their numbers, which stand before the rows too", () => {
+    const table = renderMatrix(
+      grid({ nodes: 6, zones: 3, names: Array.from({ length: 6 }, (_, i) => `ip-10-0-1-${i}.eu-west-1`) }),
+      { ...ANY_WIDTH, width: 90 },
+    );
+    expect(table).toMatch(/^from \\ to +1 +2 +3 +4 +5 +6\n1 ip-10/);
+    expect(longest(table)).toBeLessThanOrEqual(90);
+  });
+
+  test.each([80, 120, 200])(
+    "of %i columns has the nodes that lose most when there are too many, and says so",
+    (width) => {
+      const table = renderMatrix(grid(mesh), { ...ANY_WIDTH, width });
+      expect(longest(table)).toBeLessThanOrEqual(width);
+      expect(table).toMatch(/\n7 node-7 .*\n/);
+      expect(table).toMatch(/\n31 node-31 .*\n/);
+      expect(table).toMatch(/\nThe \d+ nodes of 40 that lose most; a wider terminal, or a pipe, shows more\.$/);
+    },
   );
+
+  test("of any width shows at least two nodes", () => {
+    expect(renderMatrix(grid(mesh), { ...ANY_WIDTH, width: 10 }).split("\n")).toHaveLength(3);
+  });
+
+  test("that is none, as in a pipe, has them all", () => {
+    expect(renderMatrix(grid(mesh), ANY_WIDTH).split("\n")).toHaveLength(41);
+  });
 });
 
-test("what is broken is listed worst first, with a direction only where UDP knows one", () => {
-  const udp = { ...pair(2, { probes: 20, failures: 4, lostForward: 4 }), protocol: "udp" } as const;
-  expect(
-    brokenPairs(
-      snapshot(
-        [row(0, [pair(1, { failures: 30 }), udp, pair(2, { failures: 1 })])],
-        [{ node: NODES[1], reason: "refused" }],
-      ),
-    ),
-  ).toEqual([
-    "node-2 did not answer: refused",
-    "node-1 → node-2 loses 50% (pod network, ICMP, IPv4)",
-    "node-1 → node-3 loses 20% (pod network, UDP, IPv4; on the way there 4, on the way back 0)",
-  ]);
-});
-
-test("views come in a fixed order, each once", () => {
-  const tcp = { ...pair(1), protocol: "tcp" } as const;
-  const node = { ...pair(1), network: "node" } as const;
-  expect(viewsOf(snapshot([row(0, [node, tcp, pair(1), pair(2)])]))).toEqual([
-    VIEW,
-    { ...VIEW, protocol: "tcp" },
-    { ...VIEW, network: "node" },
-  ]);
-});
-
-test("numbers keep at most three digits, and some loss is never shown as none or all", () => {
-  expect([950, 2_345, 12_345, 123_456, 1_234_567, 2e9].map(formatNs)).toEqual([
-    "950ns",
-    "2.3µs",
-    "12µs",
-    "123µs",
-    "1.2ms",
-    "2s",
-  ]);
-  expect([0, 0.0004, 0.0123, 0.2, 0.995, 1].map(formatLoss)).toEqual(["0%", "<0.1%", "1.2%", "20%", ">99%", "100%"]);
-});
-
-test.each(Object.entries(HOSTILE))("%s in a name, a zone or a reason does nothing to the terminal", (_what, text) => {
-  const nodes = [
-    { name: text, zone: text },
-    { name: "node-2", zone: "b" },
-  ];
-  const hostile: Snapshot = {
-    ...snapshot([
-      { ...row(0, []), source: nodes[0]!, pairs: [{ ...pair(1, { failures: 60 }), destination: nodes[1]! }] },
-    ]),
-    nodes,
-    missing: [{ node: nodes[1]!, reason: text }],
-  };
-  const said = [...renderMatrix(hostile, { view: VIEW, show: "both" }).split("\n"), ...brokenPairs(hostile)];
-  expect(said).toHaveLength(3 + 2);
-  expect(said.filter((line) => OBEYED.test(line))).toEqual([]);
+test.each(Object.entries(HOSTILE))("%s in a name or a zone does nothing to the terminal", (_what, text) => {
+  const snapshot = sampleSnapshot({ nodes: 3, zones: 1, names: [text] });
+  const hostile = { ...snapshot, nodes: snapshot.nodes.map((node) => ({ ...node, zone: text })) };
+  const lines = renderMatrix(new MeshGrid(hostile), ANY_WIDTH).split("\n");
+  expect(lines).toHaveLength(4);
+  expect(lines.filter((line) => OBEYED.test(line))).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type Cell, cellOf, cellText, cellWords, type View } from "../../agent/page/client/cells.ts";
-import { formatDelay, formatLoss, listed } from "../../agent/page/client/format.ts";
+import { type Cell, cellOf, cellText, cellWords, type View } from "../../agent/diagnosis/notes/cells.ts";
+import { formatDelay, formatLoss, listed } from "../../agent/base/format.ts";
 import { layOut } from "../../agent/page/client/layout.ts";
-import { MeshGrid } from "../../agent/page/client/mesh-grid.ts";
+import { MeshGrid } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import {
   contrast,
   delayColor,

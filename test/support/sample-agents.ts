@@ -35,10 +35,13 @@ export async function startSampleAgents(
   const addressOf = (i: number) => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`;
   const byAddress = new Map(nodes.map((node, i) => [addressOf(i), node]));
   const others = createServer((req, res) => {
-    const node = byAddress.get(req.socket.localAddress ?? "")!;
+    const asked = byAddress.get(req.socket.localAddress ?? "")!;
     const query = new URL(req.url ?? "/", "http://agent").searchParams;
+    const isDead = ({ name }: Node) => name in (state.mesh.dead ?? {});
     // A dead node does not even refuse.
-    if (node.name in (state.mesh.dead ?? {})) return;
+    if (isDead(asked)) return;
+    const node = nodes.find(({ name }) => name === query.get("of")) ?? asked;
+    if (isDead(node)) return void res.writeHead(504).end(JSON.stringify({ error: "no answer" }));
     res.end(
       JSON.stringify(
         rowOf(node, query.get("detail") === "seconds" ? "seconds" : "window", query.get("destination") ?? undefined),

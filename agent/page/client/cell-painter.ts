@@ -1,5 +1,5 @@
 // Paints one cell: colour, and a shape that says the same without colour.
-import { cellText, type Cell } from "./cells.ts";
+import { cellText, type Cell } from "../../diagnosis/notes/cells.ts";
 import type { Box } from "./layout.ts";
 import { delayColor, type DelayScale, delayShare, inkOn, lossStep, type Palette } from "./scale.ts";
 

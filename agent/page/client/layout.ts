@@ -1,5 +1,5 @@
 // Where cells are: sizes from the room there is, a gap between zones. Pure.
-import type { ZoneSpan } from "./mesh-grid.ts";
+import type { ZoneSpan } from "../../diagnosis/notes/mesh-grid.ts";
 
 export interface Box {
   readonly x: number;

@@ -1,9 +1,9 @@
 // What the looks of the cells mean, drawn by the same painter as the matrix.
-import type { Cell, Measure } from "./cells.ts";
-import { MEASURES } from "./cells.ts";
+import type { Cell, Measure } from "../../diagnosis/notes/cells.ts";
+import { MEASURES } from "../../diagnosis/notes/cells.ts";
 import { CellPainter } from "./cell-painter.ts";
 import { element } from "./dom.ts";
-import { formatDelay } from "./format.ts";
+import { formatDelay } from "../../base/format.ts";
 import { type DelayScale, LOSS_STEPS, PALETTES, type Theme } from "./scale.ts";
 
 const SWATCH = 22;

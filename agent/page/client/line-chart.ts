@@ -1,7 +1,7 @@
 // The last minute of one path as lines, one for each direction, with a mark where probes were lost.
 import type { SecondSummary } from "../../model/snapshot.ts";
 import { svg } from "./dom.ts";
-import { formatDelay } from "./format.ts";
+import { formatDelay } from "../../base/format.ts";
 
 export interface Line {
   readonly name: string;

@@ -1,9 +1,10 @@
 // The matrix on the screen: one canvas for the cells, labels around it that stay in sight, and a cursor that mouse,
 // finger and keyboard move. Ten thousand cells are one drawing, not ten thousand elements.
-import { cellOf, type Cell, cellWords, MEASURES, type View } from "./cells.ts";
+import { cellOf, type Cell, cellWords, MEASURES, type View } from "../../diagnosis/notes/cells.ts";
 import { CellPainter } from "./cell-painter.ts";
+import { listed } from "../../base/format.ts";
 import { append, element, setAttribute } from "./dom.ts";
-import type { MeshGrid } from "./mesh-grid.ts";
+import type { MeshGrid } from "../../diagnosis/notes/mesh-grid.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { delayScale, type DelayScale, PALETTES, type Theme } from "./scale.ts";
 
@@ -109,7 +110,13 @@ export class Matrix {
       longestName: longest,
     });
     const layout = this.#layout;
-    const key = JSON.stringify([grid.nodes, [...grid.missing], layout.width, layout.height]);
+    const key = JSON.stringify([
+      grid.nodes,
+      [...grid.missing.values()].map(({ node, reason }) => [node.name, reason]),
+      [...grid.relayed.values()],
+      layout.width,
+      layout.height,
+    ]);
     if (key === this.#labels) return;
     this.#labels = key;
     this.#root.dataset["labels"] = layout.upright ? "upright" : "flat";
@@ -143,9 +150,11 @@ export class Matrix {
     );
     const nodes = grid.nodes.map(({ name }, i) => {
       const label = place(element("div", { class: "node" }), at[i]!, cell, name);
-      const reason = grid.missing.get(name);
-      if (reason !== undefined && start === "top") label.classList.add("missing");
-      setAttribute(label, "title", reason === undefined ? name : `${name}: ${reason}`);
+      const [missing, relayed] = [grid.missing.get(name), grid.relayed.get(name)];
+      if (missing !== undefined && start === "top") label.classList.add("missing");
+      if (relayed !== undefined && start === "top") label.classList.add("relayed");
+      const what = missing?.reason ?? (relayed && `by way of ${listed(relayed.by)}, since ${relayed.reason}`);
+      setAttribute(label, "title", what === undefined ? name : `${name}: ${what}`);
       return label;
     });
     return [...zones, ...nodes];

@@ -1,13 +1,13 @@
 // The page: takes snapshots from the feed, lets a person choose what to see, and keeps the choice in the address.
 import type { Snapshot } from "../../model/snapshot.ts";
-import { ANY_PATH, type Measure, MEASURES, pathIndex, type View } from "./cells.ts";
+import { ANY_PATH, type Measure, MEASURES, pathIndex, type View } from "../../diagnosis/notes/cells.ts";
 import { element, setText } from "./dom.ts";
 import { startFeed } from "./feed.ts";
-import { formatAge } from "./format.ts";
-import { type MeshState, summarize } from "./headline.ts";
+import { formatAge } from "../../base/format.ts";
+import { type MeshState, summarize } from "../../diagnosis/notes/summary.ts";
 import { legend } from "./legend.ts";
 import { Matrix } from "./matrix.ts";
-import { MeshGrid, pathKey } from "./mesh-grid.ts";
+import { MeshGrid, pathKey } from "../../diagnosis/notes/mesh-grid.ts";
 import { type OpenPair, PairPanel } from "./pair-panel.ts";
 import type { Theme } from "./scale.ts";
 import { matrixTable } from "./table.ts";

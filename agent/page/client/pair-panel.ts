@@ -4,9 +4,9 @@ import type { PairDetail, PairDirection } from "../../model/pair-detail.ts";
 import type { PairWindow } from "../../model/snapshot.ts";
 import { lossRatio, type WindowSummary } from "../../model/window.ts";
 import { element, setText } from "./dom.ts";
-import { counted, formatDelay, formatLoss, pathName } from "./format.ts";
+import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { lineChart } from "./line-chart.ts";
-import { type Path, pathKey } from "./mesh-grid.ts";
+import { type Path, pathKey, pathName } from "../../diagnosis/notes/mesh-grid.ts";
 
 const ASK_EVERY_MS = 2_000;
 
@@ -87,6 +87,17 @@ function content({ directions }: PairDetail): HTMLElement[] {
         ]
       : [],
   );
+  const relayed = directions.flatMap((d) =>
+    "row" in d && d.relayed !== undefined
+      ? [
+          element(
+            "p",
+            { class: "quiet" },
+            `What ${d.source.name} says came by way of ${listed(d.relayed.by)}: ${d.relayed.reason}.`,
+          ),
+        ]
+      : [],
+  );
   const key = element(
     "p",
     { class: "key" },
@@ -98,6 +109,7 @@ function content({ directions }: PairDetail): HTMLElement[] {
   const charts = paths.map((path) => chartOf(path, paths, directions));
   return [
     ...missing,
+    ...relayed,
     ...(paths.length > 0 ? [key] : []),
     element("div", { class: "charts" }, ...charts),
     ...directions.map(directionTable),
@@ -152,7 +164,14 @@ function directionTable(direction: PairDirection): HTMLElement {
     row.pairs.length > 0
       ? element("div", { class: "scroll" }, table)
       : element("p", { class: "quiet" }, `${direction.source.name} does not probe ${direction.destination.name}.`);
-  return element("section", {}, heading, body, ...mtus);
+  const unprobed = (row.unprobed ?? []).map(({ network, text }) =>
+    element(
+      "p",
+      { class: "trouble" },
+      `Not probed${network === undefined ? "" : ` on the ${network} network`}: ${text}.`,
+    ),
+  );
+  return element("section", {}, heading, body, ...unprobed, ...mtus);
 }
 
 function tableRow(pair: PairWindow, all: readonly PairWindow[]): HTMLElement {

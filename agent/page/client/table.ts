@@ -1,8 +1,8 @@
 // The matrix as a table of words, for who cannot use the drawing. Made only while it is open.
-import { cellText } from "./cells.ts";
+import { cellText } from "../../diagnosis/notes/cells.ts";
 import { element } from "./dom.ts";
 import type { Matrix } from "./matrix.ts";
-import type { MeshGrid } from "./mesh-grid.ts";
+import type { MeshGrid } from "../../diagnosis/notes/mesh-grid.ts";
 
 export function matrixTable(grid: MeshGrid, matrix: Matrix, caption: string): HTMLTableElement {
   const head = element(

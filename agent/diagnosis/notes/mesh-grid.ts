@@ -1,7 +1,6 @@
 // A snapshot as typed arrays, cell by cell: what the matrix, the table and the headline read. Pure.
 import type { IpFamily, Network, Node, Protocol } from "../../model/peer.ts";
-import type { Snapshot } from "../../model/snapshot.ts";
-import { pathName } from "./format.ts";
+import type { MissingRow, Relayed, Row, Snapshot } from "../../model/snapshot.ts";
 
 /** What can be looked at separately: a network, a protocol and a family that some pair is probed on. */
 export interface Path {
@@ -53,18 +52,35 @@ export class MeshGrid {
   readonly paths: readonly Path[];
   /** What people call each path. */
   readonly pathNames: readonly string[];
-  /** Reason by node name. */
-  readonly missing: ReadonlyMap<string, string>;
+  /** By node name: why there is no row, and what one relay alone says of it. */
+  readonly missing: ReadonlyMap<string, MissingRow>;
+  /** By node name: rows that came by way of others. */
+  readonly relayed: ReadonlyMap<string, Relayed>;
   readonly #values: Float64Array;
+  readonly #rows: ReadonlyMap<string, Row>;
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot;
     this.nodes = snapshot.nodes;
     this.zones = zoneSpans(snapshot.nodes);
-    this.missing = new Map(snapshot.missing.map(({ node, reason }) => [node.name, reason]));
+    this.missing = new Map(snapshot.missing.map((row) => [row.node.name, row]));
+    this.relayed = new Map((snapshot.relayed ?? []).map((row) => [row.node.name, row]));
+    this.#rows = new Map(snapshot.rows.map((row) => [row.source.name, row]));
     this.paths = pathsOf(snapshot);
     this.pathNames = this.paths.map((path) => pathName(path, this.paths));
     this.#values = fill(snapshot, this.paths);
+  }
+
+  /** Why a pair has no reading on a path, in words, as its source tells. */
+  whyUnprobed(network: Network, from: number, to: number): string {
+    const row = this.#rows.get(this.nodes[from]!.name);
+    const { name } = this.nodes[to]!;
+    const why = (row?.unprobed ?? []).find(
+      (peer) => peer.destination.name === name && (peer.network === undefined || peer.network === network),
+    );
+    if (why !== undefined) return `${this.nodes[from]!.name} does not probe it here: ${why.text}`;
+    if (row?.extent?.isFullMesh === false) return "a mesh as large as this leaves the pair to other nodes";
+    return "this pair is not probed here";
   }
 
   /** Undefined when this pair is not probed on this path, as far as is known. */
@@ -126,4 +142,12 @@ function zoneSpans(nodes: readonly Node[]): ZoneSpan[] {
     from = to;
   }
   return spans;
+}
+
+const FAMILY_NAMES: Readonly<Record<IpFamily, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
+
+/** "Pod ICMP", with the family only where both are probed. */
+export function pathName({ network, protocol, family }: Path, paths: readonly Path[]): string {
+  const name = `${network === "pod" ? "Pod" : "Node"} ${protocol.toUpperCase()}`;
+  return new Set(paths.map((p) => p.family)).size > 1 ? `${name} ${FAMILY_NAMES[family]}` : name;
 }

@@ -1,6 +1,8 @@
 // What one cell of the matrix says under the chosen view, as a value and in words. Pure.
+import type { Node } from "../../model/peer.ts";
+import type { MissingRow } from "../../model/snapshot.ts";
 import { lossRatio } from "../../model/window.ts";
-import { counted, formatDelay, formatLoss } from "./format.ts";
+import { counted, formatDelay, formatLoss } from "../../base/format.ts";
 import { type MeshGrid, pathKey, type Reading } from "./mesh-grid.ts";
 
 export const MEASURES = {
@@ -48,12 +50,12 @@ export function pathIndex(grid: MeshGrid, view: View): number | undefined {
 
 export function cellOf(grid: MeshGrid, view: View, from: number, to: number): Cell {
   if (from === to) return { kind: "self" };
-  const reason = grid.missing.get(grid.nodes[from]!.name);
-  if (reason !== undefined) return { kind: "none", why: `no row from ${grid.nodes[from]!.name}: ${reason}` };
+  const missing = grid.missing.get(grid.nodes[from]!.name);
+  if (missing !== undefined) return { kind: "none", why: whyMissing(missing, grid.nodes[to]!) };
   const path = pathIndex(grid, view);
   if (path === undefined) return worstLoss(grid, from, to);
   const reading = grid.reading(path, from, to);
-  if (!reading) return { kind: "none", why: "this pair is not probed here" };
+  if (!reading) return { kind: "none", why: grid.whyUnprobed(grid.paths[path]!.network, from, to) };
   if (reading.probes === 0) return { kind: "none", why: "no probe has completed in the last minute" };
   const { field } = MEASURES[view.measure];
   if (field === undefined || reading.failures === reading.probes) return lossOf(reading, grid.pathNames[path]!);
@@ -90,7 +92,19 @@ function worstLoss(grid: MeshGrid, from: number, to: number): Cell {
   }
   return worst
     ? { ...worst, refused, partial: least < worst.ratio }
-    : { kind: "none", why: "no probe of this pair has completed in the last minute" };
+    : { kind: "none", why: whyNothing(grid, from, to) };
+}
+
+function whyNothing(grid: MeshGrid, from: number, to: number): string {
+  const isProbed = grid.paths.some((_, i) => grid.reading(i, from, to) !== undefined);
+  return isProbed ? "no probe of this pair has completed in the last minute" : grid.whyUnprobed("pod", from, to);
+}
+
+function whyMissing({ node, reason, hearsay }: MissingRow, destination: Node): string {
+  const pairs = hearsay?.pairs.filter((pair) => pair.destination.name === destination.name) ?? [];
+  const worst = Math.max(...pairs.map(({ window }) => lossRatio(window) ?? 0));
+  const said = pairs.length === 0 ? "" : `. Not counted, since one agent alone says so: ${formatLoss(worst)} lost`;
+  return `no row from ${node.name}: ${reason}${said}`;
 }
 
 /** What fits in a cell. Empty where the look of the cell says it all. */

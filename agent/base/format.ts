@@ -1,6 +1,4 @@
 // Numbers as a person reads them: sensible units, and no digit that the measurement does not carry. Pure.
-import type { IpFamily } from "../../model/peer.ts";
-import type { Path } from "./mesh-grid.ts";
 
 /** Stamps are true to about a microsecond, so nothing below one is told. */
 export function formatDelay(ns: number): string {
@@ -29,14 +27,6 @@ export const counted = (n: number, one: string, many = `${one}s`): string =>
 export function listed(names: readonly string[], most = 4): string {
   const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;
   return shown.length < 2 ? (shown[0] ?? "") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)!}`;
-}
-
-const FAMILY_NAMES: Readonly<Record<IpFamily, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
-
-/** "Pod ICMP", with the family only where both are probed. */
-export function pathName({ network, protocol, family }: Path, paths: readonly Path[]): string {
-  const name = `${network === "pod" ? "Pod" : "Node"} ${protocol.toUpperCase()}`;
-  return new Set(paths.map((p) => p.family)).size > 1 ? `${name} ${FAMILY_NAMES[family]}` : name;
 }
 
 export function formatAge(ms: number): string {
