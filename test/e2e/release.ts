@@ -102,6 +102,11 @@ export class Release {
     return this.#withValues(values, (flags) => this.upgrade(flags));
   }
 
+  /** With these values and the chart's own, whatever was given before. */
+  replaceBy(values: object): Promise<string> {
+    return this.#withValues(values, (flags) => this.#run(["upgrade", this.name, CHART, "--reset-values", ...flags]));
+  }
+
   /** Output of `helm test`, and of its pod where helm reads that before it removes the pod: Helm 3 does not. */
   test(): Promise<string> {
     return this.#run(["test", this.name, ...(this.#helm.logsTests ? ["--logs"] : [])], 360_000);

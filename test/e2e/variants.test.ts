@@ -5,24 +5,26 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../cluster/command.ts";
 import { until } from "../cluster/until.ts";
 import { staticManifests } from "../../scripts/static-manifests.ts";
-import { CHART, CI_VALUES, render } from "../chart/helm.ts";
+import { CHART, CI_VALUES } from "../chart/helm.ts";
+import { asCreated, objectsOf, rendered } from "./live-objects.ts";
 import { untilAnswered, untilHealthy } from "./measured.ts";
 import { applyDefinitions } from "./operator.ts";
 import { Release } from "./release.ts";
 import { namesWhere, slotsAmong, wasHealthy } from "../support/slots.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
-import { helms, IS_FOREIGN, Target } from "./target.ts";
+import { upgradePath } from "./upgrades.ts";
+import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 
 const HELMS = await helms();
-const OPERATOR_GROUP = "monitoring.coreos.com";
-/** No definitions of these groups are to be had for tests: their kinds are judged by test/chart alone. */
-const UNDEFINED_GROUPS = ["grafana.integreatly.org", "cilium.io"];
+/** Nothing is ever installed here. */
+const FRESH = "fresh";
 
 describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => {
   let target: Target;
   beforeAll(async () => {
     target = await Target.open({ dualStack: true });
     await applyDefinitions(target.own);
+    await Release.prepare(target, { helm: HELMS[0]!, namespace: FRESH, level: "privileged" });
     for (const level of ["restricted", "privileged"] as const)
       await Release.prepare(target, { helm: HELMS[0]!, namespace: level, level });
   });
@@ -36,12 +38,7 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     "the API server takes every object of variant $variant as $helm.name renders it, and the level its notes name admits its pods",
     async ({ valuesFile, helm }) => {
       const level = await levelOf(valuesFile);
-      const operators = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"].map(
-        (kind) => `${OPERATOR_GROUP}/v1/${kind}`,
-      );
-      const manifests = (await render({ valuesFile, helm, namespace: level, apiVersions: operators })).filter(
-        ({ apiVersion }) => !UNDEFINED_GROUPS.some((group) => apiVersion.startsWith(`${group}/`)),
-      );
+      const manifests = await rendered({ valuesFile, helm, namespace: level });
       const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
       const taken = await target.kubectl(
@@ -90,6 +87,31 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     );
     return "privileged";
   }
+
+  test.for(HELMS.map((helm, i) => ({ helm, namespace: `upgraded-${i + 1}` })))(
+    "upgraded by $helm.name from any values to any others, the objects are those of an install",
+    async ({ helm, namespace }) => {
+      const release = await Release.prepare(target, { helm, namespace, level: "privileged" });
+      const [first, ...path] = await upgradePath();
+      await release.install(first!.values);
+      const installs = new Map<string, unknown>();
+      let before = first!;
+      for (const after of path) {
+        await release.replaceBy(after.values);
+        const upgraded = JSON.stringify(Object.fromEntries(await objectsOf(target, release)));
+        const installed =
+          installs.get(after.name) ??
+          Object.fromEntries(
+            await asCreated(target, FRESH, await rendered({ helm, namespace: FRESH, values: after.values })),
+          );
+        installs.set(after.name, installed);
+        expect(JSON.parse(upgraded.replaceAll(namespace, FRESH)), `${before.name} → ${after.name}`).toEqual(installed);
+        before = after;
+      }
+      report(`${helm.name}: ${path.length} upgrades, each as an install`);
+      await release.uninstall();
+    },
+  );
 
   test("with both address families every pair is measured over both, under restricted", async () => {
     const release = await Release.install(

@@ -1,0 +1,61 @@
+// Objects as the API server has them, defaults filled in, without what it and Helm note in them for themselves.
+import { loadAll } from "js-yaml";
+import { render, type Rendering } from "../chart/helm.ts";
+import type { Manifest } from "../chart/kinds.ts";
+import type { Release } from "./release.ts";
+import type { Target } from "./target.ts";
+
+const OPERATOR_GROUP = "monitoring.coreos.com";
+/** No definitions of this group are to be had for tests: its kinds are judged by test/chart alone. */
+const UNDEFINED_GROUP = "grafana.integreatly.org";
+const OPERATOR_KINDS = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"].map(
+  (kind) => `${OPERATOR_GROUP}/v1/${kind}`,
+);
+/** What a release of the chart may consist of. */
+const KINDS =
+  "daemonsets,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,priorityclasses,podmonitors,servicemonitors,prometheusrules,alertmanagerconfigs";
+/** Annotations and labels of Helm and of the API server, objects of `extraManifests` included. */
+const NOTED_BY_OTHERS =
+  /^(meta\.helm\.sh\/|app\.kubernetes\.io\/managed-by$|deprecated\.daemonset\.template\.generation$)/;
+
+/** "Kind name" → the object. */
+export type Objects = ReadonlyMap<string, unknown>;
+
+/** What Helm makes of values on a cluster with the operator's kinds. */
+export async function rendered(rendering: Rendering): Promise<readonly Manifest[]> {
+  return (await render({ ...rendering, apiVersions: OPERATOR_KINDS })).filter(
+    ({ apiVersion }) => !apiVersion.startsWith(UNDEFINED_GROUP),
+  );
+}
+
+/** What the API server would make of these objects, hooks apart, if it had none of them. */
+export async function asCreated(target: Target, namespace: string, manifests: readonly Manifest[]): Promise<Objects> {
+  const items = manifests.filter(({ metadata }) => metadata.annotations?.["helm.sh/hook"] === undefined);
+  const created = await target.kubectl(
+    ["create", "--dry-run=server", "--namespace", namespace, "--output=yaml", "-f", "-"],
+    { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) },
+  );
+  return byName(loadAll(created) as readonly Manifest[]);
+}
+
+/** The objects that a release has now. */
+export async function objectsOf(target: Target, { name, namespace }: Release): Promise<Objects> {
+  const { items } = await target.get<{ readonly items: readonly Manifest[] }>([KINDS, "--namespace", namespace]);
+  return byName(
+    items.filter(
+      ({ metadata: { annotations = {} } }) =>
+        annotations["meta.helm.sh/release-name"] === name &&
+        annotations["meta.helm.sh/release-namespace"] === namespace,
+    ),
+  );
+}
+
+function byName(manifests: readonly Manifest[]): Objects {
+  const own = (noted: Readonly<Record<string, string>> = {}): object =>
+    Object.fromEntries(Object.entries(noted).filter(([key]) => !NOTED_BY_OTHERS.test(key)));
+  const named = manifests.map(({ status: _, metadata, ...rest }): [string, unknown] => [
+    `${rest.kind} ${metadata.name}`,
+    { ...rest, labels: own(metadata.labels), annotations: own(metadata.annotations) },
+  ]);
+  return new Map(named.sort(([a], [b]) => a.localeCompare(b)));
+}
