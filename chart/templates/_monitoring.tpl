@@ -74,11 +74,12 @@ scrapeTimeout: {{ .Values.monitoring.scrapeTimeout }}
 
 {{/* The node is the instance: a new pod of the same node continues its series. */}}
 {{- define "internode.relabelings" -}}
-- sourceLabels: [__meta_kubernetes_pod_node_name]
+- action: replace
+  sourceLabels: [__meta_kubernetes_pod_node_name]
   targetLabel: instance
 - action: labeldrop
   regex: pod|container|endpoint
 {{- with .relabelings }}
-{{ toYaml . }}
+{{ include "internode.filledRelabelings" . }}
 {{- end }}
 {{- end -}}

@@ -24,16 +24,16 @@ export async function goBuild({ recipe, folder, parallel }: GoBuild): Promise<vo
   if (parallel !== undefined) flags.push("-p", String(parallel));
   if (recipe.tags !== undefined) flags.push("-tags", recipe.tags.join(","));
 
-  if (recipe.main === undefined) {
+  if (recipe.main !== undefined) {
+    await writeFile(join(folder, "main.go"), recipe.main.source);
+    await go([...flags, "-o", join(bin, recipe.main.program), "."], folder);
+  } else if (Object.keys(recipe.programs).length > 0) {
     await writeFile(join(folder, "tools.go"), toolsGo(Object.values(recipe.programs)));
     await go([...flags, "-o", `${bin}/`, ...Object.values(recipe.programs)], folder);
     for (const [program, source] of Object.entries(recipe.programs)) {
       const built = builtName(source);
       if (built !== program) await rename(join(bin, built), join(bin, program));
     }
-  } else {
-    await writeFile(join(folder, "main.go"), recipe.main.source);
-    await go([...flags, "-o", join(bin, recipe.main.program), "."], folder);
   }
   if (recipe.share !== undefined) {
     const { Dir: source } = await download(recipe, folder);

@@ -7,7 +7,7 @@ export type ToolName = keyof typeof versions;
 export interface Recipe {
   readonly module: string;
   readonly version: string;
-  /** Name of the program → the package it is built from. */
+  /** Name of the program → the package it is built from. None: only `share` is wanted, and nothing is compiled. */
   readonly programs: Readonly<Record<string, string>>;
   readonly tags?: readonly string[];
   readonly ldflags?: string;
@@ -117,6 +117,13 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
     siblings: versions["prometheus-operator"],
     // The definitions of its kinds (CRDs).
     share: "example/prometheus-operator-crd",
+  },
+  cilium: {
+    module: "github.com/cilium/cilium",
+    version: versions.cilium,
+    programs: {},
+    // The definitions of its kinds (CRDs).
+    share: "pkg/k8s/apis/cilium.io/client/crds/v2",
   },
   actionlint: {
     module: "github.com/rhysd/actionlint",

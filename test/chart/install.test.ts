@@ -192,7 +192,14 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
       udp: { networks: ["pod", "node"] },
     });
     expect(only(await render({ values: { hostPort: true } }), "NetworkPolicy")["spec"]).toMatchObject({
-      ingress: expect.arrayContaining([{ ports: [{ port: 7843 }, { port: 7843, protocol: "UDP" }] }]) as unknown,
+      ingress: expect.arrayContaining([
+        {
+          ports: [
+            { port: 7843, protocol: "TCP" },
+            { port: 7843, protocol: "UDP" },
+          ],
+        },
+      ]) as unknown,
     });
     expect(await notes({ values: { hostPort: true } })).toMatch(/needs the level `privileged` for hostPort\.\n/);
   });
@@ -267,8 +274,11 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
     const { volumes, containers } = await podSpec(values);
     expect(volumes).toEqual(
       expect.arrayContaining([
-        { name: "udp-key", secret: { secretName: "k", items: [{ key: "key", path: "key" }] } },
-        { name: "actions-token", secret: { secretName: "t", items: [{ key: "password", path: "password" }] } },
+        { name: "udp-key", secret: { secretName: "k", defaultMode: 0o644, items: [{ key: "key", path: "key" }] } },
+        {
+          name: "actions-token",
+          secret: { secretName: "t", defaultMode: 0o644, items: [{ key: "password", path: "password" }] },
+        },
       ]),
     );
     expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([

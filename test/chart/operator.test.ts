@@ -59,7 +59,7 @@ describe.skipIf(HELMS.length === 0)(
         }[];
         expect(endpoint).toMatchObject({ port: "metrics", path: "/metrics", interval: "15s", scrapeTimeout: "10s" });
         expect(endpoint!.relabelings.slice(-2)).toEqual([
-          { sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "instance" },
+          { action: "replace", sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "instance" },
           { action: "labeldrop", regex: "pod|container|endpoint" },
         ]);
         const agents = only(await render(), "Service");

@@ -33,8 +33,8 @@ describe.skipIf(HELMS.length === 0)(`the NetworkPolicy (${HELMS.length === 0 ? W
       policyTypes: ["Ingress"],
       ingress: [
         { from: [peers] },
-        { ports: [{ port: 9843 }] },
-        { from: [{ podSelector: { matchLabels: test } }], ports: [{ port: 8843 }] },
+        { ports: [{ port: 9843, protocol: "TCP" }] },
+        { from: [{ podSelector: { matchLabels: test } }], ports: [{ port: 8843, protocol: "TCP" }] },
       ],
     });
   });

@@ -13,7 +13,7 @@ const OPERATOR_KINDS = ["PodMonitor", "ServiceMonitor", "PrometheusRule", "Alert
 );
 /** What a release of the chart may consist of. */
 const KINDS =
-  "daemonsets,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,priorityclasses,podmonitors,servicemonitors,prometheusrules,alertmanagerconfigs";
+  "daemonsets,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,priorityclasses,ciliumnetworkpolicies,podmonitors,servicemonitors,prometheusrules,alertmanagerconfigs";
 /** Annotations and labels of Helm and of the API server, objects of `extraManifests` included. */
 const NOTED_BY_OTHERS =
   /^(meta\.helm\.sh\/|app\.kubernetes\.io\/managed-by$|deprecated\.daemonset\.template\.generation$)/;

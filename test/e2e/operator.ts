@@ -5,11 +5,12 @@
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { ensureShare, ensureTools } from "../../scripts/tools/cache.ts";
+import { ensureTools } from "../../scripts/tools/cache.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { Component } from "../cluster/component.ts";
 import { until } from "../cluster/until.ts";
 import { getProgram } from "../support/get-program.ts";
+import { applyDefinitions } from "./definitions.ts";
 import { PrometheusApi } from "../support/prometheus-api.ts";
 
 const NAMESPACE = "prometheus";
@@ -38,7 +39,7 @@ export class OperatorStack {
   static async start(cluster: Cluster): Promise<OperatorStack> {
     const stack = new OperatorStack(cluster, await ensureTools(["prometheus-operator", "prometheus"]));
     await mkdir(stack.#folder, { recursive: true });
-    await applyDefinitions(cluster);
+    await applyDefinitions(cluster, ["prometheus-operator"]);
     const { kubeconfig } = cluster;
     await new Component(cluster.controlPlaneMachine, "prometheus-operator").start({
       place: "outside",
@@ -211,14 +212,6 @@ export class OperatorStack {
       },
     });
   }
-}
-
-/** The operator's kinds. Too large for the annotation that a client-side apply writes. */
-export async function applyDefinitions(cluster: Pick<Cluster, "kubectl">): Promise<void> {
-  const folder = await ensureShare("prometheus-operator");
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
-  await cluster.kubectl(["apply", "--server-side", ...files.flatMap((name) => ["-f", join(folder, name)])]);
-  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
 }
 
 function accessManifests(): readonly object[] {

@@ -27,7 +27,7 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
   // Once, before several clusters ask for them at the same time.
   await ensurePackages(CLUSTER_PACKAGES, report);
   await ensureTools(
-    ["etcd", "kubernetes", "containerd", "coredns", "helm", "helm3", "prometheus", "prometheus-operator"],
+    ["etcd", "kubernetes", "containerd", "coredns", "helm", "helm3", "prometheus", "prometheus-operator", "cilium"],
     { log: report },
   );
   if (given !== undefined) {
