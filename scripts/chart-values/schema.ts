@@ -2,6 +2,7 @@
 // the table in the chart's README are written from here; the agent's own options join as `config`.
 import { z } from "zod";
 import { MONITORING } from "./monitoring.ts";
+import { REPOSITORY, REPOSITORY_SAYS } from "../image/name.ts";
 import { cidr, flag, mapOfStrings, objectName, objects, text } from "./types.ts";
 
 const quantity = z.union([z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/), z.number().positive()]);
@@ -51,8 +52,8 @@ export const valuesSchema = z.strictObject({
       repository: z
         .string()
         .regex(/^([^\s/@]+\/)*[^\s/:@]+$/)
-        .default("ghcr.io/internode/internode")
-        .describe("Image of the agent, without tag."),
+        .default(REPOSITORY)
+        .describe(REPOSITORY_SAYS),
       tag: z
         .string()
         .regex(/^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$/)

@@ -1,50 +1,98 @@
-// `npm run image [-- --out FILE]`: builds the Dockerfile, every step of it, on bases made here, into an OCI archive.
+// `npm run image [-- --out FILE] [--to DESTINATION]`: builds the Dockerfile, every step of it, on bases made here, into an
+// OCI archive, and brings it to a cluster or registry.
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ensurePackages, IMAGE_PACKAGES } from "../tools/debian.ts";
 import { BUILD_BASE, ensureBase, RUN_BASE } from "./bases.ts";
 import { Buildah } from "./buildah.ts";
 import { run } from "./command.ts";
+import { deliver, DESTINATIONS, parseDestination } from "./destination.ts";
+import { fullName } from "./name.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const STORE = process.env["INTERNODE_IMAGES"] ?? join(homedir(), ".cache/internode/images");
-
 const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { readonly version: string };
-const { values } = parseArgs({
-  options: { out: { type: "string", default: join(ROOT, `dist/internode-${version}.oci.tar`) } },
-});
-const name = `ghcr.io/internode/internode:${version}`;
+const OUT = join(ROOT, `dist/internode-${version}.oci.tar`);
+const HELP = `Builds the image of this checkout: npm run image [-- OPTIONS]
 
-if (process.getuid?.() !== 0) throw new Error("building an image with chroot isolation needs root");
-const started = performance.now();
-await ensurePackages(IMAGE_PACKAGES, console.log);
-await mkdir(STORE, { recursive: true });
-const buildah = new Buildah(STORE);
-const bases = {
-  BUILD_BASE: await ensureBase(buildah, BUILD_BASE, console.log),
-  RUN_BASE: await ensureBase(buildah, RUN_BASE, console.log),
-};
+  --out FILE          the archive (OCI) it is written to (default ${relative(ROOT, OUT)})
+  --to DESTINATION    load or push it as well: ${DESTINATIONS}
 
-// The commit dates the image: nothing in it depends on when it was built.
-const git = async (...args: readonly string[]): Promise<string> => (await run("git", ["-C", ROOT, ...args])).trim();
-const revision = await git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*");
-const seconds = await git("log", "-1", "--format=%ct");
-const timestampS = Number(seconds);
-const created = new Date(timestampS * 1000).toISOString();
-await buildah.build({
-  context: ROOT,
-  name,
-  timestampS,
-  arguments: { ...bases, VERSION: version, REVISION: revision, CREATED: created },
-});
-await mkdir(dirname(values.out), { recursive: true });
-await rm(values.out, { force: true });
-await buildah.export(name, values.out);
+Needs root and Debian. Anywhere else: docker build -t internode:${version} .`;
 
-const { size } = await stat(values.out);
-console.log(
-  `image: ${name} in ${((performance.now() - started) / 1000).toFixed(0)} s: ${values.out}, ${(size / 1e6).toFixed(1)} MB compressed`,
-);
+const { values, destination } = options();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+try {
+  await build();
+} catch (error) {
+  console.error(`image: ${(error as Error).message}`);
+  process.exit(1);
+}
+
+async function build(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Error(
+      `building an image without a container engine needs root. With one: docker build -t internode:${version} .`,
+    );
+  const started = performance.now();
+  await ensurePackages(IMAGE_PACKAGES, console.log);
+  await mkdir(STORE, { recursive: true });
+  const buildah = new Buildah(STORE);
+  const bases = {
+    BUILD_BASE: await ensureBase(buildah, BUILD_BASE, console.log),
+    RUN_BASE: await ensureBase(buildah, RUN_BASE, console.log),
+  };
+  const { revision, timestampS } = await commit();
+  const created = new Date(timestampS * 1000).toISOString();
+  const name = fullName(version);
+  await buildah.build({
+    context: ROOT,
+    name,
+    timestampS,
+    arguments: { ...bases, VERSION: version, REVISION: revision, CREATED: created },
+  });
+  await mkdir(dirname(values.out), { recursive: true });
+  await rm(values.out, { force: true });
+  await buildah.export(name, { file: values.out });
+  const { size } = await stat(values.out);
+  const tookS = ((performance.now() - started) / 1000).toFixed(0);
+  console.log(`image: ${name} in ${tookS} s: ${values.out}, ${(size / 1e6).toFixed(1)} MB compressed`);
+
+  if (destination === undefined) return;
+  const flags = await deliver(destination, { name, version, archive: values.out }, buildah);
+  const install = "helm install internode ./chart --namespace internode --create-namespace";
+  console.log(`image: ${destination.kind} has it. Next: ${install}${flags}`);
+}
+
+/** It dates the image: nothing in it depends on when it was built. A checkout without history has none. */
+async function commit(): Promise<{ readonly revision: string; readonly timestampS: number }> {
+  const git = async (...args: readonly string[]): Promise<string> => (await run("git", ["-C", ROOT, ...args])).trim();
+  try {
+    const revision = await git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*");
+    return { revision, timestampS: Number(await git("log", "-1", "--format=%ct")) };
+  } catch {
+    return { revision: "unknown", timestampS: 0 };
+  }
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        out: { type: "string", default: OUT },
+        to: { type: "string" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    return { values, destination: values.to === undefined ? undefined : parseDestination(values.to) };
+  } catch (error) {
+    console.error(`image: ${(error as Error).message}\n\n${HELP}`);
+    return process.exit(2);
+  }
+}

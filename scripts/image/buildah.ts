@@ -16,6 +16,11 @@ export interface Import {
   readonly environment: readonly string[];
 }
 
+export interface Export {
+  readonly file: string;
+  readonly format?: "oci-archive" | "docker-archive";
+}
+
 export class Buildah {
   readonly #store: readonly string[];
 
@@ -48,8 +53,13 @@ export class Buildah {
     await this.#run(["build", ...how, ...trust, ...pairs, "--tag", name, context]);
   }
 
-  async export(name: string, file: string): Promise<void> {
-    await this.#run(["push", "--quiet", name, `oci-archive:${file}:${name}`]);
+  async export(name: string, { file, format = "oci-archive" }: Export): Promise<void> {
+    await this.#run(["push", "--quiet", name, `${format}:${file}:${name}`]);
+  }
+
+  /** To a registry, with the login of buildah, podman or Docker. `isPlain`: without TLS where it has none. */
+  async push(name: string, target: string, { isPlain }: { readonly isPlain: boolean }): Promise<void> {
+    await this.#run(["push", "--quiet", ...(isPlain ? ["--tls-verify=false"] : []), name, `docker://${target}`]);
   }
 
   #run(args: readonly string[]): Promise<string> {

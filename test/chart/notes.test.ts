@@ -29,6 +29,15 @@ describe.skipIf(HELMS.length === 0)(`the notes (${HELMS.length === 0 ? WHY_NO_HE
     expect(text).toContain("kubectl -n net port-forward daemonset/mesh-internode 8843");
   });
 
+  test("say how an image that no registry has comes to the nodes, and nothing of one that a registry has", async () => {
+    const text = await notes({ namespace: "net", release: "mesh" });
+    expect(text).toMatch(/no registry has internode:[\d.]+\./);
+    expect(text).toContain("npm run image -- --to kind");
+    expect(text).toContain("helm -n net upgrade mesh <this chart> --reset-then-reuse-values --set image.repository=");
+    for (const values of [{ image: { repository: "a.example/b" } }, { global: { imageRegistry: "a.example" } }])
+      expect(await notes({ values })).not.toMatch(/npm run image/);
+  });
+
   test("say what is measured over which network", async () => {
     const text = await notes();
     expect(text).toMatch(/pod network {2}ICMP every 1 s, TCP every 5 s, UDP every 5 s, path MTU every 60 s\n/);
