@@ -53,9 +53,9 @@ export async function objectsOf(target: Target, { name, namespace }: Release): P
 function byName(manifests: readonly Manifest[]): Objects {
   const own = (noted: Readonly<Record<string, string>> = {}): object =>
     Object.fromEntries(Object.entries(noted).filter(([key]) => !NOTED_BY_OTHERS.test(key)));
-  const named = manifests.map(({ status: _, metadata, ...rest }): [string, unknown] => [
+  const named = manifests.map(({ metadata, ...rest }): [string, unknown] => [
     `${rest.kind} ${metadata.name}`,
-    { ...rest, labels: own(metadata.labels), annotations: own(metadata.annotations) },
+    { ...rest, status: undefined, labels: own(metadata.labels), annotations: own(metadata.annotations) },
   ]);
   return new Map(named.sort(([a], [b]) => a.localeCompare(b)));
 }

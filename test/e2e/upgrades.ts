@@ -52,7 +52,7 @@ function everyOrder<T extends object>(nodes: readonly T[]): readonly T[] {
     if (next === undefined) walk.push(stack.pop()!);
     else stack.push(next);
   }
-  return walk.reverse();
+  return walk.toReversed();
 }
 
 function state(name: string, values: Readonly<Record<string, unknown>>): State {

@@ -43,13 +43,10 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
       const manifests = await rendered({ valuesFile, helm, namespace: level });
       const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
-      const kept = await target.kubectl(
-        [
-          ...["apply", "--server-side", "--dry-run=server", "--warnings-as-errors"],
-          ...["--namespace", level, "--output=yaml", "-f", "-"],
-        ],
-        { input: JSON.stringify(list) },
-      );
+      const dryRun = ["--server-side", "--dry-run=server", "--warnings-as-errors", "--output=yaml"];
+      const kept = await target.kubectl(["apply", ...dryRun, "--namespace", level, "-f", "-"], {
+        input: JSON.stringify(list),
+      });
       const differences = loadAll(kept).map((object, i): readonly string[] => unsettled(manifests[i], object));
       expect(differences).toEqual(manifests.map(() => []));
     },
