@@ -4,8 +4,9 @@
 //   node scripts/setup.mjs [--for start|test|bench]
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { newNode, NO_NODE, PACKAGED } from "./node.mjs";
 import { installLine, installPackages, missingPrograms, PROGRAMS } from "./programs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -34,10 +35,8 @@ function installNpmPackages() {
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status !== 0) fail("npm ci failed; the lines above say why");
-  if (!existsSync(`${root}node_modules/.bin/node`))
-    fail(
-      `no Node 24 came with the packages for ${process.platform} ${process.arch}; install Node 24 or newer and run 'node agent/main.ts'`,
-    );
+  if (existsSync(PACKAGED) && spawnSync(PACKAGED, ["--version"]).status !== 0) rmSync(PACKAGED);
+  if (newNode() === undefined) fail(NO_NODE);
   writeFileSync(stamp, wanted);
 }
 
@@ -52,7 +51,9 @@ function buildRawSocket() {
     return;
   const headers = `${root}node_modules/node-linux-${process.arch}`;
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
-  const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}`, npm_config_nodedir: headers };
+  // Compiled for the Node.js that will load it, by the headers that come with the packaged one.
+  const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
+  if (existsSync(PACKAGED) && existsSync(headers)) env.npm_config_nodedir = headers;
   const { status } = spawnSync(
     npm[0],
     [...npm.slice(1), "rebuild", "raw-socket", "--ignore-scripts=false", "--loglevel=silent"],

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { loadAll } from "js-yaml";
-import { builtTools, ensureTools } from "../../scripts/tools/cache.ts";
+import { builtTools } from "../../scripts/tools/cache.ts";
+import { refusalOfTest, SKIPPED } from "../support/needs.ts";
 import type { Kinds, Manifest } from "./kinds.ts";
 
 const run = promisify(execFile);
@@ -22,12 +23,13 @@ export interface Helm {
   readonly path: string;
 }
 
-/** Empty when they are not built here; CI builds them. */
-export const HELMS: readonly Helm[] = await helms();
-export const WHY_NO_HELM = "Helm is not built here: node scripts/tools/build.ts helm helm3";
+const wanted = await refusalOfTest("built helm", "built helm3");
+/** Empty when they are not built here. */
+export const HELMS: readonly Helm[] = helms();
+export const WHY_NO_HELM = wanted === undefined ? "" : `${SKIPPED}${wanted}]`;
 
-async function helms(): Promise<readonly Helm[]> {
-  const tools = process.env["CI"] === "true" ? await ensureTools(["helm", "helm3"]) : builtTools(["helm", "helm3"]);
+function helms(): readonly Helm[] {
+  const tools = builtTools(["helm", "helm3"]);
   return tools === undefined
     ? []
     : [

@@ -5,14 +5,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { expect, test } from "vitest";
-import { builtTools, ensureTools } from "../../scripts/tools/cache.ts";
+import { builtTools } from "../../scripts/tools/cache.ts";
+import { needs } from "../support/needs.ts";
+
+const { test: lintTest } = await needs("built actionlint");
 
 const run = promisify(execFile);
 const WORKFLOW = fileURLToPath(new URL("../../.github/workflows/release.yml", import.meta.url));
 const text = readFileSync(WORKFLOW, "utf8");
-const actionlint = (process.env["CI"] === "true" ? await ensureTools(["actionlint"]) : builtTools(["actionlint"]))?.[
-  "actionlint"
-];
+const actionlint = builtTools(["actionlint"])?.["actionlint"];
 
 interface Workflow {
   readonly permissions: object;
@@ -21,12 +22,9 @@ interface Workflow {
   >;
 }
 
-test.skipIf(actionlint === undefined)(
-  "actionlint finds no fault in it (node scripts/tools/build.ts actionlint)",
-  async () => {
-    expect((await run(actionlint!, ["-shellcheck=", "-pyflakes=", WORKFLOW])).stdout).toBe("");
-  },
-);
+lintTest("actionlint finds no fault in it", async () => {
+  expect((await run(actionlint!, ["-shellcheck=", "-pyflakes=", WORKFLOW])).stdout).toBe("");
+});
 
 test("every action is pinned by commit, with the version it is", () => {
   const uses = [...text.matchAll(/uses: (.+)$/gm)].map(([, action]) => action!);

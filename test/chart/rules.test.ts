@@ -5,6 +5,9 @@ import { describe, expect, test } from "vitest";
 import { RULES, withThresholds } from "../rules/promtool.ts";
 import { HELMS, only, refusal, render, WHY_NO_HELM, withOperator } from "./helm.ts";
 import { promtool } from "./promtool.ts";
+import { needs } from "../support/needs.ts";
+
+const { test: promtoolTest } = await needs("promtool");
 
 interface Rule {
   readonly alert?: string;
@@ -48,7 +51,7 @@ describe.skipIf(HELMS.length === 0)(
       expect(await ruleGroups()).toEqual(asShipped(SHIPPED));
     });
 
-    test("are good to promtool", async () => {
+    promtoolTest("are good to promtool", async () => {
       expect(
         await promtool(["check", "rules", "--lint=all", "--lint-fatal"], dump({ groups: await ruleGroups() })),
       ).toMatch(/SUCCESS/);

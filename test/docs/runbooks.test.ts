@@ -11,6 +11,9 @@ import { CATALOGUE, type Metric } from "../../agent/metrics/catalogue.ts";
 import { namesIn } from "../dashboards/promql.ts";
 import { RULES } from "../rules/promtool.ts";
 import { pages } from "./pages.ts";
+import { needs } from "../support/needs.ts";
+
+const { test: promtoolTest } = await needs("promtool");
 
 const run = promisify(execFile);
 const SECTIONS = ["Meaning", "Impact", "Confirm", "Causes, likeliest first", "Cure", "Silence"];
@@ -145,7 +148,7 @@ test("every other name with our prefix, in any sentence of a page, is exported o
   expect(named.filter(({ name }) => !known(name) && name !== "internode_")).toEqual([]);
 });
 
-test("promtool 2.42 takes every query", async () => {
+promtoolTest("promtool 2.42 takes every query", async () => {
   const folder = await mkdtemp(join(tmpdir(), "internode-runbooks-"));
   try {
     const file = join(folder, "queries.yaml");

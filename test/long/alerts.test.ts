@@ -1,10 +1,13 @@
 // Ten real minutes, run by `npm run test:long`: agents in namespaces, a real Prometheus with the shipped rules at their
 // own intervals and 15 s scrapes, a real Alertmanager with the documented routing, and a webhook. Prints the seconds.
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createLab, type Lab } from "../../lab/lab.ts";
 import { pages } from "../docs/pages.ts";
 import { startAlerting, type Alerting, type Notification } from "../support/alerting.ts";
+import { needs } from "../support/needs.ts";
+
+const { describe } = await needs("namespaces", "prometheus", "prometheus-alertmanager");
 
 const MINUTE_MS = 60_000;
 /** Both scenarios watch from here and break something else. */

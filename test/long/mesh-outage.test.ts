@@ -1,12 +1,15 @@
 // Five real minutes each: run by `npm run test:long`. An API server that is away, and one that falls silent, with the
 // timeouts and back-off that agents really use.
-import { describe, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { configSchema } from "../../agent/config/schema.ts";
 import { kubeAccess } from "../../agent/mesh/kube-access.ts";
 import { createKubernetesSource } from "../../agent/mesh/kubernetes-source.ts";
 import { startMesh, type Mesh } from "../../agent/mesh/mesh.ts";
 import type { Clock } from "../../agent/base/clock.ts";
 import { ApiServerProcess } from "../support/api-server-process.ts";
+import { needs } from "../support/needs.ts";
+
+const { describe } = await needs("openssl");
 
 const MINUTE_MS = 60_000;
 const clock: Clock = {

@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { load } from "js-yaml";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { RULES } from "./promtool.ts";
+import { needs } from "../support/needs.ts";
+
+const { test } = await needs("amtool");
 
 const run = promisify(execFile);
 const PAGE = fileURLToPath(new URL("../../docs/alertmanager.md", import.meta.url));

@@ -4,15 +4,19 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { CURRENT_PROMTOOL, PROMTOOL, RULES } from "./promtool.ts";
+import { needs } from "../support/needs.ts";
+
+const { test: promtoolTest } = await needs("promtool");
+const { test: currentTest } = await needs("built prometheus");
 
 const run = promisify(execFile);
 
-test("promtool 2.42 finds no fault in the rules", async () => {
+promtoolTest("promtool 2.42 finds no fault in the rules", async () => {
   const { stdout } = await run(PROMTOOL.path, ["check", "rules", "--lint=all", "--lint-fatal", RULES]);
   expect(stdout).toMatch(/SUCCESS: \d+ rules found/);
 });
 
-test.skipIf(CURRENT_PROMTOOL === undefined)("a current promtool finds no fault in the rules", async () => {
+currentTest("a current promtool finds no fault in the rules", async () => {
   const { stdout } = await run(CURRENT_PROMTOOL!.path, ["check", "rules", "--lint=all", "--lint-fatal", RULES]);
   expect(stdout).toMatch(/SUCCESS: \d+ rules found/);
 });

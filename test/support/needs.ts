@@ -2,13 +2,13 @@
 // allow it; where nothing may be skipped (.ci/run) its file fails instead.
 import { existsSync } from "node:fs";
 import { describe, test, type SuiteAPI, type TestAPI } from "vitest";
-import { isRight, refusalOf, type Refusal, type Right } from "../../lab/rights.ts";
+import { inWords, isRight, refusalOf, type Refusal, type Right } from "../../lab/rights.ts";
 import { installLine, missingPrograms, PROGRAMS } from "../../scripts/programs.mjs";
 import { builtTools } from "../../scripts/tools/cache.ts";
 import { RECIPES, type ToolName } from "../../scripts/tools/recipes.ts";
 
 export type Program = keyof typeof PROGRAMS.test;
-/** Between a test's own name and why it was skipped; scripts/test.mjs reads it. */
+/** Between a test's own name and why it was skipped; scripts/test/summary.ts reads it. */
 export const SKIPPED = "[skipped for want of ";
 
 /** A right, a program of a Debian package, the one npm package that compiles, or a tool that is built: `built helm`. */
@@ -25,15 +25,22 @@ const MAY_SKIP = process.env["SKIP_NOTHING"] !== "true";
 
 /** `const { describe } = await needs("namespaces", "tcpdump")` */
 export async function needs(...wanted: readonly Wanted[]): Promise<Needs> {
+  const why = await refusalOfTest(...wanted);
+  if (why === undefined) return { test, describe };
+  const name = (sentence: string) => `${sentence} ${SKIPPED}${why}]`;
+  return { test: renaming(test.skip, name) as TestAPI, describe: renaming(describe.skip, name) as SuiteAPI };
+}
+
+/** What is missing, why and with the cure; throws where nothing may be skipped. */
+export async function refusalOfTest(...wanted: readonly Wanted[]): Promise<string | undefined> {
   for (const one of wanted) {
     const refusal = await refusalOfOne(one);
     if (refusal === undefined) continue;
-    const why = `${one}: ${refusal.reason.replaceAll("\n", "; ")}. To allow it: ${refusal.cure}`;
+    const why = `${one}: ${inWords(refusal)}`.replaceAll("\n", "; ").replaceAll("]", ")");
     if (!MAY_SKIP) throw new Error(`nothing may be skipped in this run, and these tests cannot run here. ${why}`);
-    const name = (sentence: string) => `${sentence} ${SKIPPED}${why}]`;
-    return { test: renaming(test.skip, name) as TestAPI, describe: renaming(describe.skip, name) as SuiteAPI };
+    return why;
   }
-  return { test, describe };
+  return undefined;
 }
 
 /** `api`, its `each` and what that returns, with another first argument where it is the name of a test. */

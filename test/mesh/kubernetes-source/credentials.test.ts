@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { kubeAccess } from "../../../agent/mesh/kube-access.ts";
 import { makeCertificates } from "../../support/api-server-process.ts";
 import { podEndpoint, until, watchedSource } from "../../support/watched-source.ts";
+import { needs } from "../../support/needs.ts";
+
+const { describe } = await needs("openssl");
 
 const w = watchedSource();
 

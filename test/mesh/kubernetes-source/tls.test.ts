@@ -1,12 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, expect, vi } from "vitest";
 import { authorityFault } from "../../../agent/mesh/connection-errors.ts";
 import { kubeAccess } from "../../../agent/mesh/kube-access.ts";
 import type { ApiServerOptions } from "../../support/api-server-process.ts";
 import { INTERMEDIATE, withOpenssl, type Signed } from "../../support/tls-authority.ts";
 import { podEndpoint, until, watchedSource } from "../../support/watched-source.ts";
+import { needs } from "../../support/needs.ts";
+
+const { describe, test } = await needs("openssl");
 
 const w = watchedSource({ startsApi: false });
 const DAY_MS = 86_400_000;

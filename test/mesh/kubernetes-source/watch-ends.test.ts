@@ -1,5 +1,8 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { podEndpoint, until, watchedSource } from "../../support/watched-source.ts";
+import { needs } from "../../support/needs.ts";
+
+const { describe } = await needs("openssl");
 
 const w = watchedSource();
 

@@ -1,0 +1,85 @@
+// Types, lint, then the tests, project by project; closes with what was skipped and why, what failed, and one line that
+// counts.
+//
+//   node scripts/node.mjs scripts/test.ts [--PROJECT…]   projects of vitest.config.ts; none: unit and integration
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { refusalOf } from "../lab/rights.ts";
+import { inUserNamespace } from "../lab/user-namespace.ts";
+import { add, report, type Summary } from "./test/summary.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const REPORTER = fileURLToPath(new URL("test/reporter.ts", import.meta.url));
+/** Their labs need no more than a user namespace gives. */
+const IN_A_LAB = ["integration", "long", "alerts"];
+
+const asked = process.argv.slice(2).map((flag) => flag.replace("--", ""));
+const projects = asked.length > 0 ? asked : ["unit", "integration"];
+const folder = mkdtempSync(join(tmpdir(), "internode-test-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const started = Date.now();
+
+if (projects.includes("unit")) {
+  step("format (npm run format writes it)", "prettier", "--check", "--log-level=warn", ".");
+  step("types", "tsc");
+  // What runs in a browser is checked with a browser's types.
+  step("types of the page", "tsc", "-p", "agent/page/client");
+  step("types of the page's tests", "tsc", "-p", "test/integration/page");
+  step("lint", "oxlint", "--type-aware");
+}
+const summaries: Partial<Summary>[] = [];
+for (const project of projects) {
+  const file = join(folder, `${project}.json`);
+  const command = ["vitest", "run", "--project", project, "--reporter=default", `--reporter=${REPORTER}`];
+  const { status } = run((await needsUserNamespace(project)) ? inUserNamespace(command) : command, {
+    TEST_SUMMARY: file,
+  });
+  summaries.push(readSummary(project, file, status));
+}
+const summary = add(summaries);
+console.log(`\n${projects.join(" and ")} tests took ${Math.round((Date.now() - started) / 1000)} s`);
+// At the very end, where somebody who sees but the last lines of a log finds it.
+console.log(report(summary));
+// For who runs many of these (.ci/run).
+const into = process.env["TEST_SUMMARY"];
+if (into !== undefined) writeFileSync(into, JSON.stringify(summary));
+process.exitCode = summary.failed > 0 || summary.passed === 0 ? 1 : 0;
+
+/** Who may not make network namespaces on this machine may do so inside a user namespace. */
+async function needsUserNamespace(project: string): Promise<boolean> {
+  if (!IN_A_LAB.includes(project) || !(await refusalOf("namespaces"))) return false;
+  const refusal = await refusalOf("user namespaces");
+  if (!refusal) console.log(`\n${project}: in a user namespace, since the machine's own network is not ours to change`);
+  return !refusal;
+}
+
+/** A run that ended without a summary, or badly though nothing in it failed, is a failure like any other. */
+function readSummary(project: string, file: string, status: number | null): Partial<Summary> {
+  let summary: Summary;
+  try {
+    summary = JSON.parse(readFileSync(file, "utf8")) as Summary;
+  } catch {
+    return { failed: 1, failures: [`${project}: vitest ended with ${status ?? "a signal"} and told nothing`] };
+  }
+  if (status === 0 || summary.failed > 0) return summary;
+  return add([
+    summary,
+    { failed: 1, failures: [`${project}: vitest ended with ${status ?? "a signal"}, though no test failed`] },
+  ]);
+}
+
+function step(name: string, ...command: readonly string[]): void {
+  if (run(command).status === 0) return;
+  console.error(`\n${name}: failed`);
+  process.exit(1);
+}
+
+function run([program, ...args]: readonly string[], more: NodeJS.ProcessEnv = {}) {
+  // Programs of the packages ask for `node`: this one, not an older one of the machine's.
+  const path = [`${ROOT}node_modules/.bin`, dirname(process.execPath), process.env["PATH"], "/usr/sbin", "/sbin"];
+  const env = { ...process.env, PATH: path.filter(Boolean).join(delimiter), ...more };
+  return spawnSync(program!, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], env });
+}
