@@ -1,6 +1,6 @@
-// Wrong values stop the render, and the message says what is wrong and what to do.
+// Values that are possible each by itself, but not together: the message says what is wrong and what to do.
 import { describe, expect, test } from "vitest";
-import { HELMS, type Helm, refusal, render, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
+import { HELMS, refusal, render, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
 
 interface Wrong {
   readonly what: string;
@@ -8,112 +8,6 @@ interface Wrong {
   /** What the message must name: the value, and the cure. */
   readonly says: readonly RegExp[];
 }
-
-/** By values.schema.json. */
-const SHAPES: readonly Wrong[] = [
-  {
-    what: "an unknown value",
-    values: { hostnetwork: true },
-    says: [/additional properties 'hostnetwork' not allowed/],
-  },
-  { what: "an unknown nested value", values: { image: { tagg: "1" } }, says: [/'\/image'/, /'tagg' not allowed/] },
-  {
-    what: "a misspelt option of the agent",
-    values: { config: { icmp: { intervallMs: 1 } } },
-    says: [/'\/config\/icmp'/, /'intervallMs' not allowed/],
-  },
-  {
-    what: "a number out of range",
-    values: { config: { icmp: { intervalMs: 5 } } },
-    says: [/'\/config\/icmp\/intervalMs'/, /got 5, want 100/],
-  },
-  {
-    what: "text where a number belongs",
-    values: { config: { icmp: { intervalMs: "1s" } } },
-    says: [/'\/config\/icmp\/intervalMs'/, /got string, want integer/],
-  },
-  {
-    what: "an unknown network",
-    values: { config: { tcp: { networks: ["host"] } } },
-    says: [/'\/config\/tcp\/networks\/0'/, /'pod', 'node'/],
-  },
-  {
-    what: "the node's name, which the pod knows",
-    values: { config: { node: { name: "x" } } },
-    says: [/'\/config'/, /'node' not allowed/],
-  },
-  {
-    what: "another discovery",
-    values: { config: { discovery: { kind: "static" } } },
-    says: [/'\/config\/discovery'/, /'kind' not allowed/],
-  },
-  {
-    what: "text where true or false belongs",
-    values: { hostPort: "yes" },
-    says: [/'\/hostPort'/, /got string, want boolean/],
-  },
-  { what: "a digest that is none", values: { image: { digest: "latest" } }, says: [/'\/image\/digest'/] },
-  {
-    what: "an unknown pull policy",
-    values: { image: { pullPolicy: "Sometimes" } },
-    says: [/'\/image\/pullPolicy'/, /'IfNotPresent'/],
-  },
-  {
-    what: "a share above 100 %",
-    values: { updateStrategy: { maxUnavailable: "150%" } },
-    says: [/'\/updateStrategy\/maxUnavailable'/],
-  },
-  { what: "a range that is one number", values: { pingGroupRange: "0" }, says: [/'\/pingGroupRange'/] },
-  {
-    what: "tolerations as a map",
-    values: { tolerations: { operator: "Exists" } },
-    says: [/'\/tolerations'/, /got object, want array/],
-  },
-  {
-    what: "a pull secret as a bare name",
-    values: { imagePullSecrets: ["pull"] },
-    says: [/'\/imagePullSecrets\/0'/, /got string, want object/],
-  },
-  {
-    what: "a priority reserved for the system",
-    values: { priorityClass: { value: 2_000_000_000 } },
-    says: [/'\/priorityClass\/value'/],
-  },
-  { what: "a heap larger than the memory", values: { heapPercent: 100 }, says: [/'\/heapPercent'/, /want 80/] },
-  {
-    what: "a memory limit that is no quantity",
-    values: { resources: { limits: { memory: "lots" } } },
-    says: [/'\/resources\/limits\/memory'/],
-  },
-  {
-    what: "root where the pod must not be root",
-    values: { podSecurity: { runAsUser: 0 } },
-    says: [/'\/podSecurity\/runAsUser'/, /got 0, want 1/],
-  },
-  {
-    what: "a variable without name",
-    values: { env: [{ value: "x" }] },
-    says: [/'\/env\/0'/, /missing property 'name'/],
-  },
-  {
-    what: "a variable that is no text",
-    values: { env: [{ name: "A", value: true }] },
-    says: [/'\/env\/0\/value'/, /got boolean, want string/],
-  },
-  {
-    what: "a tag in the repository",
-    values: { image: { repository: "registry:5000/internode:1" } },
-    says: [/'\/image\/repository'/],
-  },
-  { what: "a tag that is none", values: { image: { tag: "a b: c" } }, says: [/'\/image\/tag'/] },
-  { what: "a whole section set to null", values: { monitoring: null }, says: [/missing property 'monitoring'/] },
-  {
-    what: "a switch set to null",
-    values: { networkPolicy: { enabled: null } },
-    says: [/'\/networkPolicy'/, /missing property 'enabled'/],
-  },
-  { what: "a duration without unit", values: { monitoring: { interval: "15" } }, says: [/'\/monitoring\/interval'/] },
-];
 
 /** By the templates: each value is possible, but not together. */
 const CONTRADICTIONS: readonly Wrong[] = [
@@ -334,38 +228,27 @@ const CONTRADICTIONS: readonly Wrong[] = [
   },
 ];
 
-describe.skipIf(HELMS.length === 0)(
-  `values that are refused (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4 and 3"})`,
-  () => {
-    const saying = async ({ values }: Wrong, helm: Helm) => refusal({ ...WITH_OPERATOR, values, helm });
+describe.skipIf(HELMS.length === 0)(`values that are refused (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
+  const saying = async ({ values }: Wrong) => refusal({ ...WITH_OPERATOR, values });
 
-    // Each Helm brings a validator of its own; templates are the same to both.
-    describe.for(HELMS)("by the schema, $name", (helm) => {
-      test.for(SHAPES)("$what", async (wrong) => {
-        const message = await saying(wrong, helm);
-        for (const part of wrong.says) expect(message).toMatch(part);
-      });
-    });
+  test.for(CONTRADICTIONS)("by the templates: $what", async (wrong) => {
+    const message = await saying(wrong);
+    for (const part of wrong.says) expect(message).toMatch(part);
+  });
 
-    test.for(CONTRADICTIONS)("by the templates: $what", async (wrong) => {
-      const message = await saying(wrong, HELMS[0]!);
-      for (const part of wrong.says) expect(message).toMatch(part);
+  test("all contradictions are told at once", async () => {
+    const message = await refusal({
+      values: { hostPort: true, hostNetwork: true, terminationGracePeriodSeconds: 5, config: { dns: { names: [] } } },
     });
+    expect(message!.match(/^ {2}- /gm)).toHaveLength(3);
+  });
 
-    test("all contradictions are told at once", async () => {
-      const message = await refusal({
-        values: { hostPort: true, hostNetwork: true, terminationGracePeriodSeconds: 5, config: { dns: { names: [] } } },
-      });
-      expect(message!.match(/^ {2}- /gm)).toHaveLength(3);
-    });
-
-    test("system-node-critical is fine in kube-system", async () => {
-      expect(
-        await render({
-          namespace: "kube-system",
-          values: { priorityClass: { create: false, name: "system-node-critical" } },
-        }),
-      ).not.toEqual([]);
-    });
-  },
-);
+  test("system-node-critical is fine in kube-system", async () => {
+    expect(
+      await render({
+        namespace: "kube-system",
+        values: { priorityClass: { create: false, name: "system-node-critical" } },
+      }),
+    ).not.toEqual([]);
+  });
+});
