@@ -12,7 +12,7 @@ const openNode = toDashboard("Open this node", UID.node, { node: "__value.raw" }
 
 /** What Prometheus or the process says of a scrape target, by the node that the same target names. */
 const ofAgent = (expr: string) =>
-  `sum by (source_node) (${expr} * on (instance) group_left (source_node) internode_build_info{${WHERE}})`;
+  `sum by (source_node) (${expr} * on (instance) group_left (source_node) group by (instance, source_node) (internode_build_info{${WHERE}}))`;
 
 const third = (title: string, unit: string, description: string): Look => ({
   title,

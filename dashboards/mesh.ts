@@ -49,7 +49,7 @@ const shownNodes = (() => {
       `${end}_node`,
       "node",
     );
-  const limit = `scalar(${READABLE_NODES} - ${READABLE_NODES - WORST_NODES} * (count(internode_mesh_size{${CLUSTER}}) > bool ${READABLE_NODES}))`;
+  const limit = `scalar(${READABLE_NODES} - ${READABLE_NODES - WORST_NODES} * (count(group by (source_node) (internode_mesh_size{${CLUSTER}})) > bool ${READABLE_NODES}))`;
   return `topk(${limit}, sum by (node) (${trouble("source")} or ${trouble("destination")}))`;
 })();
 
@@ -134,7 +134,9 @@ export const mesh: Dashboard = frame({
           span: 4,
           height: 5,
           queries: [
-            { expr: `clamp_min(max(internode_mesh_size{${CLUSTER}}) - count(internode_mesh_size{${CLUSTER}}), 0)` },
+            {
+              expr: `clamp_min(max(internode_mesh_size{${CLUSTER}}) - count(group by (source_node) (internode_mesh_size{${CLUSTER}})), 0)`,
+            },
           ],
           steps: zeroIsFine(),
           links: [toDashboard("Open agents", UID.agents, {})],

@@ -80,7 +80,7 @@ export const MONITORING = {
         .strictObject({
           enabled: flag
             .default(false)
-            .describe("ServiceMonitor instead of the PodMonitor; never both, everything would be counted twice."),
+            .describe("ServiceMonitor instead of the PodMonitor; never both, every series would be stored twice."),
           ...scrape,
         })
         .prefault({}),

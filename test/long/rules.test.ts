@@ -7,6 +7,7 @@ import { nodes } from "../rules/nodes.scenarios.ts";
 import { sampled } from "../rules/sampled.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
 import { slow } from "../rules/slow.scenarios.ts";
+import { twice } from "../rules/twice.scenarios.ts";
 
 // Those of days first: begun last, they would be waited for on one core.
-for (const scenarios of [slow, nodes, calm, sampled, shapes, agents, described]) scenarios(thorough);
+for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, agents, described]) scenarios(thorough);

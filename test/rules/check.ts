@@ -1,7 +1,7 @@
 // One scenario is one test for each promtool there is; a missing one is named as skipped.
 import { expect } from "vitest";
 import type { History } from "./history.ts";
-import type { Incident } from "./incident.ts";
+import type { Incident, Labels } from "./incident.ts";
 import type { MeshShape } from "./mesh.ts";
 import { CURRENT_PROMTOOL, disagreement, PROMTOOL, type Alert, type Scenario } from "./promtool.ts";
 import { needs } from "../support/needs.ts";
@@ -26,10 +26,13 @@ export interface Check extends Omit<Scenario, "histories"> {
   readonly kubeState?: boolean;
   readonly withRtt?: boolean;
   readonly cluster?: string;
+  readonly kubeCluster?: string;
   readonly scrapeS?: number;
   readonly lengthS?: number;
   /** `heart` is in every run, all else in the long one. */
   readonly weight?: "heart";
+  /** Every agent is scraped once for each, which adds these labels; `$node` is the agent's. */
+  readonly scrapedAs?: readonly Labels[];
   /** More clusters in the same Prometheus. */
   readonly others?: readonly Partial<History>[];
 }
@@ -88,6 +91,8 @@ function toScenario({
   kubeState,
   withRtt,
   cluster,
+  kubeCluster,
+  scrapedAs = [{}],
   scrapeS = 15,
   lengthS,
   others = [],
@@ -102,8 +107,15 @@ function toScenario({
     ...(kubeState === undefined ? {} : { kubeState }),
     ...(withRtt === undefined ? {} : { withRtt }),
     ...(cluster === undefined ? {} : { cluster }),
+    ...(kubeCluster === undefined ? {} : { kubeCluster }),
   };
-  return { ...rest, histories: [history, ...others.map((other) => ({ ...history, incidents: [], ...other }))] };
+  // kube-state-metrics is there once.
+  const copies = scrapedAs.map((labels, index) => ({
+    ...history,
+    labels,
+    kubeState: index === 0 && kubeState === true,
+  }));
+  return { ...rest, histories: [...copies, ...others.map((other) => ({ ...history, incidents: [], ...other }))] };
 }
 
 /** The same set of alerts at several moments, in seconds after the evaluation that just missed the fault. */

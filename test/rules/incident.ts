@@ -17,6 +17,8 @@ export type Incident = Required<During> &
         readonly where: (slot: Slot) => boolean;
         readonly share: number;
         readonly direction?: Direction;
+        /** Somebody on the way says that it is not let through. */
+        readonly isBlocked?: boolean;
       }
     /** Answered with a refusal: no sample of a round-trip time, and nothing lost. */
     | { readonly kind: "refusal"; readonly where: (slot: Slot) => boolean }
@@ -30,6 +32,7 @@ export type Incident = Required<During> &
     /** Outside the interval the node is no member: no agent has series of it, nor it any. */
     | { readonly kind: "member"; readonly node: string }
     | { readonly kind: "cordon"; readonly node: string }
+    | { readonly kind: "taint"; readonly node: string; readonly key: string }
     /** Prometheus itself is down: no sample of anything, and no stale markers. */
     | { readonly kind: "prometheus-down" }
     | {
@@ -99,6 +102,14 @@ export function restart(node: string, { fromS, untilS }: Required<During>): read
   ];
 }
 
+export function taint(node: string, { key, ...during }: During & { readonly key: string }): Incident {
+  return { kind: "taint", node, key, ...within(during) };
+}
+
 export function cordon(node: string, during: During): Incident {
   return { kind: "cordon", node, ...within(during) };
+}
+
+export function active(incident: Incident, second: number): boolean {
+  return second > incident.fromS && second <= incident.untilS;
 }

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CACHE } from "../../scripts/tools/cache.ts";
-import { inputSeries, type History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { Labels } from "./incident.ts";
+import { inputSeries } from "./input-series.ts";
 
 const run = promisify(execFile);
 export const RULES = fileURLToPath(new URL("../../chart/files/rules/internode.yaml", import.meta.url));

@@ -1,0 +1,41 @@
+// What agents export of themselves.
+import { scrapedLabels, tunable, type Counter } from "./counter.ts";
+import { isMember, type History } from "./history.ts";
+import type { Labels } from "./incident.ts";
+import { intervalsOf, nodesOf, slotsOf } from "./mesh.ts";
+
+export function agentSeries(history: History): readonly Counter[] {
+  const slots = slotsOf(history.mesh);
+  const kinds = [...new Set(slots.map((slot) => `${slot.network} ${slot.protocol}`))].map(
+    (kind) => kind.split(" ") as [string, string],
+  );
+  return nodesOf(history.mesh).flatMap(({ name: source }) => {
+    const labels = { ...scrapedLabels(history, source), source_node: source };
+    const gauge = (metric: string, value: number, more: Labels = {}) =>
+      tunable(history, { metric, labels: { ...labels, ...more }, source, value, gauge: true });
+    const counter = (metric: string, perSecond: number, more: Labels = {}) =>
+      tunable(history, { metric, labels: { ...labels, ...more }, source, value: perSecond, gauge: false });
+    const dns = { server: "cluster", name: "kubernetes.default.svc.cluster.local" };
+    return [
+      meshSize(history, { source, labels }),
+      gauge("internode_build_info", 1, { version: "0.1.0", nodejs_version: "v24.21.0", engine: "kernel" }),
+      ...Object.entries(intervalsOf(history.mesh)).map(([protocol, seconds]) =>
+        gauge("internode_probe_interval_seconds", seconds, { protocol }),
+      ),
+      ...kinds.map(([network, protocol]) => gauge("internode_protocol_available", 1, { network, protocol })),
+      ...kinds.map(([network, protocol]) => counter("internode_probes_skipped_total", 0, { network, protocol })),
+      { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
+      counter("internode_dns_lookups_total", 1 / 8, dns),
+      counter("internode_dns_failures_total", 0, dns),
+    ];
+  });
+}
+
+function meshSize(history: History, { source, labels }: { readonly source: string; readonly labels: Labels }): Counter {
+  const nodes = nodesOf(history.mesh);
+  const tuned = tunable(history, { metric: "internode_mesh_size", labels, source, value: 0, gauge: true });
+  return {
+    ...tuned,
+    at: (second) => (tuned.at(second) ?? 0) || nodes.filter((node) => isMember(history, node.name, second)).length,
+  };
+}
