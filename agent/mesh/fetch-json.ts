@@ -1,5 +1,6 @@
 // A small HTTP client for peers: bounded in time and size, no redirects, no connection kept.
 import type { Agent } from "undici";
+import { codeOf, reasonOf } from "./connection-errors.ts";
 import type { FetchJson } from "./identity.ts";
 
 const TIMEOUT_MS = 3_000;
@@ -26,22 +27,29 @@ export function createJsonClient(): JsonClient {
     ));
   return {
     async fetchJson(url, signal) {
-      const response = await (
-        await agent()
-      ).request({
-        origin: new URL(url).origin,
-        path: new URL(url).pathname,
-        method: "GET",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      });
-      if (response.statusCode !== 200) {
-        await response.body.dump();
-        throw new Error(`GET ${url}: status ${response.statusCode}`);
+      try {
+        const { origin, pathname } = new URL(url);
+        const patience = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+        const request = { origin, path: pathname, method: "GET" as const, signal: patience };
+        const { statusCode, body } = await (await agent()).request(request);
+        if (statusCode === 200) return await body.json();
+        await body.dump();
+        throw new Error(`it answered with status ${statusCode}`);
+      } catch (err) {
+        throw new Error(`${new URL(url).host}: ${inWords(err as Error)}`, { cause: err });
       }
-      return response.body.json();
     },
     async [Symbol.asyncDispose]() {
       await (await dispatcher)?.destroy();
     },
   };
+}
+
+function inWords(err: Error): string {
+  const code = codeOf(err) ?? "";
+  if (err.name === "TimeoutError" || /TIMEOUT|ETIMEDOUT/.test(code)) return `no answer within ${TIMEOUT_MS / 1_000} s`;
+  if (code === "ECONNREFUSED") return "nothing listens there";
+  if (/^E(HOST|NET)UNREACH$/.test(code)) return `there is no way there (${code})`;
+  if (err instanceof SyntaxError) return `its answer is not JSON: ${err.message}`;
+  return reasonOf(err);
 }

@@ -35,6 +35,8 @@ export interface IdentitiesOptions {
 const CONCURRENT = 8;
 const DEFAULT_REFRESH_MS = 600_000;
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 1_000, capMs: 60_000 };
+/** What a peer answers may stand in it. */
+const MAX_TROUBLE = 300;
 const NS_PER_MS = 1e6;
 const NOTHING: Addresses = {};
 
@@ -171,7 +173,7 @@ export class Identities implements Told, AsyncDisposable {
       if (this.#stop.signal.aborted) return;
       this.#errors += 1;
       asked.failures += 1;
-      asked.trouble = (err as Error).message;
+      asked.trouble = (err as Error).message.slice(0, MAX_TROUBLE);
       const answered = address === undefined ? undefined : this.#answered.get(address);
       const isUrgent = target.isNeeded || (answered !== undefined && answered !== target.nodeName);
       waitMs = backoffMs(asked.failures, isUrgent ? backoff : { ...backoff, capMs: refreshMs });

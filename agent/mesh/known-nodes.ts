@@ -55,7 +55,11 @@ export function whyNothingIsProbed(known: readonly KnownNode[]): string | undefi
   if (own.length === 0 || !own.every(isLost)) return undefined;
   const shown = own.slice(0, SHOWN_PEERS).map(({ node, unprobed }) => `${node.name}: ${textOf(unprobed)}`);
   const more = own.length > SHOWN_PEERS ? `; and ${own.length - SHOWN_PEERS} more` : "";
-  return `none of the ${own.length} peers that this agent should probe can be probed. ${shown.join("; ")}${more}`;
+  const what =
+    own.length === 1
+      ? "the only peer that this agent should probe cannot be probed"
+      : `none of the ${own.length} peers that this agent should probe can be probed`;
+  return `${what}. ${shown.join("; ")}${more}`;
 }
 
 const textOf = (unprobed: readonly Unprobed[]): string => unprobed.map(({ text }) => text).join("; ");

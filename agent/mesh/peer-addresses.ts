@@ -229,6 +229,6 @@ function nodeAddressUnknown(nodeName: string, told: Told, isImpersonated: boolea
   if (trouble === undefined) return { reason: "asking", text: "it has not been asked yet for its node's address" };
   return {
     reason: isImpersonated ? "identity" : "node_address",
-    text: `its node's address is not known, because asking it failed: ${trouble}`,
+    text: `its node's address is not known, because asking it failed: ${trouble}. Agents must reach each other there`,
   };
 }

@@ -9,6 +9,8 @@ import type { Behaviour, Command, Reply, SeenRequest, Slice, Transport } from ".
 export interface ApiServerOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly transport?: Transport;
+  /** The network namespace it runs in; absent: this one. */
+  readonly namespace?: string;
 }
 
 export class ApiServerProcess implements AsyncDisposable {
@@ -35,7 +37,7 @@ export class ApiServerProcess implements AsyncDisposable {
   }
 
   /** `files`: in place of those that its directory has otherwise, for its TLS and for its clients. */
-  static async start({ files = {}, transport = {} }: ApiServerOptions = {}): Promise<ApiServerProcess> {
+  static async start({ files = {}, transport = {}, namespace }: ApiServerOptions = {}): Promise<ApiServerProcess> {
     const directory = mkdtempSync(join(tmpdir(), "internode-api-"));
     for (const [name, bytes] of certificates()) writeFileSync(join(directory, name), bytes);
     for (const [name, bytes] of Object.entries(files)) writeFileSync(join(directory, name), bytes);
@@ -44,7 +46,9 @@ export class ApiServerProcess implements AsyncDisposable {
       fileURLToPath(new URL("api-server.ts", import.meta.url)),
       [directory, JSON.stringify(transport)],
       {
-        execArgv: [],
+        ...(namespace === undefined
+          ? { execArgv: [] }
+          : { execPath: "ip", execArgv: ["netns", "exec", namespace, process.execPath] }),
         env: { PATH: process.env["PATH"] },
         stdio: ["ignore", "inherit", "inherit", "ipc"],
       },
