@@ -133,7 +133,6 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       sources: apiSources,
       port: config.ports.http,
       listen: config.listen,
-      allowFrom: [],
       log,
       sharedKey: key,
       ...(engine.smallSegments && { smallSegments: engine.smallSegments }),

@@ -8,8 +8,6 @@ import { ipRanges, parseIp, unmapped } from "../base/ip.ts";
 export type Readers = "anyone" | "agents" | "loopback";
 
 export interface AccessOptions {
-  /** CIDRs or addresses that may read everything, besides loopback. */
-  readonly allowFrom: readonly string[];
   /** Whether this is a pod address of an agent that discovery lists. */
   readonly isAgent: (address: string) => boolean;
   readonly readersOf: (req: Request) => Readers;
@@ -17,13 +15,14 @@ export interface AccessOptions {
   readonly port: () => number;
 }
 
+const isLoopback = ipRanges(["127.0.0.0/8", "::1"]);
+
 export type Middleware = (req: Request, res: Response, next: NextFunction) => void;
 
-export function accessControl({ allowFrom, isAgent, readersOf, port }: AccessOptions): Middleware {
-  const isTrustedAddress = trustedRanges(["127.0.0.0/8", "::1/128", ...allowFrom]);
+export function accessControl({ isAgent, readersOf, port }: AccessOptions): Middleware {
   return (req, res, next) => {
     const from = addressOf(req.socket.remoteAddress);
-    const isTrusted = from !== undefined && isTrustedAddress(from);
+    const isTrusted = from !== undefined && isLoopback(from);
     if (!isTrusted) {
       const readers = readersOf(req);
       const mayRead = readers === "anyone" || (readers === "agents" && from !== undefined && isAgent(from));
@@ -42,15 +41,6 @@ export function accessControl({ allowFrom, isAgent, readersOf, port }: AccessOpt
       refuse(res, "another web site's page asked for this in your browser: open this page itself instead");
     } else next();
   };
-}
-
-/** Throws at start, naming the entry, rather than letting a typing error open or close the door. */
-function trustedRanges(entries: readonly string[]): (address: string) => boolean {
-  try {
-    return ipRanges(entries);
-  } catch (err) {
-    throw new Error(`allowFrom: ${(err as RangeError).message}`, { cause: err });
-  }
 }
 
 /** Without the interface that a link-local address comes with. */

@@ -19,8 +19,6 @@ export interface ApiOptions {
   readonly port: number;
   /** Addresses to listen on; empty means all. */
   readonly listen: readonly string[];
-  /** CIDRs or addresses that may read everything, besides loopback: for a lab, never for a cluster. */
-  readonly allowFrom: readonly string[];
   readonly log: { error(details: object, message: string): void };
   /** Signs rows, so that they may come by way of others. */
   readonly sharedKey?: Uint8Array | undefined;
@@ -73,7 +71,6 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     securityHeaders,
     readsOnly,
     accessControl({
-      allowFrom: options.allowFrom,
       isAgent: (address) => sources.isAgent(address),
       readersOf,
       port: () => port,

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { constants, deflateRaw, inflateRawSync } from "node:zlib";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
-import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot } from "../model/snapshot.ts";
+import { SCHEMA_VERSION, type MissingRow, type Relayed, type Snapshot } from "../model/snapshot.ts";
 import type { RowAnswer, Rows } from "../peers/rows.ts";
 import type { OwnRow } from "./own-row.ts";
 import type { ApiSources } from "./sources.ts";
@@ -62,12 +62,6 @@ export class MeshSnapshot {
       yield inflateRawSync(row);
     }
     yield Buffer.from("]}");
-  }
-
-  /** As objects, for diagnosis. The rows have been checked when they came. */
-  parsed(): Snapshot {
-    const rows = this.#rows.map((row) => JSON.parse(inflateRawSync(row).toString("utf8")) as Row);
-    return { ...this.#head(), rows };
   }
 
   #head(): Omit<Snapshot, "rows"> {

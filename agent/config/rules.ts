@@ -123,7 +123,7 @@ function* places({ listen, dns }: Config): Generator<Contradiction> {
 }
 
 function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
-  const { icmp, tcp, udp, dns, actions, engine, pathMtu } = config;
+  const { icmp, tcp, udp, dns, engine, pathMtu } = config;
   if ([icmp, tcp, udp].every(({ networks }) => networks.length === 0)) {
     yield {
       options: ["icmp.networks", "tcp.networks", "udp.networks"],
@@ -136,13 +136,6 @@ function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Co
       options: ["dns.names", "dns.enabled"],
       problem: "is empty although dns.enabled is true",
       cure: "Name at least one name, or set dns.enabled to false.",
-    };
-  }
-  if (actions.enabled && actions.tokenFile === undefined) {
-    yield {
-      options: ["actions.tokenFile", "actions.enabled"],
-      problem: "is needed because actions.enabled is true: calls that cost traffic are never open to everyone",
-      cure: "Name the file of a mounted Secret, or set actions.enabled to false.",
     };
   }
   // By default path MTU is simply not there with this engine; only who asked for it must be told.

@@ -196,12 +196,6 @@ export const configSchema = z.strictObject({
         .describe("`full` adds minimum, jitter and a histogram to every pair."),
     })
     .prefault({}),
-  actions: z
-    .strictObject({
-      enabled: flag.default(false).describe("Allow the API calls that cost traffic (trace, throughput)."),
-      tokenFile: path.optional().describe("File with the token these calls must carry."),
-    })
-    .prefault({}),
   shutdown: z
     .strictObject({
       drainMs: milliseconds(0, 60_000)

@@ -14,9 +14,6 @@
 {{- with .Values.secrets.udpKey -}}
 {{- if .name -}}{{- $_ := set $secrets "udp" (dict "keyFile" (printf "/etc/internode/udp-key/%s" .key)) -}}{{- end -}}
 {{- end -}}
-{{- with .Values.secrets.actionsToken -}}
-{{- if .name -}}{{- $_ := set $secrets "actions" (dict "tokenFile" (printf "/etc/internode/actions-token/%s" .key)) -}}{{- end -}}
-{{- end -}}
 {{- mustMergeOverwrite $chart $secrets (deepCopy (default dict .Values.config)) | toJson -}}
 {{- end -}}
 

@@ -15,14 +15,14 @@
 {{- end }}
 {{- $volumes := list "config" }}
 {{- $paths := list "/etc/internode/config.json" }}
-{{- range $name, $secret := dict "udp-key" .Values.secrets.udpKey "actions-token" .Values.secrets.actionsToken }}
+{{- range $name, $secret := dict "udp-key" .Values.secrets.udpKey }}
 {{- if $secret.name }}
 {{- $volumes = append $volumes $name }}
 {{- $paths = append $paths (printf "/etc/internode/%s" $name) }}
 {{- end }}
 {{- end }}
 {{- range .Values.extraVolumes }}
-{{- if has .name (list "config" "udp-key" "actions-token") }}
+{{- if has .name (list "config" "udp-key") }}
 - "extraVolumes has {{ .name }}, which the chart mounts itself. Give it another name."
 {{- else if has .name $volumes }}
 - "extraVolumes has {{ .name }} twice: Kubernetes refuses such pods. Give one of them another name."

@@ -87,12 +87,6 @@
 {{- if and $config.dns.enabled (not $config.dns.names) }}
 - "config.dns.names is empty although config.dns.enabled is true. Name at least one name, or set config.dns.enabled to false."
 {{- end }}
-{{- if and $config.actions.enabled (not $config.actions.tokenFile) }}
-- "config.actions.enabled is true without a token: calls that cost traffic are never open to everyone. Set secrets.actionsToken.name to a Secret that holds one, or config.actions.enabled to false."
-{{- end }}
-{{- if and .Values.secrets.actionsToken.name (dig "actions" "tokenFile" "" (default dict .Values.config)) }}
-- "secrets.actionsToken.name and config.actions.tokenFile both name the token. Leave out one of them."
-{{- end }}
 {{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
 {{- end }}

@@ -145,7 +145,6 @@ export const valuesSchema = z.strictObject({
   secrets: z
     .strictObject({
       udpKey: secretKey("key", "the shared key of authenticated UDP probes"),
-      actionsToken: secretKey("token", "the token that calls which cost traffic must carry"),
     })
     .prefault({}),
 

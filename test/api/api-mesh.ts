@@ -103,7 +103,6 @@ export async function startAgent(
     sources: agent,
     port: 0,
     listen: [address],
-    allowFrom: [],
     log: SILENT_LOG,
     ...options,
   });

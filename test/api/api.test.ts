@@ -229,7 +229,7 @@ test("every answer forbids sniffing, framing and foreign content", async () => {
 
 test("a port that is taken ends the start with what has it and what to do", async () => {
   await expect(
-    startApi({ sources: self.agent, port: self.api.port, listen: ["127.0.0.1"], allowFrom: [], log: SILENT_LOG }),
+    startApi({ sources: self.agent, port: self.api.port, listen: ["127.0.0.1"], log: SILENT_LOG }),
   ).rejects.toThrow(/cannot listen on 127\.0\.0\.1, port \d+: EADDRINUSE; another process has it/);
 });
 

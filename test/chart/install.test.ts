@@ -227,11 +227,8 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   });
 
   test("an empty config is none, with Secrets too", async () => {
-    const values = { config: null, secrets: { udpKey: { name: "k" }, actionsToken: { name: "t" } } };
-    expect(await configOf(values)).toMatchObject({
-      udp: { keyFile: "/etc/internode/udp-key/key" },
-      actions: { tokenFile: "/etc/internode/actions-token/token" },
-    });
+    const values = { config: null, secrets: { udpKey: { name: "k" } } };
+    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/key" } });
   });
 
   test("engine userspace runs as root with the one capability, unless ICMP is off", async () => {
@@ -263,27 +260,19 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   });
 
   test("secrets are mounted where the configuration points", async () => {
-    const values = {
-      config: { actions: { enabled: true } },
-      secrets: { udpKey: { name: "k" }, actionsToken: { name: "t", key: "password" } },
-    };
-    expect(await configOf(values)).toMatchObject({
-      udp: { keyFile: "/etc/internode/udp-key/key" },
-      actions: { enabled: true, tokenFile: "/etc/internode/actions-token/password" },
-    });
+    const values = { secrets: { udpKey: { name: "k", key: "password" } } };
+    expect(await configOf(values)).toMatchObject({ udp: { keyFile: "/etc/internode/udp-key/password" } });
     const { volumes, containers } = await podSpec(values);
     expect(volumes).toEqual(
       expect.arrayContaining([
-        { name: "udp-key", secret: { secretName: "k", defaultMode: 0o644, items: [{ key: "key", path: "key" }] } },
         {
-          name: "actions-token",
-          secret: { secretName: "t", defaultMode: 0o644, items: [{ key: "password", path: "password" }] },
+          name: "udp-key",
+          secret: { secretName: "k", defaultMode: 0o644, items: [{ key: "password", path: "password" }] },
         },
       ]),
     );
     expect(containers[0]!.volumeMounts.map(({ mountPath }) => mountPath)).toEqual([
       "/etc/internode/config.json",
-      "/etc/internode/actions-token",
       "/etc/internode/udp-key",
     ]);
   });

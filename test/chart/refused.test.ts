@@ -62,16 +62,6 @@ const CONTRADICTIONS: readonly Wrong[] = [
     says: [/config\.dns\.names is empty/, /config\.dns\.enabled to false/],
   },
   {
-    what: "actions without a token",
-    values: { config: { actions: { enabled: true } } },
-    says: [/without a token/, /secrets\.actionsToken\.name/],
-  },
-  {
-    what: "two tokens",
-    values: { config: { actions: { tokenFile: "/x" } }, secrets: { actionsToken: { name: "t" } } },
-    says: [/both name the token/],
-  },
-  {
     what: "two keys",
     values: { config: { udp: { keyFile: "/x" } }, secrets: { udpKey: { name: "k" } } },
     says: [/both name the key/],

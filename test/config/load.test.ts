@@ -109,11 +109,11 @@ describe("text values", () => {
   });
 
   test("a boolean flag alone means true, and takes true or false as its value", () => {
-    const udp = (...argv: string[]) => load({ argv: ["--actions-token-file=t", ...argv] }).config.actions.enabled;
-    expect(udp("--actions-enabled")).toBe(true);
-    expect(udp("--actions-enabled=false")).toBe(false);
-    expect(udp("--actions-enabled", "false")).toBe(false);
-    expect(udp("--actions-enabled", "--log-level", "warn")).toBe(true);
+    const isProbed = (...argv: string[]) => load({ argv }).config.dns.enabled;
+    expect(isProbed("--dns-enabled")).toBe(true);
+    expect(isProbed("--dns-enabled=false")).toBe(false);
+    expect(isProbed("--dns-enabled", "false")).toBe(false);
+    expect(isProbed("--dns-enabled", "--log-level", "warn")).toBe(true);
   });
 
   test("every option can be said in the environment and as a flag by a name of its own", () => {
@@ -319,7 +319,6 @@ describe("contradictions", () => {
     [{ peers: { allowRanges: ["169.254.1.1", "169.254.1.1"] } }, 'names "169.254.1.1" twice'],
     [{ icmp: { networks: [] }, tcp: { networks: [] }, udp: { networks: [] } }, "no peer would be measured"],
     [{ dns: { names: [] } }, "dns.names"],
-    [{ actions: { enabled: true } }, "actions.tokenFile | default | is needed"],
     [{ engine: "userspace", pathMtu: { enabled: true } }, "cannot forbid fragmentation"],
   ])("%j is refused", (change, expected) => {
     const faults = faultsOf(() => load({ file: { ...BASE, ...change } }));

@@ -88,7 +88,6 @@ export async function startSampleAgents(
     sources,
     port: options.port ?? 0,
     listen: ["127.0.0.1"],
-    allowFrom: [],
     log: { error: () => {} },
     eventIntervalMs: 500,
   });
