@@ -42,6 +42,7 @@ export function agentNotes(grid: MeshGrid): Note[] {
     ...unusableNotes(grid),
     ...membershipNotes(grid),
     ...troubleNotes(grid),
+    ...turnedAwayNotes(grid),
   ];
 }
 
@@ -120,6 +121,34 @@ function troubleNotes({ snapshot }: MeshGrid): Note[] {
   return more > 1
     ? [...notes.slice(0, ROWS_TOLD), { text: `${counted(more, "more agent")} tell of such things.` }]
     : notes;
+}
+
+/** What the answering end of UDP turns away for these reasons looks like loss to whoever sent it. */
+const TURNED_AWAY = { key: "with another key", checksum: "damaged on the way", version: "of another version" } as const;
+
+/** Counted since an agent started, so it is told only while somebody loses UDP packets to it. */
+function turnedAwayNotes(grid: MeshGrid): Note[] {
+  return grid.nodes.flatMap((node, to): Note[] => {
+    const counts = grid.row(node.name)?.health.reflector;
+    const why = Object.entries(TURNED_AWAY).flatMap(([result, words]) => {
+      const n = counts?.[result as keyof typeof TURNED_AWAY] ?? 0;
+      return n > 0 ? [`${n.toLocaleString("en")} ${words}`] : [];
+    });
+    const from = why.length === 0 ? undefined : udpLoser(grid, to);
+    if (from === undefined) return [];
+    return [
+      {
+        text: `${node.name} has turned away UDP packets since it started: ${listed(why)}. They look like loss to whoever sent them.`,
+        pair: { source: from, destination: node.name },
+      },
+    ];
+  });
+}
+
+function udpLoser(grid: MeshGrid, to: number): string | undefined {
+  const udp = grid.paths.flatMap(({ protocol }, path) => (protocol === "udp" ? [path] : []));
+  const from = grid.nodes.findIndex((_, i) => udp.some((path) => (grid.reading(path, i, to)?.failures ?? 0) > 0));
+  return grid.nodes[from]?.name;
 }
 
 const names = (all: readonly string[]): string => listed(all, NAMES_TOLD);

@@ -71,9 +71,13 @@ export class MeshGrid {
     this.#values = fill(snapshot, this.paths);
   }
 
+  row(node: string): Row | undefined {
+    return this.#rows.get(node);
+  }
+
   /** Why a pair has no reading on a path, in words, as its source tells. */
   whyUnprobed(network: Network, from: number, to: number): string {
-    const row = this.#rows.get(this.nodes[from]!.name);
+    const row = this.row(this.nodes[from]!.name);
     const { name } = this.nodes[to]!;
     const why = (row?.unprobed ?? []).find(
       (peer) => peer.destination.name === name && (peer.network === undefined || peer.network === network),

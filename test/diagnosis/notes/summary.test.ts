@@ -306,3 +306,30 @@ test("closed ports of many nodes are the first few and a count", () => {
   expect(notes).toHaveLength(6);
   expect(notes[5]).toBe("So do 7 more nodes or paths.");
 });
+
+describe("an answering end that turns UDP packets away", () => {
+  const notes = (udpFailures: number): string[] => {
+    const calm = sampleSnapshot(SIX);
+    const rows = calm.rows.map((r) => {
+      if (r.source.name === "node-3")
+        return { ...r, health: { ...r.health, reflector: { answered: 900, key: 1_204, limited: 3 } } };
+      const failing = r.pairs.map((p) =>
+        p.destination.name === "node-3" && p.protocol === "udp"
+          ? { ...p, window: { ...p.window, failures: udpFailures } }
+          : p,
+      );
+      return r.source.name === "node-1" ? { ...r, pairs: failing } : r;
+    });
+    return summarize(new MeshGrid({ ...calm, rows })).notes.map((n) => n.text);
+  };
+
+  test("is told while somebody loses UDP packets to it, for a wrong key looks like loss", () => {
+    expect(notes(12)).toContain(
+      "node-3 has turned away UDP packets since it started: 1,204 with another key. They look like loss to whoever sent them.",
+    );
+  });
+
+  test("is not told once nothing is lost any more", () => {
+    expect(notes(0)).toEqual([]);
+  });
+});
