@@ -4,21 +4,21 @@ import { forLog } from "../base/escape.ts";
 import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { VERSION } from "../model/version.ts";
 import { EXIT, type Command } from "./command.ts";
+import { configFlags, takesConfigFlags } from "./config-flags.ts";
 
-export const command: Command = {
-  summary: "Run the probe agent of one node",
-  help: `
-Usage: internode agent [--config FILE] [options]
-
+const MORE = `
 Probes every peer until SIGTERM, then is not ready, goes on reflecting until its peers have noticed, and exits 0.
 A second signal ends it at once. Logs are JSON lines on stdout.
 
 Every option can be set in the file, the environment or as a flag: docs/configuration.md lists them,
-'internode config' prints what is in effect and where it comes from.`,
-  async run(args, signal) {
+'internode config' prints what is in effect and where it comes from.`;
+
+export const command: Command = {
+  declare: (parser) => void takesConfigFlags(parser).addHelpText("after", MORE),
+  async run(typed, signal) {
     let loaded: LoadedConfig;
     try {
-      loaded = loadConfig({ argv: args, env: process.env });
+      loaded = loadConfig({ argv: configFlags(typed), env: process.env });
     } catch (err) {
       if (!(err instanceof ConfigError)) throw err;
       console.error(`internode agent: ${err.message}`);

@@ -8,5 +8,6 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),
   },
+  completion: { summary: "Print a script that completes commands in a shell", load: () => import("./completion.ts") },
   version: { summary: "Print the version", load: () => import("./version.ts") },
 };

@@ -1,20 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs, styleText } from "node:util";
+import { styleText } from "node:util";
+import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import { EXIT, UsageError, type Command } from "./command.ts";
+import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
 import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../diagnosis/notes/summary.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
 import { ownAgentUrl } from "./own-agent.ts";
 
-export const command: Command = {
-  summary: "Show loss and round-trip time between every pair of nodes",
-  help: `
-Usage: internode matrix [options]
-
+const MORE = `
 One table for each network and protocol: rows are sources, columns destinations, cells the trailing minute.
   210 µs      mean round-trip time, nothing lost
   12% 210 µs  12% of the probes lost, mean of the rest
@@ -24,17 +21,26 @@ A lost ICMP or TCP probe says nothing of direction: loss on one way of a link sh
 Below the tables stands what the pairs have in common, and what else the agents know, in the words of the page.
 A table that is wider than the terminal shows the nodes that lose most.
 
-  --url URL            agent to ask (default: in its pod that agent, elsewhere ${DEFAULT_URL})
-  --network NAME       only pod or node
-  --protocol NAME      only icmp, tcp or udp
-  --family NAME        only ipv4 or ipv6
-  --show WHAT          both, loss, mean, max or jitter (default both)
-  --watch [SECONDS]    again and again, every 2 s unless told, until Ctrl-C
-  -o, --output FORMAT  table or json (the mesh document, schemaVersion 1)
+Examples:
+  internode matrix --network node --show loss
+  internode matrix --protocol udp --watch 5
+  internode matrix -o json | jq '.missing'
 
-Exit: 0 nothing broken, 1 a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`,
-  async run(args, signal) {
-    const options = parse(args);
+Exit: 0 nothing broken, 1 a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`;
+
+export const command: Command = {
+  declare: (parser) =>
+    void parser
+      .option("--url <URL>", `agent to ask (default: in its pod that agent, elsewhere ${DEFAULT_URL})`)
+      .addOption(new Option("--network <NAME>", "only this network").choices(NETWORKS))
+      .addOption(new Option("--protocol <NAME>", "only this protocol").choices(PROTOCOLS))
+      .addOption(new Option("--family <NAME>", "only this address family").choices(IP_FAMILIES))
+      .addOption(new Option("--show <WHAT>", "what is in a cell").choices(SHOW).default("both"))
+      .option("--watch [SECONDS]", "again and again, every 2 s unless told, until Ctrl-C")
+      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(["table", "json"]).default("table"))
+      .addHelpText("after", MORE),
+  async run(typed, signal) {
+    const options = read(typed);
     for (;;) {
       let snapshot: Snapshot;
       try {
@@ -69,52 +75,29 @@ interface Options {
   readonly output: "table" | "json";
 }
 
-function parse(args: readonly string[]): Options {
-  // `--watch` alone means every 2 s; parseArgs knows no optional values.
-  const withDefault = args.flatMap((arg, i) =>
-    arg === "--watch" && !/^\d/.test(args[i + 1] ?? "") ? ["--watch", "2"] : [arg],
-  );
-  const { values } = parseOrExplain(withDefault);
-  const oneOf = <T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined => {
-    if (value === undefined || (allowed as readonly string[]).includes(value)) return value as T | undefined;
-    throw new UsageError(`--${name} takes ${allowed.join(", ")}, not '${value}'`);
-  };
-  const url = values.url ?? ownAgentUrl({ env: process.env });
+function read({ options }: Typed): Options {
+  const {
+    url: asked,
+    network,
+    protocol,
+    family,
+    show,
+    watch,
+    output,
+  } = options as {
+    readonly url?: string;
+    readonly watch?: string | true;
+  } & Options["filter"] &
+    Pick<Options, "show" | "output">;
+  const url = asked ?? ownAgentUrl({ env: process.env });
   if (!URL.canParse(url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
-  const watch = values.watch === undefined ? undefined : Number(values.watch);
-  if (watch !== undefined && !(watch >= 1))
-    throw new UsageError(`--watch takes seconds, 1 or more, not '${values.watch}'`);
-  const filter = {
-    network: oneOf("network", values.network, NETWORKS),
-    protocol: oneOf("protocol", values.protocol, PROTOCOLS),
-    family: oneOf("family", values.family, IP_FAMILIES),
-  };
-  return {
-    url,
-    filter: Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined)),
-    show: oneOf("show", values.show, SHOW) ?? "both",
-    watchMs: watch === undefined ? undefined : watch * 1000,
-    output: oneOf("output", values.output, ["table", "json"]) ?? "table",
-  };
-}
-
-function parseOrExplain(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        url: { type: "string" },
-        network: { type: "string" },
-        protocol: { type: "string" },
-        family: { type: "string" },
-        show: { type: "string" },
-        watch: { type: "string" },
-        output: { type: "string", short: "o" },
-      },
-    });
-  } catch (err) {
-    throw new UsageError((err as Error).message, { cause: err });
-  }
+  const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
+  if (seconds !== undefined && !(seconds >= 1))
+    throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
+  const filter = Object.fromEntries(
+    Object.entries({ network, protocol, family }).filter(([, value]) => value !== undefined),
+  );
+  return { url, filter, show, watchMs: seconds === undefined ? undefined : seconds * 1_000, output };
 }
 
 function report(snapshot: Snapshot, { filter, show }: Options): string {

@@ -1,41 +1,89 @@
-// Runs one command: help, usage faults with the cure, signals, exit codes.
-import { EXIT, UsageError, type CommandEntry } from "./command.ts";
+// Runs one command: parsing, help, completion, usage faults with the cure, signals, exit codes. A command's own code is
+// loaded only when it is the one.
+import { Command as Parser, CommanderError } from "commander";
+import { VERSION } from "../model/version.ts";
+import { EXIT, UsageError, type CommandEntry, type Typed } from "./command.ts";
 
-export async function runCommand(
-  commands: Readonly<Record<string, CommandEntry>>,
-  argv: readonly string[],
-): Promise<number> {
-  const [name, ...args] = argv;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    console.log(overview(commands));
-    return name === undefined ? EXIT.usage : EXIT.fine;
-  }
-  const entry = Object.hasOwn(commands, name) ? commands[name] : name === "--version" ? commands["version"] : undefined;
-  if (!entry) {
-    console.error(`internode: there is no command '${name}'. The commands are: ${Object.keys(commands).join(", ")}`);
+type Commands = Readonly<Record<string, CommandEntry>>;
+
+/** What the scripts of `internode completion` call: `internode complete -- WORDS`. */
+const COMPLETE = "complete";
+
+export async function runCommand(commands: Commands, argv: readonly string[]): Promise<number> {
+  if (argv[0] === COMPLETE) return complete(commands, argv.slice(argv.indexOf("--") + 1));
+  let run: (() => Promise<number>) | undefined;
+  const program = await parserFor(commands, argv, (started) => (run = started));
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return run === undefined ? EXIT.fine : await run();
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode === 0 ? EXIT.fine : EXIT.usage;
+    if (!(err instanceof UsageError)) throw err;
+    const name = argv.find((word) => !word.startsWith("-"));
+    console.error(`internode ${name}: ${err.message}\nTry 'internode ${name} --help'.`);
     return EXIT.usage;
   }
-  const { command } = await entry.load();
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(`${command.summary}\n\n${command.help.trim()}`);
-    return EXIT.fine;
+}
+
+/** All commands by name and summary, and the one that is meant as a whole. */
+async function parserFor(
+  commands: Commands,
+  argv: readonly string[],
+  started: (run: () => Promise<number>) => void,
+): Promise<Parser> {
+  const at = argv.findIndex((word) => !word.startsWith("-"));
+  const [name, ...words] = argv.slice(Math.max(0, at));
+  const named = name === "help" ? words[0] : name;
+  const program = new Parser("internode")
+    .description("Measures latency and loss between every pair of Kubernetes nodes.")
+    .version(`internode ${VERSION} (node ${process.version})`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [COMMAND]", "print help")
+    .addHelpText(
+      "after",
+      "\n'internode COMMAND --help' says more. Exit codes: 0 fine, 1 something is broken, 2 bad usage.",
+    )
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureHelp({ subcommandTerm: (command) => command.name(), showGlobalOptions: false });
+  for (const [listed, entry] of Object.entries(commands)) {
+    const { summary } = entry;
+    const parser = program
+      .command(listed)
+      .description(`${summary}.`)
+      .summary(summary)
+      .helpOption("-h, --help", "print help")
+      .configureOutput({ outputError: (text, write) => write(`internode ${listed}: ${text.replace(/^error: /, "")}`) })
+      .showHelpAfterError(`Try 'internode ${listed} --help'.`);
+    if (listed !== named) continue;
+    const { command } = await entry.load();
+    command.declare(parser);
+    parser.action(() => {
+      const typed: Typed = { words, args: parser.args, options: parser.opts() };
+      started(() => withSignals((signal) => command.run(typed, signal)));
+    });
   }
+  return program.configureOutput({
+    outputError: (text, write) =>
+      write(`internode: ${text.replace(/^error: /, "")}The commands are: ${Object.keys(commands).join(", ")}\n`),
+  });
+}
+
+async function withSignals(run: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => stop.abort(signal);
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
-    return await command.run(args, stop.signal);
-  } catch (err) {
-    if (!(err instanceof UsageError)) throw err;
-    console.error(`internode ${name}: ${err.message}\nTry 'internode ${name} --help'.`);
-    return EXIT.usage;
+    return await run(stop.signal);
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
 }
 
-function overview(commands: Readonly<Record<string, CommandEntry>>): string {
-  const width = Math.max(...Object.keys(commands).map((n) => n.length));
-  const lines = Object.entries(commands).map(([n, c]) => `  ${n.padEnd(width)}  ${c.summary}`);
-  return `internode: measures latency and loss between every pair of Kubernetes nodes\n\nUsage: internode <command> [options]\n\n${lines.join("\n")}\n\n'internode <command> --help' says more. Exit codes: 0 fine, 1 something is broken, 2 bad usage.`;
+async function complete(commands: Commands, words: readonly string[]): Promise<number> {
+  const { default: completing } = await import("@bomb.sh/tab/commander");
+  // The library brings a command of this name, with its shells.
+  const { completion: _, ...others } = commands;
+  completing(await parserFor(others, words, () => {}), { completionCommandName: "completion" }).parse([...words]);
+  return EXIT.fine;
 }

@@ -2,8 +2,7 @@ import { VERSION } from "../model/version.ts";
 import { EXIT, type Command } from "./command.ts";
 
 export const command: Command = {
-  summary: "Print the version",
-  help: "Usage: internode version",
+  declare() {},
   run() {
     console.log(`internode ${VERSION} (node ${process.version})`);
     return Promise.resolve(EXIT.fine);

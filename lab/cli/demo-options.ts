@@ -1,6 +1,6 @@
 // What `internode demo` is asked for.
-import { parseArgs } from "node:util";
-import { UsageError } from "../../agent/cli/command.ts";
+import type { Command as Parser } from "commander";
+import { UsageError, type Typed } from "../../agent/cli/command.ts";
 import { FaultSyntaxError, parseFault } from "../faults/grammar.ts";
 import { MAX_NODES, MAX_ZONES, planLab, type LabNode } from "../plan.ts";
 
@@ -15,13 +15,39 @@ export interface DemoOptions {
   readonly clean: boolean;
 }
 
+export const declareDemo = (parser: Parser): Parser =>
+  parser
+    .option("--nodes <N>", `nodes, 2 to ${MAX_NODES}`, "6")
+    .option("--zones <N>", `zones they are spread over, 1 to ${MAX_ZONES} (default: 3, or as many as nodes)`)
+    .option(
+      "--port <PORT>",
+      "page of the first node on 127.0.0.1; the next nodes' follow, metrics are 1000 above (default: 8843, or the next block that is free)",
+    )
+    .option(
+      "--fault <TEXT>",
+      "begin with this fault; may be given again. 'internode fault --help' has the grammar",
+      also,
+      [],
+    )
+    .option("--ipv6", "IPv6 beside IPv4", false)
+    .option("--host-ports", "probe TCP and UDP on the node network too, as with hostPort in a cluster", false)
+    .option("--loopback", "agents on loopback addresses, even where the whole lab could be had", false)
+    .option("--clean", "only remove what labs that were killed have left behind", false);
+
+const also = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+
 /** Throws UsageError. */
-export function parseDemoOptions(args: readonly string[]): DemoOptions {
-  const { values } = parseOrExplain(args);
-  const nodes = wholeNumber("nodes", values.nodes, { min: 2, max: MAX_NODES }) ?? 6;
+export function readDemoOptions(typed: Typed["options"]): DemoOptions {
+  const values = typed as {
+    readonly nodes: string;
+    readonly zones?: string;
+    readonly port?: string;
+    readonly fault: readonly string[];
+  } & Pick<DemoOptions, "ipv6" | "hostPorts" | "loopback" | "clean">;
+  const nodes = wholeNumber("nodes", values.nodes, { min: 2, max: MAX_NODES })!;
   const zones = wholeNumber("zones", values.zones, { min: 1, max: Math.min(nodes, MAX_ZONES) }) ?? Math.min(3, nodes);
   const port = wholeNumber("port", values.port, { min: 1, max: 65_535 - 1_000 - nodes });
-  const { ipv6, "host-ports": hostPorts, loopback, clean } = values;
+  const { ipv6, hostPorts, loopback, clean } = values;
   const parsed = { nodes, zones, port, faults: values.fault, ipv6, hostPorts, loopback, clean };
   // A fault that is none is told before anything is built.
   const plan = planLab("000000", { nodes, zones, ipv6 });
@@ -38,27 +64,6 @@ function understand(fault: string, nodes: readonly LabNode[]): void {
     parseFault(fault, nodes);
   } catch (err) {
     throw err instanceof FaultSyntaxError ? new UsageError(err.message) : err;
-  }
-}
-
-function parseOrExplain(args: readonly string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        nodes: { type: "string" },
-        zones: { type: "string" },
-        port: { type: "string" },
-        fault: { type: "string", multiple: true, default: [] },
-        ipv6: flag,
-        "host-ports": flag,
-        loopback: flag,
-        clean: flag,
-      },
-    });
-  } catch (err) {
-    throw new UsageError((err as Error).message);
   }
 }
 

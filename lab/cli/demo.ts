@@ -8,41 +8,30 @@ import { createLab, type Lab } from "../lab.ts";
 import { removeLeftovers } from "../leftovers.ts";
 import { createLoopbackLab, NOT_ON_LOOPBACK } from "../loopback.ts";
 import { LabError } from "../machine.ts";
-import { MAX_NODES, MAX_ZONES } from "../plan.ts";
 import { openPorts } from "../ports.ts";
 import { inWords, refusalOf } from "../rights.ts";
 import { fromOutside, runInside, type Outside } from "../user-namespace.ts";
-import { parseDemoOptions, type DemoOptions } from "./demo-options.ts";
+import { declareDemo, readDemoOptions, type DemoOptions } from "./demo-options.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const ANSWER_DEADLINE_MS = 20_000;
 /** What to type in another terminal: a clone has no `internode` on the path, but npm started us. */
 const INTERNODE = process.env["npm_lifecycle_event"] === undefined ? "internode" : "npm run internode --";
 
-export const command: Command = {
-  summary: "Bring up a mesh on this one machine and show its page",
-  help: `
-Usage: internode demo [options]
-
+const MORE = `
 Network namespaces as nodes, an underlay between them (the node network), a VXLAN overlay with a pod behind each node
 (the pod network), and an agent in every pod. Nothing is put into the machine's own namespace. Without the right to make
 them, all of it is in a user namespace; where that is forbidden too (it says by what, and what would allow it), agents
 run on loopback addresses, and it says what those cannot show.
 Ctrl-C stops it and removes everything. 'internode fault' breaks something while it runs.
 
-  --nodes N        nodes, 2 to ${MAX_NODES} (default 6)
-  --zones N        zones they are spread over, 1 to ${MAX_ZONES} (default 3)
-  --port PORT      page of the first node on 127.0.0.1; the next nodes' follow, metrics are 1000 above
-                   (default 8843, or the next block that is free)
-  --fault "TEXT"   begin with this fault; may be given again. 'internode fault --help' has the grammar
-  --ipv6           IPv6 beside IPv4
-  --host-ports     probe TCP and UDP on the node network too, as with hostPort in a cluster
-  --loopback       agents on loopback addresses, even where the whole lab could be had
-  --clean          only remove what labs that were killed have left behind
+Exit: 0 stopped, 1 the mesh could not be brought up or an agent ended by itself, 2 bad usage.`;
 
-Exit: 0 stopped, 1 the mesh could not be brought up or an agent ended by itself, 2 bad usage.`,
-  async run(args, signal) {
-    const options = parseDemoOptions(args);
+export const command: Command = {
+  declare: (parser) => void declareDemo(parser).addHelpText("after", MORE),
+  async run(typed, signal) {
+    const args = typed.words;
+    const options = readDemoOptions(typed.options);
     const progress = progressLines();
     // A terminal that is closed, or a pipe that nobody reads any more, must not leave a lab behind either.
     const hangUp = new AbortController();

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { Option } from "commander";
 import { askLab, findControllableLab, type ControlRequest } from "../control.ts";
 import type { FaultStatus } from "../faults/faults.ts";
 import { FaultSyntaxError, GRAMMAR } from "../faults/grammar.ts";
@@ -7,13 +7,7 @@ import { LabError } from "../machine.ts";
 import { EXIT, UsageError, type Command } from "../../agent/cli/command.ts";
 import { table } from "../../agent/cli/text-table.ts";
 
-export const command: Command = {
-  summary: "Break something in the running demo, list what is broken, mend it",
-  help: `
-Usage: internode fault [add] "FAULT"
-       internode fault list
-       internode fault clear [NUMBER]
-
+const more = () => `
 ${GRAMMAR}
 Put the fault in quotes: a shell takes '>' for itself.
 
@@ -22,15 +16,23 @@ ${table(Object.values(FAULTS).map(({ example, summary }) => [`  ${example}`, sum
 'list' counts, for faults of packets, how many packets were on the fault's links and what became of them.
 'clear' mends one fault, or all.
 
-  --lab ID             which lab, when several are running
-  -o, --output FORMAT  table or json
+Exit: 0 done, 1 it could not be done, 2 bad usage.`;
 
-Exit: 0 done, 1 it could not be done, 2 bad usage.`,
-  async run(args) {
-    const { request, lab: id, output } = parse(args);
+export const command: Command = {
+  declare: (parser) =>
+    void parser
+      .usage('[options] [add] "FAULT" | list | clear [NUMBER]')
+      .argument("<WORDS...>", "what to break, or list, or clear")
+      .option("--lab <ID>", "which lab, when several are running")
+      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(["table", "json"]).default("table"))
+      .addHelpText("after", more),
+  async run({ args, options }) {
+    const request = toRequest(args);
+    const id = (options["lab"] as string | undefined)?.replace(/^inode-/, "");
     try {
       const faults = await askLab(await findControllableLab(id), request);
-      console.log(output === "json" ? JSON.stringify({ schemaVersion: 1, faults }, null, 2) : report(request, faults));
+      const isJson = options["output"] === "json";
+      console.log(isJson ? JSON.stringify({ schemaVersion: 1, faults }, null, 2) : report(request, faults));
       return EXIT.fine;
     } catch (err) {
       if (err instanceof FaultSyntaxError) throw new UsageError(err.message);
@@ -40,31 +42,6 @@ Exit: 0 done, 1 it could not be done, 2 bad usage.`,
     }
   },
 };
-
-interface Options {
-  readonly request: ControlRequest;
-  readonly lab: string | undefined;
-  readonly output: "table" | "json";
-}
-
-function parse(args: readonly string[]): Options {
-  const { values, positionals } = parseOrExplain(args);
-  const { output } = values;
-  if (output !== "table" && output !== "json") throw new UsageError(`--output takes table or json, not '${output}'`);
-  return { request: toRequest(positionals), lab: values.lab?.replace(/^inode-/, ""), output };
-}
-
-function parseOrExplain(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { lab: { type: "string" }, output: { type: "string", short: "o", default: "table" } },
-    });
-  } catch (err) {
-    throw new UsageError((err as Error).message);
-  }
-}
 
 function toRequest([verb, ...rest]: readonly string[]): ControlRequest {
   switch (verb) {

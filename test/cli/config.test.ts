@@ -69,7 +69,7 @@ test("prints all faults on stderr and ends with 2", () => {
 test("refuses an output it does not know, and its help names every way to say an option", () => {
   expect(config(["-o", "yaml"])).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining("-o takes table or json, not 'yaml'"),
+    stderr: expect.stringContaining("'yaml' is invalid. Allowed choices are table, json."),
   });
   const { stdout, status } = config(["--help"]);
   expect(status).toBe(0);

@@ -1,4 +1,5 @@
 // Whoever is paged follows these pages at night: every alert has one, and nothing on them is invented.
+import { Command as Parser } from "commander";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -115,8 +116,12 @@ test("every command of ours that a page calls exists, with the options it is giv
     const entry = COMMANDS[words[0]!];
     if (entry === undefined) throw new Error(`${path} calls internode ${words.join(" ")}: there is no such command`);
     const { command } = await entry.load();
+    let help = "";
+    const parser = new Parser().configureOutput({ writeOut: (text) => void (help += text) });
+    command.declare(parser);
+    parser.outputHelp();
     for (const option of words.filter((word) => word.startsWith("-")))
-      expect(command.help, `${path}: internode ${words.join(" ")}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, "m"));
+      expect(help, `${path}: internode ${words.join(" ")}`).toMatch(new RegExp(`(^|[ ,])${option}\\b`, "m"));
   }
 });
 
