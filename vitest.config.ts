@@ -5,12 +5,13 @@ import { LongestFirst } from "./test/longest-first.ts";
 // unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
 // programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
 // real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
-// on clusters of that kind, one for each file and three at a time, since they mostly wait. serial: moves machine-wide state (clock) and restores it.
+// on clusters of that kind, one for each file and three at a time, since they mostly wait. places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
 const CLUSTER = ["test/cluster/**"];
 const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
+const PLACES = ["test/places/**"];
 const SERIAL = ["test/serial/**"];
 
 export default defineConfig({
@@ -22,7 +23,16 @@ export default defineConfig({
           name: "unit",
           maxWorkers: availableParallelism() + 1,
           include: ["test/**/*.test.ts"],
-          exclude: [...LONG, ...CLUSTER, ...E2E, ...INTEGRATION, ...SERIAL, "test/bench/**", "**/node_modules/**"],
+          exclude: [
+            ...LONG,
+            ...CLUSTER,
+            ...E2E,
+            ...INTEGRATION,
+            ...PLACES,
+            ...SERIAL,
+            "test/bench/**",
+            "**/node_modules/**",
+          ],
           testTimeout: 20_000,
         },
       },
@@ -66,6 +76,14 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 1_200_000,
           hookTimeout: 900_000,
+        },
+      },
+      {
+        test: {
+          name: "places",
+          include: PLACES.map((glob) => `${glob}/*.test.ts`),
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {

@@ -2,6 +2,7 @@
 // ordinary user of a workstation has. Tried once a process; demo, tests and CI all ask here.
 import { constants } from "node:fs";
 import { access, open, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { tryCpuQuota } from "./cpu-quota.ts";
 import { missingTools, missingToolsMessage, run, ToolError } from "./machine.ts";
 import { inUserNamespace } from "./user-namespace.ts";
@@ -20,6 +21,8 @@ const RIGHTS = {
   "user namespaces": () => layNamespace(inUserNamespace, userNamespaceCure),
   /** ICMP from here, by a datagram socket (ping_group_range) or a raw one. */
   icmp: () => attempt(openIcmp, () => 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"'),
+  /** Choosing who may open datagram ICMP sockets: a user namespace can name its own groups only. */
+  "any ping group": () => attempt(forbidPings, asRoot),
   /** CPU quotas, by control group. */
   "cpu quotas": () => attempt(tryCpuQuota, asRoot),
   /** TAP devices: the faults that hold packets lead them through one. */
@@ -64,8 +67,11 @@ async function attempt(
   }
 }
 
+const THIS_FILE = fileURLToPath(import.meta.url);
+
 /** The kinds of links, rules and sysctls that network.ts lays, one of each. */
 const LAY = `
+test -r "$2" || { echo "$2 is another user's, and closed to it" >&2; exit 1; }
 ip netns add "$1"
 trap 'ip netns delete "$1"' EXIT
 ip -n "$1" link add cable type veth peer name end
@@ -85,7 +91,7 @@ async function layNamespace(
     };
   const missing = missingTools();
   if (missing.length > 0) return missingToolsMessage(missing);
-  const [program, ...args] = enter(["sh", "-ec", LAY, "sh", `inode-try-${process.pid}`]);
+  const [program, ...args] = enter(["sh", "-ec", LAY, "sh", `inode-try-${process.pid}`, THIS_FILE]);
   return attempt(() => run(program!, args), cure);
 }
 
@@ -114,6 +120,9 @@ async function openConnectionLimit(): Promise<void> {
     if ((err as NodeJS.ErrnoException).code !== "ENOENT") throw err;
   }
 }
+
+const forbidPings = (): Promise<string> =>
+  run("unshare", ["--net", "sh", "-c", 'echo "1 0" > /proc/sys/net/ipv4/ping_group_range']);
 
 const setpriv =
   (...flags: readonly string[]) =>

@@ -22,4 +22,5 @@ export const PROGRAMS: {
 export const SEARCHED: readonly string[];
 export function missingPrograms<P extends string>(programs: readonly P[], folders?: readonly string[]): P[];
 export function installLine(packages: readonly string[]): string;
+export function canInstall(): boolean;
 export function installPackages(packages: readonly string[]): Promise<string | undefined>;

@@ -38,8 +38,12 @@ export function missingPrograms(programs, folders = SEARCHED) {
 export const installLine = (packages) =>
   `sudo apt-get install -y --no-install-recommends ${[...new Set(packages)].join(" ")}`;
 
+/** Whether it is worth trying. */
+export const canInstall = () => missingPrograms(["apt-get"]).length === 0;
+
 /** Tries it. Undefined when they are installed, else why not, in the words of apt-get. */
 export async function installPackages(packages) {
+  if (!canInstall()) return "there is no apt-get here";
   const startServicesAgain = keepServicesFromStarting();
   const install = ["install", "-y", "-qq", "--no-install-recommends", ...new Set(packages)];
   try {
@@ -53,14 +57,13 @@ export async function installPackages(packages) {
     }
     return undefined;
   } catch (error) {
-    if (error.code === "ENOENT") return "there is no apt-get here";
     return error.stderr?.trim().split("\n").at(-1) || error.message;
   } finally {
     startServicesAgain();
   }
 }
 
-const isForbidden = (error) => error.code === "ENOENT" || /Permission denied|are you root/.test(error.stderr ?? "");
+const isForbidden = (error) => /Permission denied|are you root/.test(error.stderr ?? "");
 
 async function aptGet(args) {
   // Another installation may hold the lock: wait for it, instead of failing.

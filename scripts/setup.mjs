@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { newNode, NO_NODE, PACKAGED } from "./node.mjs";
-import { installLine, installPackages, missingPrograms, PROGRAMS } from "./programs.mjs";
+import { canInstall, installLine, installPackages, missingPrograms, PROGRAMS } from "./programs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const purpose = process.argv[process.argv.indexOf("--for") + 1];
@@ -71,7 +71,7 @@ async function installPrograms() {
   const missing = missingPrograms(Object.keys(packageOf));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => packageOf[program]))];
-  say(`installing ${packages.join(", ")}`);
+  if (canInstall()) say(`installing ${packages.join(", ")}`);
   const refusal = await installPackages(packages);
   const absent = missingPrograms(missing);
   if (absent.length === 0) return;

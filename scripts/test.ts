@@ -1,7 +1,10 @@
 // Types, lint, then the tests, project by project; closes with what was skipped and why, what failed, and one line that
 // counts.
 //
-//   node scripts/node.mjs scripts/test.ts [--PROJECT…]   projects of vitest.config.ts; none: unit and integration
+//   node scripts/node.mjs scripts/test.ts [--PROJECT…] [FILE…]
+//
+// PROJECT: of vitest.config.ts; none: unit and integration. FILE: only test files whose path has this in it, and neither
+// types nor lint: `npm test -- test/wire`.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,13 +19,15 @@ const REPORTER = fileURLToPath(new URL("test/reporter.ts", import.meta.url));
 /** Their labs need no more than a user namespace gives. */
 const IN_A_LAB = ["integration", "long", "alerts"];
 
-const asked = process.argv.slice(2).map((flag) => flag.replace("--", ""));
-const projects = asked.length > 0 ? asked : ["unit", "integration"];
+const asked = process.argv.slice(2);
+const files = asked.filter((word) => !word.startsWith("--"));
+const flags = asked.filter((word) => word.startsWith("--")).map((flag) => flag.slice(2));
+const projects = flags.length > 0 ? flags : ["unit", "integration"];
 const folder = mkdtempSync(join(tmpdir(), "internode-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const started = Date.now();
 
-if (projects.includes("unit")) {
+if (projects.includes("unit") && files.length === 0) {
   step("format (npm run format writes it)", "prettier", "--check", "--log-level=warn", ".");
   step("types", "tsc");
   // What runs in a browser is checked with a browser's types.
@@ -34,6 +39,7 @@ const summaries: Partial<Summary>[] = [];
 for (const project of projects) {
   const file = join(folder, `${project}.json`);
   const command = ["vitest", "run", "--project", project, "--reporter=default", `--reporter=${REPORTER}`];
+  if (files.length > 0) command.push("--passWithNoTests", ...files);
   const { status } = run((await needsUserNamespace(project)) ? inUserNamespace(command) : command, {
     TEST_SUMMARY: file,
   });

@@ -1,20 +1,30 @@
-// `npm run tools [-- --parallel N] [name…]`: builds the foreign programs, or those named, into the cache.
+// `npm run tools [-- --parallel N] [name…]`: builds (or fetches) the foreign programs, or those named, into the cache.
 import { parseArgs } from "node:util";
 import { CACHE, ensureTools } from "./cache.ts";
+import { ensureNode, OTHER_NODES, type OtherNode } from "./node.ts";
 import { RECIPES, type ToolName } from "./recipes.ts";
 
 const { values, positionals } = parseArgs({
   options: { parallel: { type: "string" } },
   allowPositionals: true,
 });
-const names = positionals.length > 0 ? positionals : Object.keys(RECIPES);
-const unknown = names.filter((name) => !(name in RECIPES));
+const NODES: Readonly<Record<string, OtherNode>> = Object.fromEntries(
+  OTHER_NODES.map((major) => [`node${major}`, major]),
+);
+const KNOWN = [...Object.keys(RECIPES), ...Object.keys(NODES)];
+const names = positionals.length > 0 ? positionals : KNOWN;
+const unknown = names.filter((name) => !KNOWN.includes(name));
 const parallel = values.parallel === undefined ? undefined : Number(values.parallel);
 if (unknown.length > 0 || (parallel !== undefined && !(Number.isInteger(parallel) && parallel > 0))) {
   console.error(`tools: cannot build ${unknown.join(", ") || `with --parallel ${values.parallel}`}`);
-  console.error(`usage: npm run tools [-- --parallel N] [name…]   names: ${Object.keys(RECIPES).join(", ")}`);
+  console.error(`usage: npm run tools [-- --parallel N] [name…]   names: ${KNOWN.join(", ")}`);
   process.exit(2);
 }
 console.log(`tools: cache ${CACHE}`);
-const programs = await ensureTools(names as ToolName[], { parallel, log: console.log });
+for (const name of names) {
+  const major = NODES[name];
+  if (major !== undefined) console.log(`${name}\t${await ensureNode(major)}`);
+}
+const recipes = names.filter((name) => name in RECIPES) as ToolName[];
+const programs = await ensureTools(recipes, { parallel, log: console.log });
 for (const [program, path] of Object.entries(programs)) console.log(`${program}\t${path}`);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { goBuild } from "./go-build.ts";
 import { RECIPES, type Recipe, type ToolName } from "./recipes.ts";
 
-export const CACHE = process.env["INTERNODE_TOOLS"] ?? join(homedir(), ".cache/internode/tools");
+export const CACHE = process.env["TOOLS_CACHE"] ?? join(homedir(), ".cache/internode/tools");
 
 export interface EnsureOptions {
   readonly parallel?: number | undefined;

@@ -256,7 +256,7 @@ function refuseHidden(programs: Programs): void {
   for (const path of Object.values(programs)) {
     if (/^\/(run|var\/(run|lib|log))\//.test(path)) {
       throw new Error(
-        `${path} cannot be seen inside a node, whose /run, /var/lib and /var/log are its own: set INTERNODE_TOOLS to another folder`,
+        `${path} cannot be seen inside a node, whose /run, /var/lib and /var/log are its own: set TOOLS_CACHE to another folder`,
       );
     }
   }

@@ -9,6 +9,7 @@ import { createLab, type Lab } from "../../lab/lab.ts";
 import { needs } from "../support/needs.ts";
 
 const { describe } = await needs("namespaces");
+const { test: groupTest } = await needs("namespaces", "any ping group");
 
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 
@@ -101,42 +102,45 @@ describe("the agents of a mesh", () => {
     expect(settled.lostForward).toBe(0);
   });
 
-  test("that may not open ICMP run on with TCP and UDP, and say so in a metric and a log line with the cure", async () => {
-    await lab.agent("node-2").kill();
-    await lab.run("node-2", "sysctl", ["-qw", "net.ipv4.ping_group_range=1 0"]);
-    // Root by number only: without a single capability, as under Pod Security restricted.
-    const restricted = ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"];
-    const child = lab.spawn(
-      "node-2",
-      "setpriv",
-      [...restricted, process.execPath, MAIN, "agent", "--config", join(lab.directory, "node-2.json")],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    let log = "";
-    child.stdout!.on("data", (chunk: Buffer) => (log += chunk.toString()));
-    try {
-      const { podAddresses } = lab.node("node-2");
-      const metrics = await until("metrics of the restricted agent", async () => {
-        const text = await lab.run("node-1", process.execPath, [
-          "-e",
-          `fetch("http://${podAddresses[0]}:9843/metrics").then((r) => r.text()).then((t) => process.stdout.write(t))`,
-        ]);
-        return count(text.split("\n"), "internode_probes_total", 'protocol="udp"') > 3 ? text.split("\n") : undefined;
-      });
-      expect(count(metrics, "internode_protocol_available", 'protocol="icmp"')).toBe(0);
-      expect(count(metrics, "internode_protocol_available", 'protocol="tcp"')).toBe(1);
-      expect(count(metrics, "internode_probes_total", 'protocol="tcp"')).toBeGreaterThan(0);
-      expect(count(metrics, "internode_probe_failures_total")).toBe(0);
-      expect(
-        metrics.some((line) => line.startsWith("internode_probes_total{") && line.includes('protocol="icmp"')),
-      ).toBe(false);
-      expect(log).toContain("net.ipv4.ping_group_range");
-    } finally {
-      child.kill("SIGKILL");
-      await lab.run("node-2", "sysctl", ["-qw", "net.ipv4.ping_group_range=0 2147483647"]);
-      await lab.agent("node-2").start();
-    }
-  });
+  groupTest(
+    "that may not open ICMP run on with TCP and UDP, and say so in a metric and a log line with the cure",
+    async () => {
+      await lab.agent("node-2").kill();
+      await lab.run("node-2", "sysctl", ["-qw", "net.ipv4.ping_group_range=1 0"]);
+      // Root by number only: without a single capability, as under Pod Security restricted.
+      const restricted = ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"];
+      const child = lab.spawn(
+        "node-2",
+        "setpriv",
+        [...restricted, process.execPath, MAIN, "agent", "--config", join(lab.directory, "node-2.json")],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      let log = "";
+      child.stdout!.on("data", (chunk: Buffer) => (log += chunk.toString()));
+      try {
+        const { podAddresses } = lab.node("node-2");
+        const metrics = await until("metrics of the restricted agent", async () => {
+          const text = await lab.run("node-1", process.execPath, [
+            "-e",
+            `fetch("http://${podAddresses[0]}:9843/metrics").then((r) => r.text()).then((t) => process.stdout.write(t))`,
+          ]);
+          return count(text.split("\n"), "internode_probes_total", 'protocol="udp"') > 3 ? text.split("\n") : undefined;
+        });
+        expect(count(metrics, "internode_protocol_available", 'protocol="icmp"')).toBe(0);
+        expect(count(metrics, "internode_protocol_available", 'protocol="tcp"')).toBe(1);
+        expect(count(metrics, "internode_probes_total", 'protocol="tcp"')).toBeGreaterThan(0);
+        expect(count(metrics, "internode_probe_failures_total")).toBe(0);
+        expect(
+          metrics.some((line) => line.startsWith("internode_probes_total{") && line.includes('protocol="icmp"')),
+        ).toBe(false);
+        expect(log).toContain("net.ipv4.ping_group_range");
+      } finally {
+        child.kill("SIGKILL");
+        await lab.run("node-2", "sysctl", ["-qw", "net.ipv4.ping_group_range=0 2147483647"]);
+        await lab.agent("node-2").start();
+      }
+    },
+  );
 
   test("keep the last good peers file when it becomes invalid, and drop all series of a peer that left within one scrape", async () => {
     const file = join(lab.directory, "mesh.json");

@@ -20,12 +20,12 @@ describe("DNS at dnsmasq", () => {
     const dnsmasq = pair.start(
       pair.far,
       "dnsmasq",
-      "--keep-in-foreground",
+      // As who we are: in a user namespace there is nobody else.
+      "--no-daemon",
       "--no-resolv",
       "--no-hosts",
       "--conf-file=/dev/null",
       "--pid-file=",
-      "--user=root",
       "--host-record=kubernetes.default.svc.cluster.local,10.96.0.1,fd00::1",
       "--host-record=four.cluster.local,10.96.0.2",
       "--local=/cluster.local/",

@@ -9,7 +9,8 @@ import { icmpRoundTrips, readPcap } from "../support/pcap.ts";
 import { vethPair } from "../support/veth.ts";
 import { needs } from "../support/needs.ts";
 
-const { test } = await needs("namespaces", "tcpdump");
+// tcpdump becomes another user when it starts as root.
+const { test } = await needs("namespaces", "tcpdump", "other users");
 
 const WORKER = fileURLToPath(new URL("../bench/rtt.worker.ts", import.meta.url));
 

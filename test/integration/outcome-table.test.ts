@@ -20,6 +20,7 @@ import { PROBE_PORT, realNetwork, realWorld, type RealNetwork } from "./real-wor
 import { needs } from "../support/needs.ts";
 
 const { describe, test } = await needs("namespaces");
+const { describe: senderDescribe } = await needs("namespaces", "any ping group", "raw-socket");
 
 const REFUSED: Outcome = { kind: "refused" };
 const failed = (reason: "timeout" | "unreachable" | "blocked"): Outcome => ({ kind: "failed", reason });
@@ -248,7 +249,7 @@ test("udp: a port nobody listens on is a refusal", async () => {
   expect((await probe("udp", { port: PROBE_PORT + 1 })).outcomes()).toEqual([REFUSED]);
 });
 
-describe("the sender of ICMP port unreachable decides", () => {
+senderDescribe("the sender of ICMP port unreachable decides", () => {
   let path: RoutedNetwork;
   let inside: Disposable;
   beforeAll(() => {

@@ -15,7 +15,8 @@ import { testSlot } from "../support/test-slot.ts";
 import { vethPair } from "../support/veth.ts";
 import { needs } from "../support/needs.ts";
 
-const { test } = await needs("namespaces", "tcpdump");
+// tcpdump becomes another user when it starts as root.
+const { test } = await needs("namespaces", "tcpdump", "other users");
 
 const PORT = 7_843;
 const PROBES = 200;

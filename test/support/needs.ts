@@ -5,6 +5,7 @@ import { describe, test, type SuiteAPI, type TestAPI } from "vitest";
 import { inWords, isRight, refusalOf, type Refusal, type Right } from "../../lab/rights.ts";
 import { installLine, missingPrograms, PROGRAMS } from "../../scripts/programs.mjs";
 import { builtTools } from "../../scripts/tools/cache.ts";
+import { fetchedNode, type OtherNode } from "../../scripts/tools/node.ts";
 import { RECIPES, type ToolName } from "../../scripts/tools/recipes.ts";
 
 export type Program = keyof typeof PROGRAMS.test;
@@ -12,7 +13,7 @@ export type Program = keyof typeof PROGRAMS.test;
 export const SKIPPED = "[skipped for want of ";
 
 /** A right, a program of a Debian package, the one npm package that compiles, or a tool that is built: `built helm`. */
-export type Wanted = Right | Program | "raw-socket" | `built ${ToolName}`;
+export type Wanted = Right | Program | "raw-socket" | `node ${OtherNode}` | `built ${ToolName}`;
 
 export interface Needs {
   /** vitest's own where all is here; else they skip, and add the reason to the names. */
@@ -66,6 +67,10 @@ async function refusalOfOne(wanted: Wanted): Promise<Refusal | undefined> {
     if (!(tool in RECIPES)) throw new Error(`there is no recipe for '${tool}'`);
     return builtTools([tool]) ? undefined : { reason: "not built here", cure: `npm run tools -- ${tool}` };
   }
+  if (wanted === "node 20" || wanted === "node 22")
+    return fetchedNode(wanted === "node 20" ? 20 : 22)
+      ? undefined
+      : { reason: "not fetched yet", cure: `npm run tools -- ${wanted.replace(" ", "")}` };
   if (wanted === "raw-socket")
     return existsSync(RAW_SOCKET)
       ? undefined

@@ -13,7 +13,14 @@ export const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-
 const NO_USER_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all "$@"';
 export const WITHOUT_NAMESPACES = ["unshare", "--user", "--map-root-user", "sh", "-ec", NO_USER_NAMESPACES, "sh"];
 
-/** An ordinary user: nobody where we may become that, else who we are. */
+/** These programs are nowhere: in a mount namespace where something else lies over them. */
+export function without(...programs: readonly string[]): readonly string[] {
+  const hide = `for path in $(command -v ${programs.join("; command -v ")}); do mount --bind /dev/null "$(readlink -f "$path")"; done`;
+  return ["unshare", "--mount", "sh", "-c", `PATH=$PATH:/usr/sbin:/sbin; ${hide}; exec "$@"`, "sh"];
+}
+
+/** Somebody who may not make network namespaces outside of a user namespace: another user, or we with less. */
 export async function asOrdinaryUser(): Promise<readonly string[]> {
-  return (await refusalOf("other users")) ? [] : AS_NOBODY;
+  if (!(await refusalOf("other users"))) return AS_NOBODY;
+  return (await refusalOf("fewer capabilities")) ? [] : WITHOUT_ADMIN;
 }

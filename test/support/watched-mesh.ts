@@ -50,12 +50,12 @@ export async function startWatchedMesh({
     DNS_NODE,
     "dnsmasq",
     [
-      "--keep-in-foreground",
+      // As who we are: in a user namespace there is nobody else.
+      "--no-daemon",
       "--no-resolv",
       "--no-hosts",
       "--conf-file=/dev/null",
       "--pid-file=",
-      "--user=root",
       `--host-record=${NAME},10.96.0.1,fd00::1`,
     ],
     { stdio: "ignore" },
