@@ -75,9 +75,9 @@ export interface PacketSocket extends Disposable {
    * did not (then nothing was sent). A pending error of another peer can be the cause: drain the errors, retry once.
    */
   send(batch: PacketBatch, from: number, to: number): number;
-  /** Take what has arrived, at most a batch. Less than a batch: that was all (unless an ICMP error is pending). */
+  /** Take what has arrived, at most a batch; 0: there is nothing. Less than a batch says nothing (see drain.ts). */
   receive(batch: PacketBatch): number;
-  /** Take from the error queue (transmit stamps and ICMP errors), at most a batch. Less than a batch: that was all. */
+  /** The same from the error queue (transmit stamps and ICMP errors). */
   receiveErrors(batch: PacketBatch): number;
   /** Packets that the kernel threw away because the receive buffer was full, since the socket was opened. */
   drops(): number;

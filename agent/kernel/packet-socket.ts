@@ -23,6 +23,11 @@ const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 const ICMP_CURE =
   "datagram ICMP needs this process's group inside net.ipv4.ping_group_range (the chart sets it as a pod sysctl), raw ICMP needs CAP_NET_RAW";
 
+/** Pending errors passed over in one read. Each is of one ICMP message: more than these is a flood, and can wait. */
+const MAX_PENDING_ERRORS = 1_024;
+/** What no ICMP message makes: the socket itself is no good any more, and reading it again would go on for ever. */
+const UNUSABLE: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK", "EFAULT", "EINVAL"]);
+
 class LinuxPacketSocket implements PacketSocket {
   readonly family: IpFamily;
   readonly kind: "datagram" | "raw";
@@ -55,15 +60,18 @@ class LinuxPacketSocket implements PacketSocket {
 
   #receive(batch: LinuxPacketBatch, flags: number, skipIpHeader: boolean): number {
     batch.armForReceive(skipIpHeader);
-    for (;;) {
+    for (let tries = 0; tries < MAX_PENDING_ERRORS; tries++) {
       const count = libc.recvmmsg(this.#fd, batch.headers, batch.capacity, flags, 0);
       if (count >= 0) {
         batch.filled(count);
         return count;
       }
+      const errno = libc.errnoName(libc.lastErrno());
+      if (errno === "EAGAIN") return 0;
       // A pending ICMP error of some peer is reported on the data path once; the queue tells whose it is.
-      if (flags & C.MSG_ERRQUEUE || libc.errnoName(libc.lastErrno()) === "EAGAIN") return 0;
+      if (UNUSABLE.has(errno)) throw new KernelError("recvmmsg", errno, `${this.family} socket on port ${this.port}`);
     }
+    return 0;
   }
 
   drops(): number {

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
+import { drainQueue } from "../kernel/drain.ts";
 import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
 import { echoSequence, encodeEchoRequest, isEchoRequest, matchEchoReply, type Echo } from "../wire/icmp.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
@@ -62,8 +63,6 @@ export function icmpProber(options: IcmpProberOptions): Prober {
 
 /** Packets a system call takes. */
 const BATCH = 64;
-/** More than any receive buffer holds: only a flood goes on for longer, and it must not hold the event loop. */
-const MAX_BATCHES = 1_024;
 /** Probes remembered, outstanding or ended (to know a late or duplicate reply): 20,000/s for more than a second. */
 const RING = 32_768;
 /** What a place in the ring holds. Ended probes are remembered to tell late and duplicate replies. */
@@ -203,16 +202,16 @@ class EchoChannel {
     // What arrived before this moment will have been read when the queues are dry: expire goes by it, so that a
     // pause of this process between the two is never a loss.
     this.#drainedNs = this.#watch.look();
-    // Less than a batch is all there was, unless an ICMP error cut the reading short: one that has been seen, or one
-    // that comes meanwhile, which matters where a probe is to be given up for lost.
-    const overdue = this.#oldestIsOverdue();
-    const goOnWith = this.#drainErrors(this.#batch) || overdue ? 1 : BATCH;
-    for (let count = goOnWith, batches = 0; count >= goOnWith && batches < MAX_BATCHES; batches++) {
-      count = this.#socket.receive(this.#batch);
-      // A step of the clock since the last look makes what was read after it no delay.
-      if (count > 0) this.#watch.look();
-      for (let i = 0; i < count; i++) this.#reply(i);
-    }
+    this.#drainErrors(this.#batch);
+    drainQueue(
+      this.#batch,
+      (batch) => this.#socket.receive(batch),
+      (_, i) => {
+        // A step of the clock since the last look makes what was read after it no delay.
+        if (i === 0) this.#watch.look();
+        this.#reply(i);
+      },
+    );
     if (this.#unstamped.length === 0) return;
     // A packet that waited for its neighbour's address can be answered in the moment between the two queues.
     this.#drainErrors(this.#batch);
@@ -220,20 +219,17 @@ class EchoChannel {
     this.#unstamped = [];
   }
 
-  /** Returns whether there was anything but stamps. */
-  #drainErrors(batch: PacketBatch): boolean {
-    let disturbed = false;
-    for (let count = batch.capacity; count === batch.capacity;) {
-      count = this.#socket.receiveErrors(batch);
-      for (let i = 0; i < count; i++) {
+  #drainErrors(batch: PacketBatch): void {
+    drainQueue(
+      batch,
+      (into) => this.#socket.receiveErrors(into),
+      (_, i) => {
         const origin = batch.origin(i);
         if (origin === "stamp") this.#stamp(batch, i);
-        else disturbed = true;
         // Local ones (EMSGSIZE and the like) have been reported by send itself.
         if (origin === "icmp") this.#icmpError(batch, i);
-      }
-    }
-    return disturbed;
+      },
+    );
   }
 
   #stamp(batch: PacketBatch, i: number): void {

@@ -2,6 +2,7 @@
 // kernel has learnt ignored. Only when that size fails is there a search for the one that passes; what is missing is
 // a black hole. A router that says "fragmentation needed" is working discovery and no fault (design §2.10).
 import { phase } from "../base/hash.ts";
+import { drainQueue } from "../kernel/drain.ts";
 import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IpFamily } from "../model/peer.ts";
@@ -59,7 +60,6 @@ const HEADERS_BYTES = { ipv4: 20 + 8, ipv6: 40 + 8 } as const;
 /** Enough of a looped or quoted packet to tell whose it is. */
 const QUOTE_BYTES = 512;
 const BATCH = 16;
-const MAX_BATCHES_A_DRAIN = 64;
 /** A first figure soon after the start, without a burst. */
 const FIRST_WITHIN_NS = 10e9;
 /** Verifications in a row that could say nothing before the last figure is given up. */
@@ -276,11 +276,13 @@ class DontFragmentProber implements PathMtuProber {
   }
 
   #drainErrors(socket: PacketSocket): void {
-    for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
-      const count = socket.receiveErrors(this.#errors);
-      for (let i = 0; i < count; i++) if (this.#errors.origin(i) === "icmp") this.#icmpError(socket.family, i);
-      if (count === 0) return;
-    }
+    drainQueue(
+      this.#errors,
+      (batch) => socket.receiveErrors(batch),
+      (batch, i) => {
+        if (batch.origin(i) === "icmp") this.#icmpError(socket.family, i);
+      },
+    );
   }
 
   #icmpError(family: IpFamily, i: number): void {
@@ -306,18 +308,18 @@ class DontFragmentProber implements PathMtuProber {
   }
 
   #drainReplies(socket: PacketSocket): void {
-    for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
-      const count = socket.receive(this.#replies);
-      for (let i = 0; i < count; i++) {
-        const bytes = this.#replies.bytes(i);
+    drainQueue(
+      this.#replies,
+      (batch) => socket.receive(batch),
+      (batch, i) => {
+        const bytes = batch.bytes(i);
         const target = this.#targetOf(bytes);
-        if (!target?.running || !this.#replies.isFrom(i, target.address)) continue;
+        if (!target?.running || !batch.isFrom(i, target.address)) return;
         const decoded = this.#format.decodeReply(bytes);
         const packet = decoded.kind === "ok" ? target.running.trial.match(decoded.value) : undefined;
         if (packet?.state === "outstanding") packet.state = "answered";
-      }
-      if (count === 0) return;
-    }
+      },
+    );
   }
 
   #targetOf(bytes: Uint8Array): Target | undefined {

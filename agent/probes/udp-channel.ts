@@ -1,12 +1,11 @@
 // One of the UDP prober's source ports: sends batches of probes, and drains its two queues until they are dry.
+import { drainQueue } from "../kernel/drain.ts";
 import type { Kernel, PacketBatch, PacketSocket } from "../kernel/kernel.ts";
 import type { IpFamily } from "../model/peer.ts";
 import type { UdpProbe } from "./udp-session.ts";
 
 /** Packets a system call takes. */
 const BATCH = 32;
-/** More than any receive buffer holds: only a flood goes on for longer, and it must not hold the event loop. */
-const MAX_BATCHES = 1_024;
 /** Link, IP and UDP headers in front of a looped frame. */
 const FRAME_HEADERS_BYTES = 128;
 
@@ -98,33 +97,29 @@ export class UdpChannel implements Disposable {
   }
 
   drainErrors(): void {
-    const { receive } = this.#batches;
-    for (let batches = 0; batches < MAX_BATCHES; batches++) {
-      const count = this.#socket.receiveErrors(receive);
-      for (let i = 0; i < count; i++) {
-        switch (receive.origin(i)) {
-          case "stamp":
-            this.#listener.transmitStamp(receive.bytes(i), receive.stampNs(i));
-            break;
-          case "icmp":
-            this.#listener.icmpError(this, receive, i);
-            break;
-          case "local": // told after the send call, or by it too
-            this.#listener.localError(receive, i);
-            break;
-        }
-      }
-      // Not "less than a batch": an ICMP error cuts a reading short, with more behind it.
-      if (count === 0) return;
-    }
+    drainQueue(
+      this.#batches.receive,
+      (batch) => this.#socket.receiveErrors(batch),
+      (batch, i) => this.#takeError(batch, i),
+    );
   }
 
   drainReplies(): void {
-    const { receive } = this.#batches;
-    for (let batches = 0; batches < MAX_BATCHES; batches++) {
-      const count = this.#socket.receive(receive);
-      for (let i = 0; i < count; i++) this.#listener.reply(this, receive, i);
-      if (count === 0) return;
+    drainQueue(
+      this.#batches.receive,
+      (batch) => this.#socket.receive(batch),
+      (batch, i) => this.#listener.reply(this, batch, i),
+    );
+  }
+
+  #takeError(batch: PacketBatch, i: number): void {
+    switch (batch.origin(i)) {
+      case "stamp":
+        return this.#listener.transmitStamp(batch.bytes(i), batch.stampNs(i));
+      case "icmp":
+        return this.#listener.icmpError(this, batch, i);
+      case "local": // told after the send call, or by it too
+        return this.#listener.localError(batch, i);
     }
   }
 

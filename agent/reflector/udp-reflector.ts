@@ -4,6 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
 import { cannotListen } from "../base/listen.ts";
+import { drainQueue } from "../kernel/drain.ts";
 import { KernelError, type Kernel, type PacketBatch, type PacketSocket, type SocketAddress } from "../kernel/kernel.ts";
 import type { IpFamily, Node } from "../model/peer.ts";
 import { REFLECTOR_RESULTS, type ReflectorResult, type UdpReceived } from "../model/snapshot.ts";
@@ -79,8 +80,8 @@ export function udpReflector(options: UdpReflectorOptions): UdpReflector {
 }
 
 const BATCH = 64;
-/** A flood must not hold the event loop: the rest waits in the receive buffer for the next tick. */
-const MAX_BATCHES_A_DRAIN = 32;
+/** Answering takes longer than reading: the rest of a flood waits in the receive buffer for the next tick. */
+const MAX_BATCHES_ANSWERED = 32;
 /** Link, IP and UDP headers in front of a looped frame. */
 const FRAME_HEADERS_BYTES = 128;
 const STRANGERS_PER_SECOND = 100;
@@ -173,14 +174,16 @@ class StatefulReflector implements UdpReflector {
     let came = 0;
     for (const socket of this.#sockets) {
       this.#sent = false;
-      for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
-        const count = socket.receive(this.#incoming);
-        const drops = count > 0 ? socket.drops() : 0;
-        for (let i = 0; i < count; i++) this.#request(i, { socket, drops, stepped });
-        came += count;
-        // Not "less than a batch": an ICMP error cuts a reading short, with more behind it.
-        if (count === 0) break;
-      }
+      let drops = 0;
+      came += drainQueue(
+        this.#incoming,
+        (batch) => socket.receive(batch),
+        (_, i) => {
+          if (i === 0) drops = socket.drops();
+          this.#request(i, { socket, drops, stepped });
+        },
+        MAX_BATCHES_ANSWERED,
+      );
       // Nothing is in the error queue of a socket that sent nothing.
       if (this.#sent) this.#drainErrors(socket);
     }
@@ -291,19 +294,19 @@ class StatefulReflector implements UdpReflector {
   }
 
   #drainErrors(socket: PacketSocket): void {
-    for (let batches = 0; batches < MAX_BATCHES_A_DRAIN; batches++) {
-      const count = socket.receiveErrors(this.#errors);
-      for (let i = 0; i < count; i++) {
-        if (this.#errors.origin(i) !== "stamp") continue;
-        const frame = this.#errors.bytes(i);
+    drainQueue(
+      this.#errors,
+      (batch) => socket.receiveErrors(batch),
+      (batch, i) => {
+        if (batch.origin(i) !== "stamp") return;
+        const frame = batch.bytes(i);
         const reply = frame.subarray(Math.max(0, frame.length - this.#replyBytes));
         // Replies of another size than the last one are passed over.
         const name = this.#format.peek(reply);
-        const lagNs = name && this.#followUps.left(name, this.#errors.stampNs(i));
+        const lagNs = name && this.#followUps.left(name, batch.stampNs(i));
         if (lagNs !== undefined) this.#lag.learn(lagNs);
-      }
-      if (count === 0) return;
-    }
+      },
+    );
   }
 }
 

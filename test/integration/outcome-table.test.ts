@@ -254,6 +254,8 @@ senderDescribe("the sender of ICMP port unreachable decides", () => {
   let inside: Disposable;
   beforeAll(() => {
     path = routedNetwork();
+    // The first IPv6 packets of a network that has just been laid wait for its neighbours longer than a probe does.
+    for (const ip of [path.farIp, path.farIp6]) network.pair.run(path.near, "ping", "-c", "1", "-W", "10", ip);
     inside = enterNamespace(path.near);
   });
   afterEach(() => path.mend());
