@@ -42,3 +42,15 @@ export function forLog(json: string): string {
           .join(""),
   );
 }
+
+/** For Markdown, within a line and in cells of tables: nothing here may stand at the beginning of a line. */
+export function forMarkdown(text: string): string {
+  return forText(text).replaceAll(/[\\`*_[\]<>|~&]/g, "\\$&");
+}
+
+/** One field of CSV (RFC 4180). A program for spreadsheets must not take it for a formula. */
+export function forCsv(text: string): string {
+  const shown = forText(text);
+  const harmless = /^[=+\-@]/.test(shown) ? `'${shown}` : shown;
+  return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}

@@ -1,10 +1,11 @@
 // One matrix of a snapshot as lines of text: a line a source, a column a destination. Pure.
+import stringWidth from "string-width";
 import { forText } from "../base/escape.ts";
 import { formatDelay, formatLoss } from "../base/format.ts";
 import type { MeshGrid, Reading } from "../diagnosis/notes/mesh-grid.ts";
 import { lossRatio } from "../model/window.ts";
 
-export const SHOW = ["both", "loss", "mean", "max", "jitter"] as const;
+export const SHOW = ["both", "all", "loss", "mean", "max", "jitter"] as const;
 export type Show = (typeof SHOW)[number];
 
 export type Health = "self" | "fine" | "lossy" | "failing" | "refused" | "no data";
@@ -27,6 +28,10 @@ export function cellOf(reading: Reading | undefined, show: Show): Cell {
       return { text: delay(reading.rttMaxNs), health };
     case "jitter":
       return { text: delay(reading.jitterNs), health };
+    case "all":
+      if (health === "failing") return { text: "FAIL", health };
+      if (health === "refused") return { text: "refused", health };
+      return { text: `${formatLoss(loss)} ${delay(reading.rttMeanNs)} / ${delay(reading.rttMaxNs)}`, health };
     case "both": {
       if (health === "failing") return { text: "FAIL", health };
       if (health === "refused") return { text: "refused", health };
@@ -37,6 +42,9 @@ export function cellOf(reading: Reading | undefined, show: Show): Cell {
 }
 
 export interface MatrixOptions {
+  /** Sources and destinations that are shown, by name; all where it is left out. */
+  readonly from?: ReadonlySet<string>;
+  readonly to?: ReadonlySet<string>;
   /** Index of the path. */
   readonly path: number;
   readonly show: Show;
@@ -45,6 +53,9 @@ export interface MatrixOptions {
   /** How a cell is coloured; plain text when absent. */
   readonly paint?: (cell: Cell, padded: string) => string;
 }
+
+/** Columns on a terminal. Names are of ASCII but for those that somebody makes up. */
+const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : stringWidth(text));
 
 const CORNER = "from \\ to";
 const GAP = "  ";
@@ -60,15 +71,20 @@ export function renderMatrix(grid: MeshGrid, options: MatrixOptions): string {
     if (table.width <= options.width) return table.text();
   }
   const ranked = rankByLoss(grid, options.path);
-  // Each node less saves at least the gap and a digit: the search ends soon.
-  for (let shown = all.length - 1; shown > 1; shown--) {
+  // A column takes the gap and a digit at least: more than these cannot fit.
+  const most = Math.min(all.length - 1, Math.floor(options.width / (GAP.length + 1)));
+  for (let shown = most; shown > 1; shown--) {
     const worst = ranked.slice(0, shown).sort((a, b) => a - b);
     const table = new Table(grid, worst, true, options);
     if (table.width > options.width) continue;
-    return `${table.text()}\nThe ${shown} nodes of ${all.length} that lose most; a wider terminal, or a pipe, shows more.`;
+    return `${table.text()}\nThe ${shown} nodes of ${all.length} that lose most; a wider terminal, or '-o wide', shows more.`;
   }
   return new Table(grid, ranked.slice(0, 2), true, options).text();
 }
+
+/** The nodes of one axis, as indexes. */
+export const axis = (grid: MeshGrid, nodes: readonly number[], chosen: ReadonlySet<string> | undefined): number[] =>
+  nodes.filter((i) => chosen?.has(grid.nodes[i]!.name) ?? true);
 
 /** Most loss first, coming and going. */
 function rankByLoss(grid: MeshGrid, path: number): number[] {
@@ -91,23 +107,24 @@ class Table {
     grid: MeshGrid,
     nodes: readonly number[],
     numbered: boolean,
-    { path, show, paint = (_, text) => text }: MatrixOptions,
+    { path, show, from: sources, to: destinations, paint = (_, text) => text }: MatrixOptions,
   ) {
     this.#paint = paint;
-    this.#heads = nodes.map((i) => (numbered ? String(i + 1) : forText(grid.nodes[i]!.name)));
-    this.#rows = nodes.map((from) => {
+    const columns = axis(grid, nodes, destinations);
+    this.#heads = columns.map((i) => (numbered ? String(i + 1) : forText(grid.nodes[i]!.name)));
+    this.#rows = axis(grid, nodes, sources).map((from) => {
       const { name, zone } = grid.nodes[from]!;
       const label = forText(`${numbered ? `${from + 1} ` : ""}${name}${zone === "" ? "" : ` (${zone})`}`);
       if (grid.missing.has(name)) return { label, cells: undefined };
-      const cells = nodes.map((to): Cell =>
+      const cells = columns.map((to): Cell =>
         from === to ? { text: "·", health: "self" } : cellOf(grid.reading(path, from, to), show),
       );
       return { label, cells };
     });
     this.#widths = this.#heads.map((head, j) =>
-      Math.max(head.length, ...this.#rows.map(({ cells }) => cells?.[j]!.text.length ?? 0)),
+      Math.max(widthOf(head), ...this.#rows.map(({ cells }) => cells?.[j]!.text.length ?? 0)),
     );
-    this.#labelWidth = Math.max(CORNER.length, ...this.#rows.map(({ label }) => label.length));
+    this.#labelWidth = Math.max(CORNER.length, ...this.#rows.map(({ label }) => widthOf(label)));
   }
 
   get width(): number {
@@ -115,9 +132,10 @@ class Table {
   }
 
   text(): string {
-    const line = (label: string, rest: string) => `${label.padEnd(this.#labelWidth)}${GAP}${rest}`;
+    const line = (label: string, rest: string) =>
+      `${label}${" ".repeat(this.#labelWidth - widthOf(label))}${GAP}${rest}`;
     return [
-      line(CORNER, this.#heads.map((head, j) => head.padStart(this.#widths[j]!)).join(GAP)),
+      line(CORNER, this.#heads.map((head, j) => `${" ".repeat(this.#widths[j]! - widthOf(head))}${head}`).join(GAP)),
       ...this.#rows.map(({ label, cells }) =>
         line(
           label,

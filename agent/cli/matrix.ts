@@ -2,14 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
-import { IP_FAMILIES, NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
+import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
 import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../diagnosis/notes/summary.ts";
+import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "./matrix-document.ts";
+import { select, type Filter } from "./matrix-filter.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
 import { ownAgentUrl } from "./own-agent.ts";
+import { Screen } from "./screen.ts";
 
 const MORE = `
 One table for each network and protocol: rows are sources, columns destinations, cells the trailing minute.
@@ -21,12 +24,21 @@ A lost ICMP or TCP probe says nothing of direction: loss on one way of a link sh
 Below the tables stands what the pairs have in common, and what else the agents know, in the words of the page.
 A table that is wider than the terminal shows the nodes that lose most.
 
+With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
+for the exit code.
+
 Examples:
   internode matrix --network node --show loss
-  internode matrix --protocol udp --watch 5
+  internode matrix --zone zone-a --protocol udp --watch 5
+  internode matrix --from node-3 -o csv > node-3.csv
+  internode matrix -o html > ticket.html
   internode matrix -o json | jq '.missing'
 
 Exit: 0 nothing broken, 1 a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`;
+
+const OUTPUTS = ["table", "wide", "json", "csv", "markdown", "html"] as const;
+
+const also = (name: string, before: readonly string[]): readonly string[] => [...before, name];
 
 export const command: Command = {
   declare: (parser) =>
@@ -35,29 +47,31 @@ export const command: Command = {
       .addOption(new Option("--network <NAME>", "only this network").choices(NETWORKS))
       .addOption(new Option("--protocol <NAME>", "only this protocol").choices(PROTOCOLS))
       .addOption(new Option("--family <NAME>", "only this address family").choices(IP_FAMILIES))
-      .addOption(new Option("--show <WHAT>", "what is in a cell").choices(SHOW).default("both"))
+      .option("--from <NODE>", "only this source; may be given again", also, [])
+      .option("--to <NODE>", "only this destination; may be given again", also, [])
+      .option("--zone <ZONE>", "only inside this zone, or between those given", also, [])
+      .addOption(new Option("--show <WHAT>", "what is in a cell (default: both; with '-o wide' all)").choices(SHOW))
       .option("--watch [SECONDS]", "again and again, every 2 s unless told, until Ctrl-C")
-      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(["table", "json"]).default("table"))
+      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
       .addHelpText("after", MORE),
   async run(typed, signal) {
     const options = read(typed);
+    const screen = new Screen(options.watchMs !== undefined && process.stdout.isTTY);
     for (;;) {
-      let snapshot: Snapshot;
+      let fault: boolean;
       try {
-        snapshot = await fetchSnapshot(options.url, signal);
+        const selection = select(await fetchSnapshot(options.url, signal), options.filter);
+        const grid = new MeshGrid(selection.snapshot);
+        const summary = summarize(grid);
+        fault = summary.isFault;
+        screen.show(printed({ ...selection, grid, summary, asked: askedOf(selection.snapshot) }, options));
       } catch (err) {
         if (signal.aborted) return EXIT.fine;
         if (!(err instanceof AgentUnreachable)) throw err;
+        fault = true;
         console.error(`internode matrix: ${err.message}`);
-        return EXIT.broken;
       }
-      if (options.output === "json")
-        console.log(forLog(JSON.stringify(snapshot, null, options.watchMs === undefined ? 2 : 0)));
-      else
-        console.log(
-          `${options.watchMs === undefined || !process.stdout.isTTY ? "" : "\x1b[2J\x1b[H"}${report(snapshot, options)}`,
-        );
-      if (options.watchMs === undefined) return summarize(new MeshGrid(snapshot)).isFault ? EXIT.broken : EXIT.fine;
+      if (options.watchMs === undefined) return fault ? EXIT.broken : EXIT.fine;
       try {
         await sleep(options.watchMs, undefined, { signal });
       } catch {
@@ -69,52 +83,66 @@ export const command: Command = {
 
 interface Options {
   readonly url: string;
-  readonly filter: { readonly network?: Network; readonly protocol?: Protocol; readonly family?: IpFamily };
+  readonly filter: Filter;
   readonly show: Show;
   readonly watchMs: number | undefined;
-  readonly output: "table" | "json";
+  readonly output: (typeof OUTPUTS)[number];
 }
 
 function read({ options }: Typed): Options {
   const {
     url: asked,
-    network,
-    protocol,
-    family,
-    show,
     watch,
     output,
-  } = options as {
+    show,
+    ...filter
+  } = options as unknown as Filter & {
     readonly url?: string;
     readonly watch?: string | true;
-  } & Options["filter"] &
-    Pick<Options, "show" | "output">;
+    readonly show?: Show;
+  } & Pick<Options, "output">;
   const url = asked ?? ownAgentUrl({ env: process.env });
   if (!URL.canParse(url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
   const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
   if (seconds !== undefined && !(seconds >= 1))
     throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
-  const filter = Object.fromEntries(
-    Object.entries({ network, protocol, family }).filter(([, value]) => value !== undefined),
-  );
-  return { url, filter, show, watchMs: seconds === undefined ? undefined : seconds * 1_000, output };
+  return {
+    url,
+    filter,
+    show: show ?? (output === "wide" ? "all" : "both"),
+    watchMs: seconds === undefined ? undefined : seconds * 1_000,
+    output,
+  };
 }
 
-function report(snapshot: Snapshot, { filter, show }: Options): string {
-  const grid = new MeshGrid(snapshot);
-  const { headline, notes } = summarize(grid);
-  const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
-  const tables = grid.paths.flatMap((on, path) =>
-    Object.entries(filter).every(([key, value]) => on[key as keyof typeof on] === value)
-      ? [`${styleText("bold", grid.pathNames[path]!)}\n${renderMatrix(grid, { path, show, width, paint })}`]
-      : [],
-  );
-  if (tables.length === 0 && grid.paths.length > 0)
-    tables.push(`Nothing is measured for ${Object.values(filter).join(", ")}.`);
-  const said = [styleText("bold", forText(headline)), ...notes.map(({ text }) => `- ${forText(text)}`)];
-  const when = `${snapshot.rows.length} of ${snapshot.nodes.length} rows, the minute before ${forText(snapshot.at)}, asked of ${forText(snapshot.by.name)}.`;
-  return [...tables, said.join("\n"), when].join("\n\n");
+function printed(document: Omit<MatrixDocument, "show">, { output, show, watchMs }: Options): string {
+  switch (output) {
+    case "json":
+      return forLog(JSON.stringify(document.grid.snapshot, null, watchMs === undefined ? 2 : 0));
+    case "csv":
+      return matrixCsv(document);
+    case "markdown":
+      return matrixMarkdown({ ...document, show });
+    case "html":
+      return matrixHtml({ ...document, show });
+    case "wide":
+      return report({ ...document, show }, Infinity);
+    case "table":
+      return report({ ...document, show }, process.stdout.isTTY ? process.stdout.columns : Infinity);
+  }
 }
+
+function report({ grid, summary, show, from, to, asked }: MatrixDocument, width: number): string {
+  const tables = grid.pathNames.map(
+    (name, path) => `${styleText("bold", name)}\n${renderMatrix(grid, { path, show, width, from, to, paint })}`,
+  );
+  if (tables.length === 0) tables.push("Nothing that was asked for is measured.");
+  const said = [styleText("bold", forText(summary.headline)), ...summary.notes.map(({ text }) => `- ${forText(text)}`)];
+  return [...tables, said.join("\n"), forText(asked)].join("\n\n");
+}
+
+const askedOf = ({ rows, missing, at, by }: Snapshot): string =>
+  `${rows.length} of ${rows.length + missing.length} rows, the minute before ${at}, asked of ${by.name}.`;
 
 const COLOURS: Readonly<Record<Health, Parameters<typeof styleText>[0]>> = {
   self: "dim",

@@ -92,7 +92,7 @@ describe("a terminal", () => {
       expect(longest(table)).toBeLessThanOrEqual(width);
       expect(table).toMatch(/\n7 node-7 .*\n/);
       expect(table).toMatch(/\n31 node-31 .*\n/);
-      expect(table).toMatch(/\nThe \d+ nodes of 40 that lose most; a wider terminal, or a pipe, shows more\.$/);
+      expect(table).toMatch(/\nThe \d+ nodes of 40 that lose most; a wider terminal, or '-o wide', shows more\.$/);
     },
   );
 
