@@ -65,8 +65,11 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   );
 
   const agents = new PodAddresses();
+  let learnt: ReturnType<Mesh["known"]> | undefined;
   const learn = () => {
     const known = mesh.known();
+    if (known === learnt) return;
+    learnt = known;
     sources.update(known);
     agents.update(known);
   };

@@ -9,7 +9,8 @@ import { Agenda } from "./agenda.ts";
 import type { Lane } from "./lane.ts";
 
 /** While something is outstanding. Longer ticks batch more and cost less; the numbers do not depend on it. */
-const TICK_MS = 20;
+const SHORTEST_TICK_MS = 20;
+const LONGEST_TICK_MS = 100;
 /** With nothing due and nothing outstanding, the reflector still answers within this. */
 const IDLE_TICK_MS = 100;
 
@@ -36,8 +37,19 @@ export interface ScheduleOptions {
   readonly onTick: (lagSeconds: number) => void;
 }
 
+/**
+ * A tick that is never long enough to meet a slot's next turn with its last probe not yet judged: that one may be sent
+ * a tick late, and is judged at the first tick after its timeout. Nor so long that peers, who wait for as long as this
+ * agent does, could miss the answer of the reflector.
+ */
+export function tickMs(protocols: readonly { readonly intervalMs: number; readonly timeoutMs: number }[]): number {
+  const room = protocols.map(({ intervalMs, timeoutMs }) => Math.min((intervalMs - timeoutMs) / 2, timeoutMs / 4));
+  return Math.max(SHORTEST_TICK_MS, Math.min(LONGEST_TICK_MS, ...room));
+}
+
 export class Schedule implements Disposable {
   readonly #options: ScheduleOptions;
+  readonly #tickMs: number;
   readonly #lanes = new Map<Protocol, { readonly lane: Lane<Prober>; readonly agenda: Agenda }>();
   #timer: NodeJS.Timeout | undefined;
   #wakeAtNs = 0;
@@ -45,6 +57,7 @@ export class Schedule implements Disposable {
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
+    this.#tickMs = tickMs(options.protocols);
     const nowNs = options.clock.monotonicNs();
     // The epoch of every cycle is a whole multiple of its interval on the wall clock, read once.
     const wallNs = options.clock.realtimeNs();
@@ -116,7 +129,7 @@ export class Schedule implements Disposable {
       scheduled.some(({ lane }) => (lane.part?.outstanding ?? 0) > 0) ||
       this.#options.activities.some((lane) => lane.part?.busy === true);
     const nextDueMs = (Math.min(...scheduled.map(({ agenda }) => agenda.nextNs())) - nowNs) / 1e6;
-    this.#sleep(busy ? TICK_MS : Math.min(IDLE_TICK_MS, Math.max(TICK_MS, nextDueMs)));
+    this.#sleep(busy ? this.#tickMs : Math.min(IDLE_TICK_MS, Math.max(this.#tickMs, nextDueMs)));
   }
 
   #sleep(ms: number): void {

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { tickMs } from "../../agent/schedule/schedule.ts";
+
+const protocol = (intervalMs: number, timeoutMs: number) => ({ intervalMs, timeoutMs });
+
+test("the tick of the defaults is as long as a tick may be", () => {
+  expect(tickMs([protocol(1_000, 800), protocol(5_000, 4_000), protocol(5_000, 2_000)])).toBe(100);
+  expect(tickMs([])).toBe(100);
+});
+
+test("a protocol with little time between its timeout and its next turn shortens it, down to a limit", () => {
+  expect(tickMs([protocol(1_000, 800), protocol(200, 150)])).toBe(25);
+  expect(tickMs([protocol(100, 90)])).toBe(20);
+  expect(tickMs([protocol(5_000, 200)])).toBe(50);
+});
