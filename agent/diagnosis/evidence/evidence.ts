@@ -14,8 +14,9 @@ export interface Evidence {
   readonly atSeconds: number;
   /** The judge's own node, as an index into `nodes`; undefined where it is none of them. */
   readonly judge: number | undefined;
+  /** In the order of display. */
   readonly nodes: readonly NodeEvidence[];
-  /** Ordered pairs that were measured, sorted by source. Every array of `paths` has one element for each of them. */
+  /** Ordered pairs that were measured, those of one source together. Every array of `paths` has one element for each of them. */
   readonly pairs: PairList;
   readonly paths: readonly PathEvidence[];
   /** Texts that `PathEvidence.seenAs` points to. */
@@ -50,9 +51,9 @@ export interface PathEvidence {
   readonly rttMinNs: Float32Array;
   /** Which of the last 60 seconds lost something. */
   readonly lostSeconds?: LostSeconds;
-  /** By UDP source port: `probes[pair * ports + port]`. All 0 where a row does not tell. */
+  /** By UDP source port, of the last five minutes: `probes[pair * count + port]`. All 0 where a row does not tell. */
   readonly ports?: PortEvidence;
-  /** Hops a reply has travelled, by its TTL, and before the last change of them; 0 where unknown. */
+  /** Hops a reply has travelled, by its TTL, and before a change of the last ten minutes; 0 where unknown or none. */
   readonly hops?: Uint8Array;
   readonly hopsBefore?: Uint8Array;
   /** Hops a probe has travelled there, as its reflector saw (UDP); 0 where unknown. */

@@ -1,0 +1,115 @@
+// What Kubernetes promises of every cluster's network, as four checks that are always listed: also when they hold, and
+// also when nothing that was measured can tell.
+import type { Finding, FindingCode, NetworkCheck, NetworkCheckName } from "../model/finding.ts";
+import { NETWORK_CHECKS } from "../model/finding.ts";
+import type { Network } from "../model/peer.ts";
+import { capital, counted } from "./catalogue/words.ts";
+import type { Look } from "./locate/culprits.ts";
+
+export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {
+  const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
+    "pods-reach-pods": () =>
+      reach(look, findings, { name: "pods-reach-pods", network: "pod", promise: "every pod reaches every pod" }),
+    "no-nat": () => noNat(look, findings),
+    "unique-addresses": () => uniqueAddresses(look, findings),
+    "pods-and-nodes": () =>
+      reach(look, findings, { name: "pods-and-nodes", network: "node", promise: "pods and nodes reach each other" }),
+  };
+  return NETWORK_CHECKS.map((name) => check[name]());
+}
+
+interface Reach {
+  readonly name: NetworkCheckName;
+  readonly network: Network;
+  readonly promise: string;
+}
+
+/** An ordered pair reaches when anything on this network was answered in the last minute. */
+function reach({ evidence }: Look, findings: readonly Finding[], { name, network, promise }: Reach): NetworkCheck {
+  const { paths, pairs, nodes } = evidence;
+  const own = paths.filter((path) => path.network === network);
+  let [measured, reached] = [0, 0];
+  const unreached = new Set<string>();
+  for (let pair = 0; pair < pairs.count; pair++) {
+    const probed = own.filter((path) => path.probes[pair]! > 0);
+    if (probed.length === 0) continue;
+    measured++;
+    if (probed.some((path) => path.probes[pair]! > path.failures[pair]!)) reached++;
+    else unreached.add(nodes[pairs.destination[pair]!]!.node.name);
+  }
+  if (measured === 0)
+    return unknown(name, `Whether ${promise} was not measured: there are no probes on the ${network} network.`);
+  const ids = findings.filter((finding) => concerns(finding, network)).map(({ id }) => id);
+  const figures = `${reached.toLocaleString("en")} of ${counted(measured, "measured pair")} reach each other`;
+  return reached === measured
+    ? { name, state: "holds", text: `${capital(promise)}: ${figures}.`, findings: [] }
+    : { name, state: "broken", text: `Not ${promise}: ${figures}.`, findings: ids };
+}
+
+const REACHING: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "IN-NODE-DOWN",
+  "IN-NODE-LOSS",
+  "IN-SOME-PEERS",
+  "IN-AGENT-DOWN",
+  "IN-PAIR-CUT",
+  "IN-BETWEEN",
+  "IN-ZONE-LOSS",
+  "IN-ZONE-PAIR-LOSS",
+  "IN-GROUP-LOSS",
+  "IN-MESH-LOSS",
+  "IN-POD-NETWORK",
+  "IN-NODE-NETWORK",
+  "IN-DROPPED",
+  "IN-FAMILY-LOSS",
+]);
+
+const concerns = ({ code, scope }: Finding, network: Network): boolean =>
+  REACHING.has(code) && (scope.network === undefined || scope.network === network);
+
+function noNat({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {
+  const name = "no-nat";
+  const broken = findings.filter(({ code }) => code === "IN-MASQUERADE");
+  if (broken.length > 0)
+    return {
+      name,
+      state: "broken",
+      text: `Pods are seen under other addresses than their own: ${counted(broken.length, "node")} concerned.`,
+      findings: broken.map(({ id }) => id),
+    };
+  const seen = evidence.paths.reduce(
+    (sum, { network, seenAs }) =>
+      sum + (network === "pod" && seenAs ? seenAs.reduce((n, as) => n + (as > 0 ? 1 : 0), 0) : 0),
+    0,
+  );
+  return seen === 0
+    ? unknown(name, "Whether there is no NAT between pods was not measured: no reflector tells the address it sees.")
+    : {
+        name,
+        state: "holds",
+        text: `No NAT between pods: ${counted(seen, "pair")} see the pod's own address.`,
+        findings: [],
+      };
+}
+
+function uniqueAddresses({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {
+  const name = "unique-addresses";
+  const broken = findings.filter(({ code }) => code === "IN-ADDRESS-TWICE");
+  if (broken.length > 0)
+    return { name, state: "broken", text: "An address is used twice.", findings: broken.map(({ id }) => id) };
+  const known = evidence.nodes.filter(({ addresses }) => addresses && Object.keys(addresses.pod).length > 0).length;
+  return known === 0
+    ? unknown(name, "Whether every address is unique was not measured: addresses are not known here.")
+    : {
+        name,
+        state: "holds",
+        text: `Every address is unique: those of ${counted(known, "node")} were compared.`,
+        findings: [],
+      };
+}
+
+const unknown = (name: NetworkCheckName, text: string): NetworkCheck => ({
+  name,
+  state: "unknown",
+  text,
+  findings: [],
+});

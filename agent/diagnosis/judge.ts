@@ -1,0 +1,75 @@
+// The judge: evidence in, verdict out. It keeps the last minutes of losses and its open findings, asks nobody and
+// knows no clock but that of the evidence: the same evidence gives the same verdicts.
+import type { EndedFinding, Finding, Subject, Verdict } from "../model/finding.ts";
+import { networkChecks } from "./checks.ts";
+import type { Evidence } from "./evidence/evidence.ts";
+import { History } from "./evidence/history.ts";
+import type { Look } from "./locate/culprits.ts";
+import { topologyOf, type Topology } from "./locate/topology.ts";
+import { observe } from "./observe/observe.ts";
+import { namesIn } from "./observe/places.ts";
+import { silenceOf } from "./track/silence.ts";
+import { Tracker } from "./track/tracker.ts";
+import { answer } from "./verdict.ts";
+
+export class Judge {
+  readonly #history = new History();
+  readonly #tracker = new Tracker();
+  #topology: { readonly of: Pick<Evidence, "nodes" | "pairs">; readonly topology: Topology } | undefined;
+
+  judge(evidence: Evidence): Verdict {
+    this.#history.add(evidence);
+    const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
+    const { observations } = observe(look);
+    const findings = this.#tracker.update({
+      now: evidence.atSeconds,
+      observations,
+      silence: silenceOf(look),
+      contains: (outer, inner) => contains(outer, inner, evidence),
+    });
+    return answer(evidence, findings, networkChecks(look, findings));
+  }
+
+  /** Open findings of another judge that has watched for longer. */
+  adopt(findings: readonly Finding[], atSeconds: number): void {
+    this.#tracker.adopt(findings, atSeconds);
+  }
+
+  /** The last hundred findings that are over, youngest first. */
+  get ended(): readonly EndedFinding[] {
+    return this.#tracker.ended;
+  }
+
+  /** Laid out anew only when nodes or pairs are others: it is the dearest part of a calm judgement. */
+  #topologyOf({ nodes, pairs }: Evidence): Topology {
+    const known = this.#topology;
+    if (known && isSameMesh(known.of, { nodes, pairs })) return known.topology;
+    const of = {
+      nodes,
+      pairs: { ...pairs, source: pairs.source.slice(), destination: pairs.destination.slice() },
+    };
+    this.#topology = { of, topology: topologyOf(nodes, pairs) };
+    return this.#topology.topology;
+  }
+}
+
+type Mesh = Pick<Evidence, "nodes" | "pairs">;
+
+function isSameMesh(a: Mesh, b: Mesh): boolean {
+  if (a.nodes.length !== b.nodes.length || a.pairs.count !== b.pairs.count) return false;
+  if (a.nodes.some(({ node }, i) => node.name !== b.nodes[i]!.node.name || node.zone !== b.nodes[i]!.node.zone))
+    return false;
+  for (let i = 0; i < a.pairs.count; i++)
+    if (a.pairs.source[i] !== b.pairs.source[i] || a.pairs.destination[i] !== b.pairs.destination[i]) return false;
+  return true;
+}
+
+/** Whether what is lost by `inner` may be lost by `outer`: one of a pair's ends, or all of a narrower place. */
+function contains(outer: Subject, inner: Subject, evidence: Evidence): boolean {
+  if (outer.kind === "mesh") return inner.kind !== "mesh";
+  const names = new Set(namesIn(outer, evidence));
+  const own = namesIn(inner, evidence);
+  return inner.kind === "pair"
+    ? own.some((name) => names.has(name))
+    : own.every((name) => names.has(name)) && own.length < names.size;
+}

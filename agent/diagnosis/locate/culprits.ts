@@ -1,0 +1,75 @@
+// From evidence and its history to culprits: what the last minute says, then what the last five say beyond it. Each
+// with how sure it is, and whether it is a fault at all or one burst.
+import type { Evidence } from "../evidence/evidence.ts";
+import type { History } from "../evidence/history.ts";
+import { samePlace, type Candidate } from "./candidate.ts";
+import { directionOf, type DirectionOdds } from "./direction.ts";
+import type { Score } from "./likelihood.ts";
+import { explain } from "./locate.ts";
+import { burstiness, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
+import { pathScopes } from "./scopes.ts";
+import { splitOf } from "./split.ts";
+import type { Topology } from "./topology.ts";
+import { lossWindow, type LossWindow } from "./window.ts";
+
+/** The long one first: what it cannot explain may have begun just now. */
+export const WINDOWS_SECONDS = [300, 60] as const;
+/** Nats between a culprit and the best other: 100 : 1. */
+export const SURE = 4.6;
+
+export interface Culprit {
+  readonly window: LossWindow;
+  readonly candidate: Candidate;
+  readonly score: Score;
+  readonly rival: Score | undefined;
+  readonly margin: number;
+  /** Score left when losses count by independent events; below 0 it is a burst and no fault. */
+  readonly steady: number;
+  readonly rhythm: Rhythm;
+  readonly burstiness: number;
+  /** Rate in the model that explains all culprits together. */
+  readonly rate: number;
+  /** Some of several equal paths. */
+  readonly isSplit: boolean;
+  readonly direction: DirectionOdds;
+}
+
+export interface Look {
+  readonly evidence: Evidence;
+  readonly history: History;
+  readonly topology: Topology;
+}
+
+/** `leftOut`: slots whose failures are no loss, by path and pair. */
+export function findCulprits({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Culprit[] {
+  const scopes = pathScopes(evidence.paths);
+  const found: Culprit[] = [];
+  for (const seconds of WINDOWS_SECONDS) {
+    const window = lossWindow({ evidence, history, topology, scopes, seconds, leftOut });
+    const known = found.filter(({ steady, margin }) => steady > 0 && margin >= SURE).map(({ candidate }) => candidate);
+    const { model, standings } = explain(window, {
+      known,
+      isSplit: (c) => splitOf(c.edges, { evidence, history, topology }).isSplit,
+    });
+    for (const [component, { own, rival, margin }] of standings) {
+      const rhythm = rhythmOf(model, component, { evidence, history });
+      const culprit: Culprit = {
+        window,
+        candidate: component.candidate,
+        score: own,
+        rival,
+        margin,
+        steady: steadyScore(own, rhythm),
+        rhythm,
+        burstiness: burstiness(rhythm),
+        rate: component.rate,
+        isSplit: component.isSplit,
+        direction: directionOf(model, component, { evidence, history }),
+      };
+      const before = found.findIndex((c) => samePlace(c.candidate.place, culprit.candidate.place));
+      if (before < 0) found.push(culprit);
+      else if (found[before]!.steady < culprit.steady) found[before] = culprit;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,79 @@
+// When a culprit's losses happened: steadily, in bursts, since when. One burst is no fault, however many probes it
+// took: the gain of a burst is that of the few independent events that it is.
+import { pathName, type Evidence } from "../evidence/evidence.ts";
+import { isBitSet, type History } from "../evidence/history.ts";
+import type { Component, LossModel } from "./model.ts";
+import type { Score } from "./likelihood.ts";
+
+/** Losses that are blamed on one culprit, by second, oldest first. */
+export type Rhythm = Float64Array;
+
+/** What began just now is judged by the seconds since, but by no fewer than these. */
+const SHORTEST = 20;
+
+export function rhythmOf(
+  model: LossModel,
+  component: Component,
+  { evidence, history }: { readonly evidence: Evidence; readonly history: History },
+): Rhythm {
+  const { window, expected } = model;
+  const { topology, scopes, byScope, seconds } = window;
+  const { edges, scope } = component.candidate;
+  const rhythm = new Float64Array(seconds);
+  const cells = byScope[scope]!;
+  const rings = scopes[scope]!.paths.map((p) => history.paths.get(pathName(evidence.paths[p]!))?.lost);
+  const oldest = history.now - seconds + 1;
+  for (const e of edges) {
+    if (cells.lost[e] === 0) continue;
+    const blame = Math.min(1, (component.rate * cells.probes[e]!) / expected[scope]![e]!);
+    for (const pair of [topology.there[e]!, topology.back[e]!]) {
+      if (pair < 0) continue;
+      for (const ring of rings) {
+        if (!ring) continue;
+        for (let s = 0; s < seconds; s++) if (isBitSet(ring, pair, oldest + s)) rhythm[s]! += blame;
+      }
+    }
+  }
+  return rhythm;
+}
+
+/**
+ * What its gain is worth when its losses come in bursts: over the whole window, or since it began. The ratio of
+ * variance to mean by second says how many losses go to one event.
+ */
+export function steadyScore({ gain, dispersion, candidate }: Score, rhythm: Rhythm): number {
+  const all = sumFrom(rhythm, 0);
+  if (all === 0) return -candidate.price;
+  const begun = Math.max(0, Math.min(firstLoss(rhythm), rhythm.length - SHORTEST));
+  let best = Number.NEGATIVE_INFINITY;
+  for (const from of new Set([0, begun, Math.max(0, rhythm.length - SHORTEST)])) {
+    const lost = sumFrom(rhythm, from);
+    if (lost === 0) continue;
+    const share = lost / all;
+    const denser = (share * rhythm.length) / (rhythm.length - from);
+    const since = gain * share + lost * Math.log(denser);
+    best = Math.max(best, since / Math.max(dispersion, burstiness(rhythm, from)));
+  }
+  return best - candidate.price;
+}
+
+/** Variance over mean by second: 1 when losses are independent of each other. */
+export function burstiness(rhythm: Rhythm, from = 0): number {
+  const seconds = rhythm.length - from;
+  const mean = sumFrom(rhythm, from) / seconds;
+  if (mean === 0 || seconds < 2) return 1;
+  let squares = 0;
+  for (let s = from; s < rhythm.length; s++) squares += (rhythm[s]! - mean) ** 2;
+  return Math.max(1, squares / (mean * (seconds - 1)));
+}
+
+export function firstLoss(rhythm: Rhythm): number {
+  const at = rhythm.findIndex((lost) => lost > 0);
+  return at < 0 ? rhythm.length : at;
+}
+
+function sumFrom(rhythm: Rhythm, from: number): number {
+  let sum = 0;
+  for (let s = from; s < rhythm.length; s++) sum += rhythm[s]!;
+  return sum;
+}

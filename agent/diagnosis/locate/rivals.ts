@@ -1,0 +1,71 @@
+// How sure it is that this culprit and no other is to blame: its score against that of the best other place that could
+// stand in for it, the rest of the model left as it is.
+import { samePlace } from "./candidate.ts";
+import { groupCandidate, nodeSums } from "./groups.ts";
+import { scoreOf, type Score } from "./likelihood.ts";
+import type { Component, LossModel } from "./model.ts";
+import { nodeCandidate, pairScores, wideScores, zonePairCandidate } from "./screen.ts";
+
+/** Nodes that are tried as one more or one less member of a group. */
+const TOGGLED = 40;
+
+export interface Standing {
+  readonly own: Score;
+  /** The best other place, if any pays. */
+  readonly rival: Score | undefined;
+  /** In nats; what pays nothing counts as 0. */
+  readonly margin: number;
+}
+
+export function standingOf(model: LossModel, component: Component): Standing {
+  return model.without(component, () => {
+    const own = scoreOf(model, component.candidate);
+    const rivals = rivalsOf(model, component).filter(
+      ({ candidate }) => !samePlace(candidate.place, component.candidate.place),
+    );
+    const rival = rivals.reduce<Score | undefined>((best, r) => (best && best.score >= r.score ? best : r), undefined);
+    return { own, rival, margin: marginOf(own, rivals) };
+  });
+}
+
+/** By plain likelihood: that a rival's edges lose unevenly is in it already. What pays nothing counts as 0. */
+function marginOf(own: Score, rivals: readonly Score[]): number {
+  const best = rivals.reduce((most, r) => Math.max(most, r.gain - r.candidate.price), 0);
+  return (own.gain - own.candidate.price - best) / own.dispersion;
+}
+
+function rivalsOf(model: LossModel, { candidate }: Component): Score[] {
+  const { place, scope } = candidate;
+  if (place.kind === "pair") return rivalsOfPair(model, place.edge, scope);
+  const rivals = [...wideScores(model, new Set([0, scope])), ...pairScores(model).slice(0, 3)];
+  if (place.kind === "group") return [...rivals, ...otherMembers(model, place.members, scope)];
+  return place.kind === "node" ? [...rivals, ...otherMembers(model, [place.node], scope)] : rivals;
+}
+
+/** Few, since there may be many pairs: the nodes at its ends and the zones that it lies between. */
+function rivalsOfPair(model: LossModel, edge: number, scope: number): Score[] {
+  const { topology } = model.window;
+  const zones = zonePairCandidate(model, edge, scope);
+  const nodes = topology.nodes > 2 ? [topology.low[edge]!, topology.high[edge]!] : [];
+  return [...nodes.map((node) => nodeCandidate(model, node, scope)), ...(zones ? [zones] : [])].map((c) =>
+    scoreOf(model, c),
+  );
+}
+
+/** The group with one member more, and with one less; what is left of two is a node. */
+export function otherMembers(model: LossModel, members: readonly number[], scope: number): Score[] {
+  const { topology } = model.window;
+  const { excess } = nodeSums(topology, model.surpluses(scope)[0]!);
+  const own = new Set(members);
+  const outside = [...excess.keys()]
+    .filter((v) => !own.has(v))
+    .sort((a, b) => excess[b]! - excess[a]!)
+    .slice(0, TOGGLED);
+  const sets = [
+    ...members.map((m) => members.filter((other) => other !== m)),
+    ...outside.map((v) => [...members, v].sort((a, b) => a - b)),
+  ].filter((set) => set.length > 0 && set.length <= topology.nodes / 2);
+  return sets.map((set) =>
+    scoreOf(model, set.length === 1 ? nodeCandidate(model, set[0]!, scope) : groupCandidate(model, set, scope)),
+  );
+}

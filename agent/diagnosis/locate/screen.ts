@@ -1,0 +1,136 @@
+// Looks over all candidates by sums, and scores exactly those that look worst.
+import { FAULT_PRICE, nodeEdges, type Candidate, type Place } from "./candidate.ts";
+import { groupCandidates, nodeSums, poissonGain } from "./groups.ts";
+import { scoreOf, type Score } from "./likelihood.ts";
+import type { LossModel } from "./model.ts";
+import { zonePair } from "./topology.ts";
+
+/** Candidates of a kind and scope that are scored exactly. */
+const LOOKED_AT = 5;
+
+/** Nodes, zones, pairs of zones, groups and the mesh that would pay, best first. */
+export function wideScores(model: LossModel, scopes: Iterable<number> = model.window.scopes.keys()): Score[] {
+  const candidates = [...scopes].flatMap((scope) => [
+    ...nodes(model, scope),
+    ...zones(model, scope),
+    ...mesh(model, scope),
+    ...(isBroad(model, scope) ? groupCandidates(model, scope) : []),
+  ]);
+  return candidates
+    .map((candidate) => scoreOf(model, candidate))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score);
+}
+
+/** Of every edge the scope in which it pays best, if any; best first. */
+export function pairScores(model: LossModel, only: Iterable<number> = model.window.scopes.keys()): Score[] {
+  const { topology, byScope, scopes } = model.window;
+  const best = new Map<number, Score>();
+  for (const scope of only) {
+    const { cost } = scopes[scope]!;
+    const { lost } = byScope[scope]!;
+    const expected = model.expected[scope]!;
+    const price = pairPrice(topology.edges) + cost;
+    for (let edge = 0; edge < topology.edges; edge++) {
+      if (lost[edge] === 0 || poissonGain(lost[edge]!, expected[edge]!) <= price) continue;
+      const score = scoreOf(model, pairCandidate(model, edge, scope));
+      if (score.score > (best.get(edge)?.score ?? 0)) best.set(edge, score);
+    }
+  }
+  return [...best.values()].sort((a, b) => b.score - a.score);
+}
+
+const pairPrice = (edges: number): number => FAULT_PRICE + Math.log(Math.max(1, edges));
+
+export function pairCandidate(model: LossModel, edge: number, scope: number): Candidate {
+  const { topology, scopes } = model.window;
+  return {
+    place: { kind: "pair", edge },
+    edges: Uint32Array.of(edge),
+    scope,
+    price: pairPrice(topology.edges) + scopes[scope]!.cost,
+  };
+}
+
+/** Groups are looked for where a switch or a cable would show: on all paths, or on all of one network. */
+function isBroad({ window }: LossModel, scope: number): boolean {
+  const { protocol, family } = window.scopes[scope]!.scope;
+  return protocol === undefined && family === undefined;
+}
+
+export function nodeCandidate(model: LossModel, node: number, scope: number): Candidate {
+  const { topology, scopes } = model.window;
+  return {
+    place: { kind: "node", node },
+    edges: nodeEdges(topology, node),
+    scope,
+    price: FAULT_PRICE + Math.log(topology.nodes) + scopes[scope]!.cost,
+  };
+}
+
+function nodes(model: LossModel, scope: number): Candidate[] {
+  const { topology } = model.window;
+  // With two nodes both have the same only edge.
+  if (topology.nodes < 3) return [];
+  const gains = new Float64Array(topology.nodes);
+  for (const surplus of model.surpluses(scope)) {
+    const { excess, expected } = nodeSums(topology, surplus);
+    for (let v = 0; v < gains.length; v++)
+      gains[v] = Math.max(gains[v]!, poissonGain(excess[v]! + expected[v]!, expected[v]!));
+  }
+  return [...gains.keys()]
+    .filter((v) => gains[v]! > FAULT_PRICE / 2 && topology.start[v + 1]! - topology.start[v]! > 1)
+    .sort((a, b) => gains[b]! - gains[a]!)
+    .slice(0, LOOKED_AT)
+    .map((v) => nodeCandidate(model, v, scope));
+}
+
+function zones(model: LossModel, scope: number): Candidate[] {
+  const { topology, scopes } = model.window;
+  const count = topology.zones.length;
+  const price = FAULT_PRICE + scopes[scope]!.cost;
+  const found: Candidate[] = [];
+  const add = (place: Place, edges: Uint32Array, choices: number): void => {
+    if (edges.length > 1 && isLoud(model, scope, edges))
+      found.push({ place, edges, scope, price: price + Math.log(choices) });
+  };
+  for (const [key, edges] of topology.zoneEdges) {
+    const zones = [Math.floor(key / count), key % count] as const;
+    add({ kind: "zone-pair", zones }, edges, (count * (count + 1)) / 2);
+  }
+  // Two zones that hold all nodes are a pair of zones; so is what they lose with each other.
+  const isPair = count === 2 && topology.zoneOf.every((zone) => zone >= 0);
+  if (!isPair) for (const [zone, edges] of topology.zoneCuts.entries()) add({ kind: "zone", zone }, edges, count);
+  return found;
+}
+
+/** The pair of zones that an edge lies between, where both have a name. */
+export function zonePairCandidate(model: LossModel, edge: number, scope: number): Candidate | undefined {
+  const { topology, scopes } = model.window;
+  const count = topology.zones.length;
+  const [a, b] = [topology.zoneOf[topology.low[edge]!]!, topology.zoneOf[topology.high[edge]!]!];
+  if (a < 0 || b < 0) return undefined;
+  const zones = a < b ? ([a, b] as const) : ([b, a] as const);
+  const edges = topology.zoneEdges.get(zonePair(a, b, count))!;
+  const price = FAULT_PRICE + scopes[scope]!.cost + Math.log((count * (count + 1)) / 2);
+  return { place: { kind: "zone-pair", zones }, edges, scope, price };
+}
+
+function mesh(model: LossModel, scope: number): Candidate[] {
+  const { topology, scopes } = model.window;
+  if (topology.edges < 3) return [];
+  const edges = topology.all;
+  const candidate: Candidate = { place: { kind: "mesh" }, edges, scope, price: FAULT_PRICE + scopes[scope]!.cost };
+  return isLoud(model, scope, edges) ? [candidate] : [];
+}
+
+function isLoud(model: LossModel, scope: number, edges: Uint32Array): boolean {
+  return model.surpluses(scope).some(({ excess, expected }) => {
+    let [over, m] = [0, 0];
+    for (let i = 0; i < edges.length; i++) {
+      over += excess[edges[i]!]!;
+      m += expected[edges[i]!]!;
+    }
+    return poissonGain(over + m, m) > FAULT_PRICE / 2;
+  });
+}

@@ -1,0 +1,134 @@
+// Whether losses fall on some flows entirely and on others not at all: then one of several equal paths is bad, between
+// which routers choose by hashing addresses and ports. Told from UDP source ports, which are long-lived flows, and from
+// ICMP, whose flow is the pair itself.
+import { pathName, type Evidence, type PortEvidence } from "../evidence/evidence.ts";
+import { countBits, ringMask, type History } from "../evidence/history.ts";
+import type { Topology } from "./topology.ts";
+
+/** Nats by which two kinds of flows must explain the counts better than one loss ratio for each pair. */
+const CLEARLY = 12;
+/** Probes of a flow that say something. */
+const ENOUGH_ICMP = 15;
+const ICMP_SECONDS = 20;
+/** Loss of a good flow, and the least loss of a bad one. */
+const GOOD = 0.005;
+const BAD = 0.3;
+
+export interface Split {
+  readonly isSplit: boolean;
+  /** Share of flows that are bad. */
+  readonly share: number;
+  /** Source ports that are bad, where only one pair is looked at. */
+  readonly badPorts: readonly number[];
+}
+
+export interface SplitOptions {
+  readonly evidence: Evidence;
+  readonly history: History;
+  readonly topology: Topology;
+}
+
+export function splitOf(edges: Uint32Array, options: SplitOptions): Split {
+  const ports = portFlows(edges, options);
+  const icmp = edges.length > 1 ? icmpFlows(edges, options) : [];
+  const byPort = gainOfTwoKinds(ports);
+  const byPair = gainOfTwoKinds(icmp);
+  const isSplit =
+    (byPort.gain > CLEARLY && byPort.share < 0.9) ||
+    // Pairs that are cut look like this as well, but then their UDP is cut on all ports.
+    (byPair.gain > CLEARLY && byPair.share < 0.9 && !ports.some((pair) => isCut(pair)) && hasSomeLoss(ports));
+  return {
+    isSplit,
+    share: byPort.gain > CLEARLY ? byPort.share : byPair.share,
+    badPorts: ports.length === 1 ? badIn(ports[0]!) : [],
+  };
+}
+
+interface Flow {
+  readonly probes: number;
+  readonly lost: number;
+  readonly port: number;
+}
+/** Flows that share one loss ratio unless some of them are bad. */
+type Flows = readonly Flow[];
+
+function portFlows(edges: Uint32Array, { evidence, topology }: SplitOptions): Flows[] {
+  const sets: Flows[] = [];
+  for (const path of evidence.paths) {
+    if (path.protocol !== "udp" || !path.ports) continue;
+    forEachPair(edges, topology, (pair) => {
+      const flows = flowsOfPair(path.ports!, pair);
+      if (flows.some(({ lost }) => lost > 0)) sets.push(flows);
+    });
+  }
+  return sets;
+}
+
+function flowsOfPair({ count, probes, failures }: PortEvidence, pair: number): Flow[] {
+  const flows: Flow[] = [];
+  for (let port = 0; port < count; port++) {
+    const n = probes[pair * count + port]!;
+    if (n > 0) flows.push({ probes: n, lost: Math.min(n, failures[pair * count + port]!), port });
+  }
+  return flows;
+}
+
+/** For every ICMP path all pairs together: the flow of a pair is bad or it is not. */
+function icmpFlows(edges: Uint32Array, { evidence, history, topology }: SplitOptions): Flows[] {
+  const mask = ringMask(history.now, ICMP_SECONDS);
+  return evidence.paths.flatMap((path) => {
+    const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
+    if (!kept) return [];
+    const flows: Flow[] = [];
+    forEachPair(edges, topology, (pair) => {
+      const probes = Math.round((kept.perMinute[pair]! * ICMP_SECONDS) / 60);
+      const lost = Math.min(probes, countBits(kept.lost, pair, mask));
+      if (probes >= ENOUGH_ICMP) flows.push({ probes, lost, port: 0 });
+    });
+    return flows.some(({ lost }) => lost > 0) ? [flows] : [];
+  });
+}
+
+function forEachPair(edges: Uint32Array, { there, back }: Topology, work: (pair: number) => void): void {
+  for (const edge of edges) {
+    if (there[edge]! >= 0) work(there[edge]!);
+    if (back[edge]! >= 0) work(back[edge]!);
+  }
+}
+
+/** Good and bad flows, as against one ratio for each set; binomial, fitted by EM. */
+function gainOfTwoKinds(sets: readonly Flows[]): { readonly gain: number; readonly share: number } {
+  let [share, bad] = [0.3, 0.9];
+  const flows = sets.flat();
+  if (flows.length === 0) return { gain: 0, share: 0 };
+  for (let step = 0; step < 15; step++) {
+    let [weight, lost, probes] = [0, 0, 0];
+    for (const flow of flows) {
+      const ofBad = share * Math.exp(logOf(flow, bad) - logOf(flow, GOOD));
+      const isBad = ofBad / (ofBad + 1 - share);
+      weight += isBad;
+      lost += isBad * flow.lost;
+      probes += isBad * flow.probes;
+    }
+    share = Math.min(0.99, Math.max(0.01, weight / flows.length));
+    bad = probes > 0 ? Math.min(0.98, Math.max(BAD, lost / probes)) : bad;
+  }
+  let gain = 0;
+  for (const set of sets) {
+    const [probes, lost] = set.reduce(([n, k], flow) => [n + flow.probes, k + flow.lost], [0, 0]);
+    const one = Math.min(0.98, Math.max(GOOD, lost / Math.max(1, probes)));
+    for (const flow of set) {
+      const two = Math.log(share * Math.exp(logOf(flow, bad)) + (1 - share) * Math.exp(logOf(flow, GOOD)));
+      gain += two - logOf(flow, one);
+    }
+  }
+  return { gain, share };
+}
+
+const logOf = ({ probes, lost }: Flow, ratio: number): number =>
+  lost * Math.log(ratio) + (probes - lost) * Math.log1p(-ratio);
+
+const isCut = (flows: Flows): boolean => flows.length > 3 && flows.every(({ lost, probes }) => lost > probes * BAD);
+const hasSomeLoss = (sets: readonly Flows[]): boolean => sets.length > 0;
+const badIn = (flows: Flows): number[] =>
+  flows.filter(({ lost, probes }) => lost > probes * BAD && lost > 1).map(({ port }) => port);

@@ -1,0 +1,202 @@
+// Culprits as observations: which code fits a place that loses, and which causes fit what it loses.
+import type { FindingCode, Scope } from "../../model/finding.ts";
+import type { NodeEvidence } from "../evidence/evidence.ts";
+import { SURE, type Culprit, type Look } from "../locate/culprits.ts";
+import { splitOf } from "../locate/split.ts";
+import { lossCauses } from "./loss-causes.ts";
+import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, type Observation } from "./observation.ts";
+import { subjectOf } from "./places.ts";
+import { countsOf, pairsOn, recentLoss } from "./view.ts";
+
+/** Share lost just now that is "all": a probe or two may have been answered at the edge. */
+const ALL = 0.95;
+/** Share lost on another path that still is "fine". */
+export const FINE = 0.002;
+/** Seconds that tell what is lost just now. */
+const JUST_NOW = 15;
+/** Nats: at once, when seen twice, and not yet. */
+const CERTAIN = 10;
+/** Losses of less than this are not worth a finding, however certain. */
+const LEAST_RATE = 0.001;
+
+/** What is known of a place that loses, before it has a name. */
+export interface LossSigns {
+  readonly culprit: Culprit;
+  readonly scope: Scope;
+  readonly pairs: readonly number[];
+  /** Everything is lost just now, within the scope. */
+  readonly isTotal: boolean;
+  /** Loss on the same pairs outside the scope; undefined when nothing is measured there. */
+  readonly outside: number | undefined;
+  readonly node: NodeEvidence | undefined;
+}
+
+export function observeLosses(culprits: readonly Culprit[], look: Look): Observation[] {
+  return culprits
+    .filter(({ steady, rate, score }) => steady > 0 && score.score > 0 && rate >= LEAST_RATE)
+    .filter(isStillOn)
+    .map((culprit) => observeLoss(culprit, look));
+}
+
+function observeLoss(culprit: Culprit, look: Look): Observation {
+  const { evidence, topology, history } = look;
+  const { candidate, window, margin } = culprit;
+  const { place, edges } = candidate;
+  const pairs = pairsOn(edges, topology);
+  const found = culprit.isSplit ? {} : window.scopes[candidate.scope]!.scope;
+  const signs: LossSigns = {
+    culprit,
+    scope: found,
+    pairs,
+    isTotal: !culprit.isSplit && isAllLost(look, pairs, found),
+    outside: outsideLoss(look, pairs, found),
+    node: place.kind === "node" ? evidence.nodes[place.node] : undefined,
+  };
+  const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < SURE && topology.nodes === 3));
+  const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
+  const begun = onsetOf(culprit);
+  const counts = countsOf(evidence, pairs, found);
+  const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
+  const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
+  const probes = probesSince(culprit, begun);
+  return {
+    code,
+    subject: subjectOf(place, evidence, topology),
+    scope: ports.length > 0 ? { ...found, sourcePorts: ports } : found,
+    direction: culprit.direction.direction,
+    figures: {
+      loss: probes > 0 ? Math.min(1, lost / probes) : culprit.rate,
+      lost: Math.round(lost),
+      probes: Math.round(probes),
+      windowSeconds: window.seconds - begun,
+      pairs: counts.pairs,
+      losingPairs: counts.losingPairs,
+    },
+    confidence: confidenceOf(margin, isUndecided),
+    sinceSeconds: history.now - window.seconds + 1 + begun,
+    causes: lossCauses(signs, code, look),
+    opensAfterSeconds: opensAfter(code, margin),
+    isLoss: true,
+  };
+}
+
+/** A restart lasts less than a minute and is none of our business. */
+function opensAfter(code: FindingCode, margin: number): number {
+  if (code === "IN-AGENT-DOWN" || code === "IN-AGENT-STARVED") return ONE_MINUTE;
+  if (code === "IN-BETWEEN") return SEEN_TWICE;
+  return margin >= CERTAIN ? AT_ONCE : margin >= SURE ? SEEN_TWICE : Number.POSITIVE_INFINITY;
+}
+
+const confidenceOf = (margin: number, isUndecided: boolean): number =>
+  isUndecided ? 0.95 : Math.min(0.999, Math.max(0.5, 1 / (1 + Math.exp(-margin))));
+
+/** Just now by the second; or all minute, where a row does not tell its seconds. */
+function isAllLost(look: Look, pairs: readonly number[], scope: Scope): boolean {
+  const minute = countsOf(look.evidence, pairs, scope);
+  const justNow = recentLoss(look, pairs, { ...scope, seconds: JUST_NOW }) ?? 0;
+  return justNow >= ALL || (minute.probes > 0 && minute.lost >= ALL * minute.probes);
+}
+
+/** The long window remembers what is over: so much was probed since its last loss that there should be more. */
+export function isStillOn(culprit: Culprit): boolean {
+  const { rhythm } = culprit;
+  const begun = onsetOf(culprit);
+  const quiet = rhythm.length - 1 - rhythm.findLastIndex((lost) => lost > 0.5);
+  const busy = rhythm.length - begun - quiet;
+  if (quiet < STILL_SECONDS || busy <= 0) return true;
+  const lost = rhythm.reduce((sum, n) => sum + n, 0);
+  return (lost / busy) * quiet < MISSED;
+}
+
+const STILL_SECONDS = 30;
+/** Losses that should have been seen: chance of none of them 1 : 20,000. */
+const MISSED = 10;
+
+function outsideLoss(look: Look, pairs: readonly number[], scope: Scope): number | undefined {
+  const { network, protocol, family } = scope;
+  const other = (counts: ReturnType<typeof countsOf>, own: ReturnType<typeof countsOf>): number | undefined => {
+    const probes = counts.probes - own.probes;
+    return probes > 0 ? (counts.lost - own.lost) / probes : undefined;
+  };
+  if (network === undefined && protocol === undefined && family === undefined) return undefined;
+  return other(countsOf(look.evidence, pairs, {}), countsOf(look.evidence, pairs, scope));
+}
+
+function codeOf(signs: LossSigns, look: Look): FindingCode {
+  const { culprit, scope, isTotal, outside, node } = signs;
+  const { place } = culprit.candidate;
+  const isOtherFine = outside !== undefined && outside <= FINE;
+  if (culprit.isSplit) return "IN-SOME-PATHS";
+  if (node) {
+    const agent = agentCode(signs, node, look);
+    if (agent) return agent;
+  }
+  if (scope.protocol !== undefined && isTotal && isOtherFine) return "IN-DROPPED";
+  if (culprit.window.scopes[culprit.candidate.scope]!.isProcess && isTotal && isOtherFine) return "IN-DROPPED";
+  if (scope.family !== undefined && isOtherFine) return "IN-FAMILY-LOSS";
+  if (scope.network === "node" && isOtherFine && place.kind !== "pair") return "IN-NODE-NETWORK";
+  if (scope.network === "pod" && isOtherFine && scope.protocol === undefined && place.kind !== "pair")
+    return "IN-POD-NETWORK";
+  switch (place.kind) {
+    case "node":
+      return "IN-NODE-LOSS";
+    case "pair":
+      return isTotal ? "IN-PAIR-CUT" : "IN-PAIR-LOSS";
+    case "zone":
+      return "IN-ZONE-LOSS";
+    case "zone-pair":
+      return "IN-ZONE-PAIR-LOSS";
+    case "group":
+      return "IN-GROUP-LOSS";
+    case "mesh":
+      return "IN-MESH-LOSS";
+  }
+}
+
+/** The prober before the network: a node that is gone, an agent that is gone, hangs or starves. */
+function agentCode(signs: LossSigns, node: NodeEvidence, look: Look): FindingCode | undefined {
+  const { scope, isTotal, pairs } = signs;
+  const icmp = { network: scope.network, protocol: "icmp", seconds: JUST_NOW } as const;
+  const isProcessOnly = (recentLoss(look, pairs, icmp) ?? 1) < 0.05;
+  const isWholeNode = scope.network === undefined && scope.protocol === undefined && scope.family === undefined;
+  if (!node.agent) {
+    if (isWholeNode && isTotal) return "IN-NODE-DOWN";
+    if (isProcessOnly && scope.network !== "node") return "IN-AGENT-DOWN";
+    // Its pod is gone, if the cluster says so too; else it may be the pod network.
+    if (scope.network === "pod" && isTotal && node.serving === false) return "IN-AGENT-DOWN";
+    return undefined;
+  }
+  const { tickLagMaxMs, probesSkipped } = node.agent.health;
+  const isLate = tickLagMaxMs > LATE_MS || probesSkipped > 0;
+  const isProcessScope = scope.protocol === "udp" || scope.protocol === "tcp" || isProcess(signs);
+  if (isProcessScope && isProcessOnly && (isLate || !isTotal)) return "IN-AGENT-STARVED";
+  return undefined;
+}
+
+/** A tick that is later than this no longer serves UDP in time for its peers' clocks to be fair. */
+const LATE_MS = 500;
+
+const isProcess = ({ culprit }: LossSigns): boolean => culprit.window.scopes[culprit.candidate.scope]!.isProcess;
+
+/** The second of the window at which two rates, before and after, explain its losses best. */
+export function onsetOf({ rhythm }: Culprit): number {
+  const total = rhythm.reduce((sum, n) => sum + n, 0);
+  const gainOf = (lost: number, seconds: number): number =>
+    lost > 0 && seconds > 0 ? lost * Math.log(lost / seconds) : 0;
+  const flat = gainOf(total, rhythm.length);
+  // A change must be worth it: nothing before is the usual case and costs nothing.
+  let [best, at, before] = [flat + 3, 0, 0];
+  for (let s = 0; s < rhythm.length; s++) {
+    const gain = gainOf(before, s) + gainOf(total - before, rhythm.length - s);
+    if (gain > best && rhythm[s]! > 0) [best, at] = [gain, s];
+    before += rhythm[s]!;
+  }
+  return at;
+}
+
+function probesSince({ window, candidate }: Culprit, begun: number): number {
+  const { probes } = window.byScope[candidate.scope]!;
+  let sum = 0;
+  for (const e of candidate.edges) sum += probes[e]!;
+  return (sum * (window.seconds - begun)) / window.seconds;
+}

@@ -1,0 +1,190 @@
+// What is marked on pairs and is no loss: large packets that vanish, probes that are rejected, round trips that have
+// become slower, routes that have changed.
+import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
+import { NETWORKS, PROTOCOLS } from "../../model/peer.ts";
+import { pathName, type PathEvidence } from "../evidence/evidence.ts";
+import { isSlow } from "../evidence/history.ts";
+import type { Look } from "../locate/culprits.ts";
+import { cover, type Covered } from "./cover.ts";
+import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
+import { subjectOf } from "./places.ts";
+
+export function observeMarks(look: Look): Observation[] {
+  return [...pathMtu(look), ...rejected(look), ...slower(look), ...routes(look)];
+}
+
+interface Marked {
+  readonly code: FindingCode;
+  readonly scope: Scope;
+  readonly figures: Figures;
+  readonly causes: readonly Weighed[];
+  readonly opensAfterSeconds: number;
+}
+
+function observationOf(look: Look, covered: Covered, marked: Marked): Observation {
+  const { evidence, topology, history } = look;
+  return {
+    code: marked.code,
+    subject: subjectOf(covered.place, evidence, topology),
+    scope: marked.scope,
+    direction: covered.direction,
+    figures: { ...marked.figures, pairs: covered.measured, losingPairs: covered.marked.length },
+    confidence: covered.place.kind === "pair" ? 0.95 : Math.min(0.99, covered.marked.length / covered.measured),
+    sinceSeconds: history.now,
+    causes: rankCauses(marked.causes),
+    opensAfterSeconds: marked.opensAfterSeconds,
+    isLoss: false,
+  };
+}
+
+const pairsWhere = ({ evidence }: Look, matches: (pair: number) => boolean): number[] => {
+  const found: number[] = [];
+  for (let pair = 0; pair < evidence.pairs.count; pair++) if (matches(pair)) found.push(pair);
+  return found;
+};
+
+const coverOf = (look: Look, marked: readonly number[], measured: readonly number[]): Covered[] =>
+  cover(marked, measured, { pairs: look.evidence.pairs, topology: look.topology });
+
+function pathMtu(look: Look): Observation[] {
+  return look.evidence.paths.flatMap((path) => {
+    const { mtuPasses, mtuShortfall, network, family } = path;
+    if (!mtuPasses || !mtuShortfall) return [];
+    const measured = pairsWhere(look, (pair) => mtuPasses[pair]! > 0);
+    const short = measured.filter((pair) => mtuShortfall[pair]! > 0);
+    return coverOf(look, short, measured).map((covered) => {
+      const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
+      const shortfallBytes = Math.max(...covered.marked.map((pair) => mtuShortfall[pair]!));
+      return observationOf(look, covered, {
+        code: "IN-PATH-MTU",
+        scope: { network, family },
+        figures: { passesBytes, shortfallBytes },
+        causes: [
+          weigh("tunnel-mtu", 2, [
+            [true, `the kernel believes in ${passesBytes + shortfallBytes} bytes, ${passesBytes} pass`, 1],
+            [network === "pod", "it is the pod network, whose tunnel takes some bytes", 1],
+          ]),
+          weigh("pair-path", 0.5, [[covered.place.kind === "pair", "only these two are concerned", 1]]),
+        ],
+        opensAfterSeconds: SEEN_TWICE,
+      });
+    });
+  });
+}
+
+/** Share of a minute's probes that are turned away, from which on somebody says no. */
+const REJECTED = 0.5;
+
+function rejected(look: Look): Observation[] {
+  const { evidence } = look;
+  return evidence.paths.flatMap((path) => {
+    // Nobody listens where the agent is gone: that is told of the agent.
+    const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
+    const measured = pairsWhere(look, (pair) => path.probes[pair]! > 0 && isUp(pair));
+    const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
+    const marked = measured.filter((pair) => turned(pair) >= REJECTED * path.probes[pair]! && path.probes[pair]! > 1);
+    return coverOf(look, marked, measured).map((covered) => {
+      const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
+      const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
+      return observationOf(look, covered, {
+        code: "IN-REJECTED",
+        scope: scopeOf(path),
+        figures: { lost: blocked + refused, probes, loss: (blocked + refused) / probes },
+        causes: [
+          weigh("policy-reject", 0, [
+            [blocked > 0, `${blocked} probes of a minute were rejected by another address than the target's`, 4],
+            [blocked === 0, "the target itself refuses", -1],
+          ]),
+          weigh("port-closed", 0, [
+            [refused > 0, `${refused} probes of a minute were refused by the target itself`, 3],
+            [refused === 0, "the target itself never refused", -3],
+          ]),
+        ],
+        opensAfterSeconds: SEEN_TWICE,
+      });
+    });
+  });
+}
+
+const scopeOf = ({ network, protocol, family }: PathEvidence): Scope => ({ network, protocol, family });
+
+function slower(look: Look): Observation[] {
+  const { evidence, history } = look;
+  return NETWORKS.flatMap((network) => {
+    const paths = evidence.paths.filter((path) => path.network === network);
+    const [measured, slow] = [new Set<number>(), new Set<number>()];
+    for (const pair of pairsWhere(look, () => true)) {
+      let [known, slower] = [0, 0];
+      for (const path of paths) {
+        const kept = history.paths.get(pathName(path));
+        const rttNs = path.rttMinNs[pair]!;
+        if (!kept || Number.isNaN(rttNs)) continue;
+        known++;
+        if (isSlow(kept, pair, rttNs)) slower++;
+      }
+      if (known === 0) continue;
+      measured.add(pair);
+      if (slower * 2 > known) slow.add(pair);
+    }
+    return coverOf(look, [...slow], [...measured]).map((covered) =>
+      observationOf(look, covered, {
+        code: "IN-LATENCY",
+        scope: { network },
+        figures: delaysOf(look, covered.marked, paths),
+        causes: [
+          weigh("longer-path", 1, [[true, "even the fastest round trips of the minute are slow", 1]]),
+          weigh("route-changed", 0, [
+            [covered.marked.some((pair) => hasOtherHops(paths, pair)), "the number of hops has changed", 3],
+          ]),
+        ],
+        opensAfterSeconds: ONE_MINUTE,
+      }),
+    );
+  });
+}
+
+/** Medians over the pairs, so that one far pair does not speak for all. */
+function delaysOf({ history }: Look, pairs: readonly number[], paths: readonly PathEvidence[]): Figures {
+  const now: number[] = [];
+  const before: number[] = [];
+  for (const path of paths) {
+    const kept = history.paths.get(pathName(path));
+    for (const pair of pairs) {
+      if (!kept || Number.isNaN(path.rttMinNs[pair]!)) continue;
+      now.push(path.rttMinNs[pair]!);
+      before.push(kept.usualRttNs[pair]!);
+    }
+  }
+  return { rttNs: median(now), rttBeforeNs: median(before) };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function hasOtherHops(paths: readonly PathEvidence[], pair: number): boolean {
+  return paths.some(({ hops, hopsBefore }) => (hopsBefore?.[pair] ?? 0) > 0 && hopsBefore![pair] !== hops?.[pair]);
+}
+
+/** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
+function routes(look: Look): Observation[] {
+  return NETWORKS.flatMap((network) => {
+    const paths = look.evidence.paths.filter((path) => path.network === network && path.protocol === PROTOCOLS[0]);
+    const measured = pairsWhere(look, (pair) => paths.some(({ hops }) => (hops?.[pair] ?? 0) > 0));
+    const changed = measured.filter((pair) => hasOtherHops(paths, pair));
+    return coverOf(look, changed, measured)
+      .filter(({ place }) => place.kind !== "pair")
+      .map((covered) => {
+        const of = (column: "hops" | "hopsBefore"): number =>
+          median(covered.marked.map((pair) => Math.max(...paths.map((path) => path[column]?.[pair] ?? 0))));
+        return observationOf(look, covered, {
+          code: "IN-ROUTE",
+          scope: { network },
+          figures: { hops: of("hops"), hopsBefore: of("hopsBefore") },
+          causes: [weigh("route-changed", 2, [[true, "the number of hops has changed for most of its pairs", 1]])],
+          opensAfterSeconds: SEEN_TWICE,
+        });
+      });
+  });
+}

@@ -1,0 +1,61 @@
+// Pairs that lose and share a node are one finding of that node: it has lost some of its peers.
+import type { Look } from "../locate/culprits.ts";
+import { rankCauses, weigh, type Observation } from "./observation.ts";
+
+/** From so many pairs on. */
+const SEVERAL = 3;
+/** Of these most must be lost entirely: noisy pairs that happen to meet at a node are pairs. */
+const MOSTLY = 0.6;
+
+export function mergePairs(losses: readonly Observation[], { evidence, topology }: Look): Observation[] {
+  const pairs = losses.filter(({ subject, code }) => subject.kind === "pair" && code !== "IN-SOME-PATHS");
+  const byNode = new Map<string, Observation[]>();
+  for (const pair of pairs) {
+    if (pair.subject.kind !== "pair") continue;
+    for (const node of pair.subject.nodes) byNode.set(node, [...(byNode.get(node) ?? []), pair]);
+  }
+  let rest = losses;
+  const merged: Observation[] = [];
+  for (const [node, all] of [...byNode].sort(([, a], [, b]) => b.length - a.length)) {
+    const own = all.filter((pair) => rest.includes(pair));
+    const cut = own.filter(({ code }) => code === "IN-PAIR-CUT");
+    if (own.length < SEVERAL || cut.length < own.length * MOSTLY) continue;
+    const index = evidence.nodes.findIndex((n) => n.node.name === node);
+    const peers = topology.start[index + 1]! - topology.start[index]!;
+    rest = rest.filter((loss) => !own.includes(loss));
+    merged.push(someOf(node, own, { peers, localErrors: evidence.nodes[index]!.agent?.health.localErrors ?? 0 }));
+  }
+  return [...rest, ...merged];
+}
+
+function someOf(
+  node: string,
+  pairs: readonly Observation[],
+  { peers, localErrors }: { readonly peers: number; readonly localErrors: number },
+): Observation {
+  const [first] = pairs as readonly [Observation, ...Observation[]];
+  const said = `${pairs.length} of its ${peers} peers are lost, the others are fine`;
+  const network = first.scope.network;
+  const isOneNetwork = network !== undefined && pairs.every(({ scope }) => scope.network === network);
+  return {
+    code: "IN-SOME-PEERS",
+    subject: { kind: "node", node },
+    scope: isOneNetwork ? { network } : {},
+    figures: { pairs: peers, losingPairs: pairs.length },
+    confidence: Math.min(...pairs.map(({ confidence }) => confidence)),
+    sinceSeconds: Math.min(...pairs.map(({ sinceSeconds }) => sinceSeconds)),
+    causes: rankCauses([
+      weigh("neighbour-full", 1, [
+        [true, said, 1],
+        [localErrors > 0, `its agent counts ${localErrors} errors of its own in a minute`, 2],
+      ]),
+      weigh("stale-entry", 1, [
+        [true, said, 1],
+        [isOneNetwork, `only the ${network ?? ""} network is concerned`, 1],
+      ]),
+      weigh("cni", 0, [[network === "pod" && isOneNetwork, "the node network to the same peers is fine", 2]]),
+    ]),
+    opensAfterSeconds: Math.max(...pairs.map(({ opensAfterSeconds }) => opensAfterSeconds)),
+    isLoss: true,
+  };
+}

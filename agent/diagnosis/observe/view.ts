@@ -1,0 +1,83 @@
+// Questions that causes ask of the evidence about the pairs of one subject: how much a path loses, what its failures
+// were, whether all of it is lost just now.
+import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
+import { pathName, type Evidence, type PathEvidence } from "../evidence/evidence.ts";
+import { countBits, ringMask } from "../evidence/history.ts";
+import type { Look } from "../locate/culprits.ts";
+import type { Topology } from "../locate/topology.ts";
+
+export interface Counts {
+  readonly probes: number;
+  /** Failures and SYNs sent again. */
+  readonly lost: number;
+  readonly blocked: number;
+  readonly unreachable: number;
+  readonly refusals: number;
+  /** Ordered pairs that were probed, and those of them that lost. */
+  readonly pairs: number;
+  readonly losingPairs: number;
+}
+
+export interface PathFilter {
+  readonly network?: Network | undefined;
+  readonly protocol?: Protocol | undefined;
+  readonly family?: IpFamily | undefined;
+}
+
+export const matches = (path: PathEvidence, { network, protocol, family }: PathFilter): boolean =>
+  (network === undefined || path.network === network) &&
+  (protocol === undefined || path.protocol === protocol) &&
+  (family === undefined || path.family === family);
+
+/** Ordered pairs on these edges. */
+export function pairsOn(edges: Uint32Array, { there, back }: Topology): number[] {
+  const pairs: number[] = [];
+  for (const edge of edges) {
+    if (there[edge]! >= 0) pairs.push(there[edge]!);
+    if (back[edge]! >= 0) pairs.push(back[edge]!);
+  }
+  return pairs;
+}
+
+/** Of the last minute. */
+export function countsOf({ paths }: Pick<Evidence, "paths">, pairs: readonly number[], filter: PathFilter): Counts {
+  const counts = { probes: 0, lost: 0, blocked: 0, unreachable: 0, refusals: 0, pairs: 0, losingPairs: 0 };
+  const probed = new Set<number>();
+  const losing = new Set<number>();
+  for (const path of paths) {
+    if (!matches(path, filter)) continue;
+    for (const pair of pairs) {
+      const probes = path.probes[pair]!;
+      if (probes === 0) continue;
+      const lost = path.failures[pair]! + path.retransmits[pair]!;
+      counts.probes += probes + path.retransmits[pair]!;
+      counts.lost += lost;
+      counts.blocked += path.blocked[pair]!;
+      counts.unreachable += path.unreachable[pair]!;
+      counts.refusals += path.refusals[pair]!;
+      probed.add(pair);
+      if (lost > 0) losing.add(pair);
+    }
+  }
+  return { ...counts, pairs: probed.size, losingPairs: losing.size };
+}
+
+/** Share lost in the last few seconds, or undefined where nothing was probed. */
+export function recentLoss(look: Look, pairs: readonly number[], filter: PathFilter & { readonly seconds: number }) {
+  const { evidence, history } = look;
+  const mask = ringMask(history.now, filter.seconds);
+  const source = evidence.pairs.source;
+  let [lost, probes] = [0, 0];
+  for (const path of evidence.paths) {
+    const kept = matches(path, filter) ? history.paths.get(pathName(path)) : undefined;
+    if (!kept) continue;
+    for (const pair of pairs) {
+      const covered = history.coveredSeconds(source[pair]!, filter.seconds);
+      if (covered === 0) continue;
+      const k = countBits(kept.lost, pair, mask);
+      lost += k;
+      probes += Math.max(k, (kept.perMinute[pair]! * covered) / 60);
+    }
+  }
+  return probes > 0 ? lost / probes : undefined;
+}

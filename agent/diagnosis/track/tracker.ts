@@ -1,0 +1,246 @@
+// Findings that last: they open when they have been seen for long enough, keep their id, their beginning and their
+// place while they are there, and close when the evidence says so. Nothing flaps: what comes back soon is the same
+// finding again, and must then be quiet for longer.
+import type { EndedFinding, Finding, FindingCode, Subject } from "../../model/finding.ts";
+import { subjectName } from "../../model/finding.ts";
+import { CAUSES } from "../catalogue/causes.ts";
+import { CODES, runbookOf } from "../catalogue/codes.ts";
+import type { Observation } from "../observe/observation.ts";
+import type { Silence } from "./silence.ts";
+
+/** A judgement that is missing is no news: seen within this is seen without a break. */
+const BREAK_SECONDS = 25;
+/** What is no loss is over when it was not seen for so long. */
+const UNSEEN_SECONDS = 30;
+/** A finding takes another code when it was seen under it for so long. */
+const RENAME_SECONDS = 30;
+/** The same again within this is the same finding. */
+const AGAIN_SECONDS = 900;
+const MOST_ENDED = 100;
+
+export interface Open {
+  finding: Finding;
+  readonly isLoss: boolean;
+  readonly sinceSeconds: number;
+  lastSeen: number;
+  /** How often it came back. */
+  returns: number;
+  /** Another code than its own, and since when it is seen. */
+  renaming: { readonly code: FindingCode; readonly since: number } | undefined;
+}
+
+interface Waiting {
+  readonly since: number;
+  seen: number;
+}
+
+interface Closed extends Open {
+  readonly endedAt: number;
+}
+
+export interface Update {
+  readonly now: number;
+  readonly observations: readonly Observation[];
+  /** Whether a loss that is not observed any more is over, and whether its subject still exists. */
+  readonly silence: Silence;
+  /** Whether one subject is part of another. */
+  readonly contains: (outer: Subject, inner: Subject) => boolean;
+}
+
+export class Tracker {
+  readonly #open = new Map<string, Open>();
+  readonly #waiting = new Map<string, Waiting>();
+  #closed: Closed[] = [];
+  readonly #ended: EndedFinding[] = [];
+
+  get findings(): Finding[] {
+    return [...this.#open.values()].map(({ finding }) => finding);
+  }
+
+  /** The last hundred, youngest first. */
+  get ended(): readonly EndedFinding[] {
+    return this.#ended;
+  }
+
+  /** Findings of another judge, as they are: a starting judge loses none. */
+  adopt(findings: readonly Finding[], now: number): void {
+    for (const finding of findings) {
+      const key = keyOf(finding);
+      if (this.#open.has(key)) continue;
+      this.#open.set(key, {
+        finding,
+        isLoss: LOSS_CODES.has(finding.code),
+        sinceSeconds: Date.parse(finding.since) / 1000,
+        lastSeen: now,
+        returns: 0,
+        renaming: undefined,
+      });
+    }
+  }
+
+  update(update: Update): Finding[] {
+    const { now, observations } = update;
+    const seen = new Set<string>();
+    for (const observation of strongestFirst(observations)) {
+      const key = this.#keyOf(observation);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const open = this.#open.get(key);
+      if (open) this.#renew(open, observation, now);
+      else this.#consider(key, observation, now);
+    }
+    this.#forgetWaiting(now);
+    this.#close(update, seen);
+    this.#closed = this.#closed.filter(({ endedAt }) => now - endedAt < AGAIN_SECONDS);
+    return this.findings;
+  }
+
+  #renew(open: Open, observation: Observation, now: number): void {
+    open.lastSeen = now;
+    const { code } = open.finding;
+    if (observation.code === code) open.renaming = undefined;
+    else if (open.renaming?.code !== observation.code) open.renaming = { code: observation.code, since: now };
+    const isRenamed = open.renaming !== undefined && now - open.renaming.since >= RENAME_SECONDS;
+    const named = isRenamed || observation.code === code ? observation : { ...observation, code };
+    if (isRenamed) open.renaming = undefined;
+    // Causes fit the code that they were weighed for.
+    const causes = named.code === observation.code ? named.causes : open.finding.causes;
+    open.finding = findingOf(
+      { ...named, causes, subject: keptSubject(open.finding.subject, observation.subject) },
+      { id: open.finding.id, sinceSeconds: open.sinceSeconds },
+    );
+  }
+
+  #consider(key: string, observation: Observation, now: number): void {
+    const waiting = this.#waiting.get(key) ?? { since: now, seen: now };
+    waiting.seen = now;
+    this.#waiting.set(key, waiting);
+    const before = this.#closed.find((closed) => keyOf(closed.finding) === key);
+    const patience = before ? Math.min(observation.opensAfterSeconds, UNSEEN_SECONDS) : observation.opensAfterSeconds;
+    if (now - waiting.since < patience) return;
+    this.#waiting.delete(key);
+    const sinceSeconds = before?.sinceSeconds ?? Math.min(observation.sinceSeconds, waiting.since);
+    const id = before?.finding.id ?? idOf(key, sinceSeconds);
+    if (before) this.#closed = this.#closed.filter((closed) => closed !== before);
+    this.#open.set(key, {
+      finding: findingOf(observation, { id, sinceSeconds }),
+      isLoss: observation.isLoss,
+      sinceSeconds,
+      lastSeen: now,
+      returns: (before?.returns ?? -1) + 1,
+      renaming: undefined,
+    });
+  }
+
+  #forgetWaiting(now: number): void {
+    for (const [key, { seen }] of this.#waiting) if (now - seen > BREAK_SECONDS) this.#waiting.delete(key);
+  }
+
+  #close({ now, silence, contains }: Update, seen: ReadonlySet<string>): void {
+    for (const [key, open] of this.#open) {
+      if (seen.has(key)) continue;
+      const because = this.#endOf(key, open, { now, silence, contains });
+      if (!because) continue;
+      this.#open.delete(key);
+      this.#ended.unshift({ ...open.finding, ended: momentOf(now), because });
+      this.#ended.length = Math.min(this.#ended.length, MOST_ENDED);
+      if (because === "over") this.#closed.push({ ...open, endedAt: now });
+    }
+  }
+
+  #endOf(
+    key: string,
+    open: Open,
+    { now, silence, contains }: Pick<Update, "now" | "silence" | "contains">,
+  ): EndedFinding["because"] | undefined {
+    if (silence.isGone(open.finding.subject)) return "gone";
+    const quiet = now - open.lastSeen;
+    if (quiet < UNSEEN_SECONDS * Math.min(8, 1 + open.returns)) return undefined;
+    if (!open.isLoss) return "over";
+    const wider = [...this.#open].some(
+      ([other, { finding, isLoss, lastSeen }]) =>
+        other !== key && isLoss && lastSeen === now && contains(finding.subject, open.finding.subject),
+    );
+    if (wider) return "explained";
+    return silence.isOver(open) ? "over" : undefined;
+  }
+
+  /** A group is known by its members: half of them suffice. */
+  #keyOf(observation: Observation): string {
+    const { subject } = observation;
+    if (subject.kind === "group") {
+      for (const [key, { finding }] of [...this.#open, ...this.#closed.map((c) => [keyOf(c.finding), c] as const)]) {
+        if (familyOf(finding.code) !== familyOf(observation.code) || finding.subject.kind !== "group") continue;
+        if (shareHalf(finding.subject.nodes, subject.nodes)) return key;
+      }
+    }
+    return keyOf(observation);
+  }
+}
+
+/** Loss of one subject is one finding, whatever it is called; anything else is one of its code. */
+const familyOf = (code: FindingCode): string => (LOSS_CODES.has(code) ? "loss" : code);
+const LOSS_CODES: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  "IN-NODE-DOWN",
+  "IN-NODE-LOSS",
+  "IN-SOME-PEERS",
+  "IN-PAIR-CUT",
+  "IN-PAIR-LOSS",
+  "IN-BETWEEN",
+  "IN-ZONE-LOSS",
+  "IN-ZONE-PAIR-LOSS",
+  "IN-GROUP-LOSS",
+  "IN-MESH-LOSS",
+  "IN-POD-NETWORK",
+  "IN-NODE-NETWORK",
+  "IN-DROPPED",
+  "IN-FAMILY-LOSS",
+  "IN-SOME-PATHS",
+]);
+
+function keyOf({ code, subject, scope }: Pick<Finding, "code" | "subject" | "scope">): string {
+  const family = familyOf(code);
+  // What is not loss may concern two networks or protocols of one node: these are two things.
+  const what = family === "loss" ? [] : [scope.network, scope.protocol, scope.family];
+  return [family, subjectName(subject), ...what].join("|");
+}
+
+const idOf = (key: string, sinceSeconds: number): string => `${key.replaceAll("|", "-")}-${Math.floor(sinceSeconds)}`;
+
+const strongestFirst = (observations: readonly Observation[]): Observation[] =>
+  [...observations].sort((a, b) => b.confidence - a.confidence || a.opensAfterSeconds - b.opensAfterSeconds);
+
+/** Members may come and go; the id stays. */
+function keptSubject(before: Subject, now: Subject): Subject {
+  return before.kind === "group" && now.kind === "group" ? { ...now, id: before.id } : now;
+}
+
+function shareHalf(a: readonly string[], b: readonly string[]): boolean {
+  const common = b.filter((name) => a.includes(name)).length;
+  return common * 2 >= Math.max(a.length, b.length);
+}
+
+const momentOf = (seconds: number): string => new Date(seconds * 1000).toISOString();
+
+function findingOf(
+  observation: Observation,
+  { id, sinceSeconds }: { readonly id: string; readonly sinceSeconds: number },
+): Finding {
+  const { code, subject, scope, direction, figures, confidence, causes } = observation;
+  const [likeliest] = causes;
+  return {
+    id,
+    code,
+    subject,
+    scope,
+    ...(direction && { direction }),
+    text: CODES[code].says({ subject, scope, direction, figures }),
+    figures,
+    confidence,
+    since: momentOf(sinceSeconds),
+    causes,
+    next: likeliest ? CAUSES[likeliest.kind].next(subject) : "",
+    cure: likeliest ? CAUSES[likeliest.kind].cure : "",
+    runbook: runbookOf(code),
+  };
+}

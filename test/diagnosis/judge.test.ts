@@ -1,0 +1,114 @@
+// The judge on whole meshes: the frozen document, and simulated ones with one fault each. A few trials only.
+import { describe, expect, test } from "vitest";
+import { evidenceFromSnapshot } from "../../agent/diagnosis/evidence/from-snapshot.ts";
+import { Judge } from "../../agent/diagnosis/judge.ts";
+import { likeliest } from "../../agent/diagnosis/locate/direction.ts";
+import { poissonTail } from "../../agent/diagnosis/track/silence.ts";
+import { NETWORK_CHECKS, type Verdict } from "../../agent/model/finding.ts";
+import type { Snapshot } from "../../agent/model/snapshot.ts";
+import { goldenSnapshot } from "../api/golden.ts";
+import { sampleSnapshot } from "../support/sample-mesh.ts";
+import { groupLoses, nodeLoses, pairLoses, zonePairLoses, type Fault } from "./sim/scenarios.ts";
+import { runTrial } from "./sim/trial.ts";
+
+/** The same document again and again, ten seconds apart. */
+function judged(snapshot: Snapshot, times: number, judge = new Judge(), from = 0): Verdict {
+  let verdict: Verdict | undefined;
+  for (let i = 0; i < times; i++) {
+    const ms = Date.parse(snapshot.at) + (from + i) * 10_000;
+    const at = new Date(ms).toISOString();
+    verdict = judge.judge(
+      evidenceFromSnapshot({ ...snapshot, at, rows: snapshot.rows.map((row) => ({ ...row, at })) }),
+    );
+  }
+  return verdict!;
+}
+
+const named = ({ findings }: Verdict): string[] =>
+  findings.map(({ code, subject }) => `${code} ${JSON.stringify(Object.values(subject).slice(1))}`).sort();
+
+test("of the frozen document it names the dead node, the closed port, the large packets that vanish and the lossy pair", () => {
+  const verdict = judged(goldenSnapshot(), 3);
+  expect(verdict.state).toBe("broken");
+  expect(named(verdict)).toContain('IN-NODE-DOWN ["node-6"]');
+  expect(named(verdict).some((name) => name.startsWith("IN-PATH-MTU"))).toBe(true);
+  expect(named(verdict).some((name) => name.startsWith("IN-REJECTED"))).toBe(true);
+  for (const finding of verdict.findings) {
+    expect(finding.causes.length).toBeGreaterThan(0);
+    expect(finding.next).not.toBe("");
+    expect(finding.text).toMatch(/^[A-Z].*\.$/);
+  }
+});
+
+test("nothing is wrong is an answer, with all four checks of Kubernetes' network model", () => {
+  const verdict = judged(sampleSnapshot({ nodes: 4, zones: 2 }), 3);
+  expect(verdict).toMatchObject({ state: "fine", findings: [] });
+  expect(verdict.text).toMatch(/^Nothing is wrong/);
+  expect(verdict.checks.map(({ name }) => name)).toEqual([...NETWORK_CHECKS]);
+  expect(verdict.checks.map(({ state }) => state)).toEqual(["holds", "unknown", "unknown", "holds"]);
+});
+
+test("between two nodes it cannot be told which of them, and it says so", () => {
+  const verdict = judged(
+    sampleSnapshot({ nodes: 2, zones: 1, loss: [{ from: "node-1", to: "node-2", ratio: 0.3 }] }),
+    4,
+  );
+  expect(named(verdict)).toEqual(['IN-BETWEEN [["node-1","node-2"]]']);
+});
+
+test("with most rows missing it cannot be decided, and fine is not claimed", () => {
+  const mesh = sampleSnapshot({ nodes: 6, zones: 1 });
+  const missing = mesh.nodes.slice(1).map((node) => ({ node, reason: "no answer" }));
+  expect(judged({ ...mesh, rows: mesh.rows.slice(0, 1), missing }, 3)).toMatchObject({ state: "undecided" });
+});
+
+test("a finding keeps its id while it lasts, ends when it is over, and comes back as the same", () => {
+  const bad = sampleSnapshot({ nodes: 6, zones: 1, dead: { "node-6": "no answer" } });
+  const good = sampleSnapshot({ nodes: 6, zones: 1 });
+  const judge = new Judge();
+  judged(good, 6, judge);
+  const first = judged(bad, 6, judge, 6).findings.find(({ code }) => code === "IN-NODE-DOWN")!;
+  const later = judged(bad, 6, judge, 12).findings.find(({ code }) => code === "IN-NODE-DOWN")!;
+  expect(later).toMatchObject({ id: first.id, since: first.since });
+  judged(good, 40, judge, 18);
+  expect(judge.ended.map(({ id }) => id)).toContain(first.id);
+  const again = judged(bad, 6, judge, 58).findings.find(({ code }) => code === "IN-NODE-DOWN");
+  expect(again?.id).toBe(first.id);
+});
+
+test("a judge that takes over keeps the findings of the one before", () => {
+  const bad = sampleSnapshot({ nodes: 6, zones: 1, dead: { "node-6": "no answer" } });
+  const before = judged(bad, 6).findings;
+  const next = new Judge();
+  next.adopt(before, Date.parse(bad.at) / 1000 + 60);
+  expect(judged(bad, 1, next, 6).findings.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+});
+
+test("a direction is claimed at odds of 20 : 1 only", () => {
+  expect(likeliest(3, 0)).toBeUndefined();
+  expect(likeliest(8, 0)).toBe("out");
+  expect(likeliest(0, 8)).toBe("in");
+  expect(likeliest(6, 6)).toBe("both");
+});
+
+test("the chance of few losses is that of a Poisson count", () => {
+  expect(poissonTail(0, 7)).toBeCloseTo(Math.exp(-7), 10);
+  expect(poissonTail(2, 1)).toBeCloseTo(2.5 * Math.exp(-1), 10);
+});
+
+const FAULTS: readonly [string, Fault, number, number][] = [
+  ["a node of 12 that loses 1 % on the way out", nodeLoses(0.01, "one way"), 12, 60],
+  ["a hidden group of 12 nodes that loses 1 %", groupLoses(0.01, "both ways"), 12, 60],
+  ["two zones of 12 nodes that lose 1 % of each other", zonePairLoses(0.01, "both ways"), 12, 60],
+  ["a pair of 12 nodes that loses 5 %", pairLoses(0.05, "both ways"), 12, 60],
+  ["a node of 5 that loses 1 %", nodeLoses(0.01, "one way"), 5, 180],
+];
+
+describe.each(FAULTS)("%s", (_, fault, nodes, withinSeconds) => {
+  test(`is found within ${withinSeconds} s of the first lost packet, and nobody else is blamed`, () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const result = runTrial({ kind: "tuning", nodes, seed, fault, withinSeconds });
+      expect(result, `seed ${seed}`).toMatchObject({ isFound: true, wrong: [] });
+    }
+  });
+});

@@ -1,0 +1,129 @@
+// One trial: a world, a fault, a judge that looks every ten seconds, and what became of it.
+import { Judge } from "../../../agent/diagnosis/judge.ts";
+import type { Direction, Finding } from "../../../agent/model/finding.ts";
+import { isPairOf, type Fault } from "./scenarios.ts";
+import { whole } from "./random.ts";
+import { makeWorld, pairName, type World, type WorldOptions } from "./worlds.ts";
+
+const EVERY = 10;
+const MINUTE = 60;
+/** Before the fault the judge has watched for so long. */
+const WATCHED_MINUTES = 5;
+
+export interface TrialOptions extends WorldOptions {
+  readonly fault: Fault;
+  /** From the first lost packet. */
+  readonly withinSeconds: number;
+}
+
+export interface TrialResult {
+  /** Every right answer was given in time. */
+  readonly isFound: boolean;
+  /** Seconds from the first lost packet until all were. */
+  readonly foundAfter: number | undefined;
+  /** Findings that were open at any time and were right, and that were wrong. */
+  readonly right: number;
+  readonly wrong: readonly string[];
+  readonly directionClaims: number;
+  readonly rightClaims: number;
+  readonly judgements: number;
+  readonly cpuMs: number;
+}
+
+export function runTrial(options: TrialOptions): TrialResult {
+  const world = makeWorld(options);
+  const { mesh, random } = world;
+  const judge = new Judge();
+  for (let minute = 0; minute < WATCHED_MINUTES; minute++) {
+    mesh.advance(MINUTE);
+    judge.judge(mesh.evidence());
+  }
+  mesh.watchFrom = mesh.sources.length;
+  const { sources, truths } = options.fault(world, mesh.second + whole(random, 0, EVERY - 1));
+  mesh.sources.push(...sources);
+  const found = truths.map(() => false);
+  const right = new Set<string>();
+  const wrong = new Map<string, string>();
+  const claims = new Map<string, boolean>();
+  let [foundAfter, judgements, cpuMs]: [number | undefined, number, number] = [undefined, 0, 0];
+  for (;;) {
+    mesh.advance(EVERY);
+    world.disturb();
+    const since = mesh.second - mesh.firstLoss;
+    if (since > options.withinSeconds || mesh.second > 1e7) break;
+    const evidence = mesh.evidence();
+    const before = process.cpuUsage();
+    const { findings } = judge.judge(evidence);
+    const { user, system } = process.cpuUsage(before);
+    cpuMs += (user + system) / 1000;
+    judgements++;
+    for (const finding of findings) {
+      const truth = truths.findIndex(({ isRight }) => isRight(finding));
+      const known = truths[truth];
+      if (known) {
+        found[truth] = true;
+        right.add(finding.id);
+        if (known.direction && finding.direction)
+          claims.set(finding.id, finding.direction === directionFor(finding, known.direction, world));
+      } else if (!truths.some(({ isAcceptable }) => isAcceptable?.(finding)) && !isNoise(finding, world)) {
+        wrong.set(finding.id, describe(finding));
+      }
+    }
+    if (foundAfter === undefined && found.every(Boolean)) foundAfter = since;
+  }
+  return {
+    isFound: foundAfter !== undefined,
+    foundAfter,
+    right: right.size,
+    wrong: [...wrong.values()],
+    directionClaims: claims.size,
+    rightClaims: [...claims.values()].filter(Boolean).length,
+    judgements,
+    cpuMs,
+  };
+}
+
+/** Faults lose on the way out of their victim; of a pair, from its first node to its second, whichever comes first by name. */
+function directionFor(finding: Finding, direction: Direction, { mesh }: World): Direction {
+  if (finding.subject.kind !== "pair" || direction === "both") return direction;
+  const last = mesh.sources.at(-1)!.edges[0]!;
+  return mesh.from[last]! < mesh.to[last]! ? "out" : "in";
+}
+
+export const isNoise = (finding: Finding, { noisy }: World): boolean =>
+  isPairOf(finding, (a, b) => noisy.has(pairName(a, b)));
+
+export function describe({ code, subject, figures, confidence, scope }: Finding): string {
+  const names = subject.kind === "group" ? subject.nodes.join() : JSON.stringify(Object.values(subject).slice(1));
+  return `${code} ${names} ${JSON.stringify(scope)} loss ${(figures.loss ?? 0).toFixed(4)} confidence ${confidence.toFixed(3)}`;
+}
+
+export interface CalmResult {
+  readonly minutes: number;
+  readonly findings: readonly string[];
+  readonly cpuMs: number;
+  readonly judgements: number;
+}
+
+/** A mesh without a fault, for so many minutes. */
+export function runCalm(options: WorldOptions & { readonly minutes: number }): CalmResult {
+  const world = makeWorld({ ...options, isEventful: true });
+  const { mesh } = world;
+  const judge = new Judge();
+  const findings = new Map<string, string>();
+  let [cpuMs, judgements] = [0, 0];
+  for (let second = 0; second < options.minutes * MINUTE; second += EVERY) {
+    mesh.advance(EVERY);
+    world.disturb();
+    const evidence = mesh.evidence();
+    const before = process.cpuUsage();
+    const verdict = judge.judge(evidence);
+    const { user, system } = process.cpuUsage(before);
+    cpuMs += (user + system) / 1000;
+    judgements++;
+    for (const finding of verdict.findings) {
+      if (!isNoise(finding, world)) findings.set(finding.id, describe(finding));
+    }
+  }
+  return { minutes: options.minutes, findings: [...findings].map(([id, text]) => `${id}: ${text}`), cpuMs, judgements };
+}
