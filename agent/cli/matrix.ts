@@ -10,8 +10,8 @@ import { summarize } from "../diagnosis/notes/summary.ts";
 import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "./matrix-document.ts";
 import { select, type Filter } from "./matrix-filter.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
-import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
-import { ownAgentUrl } from "./own-agent.ts";
+import { AgentUnreachable } from "./mesh-client.ts";
+import { declareReach, readReach, reachSnapshot, type Reach } from "./reach.ts";
 import { Screen } from "./screen.ts";
 
 const MORE = `
@@ -27,7 +27,11 @@ A table that is wider than the terminal shows the nodes that lose most.
 With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
 for the exit code.
 
+From a laptop it asks the cluster of the kubeconfig: one agent through a port-forward, and the agents that this one cannot
+reach through port-forwards of their own; where none may be opened, all through the API server's proxy.
+
 Examples:
+  internode matrix --context prod -n internode
   internode matrix --network node --show loss
   internode matrix --zone zone-a --protocol udp --watch 5
   internode matrix --from node-3 -o csv > node-3.csv
@@ -42,8 +46,7 @@ const also = (name: string, before: readonly string[]): readonly string[] => [..
 
 export const command: Command = {
   declare: (parser) =>
-    void parser
-      .option("--url <URL>", `agent to ask (default: in its pod that agent, elsewhere ${DEFAULT_URL})`)
+    void declareReach(parser)
       .addOption(new Option("--network <NAME>", "only this network").choices(NETWORKS))
       .addOption(new Option("--protocol <NAME>", "only this protocol").choices(PROTOCOLS))
       .addOption(new Option("--family <NAME>", "only this address family").choices(IP_FAMILIES))
@@ -60,7 +63,7 @@ export const command: Command = {
     for (;;) {
       let fault: boolean;
       try {
-        const selection = select(await fetchSnapshot(options.url, signal), options.filter);
+        const selection = select(await reachSnapshot(options.reach, signal), options.filter);
         const grid = new MeshGrid(selection.snapshot);
         const summary = summarize(grid);
         fault = summary.isFault;
@@ -82,33 +85,31 @@ export const command: Command = {
 };
 
 interface Options {
-  readonly url: string;
+  readonly reach: Reach;
   readonly filter: Filter;
   readonly show: Show;
   readonly watchMs: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }
 
-function read({ options }: Typed): Options {
-  const {
-    url: asked,
-    watch,
-    output,
-    show,
-    ...filter
-  } = options as unknown as Filter & {
-    readonly url?: string;
+function read(typed: Typed): Options {
+  const { network, protocol, family, from, to, zone, watch, output, show } = typed.options as unknown as Filter & {
     readonly watch?: string | true;
     readonly show?: Show;
   } & Pick<Options, "output">;
-  const url = asked ?? ownAgentUrl({ env: process.env });
-  if (!URL.canParse(url)) throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
   const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
   if (seconds !== undefined && !(seconds >= 1))
     throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
   return {
-    url,
-    filter,
+    reach: readReach(typed),
+    filter: {
+      from,
+      to,
+      zone,
+      ...(network !== undefined && { network }),
+      ...(protocol !== undefined && { protocol }),
+      ...(family !== undefined && { family }),
+    },
     show: show ?? (output === "wide" ? "all" : "both"),
     watchMs: seconds === undefined ? undefined : seconds * 1_000,
     output,

@@ -6,7 +6,10 @@ import { SCHEMA_VERSION, type Snapshot } from "../model/snapshot.ts";
 export const DEFAULT_URL = "http://127.0.0.1:8843";
 
 /** The agent could not be asked; the message says what was tried and what would help. */
-export class AgentUnreachable extends Error {}
+export class AgentUnreachable extends Error {
+  /** Nothing listens there at all. */
+  nobodyThere = false;
+}
 
 /** One snapshot of the mesh. Rejects with AgentUnreachable. */
 export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<Snapshot> {
@@ -29,9 +32,11 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   } catch (err) {
     if (signal.aborted) throw err;
     const { message, code } = err as Error & { code?: string };
-    throw new AgentUnreachable(
+    const unreachable = new AgentUnreachable(
       `no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
     );
+    unreachable.nobodyThere = code === "ECONNREFUSED";
+    throw unreachable;
   }
   if (status !== 200)
     throw new AgentUnreachable(`${url.href} answered ${status}: ${forText(text.slice(0, 300).trim())}`);

@@ -134,8 +134,11 @@ export interface Relayed {
   readonly node: Node;
   /** The agents that gave it, by node name. */
   readonly by: readonly string[];
-  /** Why it counts: its agent has signed it with the shared key, or two relays say the same. */
-  readonly trust: "signed" | "agreed";
+  /**
+   * Why it counts: its agent has signed it with the shared key, two relays say the same, or it came from its agent
+   * through the API server.
+   */
+  readonly trust: "signed" | "agreed" | "forwarded";
   /** Why it did not come from its own agent. */
   readonly reason: string;
 }

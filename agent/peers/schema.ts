@@ -127,7 +127,7 @@ export const snapshotSchema = z.object({
       z.object({
         node: nodeSchema,
         by: z.array(z.string().max(253)),
-        trust: z.enum(["signed", "agreed"]),
+        trust: z.enum(["signed", "agreed", "forwarded"]),
         reason: text,
       }),
     )

@@ -1,0 +1,141 @@
+// The API server as a kubeconfig names it: one GET at a time, and the raw port of a pod. Exec plugins, tokens and client
+// certificates are the Kubernetes client's business.
+import type { KubeConfig } from "@kubernetes/client-node";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { Duplex, PassThrough } from "node:stream";
+import { readBody } from "../../base/body.ts";
+import { forText } from "../../base/escape.ts";
+
+/** The cluster could not be asked; the message says what was tried and what would help. */
+export class ClusterFault extends Error {}
+
+/** The API server refuses this to us; `rule` is the RBAC rule that would allow it. */
+export class ForbiddenFault extends ClusterFault {}
+
+export interface ClusterOptions {
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+}
+
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+}
+
+/** What the client opens: a WebSocket, since it is not told to try again. */
+interface Forwarding {
+  close(): void;
+  addEventListener(event: "close", listener: () => void): void;
+}
+
+const TIMEOUT_MS = 10_000;
+const MAX_BYTES = 64 * 1024 * 1024;
+
+export class ClusterConnection {
+  readonly #kubeconfig: KubeConfig;
+  readonly server: string;
+  /** Where the context works, when it says so. */
+  readonly namespace: string | undefined;
+
+  constructor(kubeconfig: KubeConfig) {
+    this.#kubeconfig = kubeconfig;
+    const cluster = kubeconfig.getCurrentCluster();
+    if (cluster === null)
+      throw new ClusterFault(
+        "the kubeconfig has no current context: choose one with --context, or 'kubectl config use-context'",
+      );
+    this.server = cluster.server.replace(/\/$/, "");
+    this.namespace = kubeconfig.getContextObject(kubeconfig.getCurrentContext())?.namespace;
+  }
+
+  /** Throws ClusterFault. */
+  async get(path: string, signal: AbortSignal): Promise<Buffer> {
+    const url = new URL(this.server + path);
+    const options: RequestOptions = { timeout: TIMEOUT_MS, signal };
+    try {
+      await this.#kubeconfig.applyToHTTPSOptions(options);
+      const response = await answered(url, options);
+      const body = await readBody(response, {
+        maxBytes: MAX_BYTES,
+        tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
+      });
+      if (response.statusCode === 200) return body;
+      throw refusal(path, response.statusCode ?? 0, body.toString("utf8"));
+    } catch (err) {
+      if (err instanceof ClusterFault || signal.aborted) throw err;
+      throw new ClusterFault(`the API server at ${url.origin} cannot be asked: ${forText((err as Error).message)}`, {
+        cause: err,
+      });
+    }
+  }
+
+  /** A connection to a pod's port, as it looks from the pod's own loopback. Throws ClusterFault. */
+  async forward({ namespace, name, port }: Pod): Promise<Duplex> {
+    const { PortForward } = await import("@kubernetes/client-node");
+    const [toPod, fromPod, faults] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const socket = Duplex.from({ writable: toPod, readable: fromPod });
+    try {
+      const client = new PortForward(this.#kubeconfig);
+      const forwarding = (await client.portForward(namespace, name, [port], fromPod, faults, toPod)) as Forwarding;
+      forwarding.addEventListener("close", () => void fromPod.end());
+      socket.on("close", () => forwarding.close());
+    } catch (err) {
+      const said = forText((err as { readonly message?: string }).message ?? "no answer");
+      const what = `no port-forward to pod ${namespace}/${name}: ${said}`;
+      throw / (401|403)$/.test(said)
+        ? new ForbiddenFault(`${what}; ${ruleFor("pods/portforward", "create")}`)
+        : new ClusterFault(what);
+    }
+    faults.on(
+      "data",
+      (text: Buffer) =>
+        void socket.destroy(new ClusterFault(`pod ${namespace}/${name}: ${forText(text.toString("utf8"))}`)),
+    );
+    return socket;
+  }
+}
+
+/** Throws ClusterFault. */
+export async function openCluster({ kubeconfig, context }: ClusterOptions): Promise<ClusterConnection> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const loaded = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) loaded.loadFromDefault();
+    else loaded.loadFromFile(kubeconfig);
+  } catch (err) {
+    throw new ClusterFault(`the kubeconfig cannot be read: ${forText((err as Error).message)}`, { cause: err });
+  }
+  if (context !== undefined) {
+    const names = loaded.getContexts().map(({ name }) => name);
+    if (!names.includes(context))
+      throw new ClusterFault(
+        `the kubeconfig has no context '${context}'; it has ${names.map(forText).join(", ") || "none"}`,
+      );
+    loaded.setCurrentContext(context);
+  }
+  return new ClusterConnection(loaded);
+}
+
+export const ruleFor = (resource: string, verb: string): string =>
+  `the RBAC rule that allows it: apiGroups: [""], resources: ["${resource}"], verbs: ["${verb}"]`;
+
+function answered(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, options, resolve);
+    request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+    request.on("error", reject).end();
+  });
+}
+
+function refusal(path: string, status: number, body: string): ClusterFault {
+  let said = body;
+  try {
+    said = (JSON.parse(body) as { readonly message?: string }).message ?? body;
+  } catch {
+    // Not the API server's own words, or those of a pod behind it.
+  }
+  const words = `HTTP ${status} for ${path.split("?")[0]}: ${forText(said.slice(0, 300).trim())}`;
+  return status === 401 || status === 403 ? new ForbiddenFault(words) : new ClusterFault(words);
+}

@@ -1,0 +1,173 @@
+// The mesh of a cluster, asked from outside of it: one agent's view through a port-forward, and the rows that it could
+// not get through port-forwards to those agents themselves. Where none may be opened, the plain rows through the API
+// server's proxy.
+import { get as httpGet } from "node:http";
+import { readBody } from "../../base/body.ts";
+import { inDisplayOrder } from "../../model/order.ts";
+import type { Node } from "../../model/peer.ts";
+import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot } from "../../model/snapshot.ts";
+import { parseRow, parseSnapshot } from "../../peers/schema.ts";
+import { agentPods, type AgentPod } from "./agent-pods.ts";
+import { ClusterFault, ForbiddenFault, type ClusterConnection, type Pod } from "./connection.ts";
+
+export interface ClusterSnapshotOptions {
+  readonly cluster: ClusterConnection;
+  readonly namespace: string | undefined;
+  readonly signal: AbortSignal;
+  /** What is being done, for a person who waits. */
+  readonly progress: (step: string) => void;
+}
+
+/** Connections through the API server at once. */
+const AT_ONCE = 32;
+/** Agents asked for the whole mesh, one after the other, before it is put together row by row. */
+const VIEWS_TRIED = 3;
+const VIEW_TIMEOUT_MS = 15_000;
+const ROW_TIMEOUT_MS = 5_000;
+const MAX_BYTES = 256 * 1024 * 1024;
+export const API_SERVER = "the API server";
+
+/** Throws ClusterFault. */
+export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<Snapshot> {
+  const { cluster, namespace, signal, progress } = options;
+  progress("looking for agents");
+  const pods = await agentPods(cluster, namespace, signal);
+  const failures: unknown[] = [];
+  for (const pod of pods.filter(({ ready }) => ready).slice(0, VIEWS_TRIED)) {
+    progress(`asking the agent of ${pod.node ?? pod.name} through a port-forward`);
+    try {
+      return await withForwardedRows(
+        parseSnapshot(JSON.parse(await forwarded(options, pod, "/api/v1/mesh", VIEW_TIMEOUT_MS))),
+        pods,
+        options,
+      );
+    } catch (err) {
+      if (signal.aborted) throw err;
+      failures.push(err);
+      if (err instanceof ForbiddenFault) break;
+    }
+  }
+  progress(`asking ${pods.length} agents for their rows through the API server's proxy`);
+  return rowByRow(pods, options, failures[0]);
+}
+
+/** The rows that the asked agent could not get, from their own agents. */
+async function withForwardedRows(
+  seen: Snapshot,
+  pods: readonly AgentPod[],
+  options: ClusterSnapshotOptions,
+): Promise<Snapshot> {
+  const rows = [...seen.rows];
+  const relayed: Relayed[] = [...(seen.relayed ?? [])];
+  const missing = await inTurn(seen.missing, async (row): Promise<MissingRow | undefined> => {
+    const pod = pods.find(({ node }) => node === row.node.name);
+    if (pod === undefined) return row;
+    if (!pod.ready) return { ...row, reason: `${row.reason}; its pod is ${pod.state}` };
+    options.progress(`asking the agent of ${row.node.name} through a port-forward`);
+    try {
+      rows.push(parseRow(await forwarded(options, pod, "/api/v1/pairs", ROW_TIMEOUT_MS), row.node));
+    } catch (err) {
+      return { ...row, reason: `${row.reason}; by way of ${API_SERVER}: ${(err as Error).message}` };
+    }
+    relayed.push({ node: row.node, by: [API_SERVER], trust: "forwarded", reason: row.reason });
+    return undefined;
+  });
+  const order = new Map(seen.nodes.map(({ name }, i) => [name, i]));
+  return {
+    ...seen,
+    rows: rows.sort((a, b) => (order.get(a.source.name) ?? 0) - (order.get(b.source.name) ?? 0)),
+    missing: missing.filter((row) => row !== undefined),
+    ...(relayed.length > 0 && { relayed }),
+  };
+}
+
+async function rowByRow(
+  pods: readonly AgentPod[],
+  { cluster, signal }: ClusterSnapshotOptions,
+  because: unknown,
+): Promise<Snapshot> {
+  const scheduled = pods.filter((pod): pod is AgentPod & { node: string } => pod.node !== undefined);
+  const answers = await inTurn(
+    scheduled,
+    async ({ namespace, name, port, node, ready, state }): Promise<Row | MissingRow> => {
+      const asked: Node = { name: node, zone: "" };
+      if (!ready) return { node: asked, reason: `its pod is ${state}` };
+      try {
+        const path = `/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy/api/v1/pairs`;
+        return parseRow((await cluster.get(path, signal)).toString("utf8"), asked);
+      } catch (err) {
+        if (signal.aborted) throw err;
+        return { node: asked, reason: (err as Error).message };
+      }
+    },
+  );
+  const rows = answers.filter((answer) => "pairs" in answer);
+  const missing = answers.filter((answer) => "reason" in answer);
+  if (rows.length === 0) {
+    const why = [because instanceof Error ? because.message : undefined, missing[0]?.reason];
+    throw new ClusterFault(why.filter((reason) => reason !== undefined).join("; and ") || "no agent has a node yet");
+  }
+  const zones = new Map(
+    rows.flatMap((row) => [row.source, ...row.pairs.map((p) => p.destination)]).map((n) => [n.name, n.zone]),
+  );
+  const zoned = (node: Node): Node => ({ ...node, zone: zones.get(node.name) ?? "" });
+  const inOrder = inDisplayOrder([...rows.map((row) => row.source), ...missing.map(({ node }) => zoned(node))]);
+  const order = new Map(inOrder.map(({ name }, i) => [name, i]));
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    at: new Date().toISOString(),
+    by: { name: API_SERVER, zone: "" },
+    nodes: inOrder,
+    rows: rows.sort((a, b) => order.get(a.source.name)! - order.get(b.source.name)!),
+    missing: missing.map((row) => ({ ...row, node: zoned(row.node) })),
+  };
+}
+
+/** GET over a port-forward of its own. */
+async function forwarded(
+  { cluster, signal }: ClusterSnapshotOptions,
+  pod: Pod,
+  path: string,
+  timeoutMs: number,
+): Promise<string> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const socket = await cluster.forward(pod);
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      socket.on("error", reject);
+      const headers = { host: `127.0.0.1:${pod.port}`, connection: "close" };
+      httpGet({ path, headers, signal: deadline, createConnection: () => socket }, (response) => {
+        readBody(response, {
+          maxBytes: MAX_BYTES,
+          tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
+        })
+          .then((body) => body.toString("utf8"))
+          .then((text) =>
+            response.statusCode === 200
+              ? resolve(text)
+              : reject(new ClusterFault(`pod ${pod.name} answered HTTP ${response.statusCode}: ${text.slice(0, 200)}`)),
+          )
+          .catch(reject);
+      }).on("error", (err) =>
+        reject(
+          new ClusterFault(
+            deadline.aborted ? `no answer from pod ${pod.name} within ${timeoutMs / 1_000} s` : err.message,
+          ),
+        ),
+      );
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** All of them, so many at once, in their order. */
+async function inTurn<T, R>(all: readonly T[], each: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = Array.from({ length: all.length });
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < all.length; i = next++) results[i] = await each(all[i]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, all.length) }, worker));
+  return results;
+}

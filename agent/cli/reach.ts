@@ -1,0 +1,88 @@
+// How a command reaches the agents: the one it runs beside, one at a URL (a port-forward, the demo), or a cluster's by
+// a kubeconfig.
+import type { Command as Parser } from "commander";
+import { CONFIG_FILE_VARIABLE } from "../config/sources.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { UsageError, type Typed } from "./command.ts";
+import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
+import { ownAgentUrl } from "./own-agent.ts";
+import { Progress } from "./progress.ts";
+
+export const declareReach = (parser: Parser): Parser =>
+  parser
+    .option(
+      "--url <URL>",
+      `agent to ask (default: in its pod that agent; elsewhere ${DEFAULT_URL} where one answers, else the cluster of the kubeconfig)`,
+    )
+    .option("-n, --namespace <NAME>", "namespace of the agents in the cluster (default: wherever they are)")
+    .option("--context <NAME>", "context of the kubeconfig")
+    .option("--kubeconfig <FILE>", "kubeconfig (default: KUBECONFIG, or that of the home directory)");
+
+interface ClusterChoice {
+  readonly namespace: string | undefined;
+  readonly context: string | undefined;
+  readonly kubeconfig: string | undefined;
+}
+
+export type Reach =
+  | { readonly kind: "url"; readonly url: string }
+  | ({ readonly kind: "cluster" } & ClusterChoice)
+  /** A local agent if there is one, else the cluster. */
+  | ({ readonly kind: "nearest" } & ClusterChoice);
+
+/** Throws UsageError. */
+export function readReach({ options }: Pick<Typed, "options">, env: NodeJS.ProcessEnv = process.env): Reach {
+  const { url, namespace, context, kubeconfig } = options as Partial<Record<"url" | keyof ClusterChoice, string>>;
+  const choice = { namespace, context, kubeconfig };
+  const isCluster = Object.values(choice).some((value) => value !== undefined);
+  if (url !== undefined && isCluster)
+    throw new UsageError(
+      "--url asks one agent, --namespace, --context and --kubeconfig a cluster: leave out one of them",
+    );
+  if (url !== undefined && !URL.canParse(url))
+    throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
+  if (url !== undefined) return { kind: "url", url };
+  if (isCluster) return { kind: "cluster", ...choice };
+  if (env[CONFIG_FILE_VARIABLE] !== undefined) return { kind: "url", url: ownAgentUrl({ env }) };
+  return { kind: "nearest", ...choice };
+}
+
+/** Rejects with AgentUnreachable, whose message says what was tried and what would help. */
+export async function reachSnapshot(reach: Reach, signal: AbortSignal): Promise<Snapshot> {
+  switch (reach.kind) {
+    case "url":
+      return fetchSnapshot(reach.url, signal);
+    case "cluster":
+      return fromCluster(reach, signal);
+    case "nearest": {
+      let local: unknown;
+      try {
+        return await fetchSnapshot(DEFAULT_URL, signal);
+      } catch (err) {
+        if (!(err instanceof AgentUnreachable) || !err.nobodyThere) throw err;
+        local = err;
+      }
+      try {
+        return await fromCluster(reach, signal);
+      } catch (err) {
+        if (!(err instanceof AgentUnreachable)) throw err;
+        throw new AgentUnreachable(`${(local as Error).message}. By the kubeconfig: ${err.message}`);
+      }
+    }
+  }
+}
+
+async function fromCluster({ kubeconfig, context, namespace }: ClusterChoice, signal: AbortSignal): Promise<Snapshot> {
+  using progress = new Progress();
+  progress.step("reading the kubeconfig");
+  const [{ ClusterFault, openCluster }, { clusterSnapshot }] = await Promise.all([
+    import("./cluster/connection.ts"),
+    import("./cluster/snapshot.ts"),
+  ]);
+  try {
+    const cluster = await openCluster({ kubeconfig, context });
+    return await clusterSnapshot({ cluster, namespace, signal, progress: (step) => progress.step(step) });
+  } catch (err) {
+    throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
+  }
+}

@@ -1,0 +1,176 @@
+// From a laptop by a kubeconfig: a real agent's API behind each pod, some of them out of reach of the others.
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Snapshot } from "../../agent/model/snapshot.ts";
+import { AgentUnreachable } from "../../agent/cli/mesh-client.ts";
+import { UsageError } from "../../agent/cli/command.ts";
+import { reachSnapshot, readReach } from "../../agent/cli/reach.ts";
+import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
+import { startKubeFront, type FrontPod, type KubeFront } from "../support/kube-front.ts";
+import { sampleNodes } from "../support/sample-mesh.ts";
+
+const MESH = { nodes: 4, zones: 2 };
+const NODES = sampleNodes(MESH);
+const NOWHERE = { host: "127.0.0.1", port: 9 };
+
+let opened: AsyncDisposableStack;
+let front: KubeFront;
+let agents: RunningAgent[];
+beforeEach(async () => {
+  opened = new AsyncDisposableStack();
+  front = opened.use(await startKubeFront());
+  agents = [];
+  for (const node of NODES) {
+    const agent = await startAgent(MESH, node, "127.0.0.1", { deadlineMs: 300 });
+    opened.use(agent.api);
+    agents.push(agent);
+  }
+  for (const agent of agents)
+    agent.agent.apis = agents
+      .filter((other) => other !== agent)
+      .map(({ agent: { node }, url }) => ({ node, url, serving: true }));
+  front.pods = agents.map(podOf);
+});
+afterEach(() => opened.disposeAsync());
+
+const podOf = ({ agent, api }: RunningAgent): FrontPod => ({
+  name: `internode-${agent.node.name}`,
+  node: agent.node.name,
+  at: { host: "127.0.0.1", port: api.port },
+});
+
+const ask = (more: Partial<Record<"namespace" | "context", string>> = {}): Promise<Snapshot> =>
+  reachSnapshot(
+    { kind: "cluster", kubeconfig: front.kubeconfig, namespace: undefined, context: undefined, ...more },
+    new AbortController().signal,
+  );
+const sources = ({ rows }: Snapshot) => rows.map((row) => row.source.name);
+
+/** Nobody of the mesh reaches this agent; the API server does. */
+function cutOff(name: string): void {
+  for (const { agent } of agents)
+    agent.apis = agent.apis.map((api) => (api.node.name === name ? { ...api, url: "http://127.0.0.9:9" } : api));
+}
+
+test("one agent is asked for the whole mesh, through one port-forward", async () => {
+  const snapshot = await ask();
+  expect(sources(snapshot)).toEqual(["node-1", "node-2", "node-3", "node-4"]);
+  expect(front.asked).toEqual(["list-all", "forward internode-node-1"]);
+});
+
+test("a row that no agent can get comes through a port-forward to its own, marked", async () => {
+  cutOff("node-4");
+  const snapshot = await ask();
+  expect(sources(snapshot)).toEqual(["node-1", "node-2", "node-3", "node-4"]);
+  expect(snapshot.missing).toEqual([]);
+  expect(snapshot.relayed).toMatchObject([{ node: { name: "node-4" }, by: ["the API server"], trust: "forwarded" }]);
+});
+
+test("an agent that nobody reaches is missing, with what its pod says", async () => {
+  cutOff("node-3");
+  cutOff("node-4");
+  front.pods = front.pods.map((pod) =>
+    pod.node === "node-3" ? { ...pod, ready: false } : pod.node === "node-4" ? { ...pod, at: NOWHERE } : pod,
+  );
+  const { missing } = await ask();
+  expect(missing.find((m) => m.node.name === "node-3")!.reason).toMatch(/; its pod is CrashLoopBackOff$/);
+  expect(missing.find((m) => m.node.name === "node-4")!.reason).toMatch(/; by way of the API server: .*ECONNREFUSED/);
+});
+
+test("an agent that does not answer is passed over for the next", async () => {
+  front.pods = front.pods.map((pod, i) => (i === 0 ? { ...pod, at: NOWHERE } : pod));
+  expect((await ask()).by.name).toBe("node-2");
+});
+
+test("at most 32 port-forwards are open at once", async () => {
+  const [first] = agents;
+  first!.agent.apis = [];
+  const many = Array.from({ length: 60 }, (_, i) => ({
+    ...podOf(agents[1]!),
+    name: `internode-x-${i}`,
+    node: `node-${i + 2}`,
+  }));
+  front.pods = [podOf(first!), ...many];
+  const large = await startAgent({ nodes: 61, zones: 1 }, { name: "node-1", zone: "zone-a" }, "127.0.0.1", {
+    deadlineMs: 100,
+  });
+  opened.use(large.api);
+  front.pods = [podOf(large), ...many];
+  await ask();
+  expect(front.mostForwards).toBeGreaterThan(8);
+  expect(front.mostForwards).toBeLessThanOrEqual(32);
+});
+
+describe("without the right to forward ports", () => {
+  beforeEach(() => void front.forbidden.add("forward"));
+
+  test("the plain rows come through the proxy, and the zones from them", async () => {
+    const snapshot = await ask();
+    expect(sources(snapshot)).toEqual(["node-1", "node-2", "node-3", "node-4"]);
+    expect(snapshot.nodes).toEqual(NODES);
+    expect(snapshot.by.name).toBe("the API server");
+    expect(front.asked.filter((what) => what.startsWith("proxy"))).toHaveLength(4);
+  });
+
+  test("and some agents gone, those rows are missing with the reason and the zone that others tell", async () => {
+    front.pods = front.pods.map((pod) => (pod.node === "node-4" ? { ...pod, at: NOWHERE } : pod));
+    const { missing, nodes } = await ask();
+    expect(missing).toEqual([{ node: node("node-4"), reason: expect.stringContaining("HTTP 503") as string }]);
+    expect(nodes).toEqual(NODES);
+  });
+
+  test("nor to the proxy, it says which rule allows it", async () => {
+    front.forbidden.add("proxy");
+    await expect(ask()).rejects.toThrow(
+      /port-forward.*resources: \["pods\/portforward"\], verbs: \["create"\].*HTTP 403/s,
+    );
+  });
+});
+
+const node = (name: string) => NODES.find((n) => n.name === name)!;
+
+describe("finding the agents", () => {
+  test("without the right to look everywhere looks where they usually are", async () => {
+    front.forbidden.add("list-all");
+    expect(sources(await ask())).toHaveLength(4);
+    expect(front.asked).toEqual(expect.arrayContaining(["list-all", "list default", "list internode"]));
+  });
+
+  test("without any right says which rule allows it", async () => {
+    front.forbidden.add("list-all").add("list");
+    await expect(ask()).rejects.toThrow(/HTTP 403 .*resources: \["pods"\], verbs: \["list"\].*--namespace/);
+  });
+
+  test.each<[string, () => void, Parameters<typeof ask>[0], RegExp]>([
+    ["none", () => (front.pods = []), {}, /there is no agent in the namespaces .* name theirs with --namespace/],
+    ["none there", () => {}, { namespace: "other" }, /there is no agent in namespace other/],
+    [
+      "two installations",
+      () => (front.pods = front.pods.map((p, i) => (i === 0 ? { ...p, daemonSet: "second" } : p))),
+      {},
+      /internode\/internode and internode\/second: choose one/,
+    ],
+    ["only the pod of a test", () => (front.pods = []), {}, /there is no agent/],
+    ["another context", () => {}, { context: "there" }, /no context 'there'; it has here/],
+  ])("%s is said plainly", async (_what, change, more, said) => {
+    change();
+    await expect(ask(more)).rejects.toThrow(said);
+    await expect(ask(more)).rejects.toThrow(AgentUnreachable);
+  });
+});
+
+describe("which agent is meant", () => {
+  const read = (options: Record<string, string>, env = {}) => readReach({ options }, env);
+
+  test.each([
+    [{ url: "http://127.0.0.1:1" }, {}, { kind: "url", url: "http://127.0.0.1:1" }],
+    [{ namespace: "a" }, { INTERNODE_CONFIG: "/etc/x" }, { kind: "cluster", namespace: "a" }],
+    [{}, { INTERNODE_CONFIG: "/nowhere" }, { kind: "url", url: "http://127.0.0.1:8843" }],
+    [{}, {}, { kind: "nearest" }],
+  ])("%j in %j", (options, env, reach) => {
+    expect(read(options as Record<string, string>, env)).toMatchObject(reach);
+  });
+
+  test.each([[{ url: "http://a", context: "b" }], [{ url: "no url" }]])("%j is no choice", (options) => {
+    expect(() => read(options as Record<string, string>)).toThrow(UsageError);
+  });
+});
