@@ -235,8 +235,10 @@ export const valuesSchema = z.strictObject({
       type: z.enum(["RollingUpdate", "OnDelete"]).default("RollingUpdate").describe("How a change reaches the pods."),
       maxUnavailable: z
         .union([z.int().min(1), z.string().regex(/^([1-9][0-9]?|100)%$/)])
-        .default("10%")
-        .describe("Agents replaced at once."),
+        .default("34%")
+        .describe(
+          "Agents replaced at once. A dead node's pod never ends and takes one of these places: where there is no other, a rollout waits for that node for ever. Kubernetes rounds up, so with this there are two from three nodes on; a mesh of two nodes needs 2.",
+        ),
     })
     .prefault({}),
   revisionHistoryLimit: z

@@ -19,6 +19,19 @@ describe.skipIf(HELMS.length === 0)(`the agents' pods (${HELMS.length === 0 ? WH
     });
   });
 
+  // Kubernetes rounds up, and the pod of a dead node counts until its Node object goes.
+  test("are replaced in steps that leave a place beside a dead node from three nodes on, while most go on measuring", async () => {
+    const { updateStrategy } = only(await render(), "DaemonSet").spec;
+    const [, percent] = /^(\d+)%$/.exec(
+      (updateStrategy as { rollingUpdate: { maxUnavailable: string } }).rollingUpdate.maxUnavailable,
+    )!;
+    for (let nodes = 3; nodes <= 2_000; nodes += 1) {
+      const atOnce = Math.ceil((Number(percent) * nodes) / 100);
+      expect(atOnce).toBeGreaterThanOrEqual(2);
+      expect(atOnce).toBeLessThanOrEqual((2 * nodes) / 3);
+    }
+  });
+
   test("have none of them by default", async () => {
     const { spec } = only(await render(), "DaemonSet");
     expect(spec.revisionHistoryLimit).toBe(10);

@@ -129,6 +129,13 @@ export class Release {
     );
   }
 
+  /** Agents that one step of a rollout replaces. */
+  async replacedAtOnce(): Promise<number> {
+    const path = "--output=jsonpath={.spec.updateStrategy.rollingUpdate.maxUnavailable}";
+    const limit = await this.kubectl(["get", "daemonset", this.name, path]);
+    return limit.endsWith("%") ? Math.ceil((parseInt(limit) * (await this.wantedNodes())) / 100) : Number(limit);
+  }
+
   /** Until every pod is of the newest template and ready. */
   async rolledOut(): Promise<void> {
     // One after the other: drained, started, ready for as long as minReadySeconds.
