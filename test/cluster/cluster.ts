@@ -187,12 +187,8 @@ export class Cluster implements AsyncDisposable {
     await this.kubectl(["wait", "--for=condition=Ready", "--timeout=110s", ...objects]);
   }
 
-  async #boot(
-    name: string,
-    addresses: { readonly address4: string; readonly address6: string | undefined },
-  ): Promise<Machine> {
-    const { address4, address6 } = addresses;
-    await plugIn(this.plan, { machine: name, address4, address6 });
+  async #boot(name: string, { addresses }: { readonly addresses: readonly string[] }): Promise<Machine> {
+    await plugIn(this.plan, { machine: name, addresses });
     return startMachine({
       name: this.plan.prefix + name,
       folder: join(this.folder, name),

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { writeKubeconfig, type CertificateAuthority } from "./certificates.ts";
 import { Component } from "./component.ts";
 import type { Machine } from "./machine.ts";
-import type { ClusterPlan } from "./plan.ts";
+import { isIPv6, type ClusterPlan } from "./plan.ts";
 import { until } from "./until.ts";
 
 export type Programs = Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ interface ControlPlanePlan {
 
 /** Starts etcd and the API server and carries its port out; returns its address for the machine we run on. */
 export async function startApiServer({ machine, plan, programs, authority }: ControlPlanePlan): Promise<string> {
-  const { address4, address6 } = plan.controlPlane;
+  const { addresses } = plan.controlPlane;
   await new Component(machine, "etcd").start({
     argv: [
       programs["etcd"]!,
@@ -38,7 +38,7 @@ export async function startApiServer({ machine, plan, programs, authority }: Con
     ],
   });
   const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
-  const own = ["127.0.0.1", plan.apiServiceAddress, address4, ...(address6 === undefined ? [] : [address6])];
+  const own = ["127.0.0.1", plan.apiServiceAddress, ...addresses];
   const server = await authority.server("apiserver", [...names, ...own]);
   const toKubelets = await authority.client("apiserver-kubelet", {
     user: "kube-apiserver",
@@ -50,7 +50,8 @@ export async function startApiServer({ machine, plan, programs, authority }: Con
       programs["kube-apiserver"]!,
       "--etcd-servers=http://127.0.0.1:2379",
       `--service-cluster-ip-range=${plan.serviceCidrs.join(",")}`,
-      `--advertise-address=${address4}`,
+      `--advertise-address=${addresses[0]}`,
+      "--bind-address=::", // both families
       `--secure-port=${API_PORT}`,
       "--allow-privileged=true",
       "--authorization-mode=Node,RBAC",
@@ -106,7 +107,8 @@ export async function startControllers({ machine, plan, programs, authority }: C
 
 /** Where kubelets and pods of the cluster find the API server. */
 export function apiServerAddress({ controlPlane }: ClusterPlan): string {
-  return `https://${controlPlane.address4}:${API_PORT}`;
+  const [address] = controlPlane.addresses;
+  return `https://${isIPv6(address!) ? `[${address}]` : address}:${API_PORT}`;
 }
 
 /** Network namespace → Unix socket → a port of ours that nobody else has. */

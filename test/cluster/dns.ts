@@ -21,7 +21,7 @@ const COREFILE = `.:${PORT} {
 }
 `;
 
-export function dnsManifests({ dnsServiceAddress, dualStack }: ClusterPlan): readonly object[] {
+export function dnsManifests({ dnsServiceAddress, families }: ClusterPlan): readonly object[] {
   const metadata = { name: "coredns", namespace: NAMESPACE };
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata },
@@ -49,7 +49,7 @@ export function dnsManifests({ dnsServiceAddress, dualStack }: ClusterPlan): rea
       metadata: { name: "kube-dns", namespace: NAMESPACE, labels: LABELS },
       spec: {
         clusterIP: dnsServiceAddress,
-        ipFamilyPolicy: dualStack ? "PreferDualStack" : "SingleStack",
+        ipFamilyPolicy: families === "both" ? "PreferDualStack" : "SingleStack",
         selector: LABELS,
         ports: [
           { name: "dns", protocol: "UDP", port: 53, targetPort: PORT },

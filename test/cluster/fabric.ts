@@ -1,15 +1,13 @@
 // The wires: one namespace holding a bridge, one cable from it to every machine. The machine we run on sees nothing.
 import { run } from "./command.ts";
-import type { ClusterPlan } from "./plan.ts";
+import { isIPv6, ofFamilies, type ClusterPlan } from "./plan.ts";
 
-const GATEWAY4 = "10.100.0.1";
-const GATEWAY6 = "fd00:10:100::1";
+const GATEWAYS = { ipv4: "10.100.0.1", ipv6: "fd00:10:100::1" };
 
 export interface Cable {
   /** Of the machine's network namespace, without the cluster's prefix. */
   readonly machine: string;
-  readonly address4: string;
-  readonly address6: string | undefined;
+  readonly addresses: readonly string[];
 }
 
 export async function layFabric(plan: ClusterPlan): Promise<void> {
@@ -17,28 +15,26 @@ export async function layFabric(plan: ClusterPlan): Promise<void> {
   await run("ip", ["netns", "add", fabric]);
   await ip(fabric, `link set lo up`);
   await ip(fabric, `link add br0 type bridge`);
-  await ip(fabric, `addr add ${GATEWAY4}/24 dev br0`);
-  if (plan.dualStack) await ip(fabric, `addr add ${GATEWAY6}/64 dev br0 nodad`);
+  for (const gateway of ofFamilies(plan.families, GATEWAYS)) await addAddress(fabric, gateway, "br0");
   await ip(fabric, `link set br0 up`);
   // Forwarding with nowhere to forward to: what leaves the cluster is told so at once, not swallowed.
   await forward(fabric);
 }
 
 /** A new network namespace with eth0 on the bridge. */
-export async function plugIn(plan: ClusterPlan, { machine, address4, address6 }: Cable): Promise<void> {
+export async function plugIn(plan: ClusterPlan, { machine, addresses }: Cable): Promise<void> {
   const fabric = fabricOf(plan);
   const namespace = plan.prefix + machine;
   await run("ip", ["netns", "add", namespace]);
   await ip(fabric, `link add ${machine} type veth peer name eth0 netns ${namespace}`);
   await ip(fabric, `link set ${machine} master br0 up`);
   await ip(namespace, `link set lo up`);
-  await ip(namespace, `addr add ${address4}/24 dev eth0`);
-  if (address6 !== undefined) await ip(namespace, `addr add ${address6}/64 dev eth0 nodad`);
+  for (const address of addresses) await addAddress(namespace, address, "eth0");
   await ip(namespace, `link set eth0 up`);
   // As systemd sets it on every node; a new namespace lets nobody open ICMP sockets without CAP_NET_RAW.
   await run("ip", ["netns", "exec", namespace, "sh", "-c", "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range"]);
-  await ip(namespace, `route add default via ${GATEWAY4}`);
-  if (address6 !== undefined) await ip(namespace, `-6 route add default via ${GATEWAY6}`);
+  for (const gateway of ofFamilies(plan.families, GATEWAYS))
+    await ip(namespace, `${isIPv6(gateway) ? "-6 " : ""}route add default via ${gateway}`);
   await forward(namespace);
 }
 
@@ -63,6 +59,13 @@ export async function namespaceNames(prefix: string): Promise<readonly string[]>
 
 function fabricOf(plan: ClusterPlan): string {
   return `${plan.prefix}fabric`;
+}
+
+function addAddress(namespace: string, address: string, device: string): Promise<void> {
+  return ip(
+    namespace,
+    `addr add ${address}${isIPv6(address) ? "/64" : "/24"} dev ${device}${isIPv6(address) ? " nodad" : ""}`,
+  );
 }
 
 async function ip(namespace: string, words: string): Promise<void> {

@@ -98,7 +98,6 @@ export class ClusterNode {
   }
 
   async #startKubelet(authority: CertificateAuthority): Promise<void> {
-    const { address4, address6 } = this.plan;
     const { folder } = this.machine;
     const user = `system:node:${this.name}`;
     const client = await authority.client(this.name, { user, groups: ["system:nodes"] });
@@ -113,7 +112,7 @@ export class ClusterNode {
         `--config=${config}`,
         `--kubeconfig=${kubeconfig}`,
         `--hostname-override=${this.name}`,
-        `--node-ip=${address6 === undefined ? address4 : `${address4},${address6}`}`,
+        `--node-ip=${this.plan.addresses.join(",")}`,
         `--node-labels=topology.kubernetes.io/zone=${this.zone}`,
       ],
     });
@@ -123,6 +122,7 @@ export class ClusterNode {
     return {
       apiVersion: "kubelet.config.k8s.io/v1beta1",
       kind: "KubeletConfiguration",
+      address: "::", // both families
       authentication: {
         anonymous: { enabled: false },
         webhook: { enabled: true },
@@ -172,12 +172,12 @@ export interface NodeParts {
 }
 
 /** The Node object a kubelet then takes as its own: its pod addresses are ours to say, not the controller's. */
-export function nodeManifest({ name, zone, podCidr4, podCidr6 }: NodePlan): object {
+export function nodeManifest({ name, zone, podCidrs }: NodePlan): object {
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name, labels: { "topology.kubernetes.io/zone": zone } },
-    spec: { podCIDR: podCidr4, podCIDRs: podCidr6 === undefined ? [podCidr4] : [podCidr4, podCidr6] },
+    spec: { podCIDR: podCidrs[0], podCIDRs: podCidrs },
   };
 }
 

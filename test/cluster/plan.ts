@@ -1,10 +1,13 @@
 // What a cluster will be before anything of it exists: names, zones, addresses. Pure.
+/** Of nodes, pods and services alike. With both, IPv4 is the primary one. */
+export type Families = "ipv4" | "ipv6" | "both";
+
 export interface ClusterOptions {
   /** Distinguishes clusters on one machine; part of every namespace, control group and folder name. */
   readonly name?: string;
   readonly nodes?: number;
   readonly zones?: number;
-  readonly dualStack?: boolean;
+  readonly families?: Families;
 }
 
 export interface NodePlan {
@@ -12,10 +15,9 @@ export interface NodePlan {
   readonly name: string;
   readonly index: number;
   readonly zone: string;
-  readonly address4: string;
-  readonly address6: string | undefined;
-  readonly podCidr4: string;
-  readonly podCidr6: string | undefined;
+  /** One of each family, the primary first. */
+  readonly addresses: readonly string[];
+  readonly podCidrs: readonly string[];
 }
 
 export interface ClusterPlan {
@@ -23,8 +25,8 @@ export interface ClusterPlan {
   /** What the name of every network namespace and control group starts with, and of nobody else's. */
   readonly prefix: string;
   readonly zones: number;
-  readonly dualStack: boolean;
-  readonly controlPlane: { readonly address4: string; readonly address6: string | undefined };
+  readonly families: Families;
+  readonly controlPlane: { readonly addresses: readonly string[] };
   readonly podCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
   /** The API server's own service. */
@@ -36,37 +38,48 @@ export interface ClusterPlan {
 /** A longer name would not leave room for a kubelet's socket paths, which end at 107 bytes. */
 const NAME = /^[a-z][a-z0-9]{0,15}$/;
 const MAX_NODES = 50;
+const FAMILIES: readonly string[] = ["ipv4", "ipv6", "both"] satisfies readonly Families[];
 
 export function planCluster(options: ClusterOptions = {}): ClusterPlan {
-  const { name = "local", nodes = 3, zones = 3, dualStack = false } = options;
+  const { name = "local", nodes = 3, zones = 3, families = "ipv4" } = options;
   if (!NAME.test(name)) throw new RangeError(`cluster name '${name}': wants ${NAME.source}`);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES) {
     throw new RangeError(`a cluster of ${nodes} nodes: wants 1 to ${MAX_NODES}`);
   }
   if (!Number.isInteger(zones) || zones < 1 || zones > 26) throw new RangeError(`${zones} zones: wants 1 to 26`);
-  const shape = { zones, dualStack };
+  if (!FAMILIES.includes(families)) throw new RangeError(`families '${families}': wants ${FAMILIES.join(", ")}`);
+  const shape = { zones, families };
+  const one = (ipv4: string, ipv6: string): readonly string[] => ofFamilies(families, { ipv4, ipv6 });
   return {
     name,
     prefix: `internode-k8s-${name}-`,
     ...shape,
-    controlPlane: { address4: "10.100.0.10", address6: dualStack ? "fd00:10:100::10" : undefined },
-    podCidrs: dualStack ? ["10.244.0.0/16", "fd00:10:244::/56"] : ["10.244.0.0/16"],
-    serviceCidrs: dualStack ? ["10.96.0.0/16", "fd00:10:96::/112"] : ["10.96.0.0/16"],
-    apiServiceAddress: "10.96.0.1",
-    dnsServiceAddress: "10.96.0.10",
+    controlPlane: { addresses: one("10.100.0.10", "fd00:10:100::10") },
+    podCidrs: one("10.244.0.0/16", "fd00:10:244::/56"),
+    serviceCidrs: one("10.96.0.0/16", "fd00:10:96::/112"),
+    apiServiceAddress: one("10.96.0.1", "fd00:10:96::1")[0]!,
+    dnsServiceAddress: one("10.96.0.10", "fd00:10:96::a")[0]!,
     nodes: Array.from({ length: nodes }, (_, i) => planNode(i + 1, shape)),
   };
 }
 
 /** Node numbers start at 1. The same number always gets the same addresses. */
-export function planNode(index: number, { zones, dualStack }: Pick<ClusterPlan, "zones" | "dualStack">): NodePlan {
+export function planNode(index: number, { zones, families }: Pick<ClusterPlan, "zones" | "families">): NodePlan {
   return {
     name: `node-${index}`,
     index,
     zone: `zone-${"abcdefghijklmnopqrstuvwxyz"[(index - 1) % zones]}`,
-    address4: `10.100.0.${100 + index}`,
-    address6: dualStack ? `fd00:10:100::${100 + index}` : undefined,
-    podCidr4: `10.244.${index}.0/24`,
-    podCidr6: dualStack ? `fd00:10:244:${index}::/64` : undefined,
+    addresses: ofFamilies(families, { ipv4: `10.100.0.${100 + index}`, ipv6: `fd00:10:100::${100 + index}` }),
+    podCidrs: ofFamilies(families, { ipv4: `10.244.${index}.0/24`, ipv6: `fd00:10:244:${index}::/64` }),
   };
+}
+
+export const isIPv6 = (address: string): boolean => address.includes(":");
+
+/** What is the case in a cluster of these families, the primary one's first. */
+export function ofFamilies<T>(
+  families: Families,
+  { ipv4, ipv6 }: { readonly ipv4: T; readonly ipv6: T },
+): readonly T[] {
+  return families === "both" ? [ipv4, ipv6] : [families === "ipv4" ? ipv4 : ipv6];
 }

@@ -8,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { ensureTools } from "../../scripts/tools/cache.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { Component } from "../cluster/component.ts";
+import { apiServerAddress } from "../cluster/control-plane.ts";
 import { until } from "../cluster/until.ts";
 import { getProgram } from "../support/get-program.ts";
 import { applyDefinitions } from "./definitions.ts";
@@ -174,7 +175,7 @@ export class OperatorStack {
   }
 
   get #apiServer(): string {
-    return `https://${this.#cluster.plan.controlPlane.address4}:6443`;
+    return apiServerAddress(this.#cluster.plan);
   }
 
   #access(): object {

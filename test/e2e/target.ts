@@ -3,7 +3,7 @@ import { inject } from "vitest";
 import { ensureTools } from "../../scripts/tools/cache.ts";
 import { createCluster, type Cluster } from "../cluster/cluster.ts";
 import { run, type CommandOptions } from "../cluster/command.ts";
-import type { ClusterOptions } from "../cluster/plan.ts";
+import { isIPv6, type ClusterOptions } from "../cluster/plan.ts";
 import { getProgram } from "../support/get-program.ts";
 import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 import type { Agent } from "./release.ts";
@@ -90,7 +90,8 @@ export class Target implements AsyncDisposable {
         "--raw",
         `/api/v1/namespaces/${agent.namespace}/pods/${agent.name}:${port}/proxy${path}`,
       ]);
-    return this.#own.node(agent.node).run(getProgram(`http://${agent.address}:${port}${path}`), { timeoutMs: 60_000 });
+    const host = isIPv6(agent.address) ? `[${agent.address}]` : agent.address;
+    return this.#own.node(agent.node).run(getProgram(`http://${host}:${port}${path}`), { timeoutMs: 60_000 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

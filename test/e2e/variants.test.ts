@@ -24,7 +24,7 @@ const FRESH = "fresh";
 describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => {
   let target: Target;
   beforeAll(async () => {
-    target = await Target.open({ dualStack: true });
+    target = await Target.open({ families: "both" });
     await applyDefinitions(target.own, ["prometheus-operator", "cilium"]);
     await Release.prepare(target, { helm: HELMS[0]!, namespace: FRESH, level: "privileged" });
     for (const level of ["restricted", "privileged"] as const)
@@ -186,8 +186,8 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
           .filter((address) => /:(7843|18843|9843)$/.test(address));
         // A host port is the business of the CNI's rules, not of a socket of the node.
         const hosts = [...new Set(ours.map((address) => address.replace(/:\d+$/, "")))].sort();
-        const { address4, address6 } = target.own.node("node-1").plan;
-        expect(hosts).toEqual(variant === "hostNetwork" ? ["127.0.0.1", address4, `[${address6}]`].sort() : []);
+        const [ipv4, ipv6] = target.own.node("node-1").plan.addresses;
+        expect(hosts).toEqual(variant === "hostNetwork" ? ["127.0.0.1", ipv4, `[${ipv6}]`].sort() : []);
       } finally {
         await release.uninstall();
       }
