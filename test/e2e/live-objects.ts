@@ -55,7 +55,11 @@ function byName(manifests: readonly Manifest[]): Objects {
     Object.fromEntries(Object.entries(noted).filter(([key]) => !NOTED_BY_OTHERS.test(key)));
   const named = manifests.map(({ metadata, ...rest }): [string, unknown] => [
     `${rest.kind} ${metadata.name}`,
-    { ...rest, status: undefined, labels: own(metadata.labels), annotations: own(metadata.annotations) },
+    { ...without(rest, "status"), labels: own(metadata.labels), annotations: own(metadata.annotations) },
   ]);
   return new Map(named.sort(([a], [b]) => a.localeCompare(b)));
+}
+
+function without(object: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(object).filter(([other]) => other !== key));
 }

@@ -1,7 +1,6 @@
 // Every variant of the chart against a real API server with the operator's kinds, and the two that leave the pod network
 // installed for real.
 import { basename } from "node:path";
-import { loadAll } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../cluster/command.ts";
 import { until } from "../cluster/until.ts";
@@ -43,11 +42,12 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
       const manifests = await rendered({ valuesFile, helm, namespace: level });
       const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
-      const dryRun = ["--server-side", "--dry-run=server", "--warnings-as-errors", "--output=yaml"];
+      const dryRun = ["--server-side", "--dry-run=server", "--warnings-as-errors", "--output=json"];
       const kept = await target.kubectl(["apply", ...dryRun, "--namespace", level, "-f", "-"], {
         input: JSON.stringify(list),
       });
-      const differences = loadAll(kept).map((object, i): readonly string[] => unsettled(manifests[i], object));
+      const { items } = JSON.parse(kept) as { readonly items: readonly unknown[] };
+      const differences = items.map((object, i) => unsettled(manifests[i], object));
       expect(differences).toEqual(manifests.map(() => []));
     },
   );
@@ -185,9 +185,9 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
           .map((line) => line.trim().split(/\s+/)[4] ?? "")
           .filter((address) => /:(7843|18843|9843)$/.test(address));
         // A host port is the business of the CNI's rules, not of a socket of the node.
-        const hosts = [...new Set(ours.map((address) => address.replace(/:\d+$/, "")))].sort();
+        const hosts = ours.map((address) => address.replace(/:\d+$/, ""));
         const [ipv4, ipv6] = target.own.node("node-1").plan.addresses;
-        expect(hosts).toEqual(variant === "hostNetwork" ? ["127.0.0.1", ipv4, `[${ipv6}]`].sort() : []);
+        expect(new Set(hosts)).toEqual(new Set(variant === "hostNetwork" ? ["127.0.0.1", ipv4, `[${ipv6}]`] : []));
       } finally {
         await release.uninstall();
       }
