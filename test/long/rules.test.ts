@@ -3,6 +3,7 @@ import { agents } from "../rules/agents.scenarios.ts";
 import { calm } from "../rules/calm.scenarios.ts";
 import { thorough } from "../rules/check.ts";
 import { described } from "../rules/described.scenarios.ts";
+import { marked } from "../rules/marked.scenarios.ts";
 import { nodes } from "../rules/nodes.scenarios.ts";
 import { sampled } from "../rules/sampled.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
@@ -10,4 +11,4 @@ import { slow } from "../rules/slow.scenarios.ts";
 import { twice } from "../rules/twice.scenarios.ts";
 
 // Those of days first: begun last, they would be waited for on one core.
-for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, agents, described]) scenarios(thorough);
+for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, marked, agents, described]) scenarios(thorough);

@@ -32,6 +32,8 @@ export type Incident = Required<During> &
     /** Outside the interval the node is no member: no agent has series of it, nor it any. */
     | { readonly kind: "member"; readonly node: string }
     | { readonly kind: "cordon"; readonly node: string }
+    /** Its Node object is gone from the API, and so is all that kube-state-metrics said of it. */
+    | { readonly kind: "no-object"; readonly node: string }
     | { readonly kind: "taint"; readonly node: string; readonly key: string }
     /** Prometheus itself is down: no sample of anything, and no stale markers. */
     | { readonly kind: "prometheus-down" }

@@ -8,13 +8,16 @@ export function clusterSeries(history: History): readonly Counter[] {
   if (!history.kubeState) return [];
   const cluster = kubeCluster(history);
   const nodes = nodesOf(history.mesh);
-  const cordoned = (node: string) =>
-    history.incidents.filter((incident) => incident.kind === "cordon" && incident.node === node);
+  const isActive = (kind: "cordon" | "no-object", node: string, second: number) =>
+    history.incidents.some((incident) => incident.kind === kind && incident.node === node && active(incident, second));
+  const ofNode = (node: string, value: (second: number) => number | undefined) => ({
+    at: (second: number) => (isActive("no-object", node, second) ? undefined : value(second)),
+    gauge: true,
+  });
   return [
     ...nodes.map(({ name: node }) => ({
       series: name("kube_node_spec_unschedulable", { ...cluster, node }),
-      at: (second: number) => (cordoned(node).some((incident) => active(incident, second)) ? 1 : 0),
-      gauge: true,
+      ...ofNode(node, (second) => (isActive("cordon", node, second) ? 1 : 0)),
     })),
     ...history.incidents
       .filter((incident) => incident.kind === "taint")
@@ -25,8 +28,7 @@ export function clusterSeries(history: History): readonly Counter[] {
           key: incident.key,
           effect: "NoSchedule",
         }),
-        at: (second: number) => (active(incident, second) ? 1 : undefined),
-        gauge: true,
+        ...ofNode(incident.node, (second) => (active(incident, second) ? 1 : undefined)),
       })),
     desired(history),
   ];
