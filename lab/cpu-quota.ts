@@ -68,7 +68,7 @@ export async function limitCpu({
   } catch (err) {
     await removeGroup(group, hierarchy);
     throw new LabError(
-      `cannot limit the CPU of process ${pid} by the control group ${group}: ${(err as Error).message}. It takes root; in a container, /sys/fs/cgroup mounted writable.`,
+      `cannot limit the CPU of process ${pid} by the control group ${group}: ${(err as Error).message}`,
     );
   }
   return { [Symbol.asyncDispose]: () => removeGroup(group, hierarchy) };

@@ -1,6 +1,6 @@
 // What this machine lets us do. Found out by trying it, never by the user's id: root in a container may lack what an
 // ordinary user of a workstation has. Tried once a process; demo, tests and CI all ask here.
-import { constants } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { access, open, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { tryCpuQuota } from "./cpu-quota.ts";
@@ -24,7 +24,7 @@ const RIGHTS = {
   /** Choosing who may open datagram ICMP sockets: a user namespace can name its own groups only. */
   "any ping group": () => attempt(forbidPings, asRoot),
   /** CPU quotas, by control group. */
-  "cpu quotas": () => attempt(tryCpuQuota, asRoot),
+  "cpu quotas": () => attempt(tryCpuQuota, () => `${asRoot()}. It writes to /sys/fs/cgroup`),
   /** TAP devices: the faults that hold packets lead them through one. */
   "tap devices": () =>
     attempt(
@@ -129,9 +129,21 @@ const setpriv =
   (): Promise<string> =>
     run("setpriv", [...flags, "true"]);
 
-/** Root that may not is in a container. */
+/** Root that may not is in a container, or in a user namespace of somebody who is not. */
 function asRoot(): string {
-  return process.geteuid?.() === 0 ? "In a container: docker run --privileged" : "Run it with sudo";
+  if (process.geteuid?.() !== 0) return "Run it with sudo";
+  return isInUserNamespace()
+    ? "Run it with sudo, outside of a user namespace"
+    : "In a container: docker run --privileged";
+}
+
+/** The machine's own maps every id onto itself (user_namespaces(7)). */
+function isInUserNamespace(): boolean {
+  try {
+    return readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/).join(" ") !== "0 0 4294967295";
+  } catch {
+    return false;
+  }
 }
 
 /** The switches by which distributions forbid user namespaces, and the value that does. */

@@ -1,46 +1,23 @@
-// The release workflow of the public forge: nothing here can run it, so actionlint reads it and its promises are looked up.
-import { execFile } from "node:child_process";
+// The release workflow of the public forge: nothing here can run it, so its promises are looked up.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { expect, test } from "vitest";
-import { builtTools } from "../../scripts/tools/cache.ts";
-import { needs } from "../support/needs.ts";
 
-const { test: lintTest } = await needs("built actionlint");
-
-const run = promisify(execFile);
 const WORKFLOW = fileURLToPath(new URL("../../.github/workflows/release.yml", import.meta.url));
 const text = readFileSync(WORKFLOW, "utf8");
-const actionlint = builtTools(["actionlint"])?.["actionlint"];
 
 interface Workflow {
-  readonly permissions: object;
-  readonly jobs: Readonly<
-    Record<string, { readonly permissions: Readonly<Record<string, string>>; readonly "timeout-minutes": number }>
-  >;
+  readonly jobs: Readonly<Record<string, { readonly permissions: Readonly<Record<string, string>> }>>;
 }
 
-lintTest("actionlint finds no fault in it", async () => {
-  expect((await run(actionlint!, ["-shellcheck=", "-pyflakes=", WORKFLOW])).stdout).toBe("");
-});
-
-test("every action is pinned by commit, with the version it is", () => {
-  const uses = [...text.matchAll(/uses: (.+)$/gm)].map(([, action]) => action!);
-  expect(uses.length).toBeGreaterThan(0);
-  expect(uses.filter((action) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(action))).toEqual([]);
-});
-
-test("no job may do more than it says, and only the one that signs gets an identity", () => {
-  const { permissions, jobs } = load(text) as Workflow;
-  expect(permissions).toEqual({});
+test("only the job that signs gets an identity", () => {
+  const { jobs } = load(text) as Workflow;
   expect(
     Object.entries(jobs)
       .filter(([, job]) => job.permissions["id-token"] === "write")
       .map(([name]) => name),
   ).toEqual(["publish"]);
-  expect(Object.values(jobs).filter((job) => job["timeout-minutes"] === undefined)).toEqual([]);
 });
 
 test("nothing in the image depends on when it was built", () => {

@@ -44,7 +44,7 @@ test("a place where user namespaces are forbidden as well", async () => {
   expect(await clone.start(root(WITHOUT_NAMESPACES))).toMatch(/sysctl -w user.max_user_namespaces/);
   // By name, with the reason and the cure.
   expect(testsPass(root(WITHOUT_NAMESPACES))).toMatch(
-    /Skipped for want of .*\n {2}2 for namespaces: .*Operation not permitted.*privileged/,
+    /Skipped for want of .*\n {2}2 for namespaces: .*Operation not permitted.*sudo/,
   );
 });
 
