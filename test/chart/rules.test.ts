@@ -133,10 +133,11 @@ describe.skipIf(HELMS.length === 0)(
     });
 
     test("ask kube-state-metrics for the DaemonSet by its own name", async () => {
-      const unwatched = async (values?: unknown) =>
-        alerts(await ruleGroups(values)).find(({ alert }) => alert === "InternodeNodeUnwatched")!.expr;
-      expect(await unwatched({ fullnameOverride: "mesh" })).toContain('{daemonset="mesh"}');
-      expect(await unwatched()).toContain('{daemonset="internode"}');
+      const askedFor = async (values?: unknown) =>
+        JSON.stringify(await ruleGroups(values)).match(/kube_daemonset_[a-z_]+\{[^}]*\}/g);
+      const desired = (name: string) => [`kube_daemonset_status_desired_number_scheduled{daemonset=\\"${name}\\"}`];
+      expect(await askedFor({ fullnameOverride: "mesh" })).toEqual(desired("mesh"));
+      expect(await askedFor()).toEqual(desired("internode"));
     });
 
     test.for([
