@@ -2,6 +2,9 @@
 // side by side in two namespaces that enforce Pod Security "restricted".
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { parseSnapshot } from "../../agent/peers/schema.ts";
+import { run } from "../cluster/command.ts";
 import { until } from "../cluster/until.ts";
 import type { Sample } from "../support/exposition-parser.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
@@ -16,6 +19,7 @@ const HELMS = await helms();
 /** From every pod Ready to every pair measured. */
 const MEASURED_LIMIT_MS = 60_000;
 const HTTP_PORT = 8843;
+const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 
 interface Installed {
   readonly release: Release;
@@ -140,6 +144,14 @@ describe.each(HELMS.map(({ name, logsTests }, i) => ({ name, logsTests, i })))(
       const matrix = await release().internode("matrix");
       expect(matrix).toMatch(/ lost nothing in the last minute\.$/m);
       expect(await release().internode("config")).toMatch(/^discovery\.service +internode +file \S+config\.json$/m);
+    });
+
+    test("internode on this machine reaches them by the kubeconfig alone", async () => {
+      const args = ["matrix", "--kubeconfig", target.kubeconfig, "--namespace", release().namespace, "-o", "json"];
+      const seen = parseSnapshot(JSON.parse(await run(process.execPath, [MAIN, ...args])));
+      expect(seen.rows.map((row) => row.source.name).sort()).toEqual(nodes);
+      // An agent gave them all, through a port-forward.
+      expect(nodes).toContain(seen.by.name);
     });
 
     test("helm test passes, and says what it saw where helm shows that", async () => {
