@@ -230,6 +230,56 @@ export function shapes(scenario: Declare): void {
   });
 
   describe("where ICMP is filtered everywhere,", () => {
+    scenario("a zone of half of the nodes without power is one page for the zone, and the filter stays one", {
+      mesh: { zones: { a: 2, b: 2 } },
+      incidents: [icmpFiltered, ...["b1", "b2"].map((node) => dead(node, { fromS: FAULT_S }))],
+      firing: {
+        ...after([60], ...icmpBlocked),
+        ...after([300, 600, 1800], ...icmpBlocked, critical("ZoneDegraded", { zone: "b" })),
+      },
+    });
+    scenario("of two nodes one dead is the mesh, and the filter stays one", {
+      mesh: { zones: { "": 2 } },
+      incidents: [icmpFiltered, dead("n2", { fromS: FAULT_S })],
+      firing: { ...after([60], ...icmpBlocked), ...after([300, 600], ...icmpBlocked, critical("MeshDegraded")) },
+    });
+    scenario("a pod network that breaks everywhere is the mesh, and the filter stays one until ICMP is answered", {
+      incidents: [
+        loss((slot) => slot.protocol === "icmp", { fromS: 0, untilS: FAULT_S + 700 }),
+        loss((slot) => slot.network === "pod", { fromS: FAULT_S, untilS: FAULT_S + 600 }),
+      ],
+      firing: {
+        ...after([60], ...icmpBlocked),
+        ...after([300, 590], ...icmpBlocked, critical("MeshDegraded")),
+        ...after([1200]),
+      },
+    });
+    scenario("without zones, scraped every 30 s, a dead node is named", {
+      mesh: { zones: { "": 5 } },
+      scrapeS: 30,
+      incidents: [icmpFiltered, dead("n2", { fromS: FAULT_S })],
+      firing: {
+        ...after([60], ...icmpBlocked),
+        ...after([300, 600], ...icmpBlocked, critical("NodeDegraded", { node: "n2" })),
+      },
+    });
+    scenario(
+      "TCP and UDP on the node network tell a dead node in 90 s, and a node that is lost on that network alone",
+      {
+        mesh: { ...SIX_NODES, hostPort: true },
+        incidents: [
+          icmpFiltered,
+          dead("a1", { fromS: FAULT_S, untilS: FAULT_S + 400 }),
+          loss((slot) => slot.network === "node" && touching("b1")(slot), { fromS: FAULT_S + 1000 }),
+        ],
+        firing: {
+          ...after([60], ...icmpBlocked),
+          ...after([90, 300], ...icmpBlocked, critical("NodeDegraded", { node: "a1" })),
+          ...after([990, 1090], ...icmpBlocked),
+          ...after([1260, 1600], ...icmpBlocked, critical("NodeDegraded", { node: "b1" })),
+        },
+      },
+    );
     scenario("one link is the warning about pairs", {
       incidents: [icmpFiltered, loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S })],
       firing: {
