@@ -15,7 +15,8 @@ export interface Names {
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** All that a release publishes, or that what it publishes is made from. */
-const PUBLISHED = "{README.md,Dockerfile,package.json,{agent,bin,chart,dashboards,docs,lab,scripts}/**/*.*}";
+const PUBLISHED =
+  "{README.md,CONTRIBUTING.md,SECURITY.md,Dockerfile,package.json,{.github/ISSUE_TEMPLATE,agent,bin,chart,dashboards,docs,lab,scripts}/**/*.*}";
 const IS_NO_TEXT = /\.(png|svg|ico|gz)$/;
 const OURS =
   /(?:github|raw\.githubusercontent)\.com\/([\w-]+)(?:\/(internode)(?![\w-]))?|(ghcr\.io\/[\w./-]*internode)/g;

@@ -92,11 +92,12 @@ function isAccepted(edges: readonly Edge[]): boolean {
   }
 }
 
-/** An address or a port that this machine does not have says nothing of the configuration. */
+/** An address, a port or a kernel that this machine does not have says nothing of the configuration. */
 function lacksTheMachine(edges: readonly Edge[], message: string): boolean {
   const own = new Set(Object.values(networkInterfaces()).flatMap((all) => all!.map(({ address }) => address)));
   return edges.some(({ option, value }) => {
     if (option.path.startsWith("ports.")) return /EACCES|EADDRINUSE/.test(message);
+    if (option.path === "engine") return process.platform !== "linux"; // the kernel engine is Linux's
     if (option.path === "families") return message.includes("EAFNOSUPPORT");
     if (option.path !== "listen") return false;
     const absent = (value as string[]).filter((address) => !own.has(address));

@@ -1,6 +1,6 @@
 // The workflows that run the tests: nothing here can run them, so actionlint reads them and their promises are looked up.
 import { execFileSync } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { load } from "js-yaml";
 import { expect, test } from "vitest";
@@ -40,4 +40,23 @@ test.each(FILES)("%s pins its actions, gives each job its rights and a time limi
 test("test:all, which the nightly runs, has every suite of .ci/run", () => {
   const scripts: Readonly<Record<string, string>> = packageJson.scripts;
   for (const name of SUITE_NAMES) expect(scripts["test:all"]).toMatch(name === "test" ? /^npm test / : `test:${name}`);
+});
+
+test("Dependabot updates all that names versions and that it can read", () => {
+  const { updates } = load(readFileSync(`${ROOT}.github/dependabot.yml`, "utf8")) as {
+    readonly updates: readonly { readonly "package-ecosystem": string; readonly directory: string }[];
+  };
+  const files = { npm: "package.json", "github-actions": ".github/workflows", docker: "Dockerfile" };
+  expect(updates.map((update) => update["package-ecosystem"])).toEqual(Object.keys(files));
+  expect(Object.values(files).filter((file) => !existsSync(ROOT + file))).toEqual([]);
+  expect(updates.filter(({ directory }) => directory !== "/")).toEqual([]);
+});
+
+test("a pull request runs both tiers, each by the command that CONTRIBUTING.md names", () => {
+  const workflow = readFileSync(`${ROOT}.github/workflows/pull-request.yml`, "utf8");
+  const contributing = readFileSync(`${ROOT}CONTRIBUTING.md`, "utf8");
+  for (const command of ["npm run test:unit", "npm run test:integration"]) {
+    expect(workflow).toMatch(new RegExp(`run: .*${command}$`, "m"));
+    expect(contributing).toContain(`\`${command}\``);
+  }
 });

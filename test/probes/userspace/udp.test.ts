@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { systemClock } from "../../../agent/kernel/clock.ts";
+import { userspaceClock } from "../../../agent/probes/userspace/clock.ts";
 import { userspaceUdpProber } from "../../../agent/probes/userspace/udp.ts";
 import { RecordingSink } from "../../support/recording-sink.ts";
 import { testSlot } from "../../support/test-slot.ts";
@@ -32,7 +32,7 @@ test("a process that was busy past the timeout calls nobody lost over UDP either
   const sink = new RecordingSink();
   const slot = testSlot({ protocol: "udp", address: "127.0.0.1" });
   using prober = userspaceUdpProber({
-    clock: systemClock(),
+    clock: userspaceClock(),
     sink,
     settings: { timeoutMs: TIMEOUT_MS, sizeBytes: 512, port },
     families: ["ipv4"],
