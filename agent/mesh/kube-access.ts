@@ -61,7 +61,9 @@ class ServiceAccountAccess implements KubeAccess {
   }
 
   async connect(): Promise<KubeConnection> {
-    const [token, ca] = await Promise.all([this.#read("token"), this.#read("ca.crt")]);
+    // In this order: of two files that are missing, the same one is named every time.
+    const token = await this.#read("token");
+    const ca = await this.#read("ca.crt");
     if (this.#agent?.ca !== ca) {
       const fault = authorityFault(ca);
       if (fault !== undefined)
