@@ -49,7 +49,7 @@ export interface Lab extends AsyncDisposable {
   inject(fault: string): Promise<FaultStatus>;
   /** What is broken now, with packets counted. */
   faults(): Promise<readonly FaultStatus[]>;
-  /** Mend one fault by its number, or all. Returns them with their last counters. */
+  /** Clears one fault by its number, or all. Returns them with their last counters. */
   clear(id?: number): Promise<readonly FaultStatus[]>;
   /** How an agent's port is reached from whatever namespace one is in: a socket in the file system. */
   target(node: string, port: "http" | "metrics"): { readonly path: string };

@@ -83,7 +83,7 @@ Every agent serves \`/metrics\` on port 9843. Names and labels are a public inte
 
 - **P** stands for the labels of a pair: ${PAIR_LABELS.map(code).join(", ")}. Node and zone names only, never pod names or addresses; a zone that is not known is \`""\`.
 - Loss is two counters, completed probes and failed ones, both at 0 from the moment a pair exists. There are no ratio gauges: divide rates.
-- A failed probe is in no delay. A refused one is no loss: the path is proven.
+- A failed probe adds no delay. A refused probe is not loss, because it proves the path.
 - Counters of one pair within one response agree with each other. When a peer is gone, its series are gone with the next scrape.
 - *full*: only with \`metrics.pairDetail: full\`. *when first seen*: no series until it happens once.
 - Besides these there are the metrics of the Node.js process (\`process_*\`, \`nodejs_*\`) as prom-client names them.

@@ -304,7 +304,7 @@ export const CATALOGUE = {
     unit: "events",
     labels: ["source_node"],
     created: "at start",
-    help: "Times that discovery could not reach its source or make sense of it. Known peers are kept.",
+    help: "Times that discovery could not reach its source or understand it. Known peers are kept.",
   },
   protocolAvailable: {
     name: "internode_protocol_available",
@@ -377,7 +377,7 @@ export const CATALOGUE = {
     unit: "flag",
     labels: ["version", "nodejs_version", "engine", "source_node"],
     created: "at start",
-    help: "1, with what this agent is.",
+    help: "1, with version and engine of this agent as labels.",
   },
 } as const satisfies Readonly<Record<string, Metric>>;
 

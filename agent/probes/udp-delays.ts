@@ -9,7 +9,7 @@ const WAITS_FOR_PROBES = 3;
 
 export interface TimedAnswer {
   readonly number: number;
-  /** Round trip by the transmit time that the reply carries: right to some microseconds, NaN when it makes no sense. */
+  /** Round trip by the transmit time that the reply carries: right to some microseconds, NaN when that is impossible. */
   readonly estimateNs: number;
   readonly clock: StampClock;
   /** Whether the peer will follow up on it. */

@@ -223,7 +223,7 @@ class StampProber implements UdpProber, ChannelListener {
       : this.#arrivedNone(slot, row)
         ? "none"
         : "unknown";
-    // A row that makes no sense decides nothing.
+    // An invalid row decides nothing.
     if (arrivals === undefined) return;
     const undecided = state.directions.firstFailedSince(askedNs);
     this.#decide(state, {

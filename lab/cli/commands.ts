@@ -7,7 +7,7 @@ export const LAB_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import("../../lab/cli/demo.ts"),
   },
   fault: {
-    summary: "Break something in the running demo, list what is broken, mend it",
+    summary: "Break something in the running demo, list the faults, clear them",
     load: () => import("../../lab/cli/fault.ts"),
   },
 };

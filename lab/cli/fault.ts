@@ -14,7 +14,7 @@ Put the fault in quotes: a shell takes '>' for itself.
 ${table(Object.values(FAULTS).map(({ example, summary }) => [`  ${example}`, summary]))}
 
 'list' counts, for faults of packets, how many packets were on the fault's links and what became of them.
-'clear' mends one fault, or all.
+'clear' removes one fault, or all.
 
 Exit: 0 done, 1 it could not be done, 2 bad usage.`;
 
@@ -74,7 +74,7 @@ function report(request: ControlRequest, faults: readonly FaultStatus[]): string
     case "clear":
       return faults.length === 0
         ? "nothing was broken"
-        : faults.map((fault) => `fault ${fault.id} is mended: ${fault.text}${counted(fault)}`).join("\n");
+        : faults.map((fault) => `fault ${fault.id} is cleared: ${fault.text}${counted(fault)}`).join("\n");
     case "list":
       return faults.length === 0
         ? "nothing is broken"

@@ -98,7 +98,7 @@ export class LabFaults implements AsyncDisposable {
     return turn;
   }
 
-  /** For a lab that is being removed: nothing is mended, since all that is broken goes. */
+  /** For a lab that is being removed: nothing is put back, since everything is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#last;

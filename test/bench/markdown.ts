@@ -3,17 +3,17 @@ import { format, type Table } from "./table.ts";
 
 const HOW_TO_READ = `# Benchmarks
 
-\`npm run bench\` measures every promise below on two network namespaces joined by a veth cable, as root, and the
-other programs in the same run: \`fping\`, \`ping\` and Debian's \`prometheus-smokeping-prober\`. \`npm run bench -- rtt cpu\`
-runs only those named; \`npm run bench -- --write\` runs all and replaces this page.
+\`npm run bench\` measures every promise below on two network namespaces that a veth cable joins, as root. The other
+programs run in the same run: \`fping\`, \`ping\` and Debian's \`prometheus-smokeping-prober\`. \`npm run bench -- rtt cpu\`
+runs only those two parts; \`npm run bench -- --write\` runs all and replaces this page.
 
-How to read them: each table has what was measured in its title; each line of *All bars* is one promise, and a missed
-one says so with its figure. Compare within a run, not between machines: the kernel does most of the work of a probe,
-and its cost depends on processor, kernel and what else runs. A load average above that of an idle machine makes
-microseconds longer for all. Errors against a capture include the capture's own cost: it stamps an outgoing packet some
-microseconds before the driver does, on each side where it runs, so the delays reported with no capture running stand
-beside. Whether a step of the machine's clock makes losses is not here but in \`npm run test:serial\`, because it moves
-the clock.
+How to read it: the title of each table says what was measured. Each line of *All bars* is one promise; a missed one is
+marked, with its figure. Compare figures of one run, not of two machines: the kernel does most of the work of a probe,
+and its cost depends on the processor, the kernel and what else runs. On a machine that is not idle (see the load
+average) every microsecond figure is larger. Errors against a capture include the cost of the capture itself, which
+stamps an outgoing packet some microseconds before the driver does, on each side where it runs. Therefore the tables of
+accuracy also have a line that was measured with no capture running. Whether a step of the machine's clock causes false
+losses is not measured here but by \`npm run test:serial\`, because that moves the clock.
 `;
 
 const cell = (text: string) => text.replaceAll("|", "\\|");

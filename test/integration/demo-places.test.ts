@@ -50,7 +50,7 @@ async function leavesNothing(demo: Demo): Promise<void> {
 async function showsAWholeLab(as: readonly string[]): Promise<void> {
   const demo = await start(["--fault", "loss node-1->node-2 100%"], as);
   const fault = demos.run(["fault", "clear"], as);
-  expect([fault.stderr, fault.stdout]).toEqual(["", expect.stringContaining("fault 1 is mended")]);
+  expect([fault.stderr, fault.stdout]).toEqual(["", expect.stringContaining("fault 1 is cleared")]);
   await until("all is measured", async () => {
     const paths = await measured(demo);
     return ["node/icmp", "pod/icmp", "pod/tcp", "pod/udp"].every((path) => paths.includes(path));

@@ -188,7 +188,7 @@ describe("internode demo", () => {
     },
   );
 
-  labTest("another terminal breaks something, sees what it did, and mends it", async () => {
+  labTest("another terminal breaks something, sees what it did, and clears it", async () => {
     const running = await demos.start();
     expect(demos.run(["fault", "list"]).stdout).toContain("nothing is broken");
     const added = demos.run(["fault", "drop node-1->node-2"]);
@@ -201,7 +201,7 @@ describe("internode demo", () => {
     const wrong = demos.run(["fault", "drop node-1- node-2"]);
     expect([wrong.status, wrong.stderr.includes("put the fault in quotes")]).toEqual([2, true]);
     expect(demos.run(["fault", "clear", "5"]).stderr).toContain("there is no fault 5; there are 1");
-    expect(demos.run(["fault", "clear"]).stdout).toContain("fault 1 is mended: drop node-1->node-2 (");
+    expect(demos.run(["fault", "clear"]).stdout).toContain("fault 1 is cleared: drop node-1->node-2 (");
     await until("the demo's own terminal was told", () => running.output().includes("fault 1 ends"));
     await demos.stop(running, "SIGINT");
     const gone = demos.run(["fault", "list"]);

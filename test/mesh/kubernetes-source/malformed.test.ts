@@ -6,7 +6,7 @@ const { describe } = await needs("openssl");
 
 const w = watchedSource();
 
-describe("answers that make no sense", () => {
+describe("invalid answers", () => {
   const slice = (changes: object, metadata: object = {}) => ({
     metadata: {
       name: "s",
