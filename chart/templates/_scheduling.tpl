@@ -24,7 +24,8 @@ there is no peer. Those that nothing but a taint tells apart cannot be left out 
 {{- $conditions := include "internode.nodeConditions" . | fromYamlArray -}}
 {{- $nodeAffinity := deepCopy (default dict $affinity.nodeAffinity) -}}
 {{- $terms := list -}}
-{{- range dig "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" (list dict) $nodeAffinity -}}
+{{- $required := default dict $nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution -}}
+{{- range default (list dict) $required.nodeSelectorTerms -}}
 {{- $terms = append $terms (set . "matchExpressions" (concat $conditions (default list .matchExpressions))) -}}
 {{- end -}}
 {{- $_ := set $nodeAffinity "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}

@@ -29,4 +29,14 @@ describe.skipIf(HELMS.length === 0)(`metadata (${HELMS.length === 0 ? WHY_NO_HEL
     expect(pods.labels).toMatchObject({ team: "network" });
     expect(pods.annotations).toEqual(only(await render(WITH_OPERATOR), "DaemonSet").spec.template.metadata.annotations);
   });
+
+  test("a common annotation that the pod of helm test has itself is there once, and its own wins", async () => {
+    const commonAnnotations = { "linkerd.io/inject": "enabled", "helm.sh/hook": "post-install", a: "b" };
+    expect(only(await render({ values: { commonAnnotations } }), "Pod").metadata.annotations).toEqual({
+      a: "b",
+      "helm.sh/hook": "test",
+      "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+      "linkerd.io/inject": "disabled",
+    });
+  });
 });

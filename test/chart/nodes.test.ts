@@ -104,6 +104,17 @@ describe.skipIf(HELMS.length === 0)(`which nodes get an agent (${HELMS.length ==
     expect(nodes["of the pool"]).toEqual([true, true]);
   });
 
+  test("a required affinity of no terms leaves the chart's own conditions", async () => {
+    for (const required of [null, {}, { nodeSelectorTerms: null }, { nodeSelectorTerms: [] }]) {
+      const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
+      const nodes = await judged({ affinity });
+      expect([nodes["a node"], nodes["kwok"]], JSON.stringify(required)).toEqual([
+        [true, true],
+        [false, false],
+      ]);
+    }
+  });
+
   test("preferences and pod affinity are passed on, and the pod of helm test gets the nodes' part only", async () => {
     const preferred = [{ weight: 1, preference: { matchExpressions: [{ key: "ssd", operator: "Exists" }] } }];
     const podAntiAffinity = {
