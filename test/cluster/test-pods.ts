@@ -34,7 +34,11 @@ export class TestPods {
 
   async install(): Promise<void> {
     const program = join(this.#cluster.folder, "look");
-    await run("go", ["build", "-C", SOURCE, "-buildvcs=false", "-o", program, "."], { env: { CGO_ENABLED: "0" } });
+    await run("go", ["build", "-C", SOURCE, "-buildvcs=false", "-o", program, "."], {
+      env: { CGO_ENABLED: "0" },
+      // With nothing cached Go compiles its standard library first, beside other suites.
+      timeoutMs: 600_000,
+    });
     await writeProgramImage(this.image, {
       reference: IMAGE,
       program: { name: "look", content: await readFile(program) },
