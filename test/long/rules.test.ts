@@ -1,5 +1,6 @@
 // Every scenario of the alert rules, on every promtool there is.
 import { agents } from "../rules/agents.scenarios.ts";
+import { blockedPairs } from "../rules/blocked.scenarios.ts";
 import { calm } from "../rules/calm.scenarios.ts";
 import { thorough } from "../rules/check.ts";
 import { described } from "../rules/described.scenarios.ts";
@@ -11,4 +12,5 @@ import { slow } from "../rules/slow.scenarios.ts";
 import { twice } from "../rules/twice.scenarios.ts";
 
 // Those of days first: begun last, they would be waited for on one core.
-for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, marked, agents, described]) scenarios(thorough);
+for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, marked, blockedPairs, agents, described])
+  scenarios(thorough);

@@ -1,7 +1,7 @@
 // Everyday events of a cluster that must page nobody.
 import { describe } from "vitest";
 import { after, FAULT_S, QUARTERS, SIX_NODES, THREE_ZONES, type Declare } from "./check.ts";
-import { cordon, dead, loss, restart, touching, unscrapeable, within } from "./incident.ts";
+import { cordon, dead, loss, refusal, restart, touching, unscrapeable, within } from "./incident.ts";
 import { KUBE_STATE_METRICS } from "./history.ts";
 import { nodesOf } from "./mesh.ts";
 import { critical } from "./promtool.ts";
@@ -135,14 +135,13 @@ export function calm(scenario: Declare): void {
     });
     scenario("agents on the host network that restart: TCP and UDP are refused there, which proves the path", {
       mesh: { ...SIX_NODES, hostPort: true },
-      incidents: [
-        {
-          kind: "refusal",
-          where: (slot) => slot.destination === "a1" && slot.protocol !== "icmp",
-          fromS: FAULT_S,
-          untilS: FAULT_S + 600,
-        },
-      ],
+      incidents: [0, 120, 240].flatMap((shift) => [
+        refusal((slot) => slot.destination === "a1" && slot.protocol !== "icmp", {
+          fromS: FAULT_S + shift,
+          untilS: FAULT_S + shift + 60,
+        }),
+        unscrapeable("a1", { fromS: FAULT_S + shift, untilS: FAULT_S + shift + 60 }),
+      ]),
       firing: after(QUARTERS),
     });
   });

@@ -69,6 +69,15 @@ export function loss(
   return { kind: "loss", where, share, ...within(during) };
 }
 
+export function refusal(where: (slot: Slot) => boolean, during: During): Incident {
+  return { kind: "refusal", where, ...within(during) };
+}
+
+/** Somebody on the way answers that it is not let through. */
+export function blocked(where: (slot: Slot) => boolean, during: During): Incident {
+  return { kind: "loss", where, share: 1, isBlocked: true, ...within(during) };
+}
+
 /** Packets die on the way from one node to the other: both ordered pairs lose, UDP knows where. */
 export function oneWayLoss(
   from: string,
