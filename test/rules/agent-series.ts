@@ -24,6 +24,10 @@ export function agentSeries(history: History): readonly Counter[] {
       ),
       ...kinds.map(([network, protocol]) => gauge("internode_protocol_available", 1, { network, protocol })),
       ...kinds.map(([network, protocol]) => counter("internode_probes_skipped_total", 0, { network, protocol })),
+      gauge("internode_peers", 0, { state: "unprobed" }),
+      ...["sample", "address", "shared_address", "identity", "node_address"].map((reason) =>
+        gauge("internode_peers_unprobed", 0, { reason }),
+      ),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
       counter("internode_dns_lookups_total", 1 / 8, dns),
       counter("internode_dns_failures_total", 0, dns),

@@ -1,7 +1,7 @@
 // What is not a lost packet: agents that are silent or impaired, DNS, path MTU, membership, nobody at all.
 import { describe } from "vitest";
 import { after, FAULT_S, type Declare } from "./check.ts";
-import { cordon, loss, touching, unscrapeable, within, type Incident, type Labels } from "./incident.ts";
+import { cordon, dead, loss, touching, unscrapeable, within, type Incident, type Labels } from "./incident.ts";
 import { critical, warning } from "./promtool.ts";
 
 const NODES = ["a1", "a2", "b1", "b2", "c1", "c2"];
@@ -63,6 +63,79 @@ export function agents(scenario: Declare): void {
       kubeState: true,
       incidents: [gauge("kube_daemonset_status_desired_number_scheduled", 8, everywhere)],
       firing: { ...after([300, 885]), ...after([930], warning("NodeUnwatched")) },
+    });
+  });
+
+  describe("agents that know peers and do not probe them:", () => {
+    const unprobed = (peers: number, reason: string, labels: (labels: Labels) => boolean) =>
+      gauge("internode_peers_unprobed", peers, (each) => each["reason"] === reason && labels(each));
+    const onNoNetwork = (peers: number, labels: (labels: Labels) => boolean) =>
+      gauge("internode_peers", peers, (each) => each["state"] === "unprobed" && labels(each));
+
+    scenario("one agent, of one peer, is a warning for the agent's node", {
+      incidents: [unprobed(1, "node_address", from("a1"))],
+      firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { node: "a1", reason: "peers" })) },
+    });
+    scenario("all agents, of one peer, is one warning and no page", {
+      incidents: [
+        unprobed(1, "identity", (labels) => !from("b1")(labels)),
+        onNoNetwork(1, (labels) => !from("b1")(labels)),
+      ],
+      firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "peers" })) },
+    });
+    scenario("all agents, of all peers, one address on every node, is a page: nothing else can tell", {
+      weight: "heart",
+      mesh: { zones: { a: 2, b: 2, c: 2 }, sampleSize: 0 },
+      kubeState: true,
+      incidents: [unprobed(5, "shared_address", everywhere), onNoNetwork(5, everywhere)],
+      firing: { ...after([240]), ...after([330, 900, 1500], critical("AgentImpaired", { reason: "peers" })) },
+      described: [
+        {
+          atS: FAULT_S + 895,
+          alert: critical("AgentImpaired", { reason: "peers" }),
+          summary: "Agents know their peers and cannot probe them.",
+          description:
+            "The agents of 6 nodes can probe few of the peers that they know, or none, on any network, so no other alert can tell of these nodes. Why, and for how many peers at most: shared_address 5; the log of each agent says it in words.",
+        },
+      ],
+    });
+    scenario("both of two are a page, one of six a warning", {
+      mesh: { zones: { "": 2 }, sampleSize: 0 },
+      cluster: "east",
+      incidents: [unprobed(1, "address", everywhere), onNoNetwork(1, everywhere)],
+      others: [
+        {
+          mesh: { zones: { a: 2, b: 2, c: 2 } },
+          cluster: "west",
+          incidents: [unprobed(5, "address", from("a1")), onNoNetwork(5, from("a1"))],
+        },
+      ],
+      firing: after(
+        [330, 900],
+        critical("AgentImpaired", { cluster: "east", reason: "peers" }),
+        warning("AgentImpaired", { cluster: "west", node: "a1", reason: "peers" }),
+      ),
+    });
+    scenario("one agent, of all peers, without a reason that is known, is a warning", {
+      incidents: [onNoNetwork(5, from("a1"))],
+      firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { node: "a1", reason: "peers" })) },
+    });
+    scenario("those that a sample leaves out are no fault", {
+      incidents: [unprobed(3, "sample", everywhere), onNoNetwork(3, everywhere)],
+      firing: after([330, 900]),
+    });
+    scenario("a dead node whose address nobody has learnt is that node's page alone", {
+      incidents: [dead("b1", { fromS: FAULT_S }), unprobed(1, "node_address", (labels) => !from("b1")(labels))].flat(),
+      firing: after([300, 600, 900], critical("NodeDegraded", { node: "b1" })),
+    });
+    scenario("most of the peers of a sample, on no network, is a page where all agents say so", {
+      mesh: { zones: { a: 3, b: 3 }, sampleSize: 0 },
+      incidents: [
+        unprobed(2, "sample", everywhere),
+        unprobed(2, "shared_address", everywhere),
+        onNoNetwork(4, everywhere),
+      ],
+      firing: after([330, 900], critical("AgentImpaired", { reason: "peers" })),
     });
   });
 
