@@ -1,6 +1,7 @@
 {{/*
-The shipped rules with what the values override, as YAML: thresholds, the runbooks' place and the DaemonSet's name in
-the text itself, as the rules' own tests do it; then `for` and labels alert by alert.
+The shipped rules with what the values override, as YAML: thresholds, where runbooks and dashboards are and the
+DaemonSet's name in the text itself, as the rules' own tests do it; then `for` and labels alert by alert, those of one
+severity over those of both.
 */}}
 {{- define "internode.ruleGroups" -}}
 {{- $alerts := .Values.alerts -}}
@@ -11,6 +12,9 @@ the text itself, as the rules' own tests do it; then `for` and labels alert by a
 {{- with $alerts.runbookUrl -}}
 {{- $text = regexReplaceAllLiteral "https://github\\.com/internode/internode/blob/main/docs/runbooks" $text (trimSuffix "/" .) -}}
 {{- end -}}
+{{- with $alerts.grafanaUrl -}}
+{{- $text = replace "dashboard_url: /d/" (printf "dashboard_url: %s/d/" (trimSuffix "/" .)) $text -}}
+{{- end -}}
 {{- $text = replace "daemonset=\"internode\"" (printf "daemonset=%q" (include "internode.fullname" .)) $text -}}
 {{- $groups := list -}}
 {{- range $group := ($text | fromYaml).groups -}}
@@ -18,8 +22,10 @@ the text itself, as the rules' own tests do it; then `for` and labels alert by a
 {{- range $rule := $group.rules -}}
 {{- $override := dict -}}
 {{- if $rule.alert -}}
-{{- $override = get (default dict $alerts.overrides) $rule.alert | default dict -}}
-{{- $labels := mustMergeOverwrite (deepCopy (default dict $rule.labels)) (dict "namespace" $.Release.Namespace) (default dict $alerts.labels) (default dict $override.labels) -}}
+{{- $both := get (default dict $alerts.overrides) $rule.alert | default dict -}}
+{{- $own := get $both $rule.labels.severity | default dict -}}
+{{- $override = mustMergeOverwrite (deepCopy $both) (deepCopy $own) -}}
+{{- $labels := mustMergeOverwrite (deepCopy $rule.labels) (dict "namespace" $.Release.Namespace) (default dict $alerts.labels) (default dict $override.labels) -}}
 {{- $_ := set $rule "labels" $labels -}}
 {{- with $override.for }}{{- $_ := set $rule "for" . -}}{{- end -}}
 {{- end -}}

@@ -23,7 +23,21 @@
 - "alerts.thresholds.{{ $name }} is {{ $value }}, which nothing can exceed or everything does. Write a number from 0 {{ regexMatch "_(ratio|share)$" $name | ternary "to 1; 5 % is 0.05" "upwards" }}."
 {{- end }}
 {{- end }}
-{{- range $name, $_ := .Values.alerts.overrides }}
+{{- range $name, $override := .Values.alerts.overrides }}
+{{- $severities := list }}
+{{- range ($rules | fromYaml).groups }}
+{{- range .rules }}
+{{- if eq $name (default "" .alert) }}{{- $severities = append $severities .labels.severity }}{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (gt (len $severities) 1) (dig "labels" "severity" "" (default dict $override)) }}
+- "alerts.overrides.{{ $name }}.labels.severity would give its critical and its warning form one severity. Set alerts.overrides.{{ $name }}.critical.labels and alerts.overrides.{{ $name }}.warning.labels instead."
+{{- end }}
+{{- range list "critical" "warning" }}
+{{- if and $severities (hasKey (default dict $override) .) (not (has . $severities)) }}
+- "alerts.overrides.{{ $name }}.{{ . }}: {{ $name }} is {{ first $severities }} only. Write it into alerts.overrides.{{ $name }} itself."
+{{- end }}
+{{- end }}
 {{- if not (contains (printf "- alert: %s\n" $name) $rules) }}
 - "alerts.overrides.{{ $name }} is no alert of the rules. There are: {{ regexFindAll "- alert: [A-Za-z]+\n" $rules -1 | uniq | join "" | replace "- alert: " "" | trim | replace "\n" ", " }}."
 {{- end }}

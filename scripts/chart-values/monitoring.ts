@@ -40,6 +40,12 @@ const scrape = {
   metricRelabelings: objects.default([]).describe("Relabelings of the scraped series."),
 };
 
+const override = {
+  enabled: flag.optional().describe("False leaves the alert out."),
+  for: duration.optional().describe("Waiting time, on top of what the expression already holds."),
+  labels: mapOfStrings.optional().describe("Labels of this alert, such as another severity."),
+};
+
 export const MONITORING = {
   monitoring: z
     .strictObject({
@@ -111,17 +117,26 @@ export const MONITORING = {
       runbookUrl: text
         .default("")
         .describe("Where the runbooks are, instead of the project's own: the alert's name and `.md` follow."),
+      grafanaUrl: z
+        .string()
+        .regex(/^(https?:\/\/.+)?$/)
+        .default("")
+        .describe(
+          "Where your Grafana is, such as `https://grafana.example`, for the link that every alert carries (`dashboard_url`). Empty: the link is a path on it.",
+        ),
       overrides: z
         .record(
           z.string(),
           z.strictObject({
-            enabled: flag.optional().describe("False leaves the alert out."),
-            for: duration.optional().describe("Waiting time, on top of what the expression already holds."),
-            labels: mapOfStrings.optional().describe("Labels of this alert, such as another severity."),
+            ...override,
+            critical: z.strictObject(override).optional().describe("The same, for its critical form alone."),
+            warning: z.strictObject(override).optional().describe("The same, for its warning form alone."),
           }),
         )
         .default({})
-        .describe("By name of an alert: `enabled`, `for`, `labels`."),
+        .describe(
+          "By name of an alert: `enabled`, `for`, `labels`; the same below `critical` and `warning` where an alert has both.",
+        ),
       extraGroups: objects.default([]).describe("Further rule groups, as they are."),
     })
     .prefault({}),

@@ -121,6 +121,46 @@ describe.skipIf(HELMS.length === 0)(
       expect(records(groups)).toEqual(records(groupsOf(SHIPPED)));
     });
 
+    test("keep the two severities of one alert apart", async () => {
+      const groups = await ruleGroups({
+        alerts: {
+          overrides: {
+            InternodeDnsFailing: {
+              for: "1m",
+              labels: { team: "dns" },
+              critical: { for: "5m", labels: { severity: "page" } },
+              warning: { labels: { severity: "ticket", team: "cluster" } },
+            },
+            InternodeAgentImpaired: { warning: { enabled: false } },
+            InternodePodNetworkDegraded: { enabled: false, critical: { enabled: true } },
+          },
+        },
+      });
+      const severities = (name: string) =>
+        alerts(groups)
+          .filter(({ alert }) => alert === name)
+          .map((rule) => rule.labels!["severity"]);
+      expect(
+        alerts(groups)
+          .filter(({ alert }) => alert === "InternodeDnsFailing")
+          .map((rule) => [rule.for, rule.labels!["severity"], rule.labels!["team"]]),
+      ).toEqual([
+        ["5m", "page", "dns"],
+        ["1m", "ticket", "cluster"],
+      ]);
+      expect(severities("InternodeAgentImpaired")).toEqual(["critical"]);
+      expect(severities("InternodePodNetworkDegraded")).toEqual(["critical"]);
+    });
+
+    test("link every alert to its dashboard, on the Grafana that the values name", async () => {
+      const links = async (values?: unknown) =>
+        alerts(await ruleGroups(values)).map(({ annotations }) => annotations!["dashboard_url"]!);
+      const shipped = await links();
+      expect(shipped.filter((link) => !link.startsWith("/d/internode-"))).toEqual([]);
+      const whole = await links({ alerts: { grafanaUrl: "https://grafana.example/$1/" } });
+      expect(whole).toEqual(shipped.map((link) => `https://grafana.example/$1${link}`));
+    });
+
     test("carry further groups as they are", async () => {
       const group = {
         name: "mine",
@@ -149,6 +189,15 @@ describe.skipIf(HELMS.length === 0)(
       [{ monitoring: { interval: "1m" } }, /monitoring\.interval is 1m.*30s at most/],
       [{ monitoring: { scrapeTimeout: "20s" } }, /monitoring\.scrapeTimeout is 20s.*Lower it/],
       [{ alerts: { overrides: { InternodeDown: { severity: "x" } } } }, /'severity' not allowed/],
+      [
+        { alerts: { overrides: { InternodeDown: { warning: { for: "1m" } } } } },
+        /alerts\.overrides\.InternodeDown\.warning: InternodeDown is critical only.*alerts\.overrides\.InternodeDown itself/,
+      ],
+      [
+        { alerts: { overrides: { InternodeDnsFailing: { labels: { severity: "ticket" } } } } },
+        /alerts\.overrides\.InternodeDnsFailing\.labels\.severity would give its critical and its warning form one severity.*InternodeDnsFailing\.critical\.labels/,
+      ],
+      [{ alerts: { grafanaUrl: "grafana.example" } }, /'\/alerts\/grafanaUrl'/],
     ] as const)("%j is refused", async ([values, says]) => {
       expect(await refusal({ values })).toMatch(says);
     });

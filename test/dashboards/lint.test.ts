@@ -82,6 +82,29 @@ test("the pages that the dashboards link to are there: one an alert, and one tha
   }
 });
 
+test("every alert leads to a dashboard that is there, by variables that it has", () => {
+  const links = [...rules.matchAll(/dashboard_url: (\S.*)/g)].map(([, link]) => link!);
+  expect(links.length).toBe([...rules.matchAll(/- alert: /g)].length);
+  for (const link of links) {
+    // Of each branch: the dashboard, then its variables.
+    const pieces = link.replace("/d/internode-", "").split(/(?=\b(?:mesh|pair|node|agents|dns)\?)/);
+    const opened = pieces.filter((piece) => /^(mesh|pair|node|agents|dns)\?/.test(piece));
+    expect(opened.length, link).toBeGreaterThan(0);
+    for (const piece of opened) {
+      const [, name] = /^(\w+)\?/.exec(piece)!;
+      const dashboard = dashboards[name!]!;
+      expect(dashboard.uid, link).toBe(`internode-${name}`);
+      const has = variablesOf(dashboard).map((variable) => variable.name);
+      const set = [...piece.matchAll(/var-(\w+)=/g)].map(([, variable]) => variable!);
+      expect(set, link).toContain("cluster");
+      expect(
+        set.filter((variable) => !has.includes(variable)),
+        link,
+      ).toEqual([]);
+    }
+  }
+});
+
 test("every dashboard has a uid and a title of its own", () => {
   for (const key of ["uid", "title"] as const)
     expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);

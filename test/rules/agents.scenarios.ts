@@ -94,6 +94,7 @@ export function agents(scenario: Declare): void {
           atS: FAULT_S + 895,
           alert: critical("AgentImpaired", { reason: "peers" }),
           summary: "Agents know their peers and cannot probe them.",
+          dashboard: "/d/internode-agents?var-cluster=",
           description:
             "The agents of 6 nodes can probe few of the peers that they know, or none, on any network, so no other alert can tell of these nodes. Why, and for how many peers at most: shared_address 5; the log of each agent says it in words.",
         },

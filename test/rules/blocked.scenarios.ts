@@ -75,6 +75,7 @@ export function blockedPairs(scenario: Declare): void {
           atS: FAULT_S + 595,
           alert: tells("a", "b", "udp"),
           summary: "Pairs of nodes that were answered are now rejected.",
+          dashboard: "/d/internode-pair?var-cluster=&var-source=a1&var-destination=b1",
           description:
             "1 pair of nodes from zone a to zone b, answered over udp before, rejected now: a1 → b1 pod blocked; refused is an answer of the target itself, where nothing listens; blocked is one of somebody else, such as a policy that rejects.",
         },

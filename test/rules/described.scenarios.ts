@@ -22,6 +22,7 @@ export function described(scenario: Declare): void {
         atS: FAULT_S + 295,
         alert: critical("NodeDegraded", { node: "c1" }),
         summary: "A node has lost most of its peers.",
+        dashboard: "/d/internode-node?var-cluster=&var-node=c1",
         description:
           "Node c1 loses more than 3% of its probes with 100% of its peers on the node network, with 100% of its peers on the pod network, over 5 minutes.",
       },
@@ -45,6 +46,7 @@ export function described(scenario: Declare): void {
         atS: FAULT_S + 595,
         alert: warning("PairsDegraded", { source_zone: "a", destination_zone: "a" }),
         summary: "Some pairs of nodes lose packets.",
+        dashboard: "/d/internode-pair?var-cluster=&var-source=a1&var-destination=a2",
         description:
           "2 pairs of nodes from zone a to zone a lose probes, and nothing wider explains it. Worst in 5 minutes: a1 → a2 pod icmp 62.5%; a2 → a1 pod icmp 56.25%; a1 → a2 pod udp 50%; a2 → a1 pod udp 43.75%; a1 → a2 node icmp 37.5%; UDP lost 56.25 packets on the way from a1 to a2; a failed ICMP or TCP probe says nothing of direction.",
       },
@@ -58,6 +60,7 @@ export function described(scenario: Declare): void {
         atS: FAULT_S + 295,
         alert: critical("PodNetworkDegraded", { node: "a2" }),
         summary: "The pod network loses packets while the node network is fine.",
+        dashboard: "/d/internode-node?var-cluster=&var-node=a2",
         description:
           "On the pod network node a2 loses probes with 100% of its peers; the node network to the same peers is fine: the CNI on this node.",
       },

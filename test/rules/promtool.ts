@@ -39,6 +39,8 @@ export interface Scenario {
     readonly alert: Alert;
     readonly summary: string;
     readonly description: string;
+    /** Where `dashboard_url` leads. */
+    readonly dashboard: string;
   }[];
   /** Values of constant recording rules, replaced in the text as the chart does. */
   readonly thresholds?: Readonly<Record<string, number>>;
@@ -107,13 +109,18 @@ function testFile(rules: string, { histories, firing, samples = [], described = 
       {
         interval: `${histories[0]!.scrapeS}s`,
         input_series: histories.flatMap(inputSeries),
-        alert_rule_test: described.map(({ atS, alert, summary, description }) => ({
+        alert_rule_test: described.map(({ atS, alert, summary, description, dashboard }) => ({
           eval_time: `${atS}s`,
           alertname: `Internode${alert.name}`,
           exp_alerts: [
             {
               exp_labels: { severity: alert.severity, ...alert.labels },
-              exp_annotations: { summary, description, runbook_url: `${RUNBOOKS}/Internode${alert.name}.md` },
+              exp_annotations: {
+                summary,
+                description,
+                runbook_url: `${RUNBOOKS}/Internode${alert.name}.md`,
+                dashboard_url: dashboard,
+              },
             },
           ],
         })),

@@ -34,6 +34,7 @@ export function slow(scenario: Declare): void {
           atS: STEP_S + 1200,
           alert: warning("LatencyHigh", { node: "a1" }),
           summary: "Round trips take longer than they did all week.",
+          dashboard: "/d/internode-node?var-cluster=&var-node=a1",
           description:
             "Round trips between node a1 and most of its peers take longer than their own average of a week, up to 7.5 times as long, by more than 1ms.",
         },
