@@ -1,8 +1,9 @@
 // What Kubernetes promises of every cluster's network, as four checks that are always listed: also when they hold, and
 // also when nothing that was measured can tell.
-import type { Finding, FindingCode, NetworkCheck, NetworkCheckName } from "../model/finding.ts";
+import type { Finding, NetworkCheck, NetworkCheckName } from "../model/finding.ts";
 import { NETWORK_CHECKS } from "../model/finding.ts";
 import type { Network } from "../model/peer.ts";
+import { CODES } from "./catalogue/codes.ts";
 import { capital, counted } from "./catalogue/words.ts";
 import type { Look } from "./locate/culprits.ts";
 
@@ -46,25 +47,8 @@ function reach({ evidence }: Look, findings: readonly Finding[], { name, network
     : { name, state: "broken", text: `Not ${promise}: ${figures}.`, findings: ids };
 }
 
-const REACHING: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  "IN-NODE-DOWN",
-  "IN-NODE-LOSS",
-  "IN-SOME-PEERS",
-  "IN-AGENT-DOWN",
-  "IN-PAIR-CUT",
-  "IN-BETWEEN",
-  "IN-ZONE-LOSS",
-  "IN-ZONE-PAIR-LOSS",
-  "IN-GROUP-LOSS",
-  "IN-MESH-LOSS",
-  "IN-POD-NETWORK",
-  "IN-NODE-NETWORK",
-  "IN-DROPPED",
-  "IN-FAMILY-LOSS",
-]);
-
 const concerns = ({ code, scope }: Finding, network: Network): boolean =>
-  REACHING.has(code) && (scope.network === undefined || scope.network === network);
+  CODES[code].breaksReach && (scope.network === undefined || scope.network === network);
 
 function noNat({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {
   const name = "no-nat";

@@ -69,7 +69,7 @@ export class Tracker {
       if (this.#open.has(key)) continue;
       this.#open.set(key, {
         finding,
-        isLoss: LOSS_CODES.has(finding.code),
+        isLoss: CODES[finding.code].isLoss,
         sinceSeconds: Date.parse(finding.since) / 1000,
         lastSeen: now,
         returns: 0,
@@ -179,24 +179,7 @@ export class Tracker {
 }
 
 /** Loss of one subject is one finding, whatever it is called; anything else is one of its code. */
-const familyOf = (code: FindingCode): string => (LOSS_CODES.has(code) ? "loss" : code);
-const LOSS_CODES: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  "IN-NODE-DOWN",
-  "IN-NODE-LOSS",
-  "IN-SOME-PEERS",
-  "IN-PAIR-CUT",
-  "IN-PAIR-LOSS",
-  "IN-BETWEEN",
-  "IN-ZONE-LOSS",
-  "IN-ZONE-PAIR-LOSS",
-  "IN-GROUP-LOSS",
-  "IN-MESH-LOSS",
-  "IN-POD-NETWORK",
-  "IN-NODE-NETWORK",
-  "IN-DROPPED",
-  "IN-FAMILY-LOSS",
-  "IN-SOME-PATHS",
-]);
+const familyOf = (code: FindingCode): string => (CODES[code].isLoss ? "loss" : code);
 
 function keyOf({ code, subject, scope }: Pick<Finding, "code" | "subject" | "scope">): string {
   const family = familyOf(code);
