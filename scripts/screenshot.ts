@@ -5,7 +5,7 @@
 // For instance with `npm start` running: node scripts/screenshot.ts http://127.0.0.1:8843/ docs/images/mesh.png
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { CHROMIUM, launchChromium } from "./chromium.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,25 +16,12 @@ const { values, positionals } = parseArgs({
   },
 });
 const [url, file] = positionals;
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 if (url === undefined || file === undefined)
   fail("usage: node scripts/screenshot.ts <url> <file.png> [--dark] [--width <px>] [--height <px>]");
-if (!existsSync(executablePath))
-  fail(`there is no ${executablePath}: apt-get install --no-install-recommends chromium, or set CHROMIUM`);
+if (!existsSync(CHROMIUM))
+  fail(`there is no ${CHROMIUM}: apt-get install --no-install-recommends chromium, or set CHROMIUM`);
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launchChromium();
 try {
   const page = await browser.newPage({
     colorScheme: values.dark ? "dark" : "light",

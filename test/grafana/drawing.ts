@@ -3,22 +3,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import type { Picture } from "./picture.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-
-export const launch = () =>
-  chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-    ],
-  });
 
 export async function draw(browser: Browser, script: string, picture: Picture): Promise<Buffer> {
   const page = await browser.newPage({ viewport: { width: picture.width, height: picture.height } });

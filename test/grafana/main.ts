@@ -14,7 +14,8 @@ import { dashboards, toJson } from "../../dashboards/all.ts";
 import { BUILT_IN, fill, queriesOf } from "../dashboards/queries.ts";
 import type { Prometheus } from "../support/prometheus.ts";
 import { startWatchedMesh } from "../support/watched-mesh.ts";
-import { bundle, draw, launch } from "./drawing.ts";
+import { launchChromium } from "../../scripts/chromium.ts";
+import { bundle, draw } from "./drawing.ts";
 import type { Answer, Picture, Result } from "./picture.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -72,7 +73,7 @@ const PICTURES = [
 install();
 const script = await bundle();
 const pictures = await readPictures();
-await using browser = await launch();
+await using browser = await launchChromium();
 mkdirSync(images, { recursive: true });
 for (const [name, picture] of pictures) {
   const path = join(images, `grafana-${name}.png`);

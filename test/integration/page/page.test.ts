@@ -1,6 +1,7 @@
 // The page in a real browser: what a person reads, clicks and types.
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { launchChromium } from "../../../scripts/chromium.ts";
 import { HOSTILE, OBEYED } from "../../support/hostile.ts";
 import { sampleNodes, type SampleMesh } from "../../support/sample-mesh.ts";
 import { startSampleAgents, type SampleAgents } from "../../support/sample-agents.ts";
@@ -8,17 +9,6 @@ import { needs } from "../../support/needs.ts";
 
 const { describe } = await needs("chromium");
 
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const ARGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const SIX: SampleMesh = {
   nodes: 6,
   zones: 3,
@@ -35,7 +25,7 @@ describe("the page", () => {
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+    browser = await launchChromium();
   });
   afterAll(() => browser.close());
   afterEach(async () => {
