@@ -86,7 +86,7 @@ describe.skipIf(HELMS.length === 0)(
     });
 
     test("limits, native histograms and further relabelings are passed on", async () => {
-      const monitoring = {
+      const limits = {
         sampleLimit: 2_000_000,
         targetLimit: 500,
         labelLimit: 20,
@@ -95,28 +95,16 @@ describe.skipIf(HELMS.length === 0)(
         keepDroppedTargets: 10,
         podTargetLabels: ["cost-center"],
         bodySizeLimit: "50MB",
-        nativeHistograms: true,
-        interval: "30s",
-        podMonitor: {
-          jobLabel: "app",
-          metricRelabelings: [{ action: "drop", sourceLabels: ["__name__"], regex: "nodejs_.*" }],
-        },
       };
+      const metricRelabelings = [{ action: "drop", sourceLabels: ["__name__"], regex: "nodejs_.*" }];
+      const podMonitor = { jobLabel: "app", metricRelabelings };
+      const monitoring = { ...limits, nativeHistograms: true, interval: "30s", podMonitor };
       expect(only(await render(withOperator({ monitoring })), "PodMonitor")["spec"]).toMatchObject({
-        sampleLimit: 2_000_000,
-        targetLimit: 500,
-        labelLimit: 20,
-        labelNameLengthLimit: 64,
-        labelValueLengthLimit: 256,
-        keepDroppedTargets: 10,
-        podTargetLabels: ["cost-center"],
-        bodySizeLimit: "50MB",
+        ...limits,
         jobLabel: "app",
         convertClassicHistogramsToNHCB: true,
         scrapeClassicHistograms: true,
-        podMetricsEndpoints: [
-          { interval: "30s", metricRelabelings: [{ action: "drop", sourceLabels: ["__name__"], regex: "nodejs_.*" }] },
-        ],
+        podMetricsEndpoints: [{ interval: "30s", metricRelabelings }],
       });
     });
 

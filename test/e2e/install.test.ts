@@ -208,6 +208,39 @@ describe.skipIf(IS_FOREIGN)(
       expect(await policy.dropped()).toBeGreaterThan(0);
     });
 
+    test("with its egress half, everything is still measured and the API server reached, and nothing else", async () => {
+      const [release, stranger] = releases as [Release, Release];
+      const cidrs = target.own.nodes.flatMap(({ plan }) =>
+        plan.addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`),
+      );
+      await release.upgradeTo({ networkPolicy: { egress: { enabled: true, nodes: cidrs } } });
+      const dns = async (what: "lookups" | "failures"): Promise<readonly number[]> =>
+        (await release.scrapeAll())
+          .filter(({ name }) => name === `internode_dns_${what}_total`)
+          .map(({ value }) => value);
+      const [failed, lookups] = [await dns("failures"), await dns("lookups")];
+
+      await using policy = await layNetworkPolicy(target, release);
+      expect(namesWhere(await untilHealthy(release, slotsAmong(nodes)), wasHealthy)).toEqual(slotsAmong(nodes));
+      await until(
+        "two further lookups on every node",
+        async () => (await dns("lookups")).every((count, i) => count >= lookups[i]! + 2),
+        { timeoutMs: 90_000, intervalMs: 1_000 },
+      );
+      expect(await dns("failures")).toEqual(failed);
+
+      const [agent] = await release.agents();
+      const connects = async (host: string, port: number): Promise<boolean> => {
+        const script = `require("net").connect({ host: ${host}, port: ${port}, timeout: 3000 }).on("connect", () => end(true)).on("timeout", () => end(false)).on("error", () => end(false)); function end(reached) { console.log(reached); process.exit(); }`;
+        return (await release.kubectl(["exec", agent!.name, "--", "/nodejs/bin/node", "-e", script])).trim() === "true";
+      };
+      expect(await connects("process.env.KUBERNETES_SERVICE_HOST", 443)).toBe(true);
+      const other = (await stranger.agents()).find(({ node }) => node !== agent!.node)!;
+      const before = await policy.dropped();
+      expect(await connects(JSON.stringify(other.address), HTTP_PORT)).toBe(false);
+      expect(await policy.dropped()).toBeGreaterThan(before);
+    });
+
     test("with ports listed in the rule for the other agents, ICMP and UDP would not pass: the rules do enforce", async () => {
       const [release] = releases as [Release];
       await using policy = await layNetworkPolicy(target, release, (rule, i) =>

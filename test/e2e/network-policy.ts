@@ -2,7 +2,14 @@
 // nftables rules on each node, and its pods are followed. What comes from the pod's own node passes, as the Kubernetes
 // documentation has it.
 import { setTimeout as sleep } from "node:timers/promises";
-import { policyRuleset, TABLE, type NetworkPolicy, type Rule, type Selector } from "../support/policy-ruleset.ts";
+import {
+  CHAINS,
+  policyRuleset,
+  TABLE,
+  type NetworkPolicy,
+  type Rule,
+  type Selector,
+} from "../support/policy-ruleset.ts";
 import type { Release } from "./release.ts";
 import type { Target } from "./target.ts";
 
@@ -65,8 +72,11 @@ export async function layNetworkPolicy(
 
   return {
     async dropped() {
-      const chains = await everywhere(["list", "chain", ...TABLE.split(" "), "ingress"]);
-      return chains.reduce((sum, chain) => sum + Number(/counter packets (\d+)/.exec(chain)![1]), 0);
+      const chains = await Promise.all(
+        CHAINS.map((chain) => everywhere(["list", "chain", ...TABLE.split(" "), chain])),
+      );
+      const drops = chains.flat().flatMap((text) => /counter packets (\d+) bytes \d+ drop/.exec(text)?.[1] ?? []);
+      return drops.reduce((sum, packets) => sum + Number(packets), 0);
     },
     async [Symbol.asyncDispose]() {
       lifted.abort();
