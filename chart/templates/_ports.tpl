@@ -25,7 +25,7 @@ answers on the number of TCP, is listed only where Kubernetes must know of it: f
 {{- end }}
 {{- end -}}
 
-{{/* Where one number stands for two, every change of the list needs another container, whose list is taken as it is. */}}
+{{/* Where one number stands for two, each change of it needs another container, whose list is taken as it is. */}}
 {{- define "internode.containerName" -}}
 {{- if .Values.hostPort -}}
 {{- printf "agent-%d" (int (include "internode.effective" . | fromJson).ports.probe) -}}

@@ -22,7 +22,13 @@ const PORTS: readonly State[] = [
 
 /** What else an object could keep of before. */
 const OTHERS: readonly State[] = [
+  // One container: only what is listed once changes.
+  state("hostPort", { hostPort: true }),
   state("hostPort, another HTTP port", { hostPort: true, config: { ports: { http: 18_843 } } }),
+  state("hostPort, metrics and HTTP change places", {
+    hostPort: true,
+    config: { ports: { metrics: 18_843, http: 9_843 } },
+  }),
   state("hostNetwork", { hostNetwork: true }),
   state("OnDelete", { updateStrategy: { type: "OnDelete" } }),
   state("no limits", { resources: { requests: null, limits: null } }),
