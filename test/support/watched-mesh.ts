@@ -17,7 +17,7 @@ const DNS_NODE = "node-1";
 function hastyRules(): string {
   const shipped = readFileSync(new URL("../../chart/files/rules/internode.yaml", import.meta.url), "utf8");
   return shipped
-    .replace(/interval: (15s|30s|1m)$/gm, "interval: 5s")
+    .replace(/interval: (15s|30s|1m|2m)$/gm, "interval: 5s")
     .replaceAll("offset 2m", "offset 15s")
     .replaceAll("offset 90s", "offset 10s");
 }
