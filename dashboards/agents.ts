@@ -30,6 +30,9 @@ const openable: readonly ValueMapping[] = [
   },
 ];
 
+/** How many agents have which interval. */
+const INTERVALS = `count_values by (protocol) ("interval", max by (source_node, protocol) (internode_probe_interval_seconds{${WHERE}}))`;
+
 export const agents: Dashboard = frame({
   uid: UID.agents,
   title: "Agents",
@@ -203,9 +206,62 @@ export const agents: Dashboard = frame({
           ...third(
             "Peers",
             "short",
-            "By state, over all agents. not_serving: probed, not ready. unprobed: left out of the sample in a large mesh.",
+            "By state, over all agents. not_serving: probed, not ready. unprobed: left out of the sample in a large mesh, or see below.",
           ),
-          queries: byNode(`sum by (state) (internode_peers{${WHERE}})`, "{{state}}"),
+          queries: [
+            ...byNode(`sum by (state) (internode_peers{${WHERE}})`, "{{state}}"),
+            { expr: `max(internode_mesh_largest_in_degree{${WHERE}})`, legend: "that probe the most probed node" },
+          ],
+        }),
+      ],
+    },
+    {
+      title: "What an agent could not do",
+      panels: [
+        series({
+          ...third(
+            "Errors that closed a part",
+            "suffix:/s",
+            "A protocol, the answering end, path MTU or DNS was closed by an error, or stayed closed. It is opened again by itself; the agent's log has the reason.",
+          ),
+          queries: byNode(
+            orQuiet({
+              expr: `sum by (source_node, part) (rate(internode_faults_total{${WHERE}}[${RATE}])) > 0`,
+              label: "part",
+              text: "none",
+            }),
+            "{{source_node}} {{part}}",
+          ),
+        }),
+        series({
+          ...third(
+            "UDP packets not answered",
+            "suffix:/s",
+            "By what was wrong with them. key: the other agent has another shared key, or none. limited: from strangers.",
+          ),
+          queries: byNode(
+            orQuiet({
+              expr: `sum by (source_node, result) (rate(internode_reflector_packets_total{${WHERE},result!~"answered|duplicate"}[${RATE}])) > 0`,
+              label: "result",
+              text: "none",
+            }),
+            "{{source_node}} {{result}}",
+          ),
+        }),
+        series({
+          ...third(
+            "Peers not probed, by reason",
+            "short",
+            "Known peers that an agent cannot probe, or not on every network. sample is no fault: in a large mesh others probe them.",
+          ),
+          queries: byNode(
+            orQuiet({
+              expr: `max by (source_node, reason) (internode_peers_unprobed{${WHERE}}) > 0`,
+              label: "reason",
+              text: "none",
+            }),
+            "{{source_node}} {{reason}}",
+          ),
         }),
       ],
     },
@@ -272,7 +328,12 @@ export const agents: Dashboard = frame({
             {
               name: "Agents",
               unit: "short",
-              expr: `count_values by (protocol) ("interval", max by (source_node, protocol) (internode_probe_interval_seconds{${WHERE}}))`,
+              expr: INTERVALS,
+            },
+            {
+              name: "Longest timeout",
+              unit: "s",
+              expr: `${INTERVALS} * 0 + on (protocol) group_left () max by (protocol) (internode_probe_timeout_seconds{${WHERE}})`,
             },
           ],
           sortedBy: "Agents",

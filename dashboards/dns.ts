@@ -133,6 +133,24 @@ export const dns: Dashboard = frame({
             },
           ],
         }),
+        series({
+          title: "Lookups that the node itself could not make",
+          description:
+            "By error number: no socket, no buffer, no permission. They are no lookups, and no failures of the server.",
+          unit: "suffix:/s",
+          span: 24,
+          height: 7,
+          queries: [
+            {
+              expr: orQuiet({
+                expr: `sum by (source_node, errno) (rate(internode_dns_local_errors_total{${WHERE}}[${RATE}])) > 0`,
+                label: "errno",
+                text: "none",
+              }),
+              legend: "{{source_node}} {{errno}}",
+            },
+          ],
+        }),
       ],
     },
     {

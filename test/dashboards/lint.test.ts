@@ -105,6 +105,16 @@ test("every alert leads to a dashboard that is there, by variables that it has",
   }
 });
 
+test("every metric that agents export by default is on a dashboard: what is told, somebody can see", () => {
+  const asked = shipped
+    .flatMap(([, dashboard]) => queriesOf(dashboard).map(({ target }) => target.expr ?? ""))
+    .join(" ");
+  const unseen = Object.values<Metric>(CATALOGUE)
+    .filter(({ detail }) => detail !== "full")
+    .filter(({ name }) => !new RegExp(`\\b${name}(_sum|_count|_bucket)?\\b`).test(asked));
+  expect(unseen.map(({ name }) => name)).toEqual([]);
+});
+
 test("every dashboard has a uid and a title of its own", () => {
   for (const key of ["uid", "title"] as const)
     expect(new Set(shipped.map(([, dashboard]) => dashboard[key])).size).toBe(shipped.length);
