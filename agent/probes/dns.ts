@@ -2,6 +2,7 @@
 import { readTextSync } from "../base/files.ts";
 import { isIP } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { firstTurnNs, turnAfterNs } from "../base/turns.ts";
 import { encodeQuery } from "../wire/dns.ts";
 import { lookup, type LookupOptions, type LookupOutcome } from "./dns-lookup.ts";
 
@@ -43,8 +44,6 @@ export interface DnsProber extends Disposable {
   readonly lookups: readonly { readonly server: DnsServer; readonly name: string }[];
 }
 
-const NS_PER_MS = 1e6;
-
 /** Throws RangeError for a name that DNS cannot carry. */
 export function dnsProber(options: DnsProberOptions): DnsProber {
   for (const name of options.settings.names) encodeQuery({ id: 0, name, type: "A" });
@@ -76,11 +75,10 @@ class Lookups implements DnsProber {
 
   tick(): void {
     const nowNs = this.#options.clock.monotonicNs();
-    const intervalNs = this.#options.settings.intervalMs * NS_PER_MS;
+    const { intervalMs } = this.#options.settings;
     for (const turn of this.#turns) {
       if (turn.dueNs > nowNs || this.#stop.signal.aborted) continue;
-      // Turns missed by a stopped process are not made up for.
-      turn.dueNs += intervalNs * Math.ceil((nowNs - turn.dueNs + 1) / intervalNs);
+      turn.dueNs = turnAfterNs(nowNs, { dueNs: turn.dueNs, intervalMs });
       void this.#ask(turn);
     }
   }
@@ -104,13 +102,9 @@ class Lookups implements DnsProber {
   }
 }
 
-/** The same moment of every interval on the wall clock, over restarts too. */
 function firstDueNs({ clock, settings, phase, node }: DnsProberOptions, server: DnsServer, name: string): number {
-  const { intervalMs } = settings;
-  const wallMs = clock.baseSeconds * 1000 + clock.realtimeNs() / NS_PER_MS;
-  const turnMs = phase(`${node}>${server.label}/${server.address}/${name}`) * intervalMs;
-  const waitMs = (((turnMs - wallMs) % intervalMs) + intervalMs) % intervalMs;
-  return clock.monotonicNs() + waitMs * NS_PER_MS;
+  const share = phase(`${node}>${server.label}/${server.address}/${name}`);
+  return firstTurnNs(clock, { intervalMs: settings.intervalMs, share });
 }
 
 /** The servers to ask: those configured, else those this pod itself would ask. */

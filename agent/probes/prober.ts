@@ -12,37 +12,40 @@ export interface Delay {
   readonly previousRttNs: number | undefined;
 }
 
+/** What a handshake needs to know of the thing that it probes. */
+export type Endpoint = Pick<Slot, "index" | "family" | "address">;
+
 /** Where outcomes go. Implemented by results/. Every method is cheap and never throws. */
-export interface OutcomeSink {
+export interface OutcomeSink<S extends Endpoint = Slot> {
   /** A probe is complete. Called exactly once for each probe that was really sent, unless its slot was closed first. */
-  record(slot: Slot, outcome: Outcome): void;
+  record(slot: S, outcome: Outcome): void;
   /** The delay of a probe that was recorded as answered without one: it could be known only later (see `Delay`). */
-  delay(slot: Slot, delay: Delay): void;
-  anomaly(slot: Slot, kind: AnomalyKind): void;
+  delay(slot: S, delay: Delay): void;
+  anomaly(slot: S, kind: AnomalyKind): void;
   /** Not a probe at all: our own machine could not send (ENOBUFS, EMFILE …). */
-  localError(slot: Slot, errno: string): void;
+  localError(slot: S, errno: string): void;
   /** TCP: SYNs that the kernel had to send again. Called before `record` of the same probe. */
-  retransmits(slot: Slot, count: number): void;
+  retransmits(slot: S, count: number): void;
   /** UDP: a probe that has already been recorded as failed is now known to have died this way. */
-  lost(slot: Slot, direction: LossDirection): void;
+  lost(slot: S, direction: LossDirection): void;
   /** No probe was sent in this turn: the one before is still outstanding, or the schedule fell behind. */
-  skipped(slot: Slot): void;
+  skipped(slot: S): void;
 }
 
 /** Nanoseconds of `Clock.monotonicNs`. */
 export type MonotonicNs = number;
 
-export interface Prober extends Disposable {
+export interface Prober<S extends Endpoint = Slot> extends Disposable {
   readonly protocol: Protocol;
   /** A slot may be probed from now on. */
-  open(slot: Slot): void;
+  open(slot: S): void;
   /** A slot is gone (or has a new address): what is outstanding on it is forgotten, neither answered nor lost. */
-  close(slot: Slot): void;
+  close(slot: S): void;
   /**
    * Probe these slots now. One that still has a probe outstanding is reported as skipped, where probes of a slot could
    * not be told apart; a prober that can (ICMP) sends, and completes each on its own.
    */
-  send(due: readonly Slot[]): void;
+  send(due: readonly S[]): void;
   /** Take all that has arrived, error queue first, until both are dry; record outcomes. */
   drain(): void;
   /** After a drain: what has been outstanding longer than the timeout has failed. */

@@ -3,10 +3,9 @@
 import type { Kernel, SocketAddress, TcpHandshake, TcpProgress } from "../kernel/kernel.ts";
 import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
-import type { Slot } from "../model/slot.ts";
 import { conntrackState } from "./conntrack.ts";
 import { errnoEvent, icmpEvent, type ConntrackState, type Verdict } from "./kernel-events.ts";
-import type { MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
+import type { Endpoint, MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
 
 export interface TcpSettings {
   readonly timeoutMs: number;
@@ -14,10 +13,10 @@ export interface TcpSettings {
   readonly port: number;
 }
 
-export interface TcpProberOptions {
+export interface TcpProberOptions<S extends Endpoint> {
   readonly kernel: Kernel;
   readonly clock: Clock;
-  readonly sink: OutcomeSink;
+  readonly sink: OutcomeSink<S>;
   readonly settings: TcpSettings;
   /** Asked only where a full table would make a failure our own; the machine's by default. */
   readonly conntrack?: () => ConntrackState;
@@ -31,31 +30,31 @@ const NS_PER_MS = 1e6;
 const POLL_AGAIN_AFTER_SHARE_OF_AGE = 1 / 4;
 
 /** A handshake that has been begun and not judged. */
-interface Attempt {
-  readonly slot: Slot;
+interface Attempt<S> {
+  readonly slot: S;
   readonly handshake: TcpHandshake;
   readonly beganNs: MonotonicNs;
   pollAtNs: MonotonicNs;
 }
 
-export function tcpProber(options: TcpProberOptions): Prober {
+export function tcpProber<S extends Endpoint>(options: TcpProberOptions<S>): Prober<S> {
   return new TcpProber(options);
 }
 
-class TcpProber implements Prober {
+class TcpProber<S extends Endpoint> implements Prober<S> {
   readonly protocol = "tcp";
   readonly #kernel: Kernel;
   readonly #clock: Clock;
-  readonly #sink: OutcomeSink;
+  readonly #sink: OutcomeSink<S>;
   readonly #port: number;
   readonly #timeoutNs: number;
   readonly #conntrack: () => ConntrackState;
   /** By slot index. */
   readonly #addresses = new Map<number, SocketAddress>();
   /** By slot index, oldest first. */
-  readonly #attempts = new Map<number, Attempt>();
+  readonly #attempts = new Map<number, Attempt<S>>();
 
-  constructor({ kernel, clock, sink, settings, conntrack = conntrackState }: TcpProberOptions) {
+  constructor({ kernel, clock, sink, settings, conntrack = conntrackState }: TcpProberOptions<S>) {
     this.#kernel = kernel;
     this.#clock = clock;
     this.#sink = sink;
@@ -68,17 +67,17 @@ class TcpProber implements Prober {
     return this.#attempts.size;
   }
 
-  open(slot: Slot): void {
+  open(slot: S): void {
     this.#addresses.set(slot.index, this.#kernel.socketAddress(slot.address, this.#port));
   }
 
-  close(slot: Slot): void {
+  close(slot: S): void {
     this.#addresses.delete(slot.index);
     this.#attempts.get(slot.index)?.handshake[Symbol.dispose]();
     this.#attempts.delete(slot.index);
   }
 
-  send(due: readonly Slot[]): void {
+  send(due: readonly S[]): void {
     for (const slot of due) {
       const to = this.#addresses.get(slot.index);
       if (to === undefined) continue;
@@ -115,7 +114,7 @@ class TcpProber implements Prober {
     this.#addresses.clear();
   }
 
-  #begin(slot: Slot, to: SocketAddress): void {
+  #begin(slot: S, to: SocketAddress): void {
     const beganNs = this.#clock.monotonicNs();
     const handshake = this.#kernel.connect(to);
     if ("errno" in handshake) {
@@ -125,7 +124,7 @@ class TcpProber implements Prober {
     this.#attempts.set(slot.index, { slot, handshake, beganNs, pollAtNs: beganNs });
   }
 
-  #judge(attempt: Attempt, progress: TcpProgress): void {
+  #judge(attempt: Attempt<S>, progress: TcpProgress): void {
     const { slot } = attempt;
     switch (progress.state) {
       case "connecting": {
@@ -154,12 +153,12 @@ class TcpProber implements Prober {
   }
 
   /** From the first SYN to the SYN-ACK, by what the kernel noted when it came: when we asked does not matter. */
-  #answeredAfterNs(attempt: Attempt, answer: Extract<TcpProgress, { state: "established" }>): number {
+  #answeredAfterNs(attempt: Attempt<S>, answer: Extract<TcpProgress, { state: "established" }>): number {
     if (answer.retransmits === 0 && answer.rttNs > 0) return answer.rttNs;
     return this.#clock.monotonicNs() - answer.answeredAgoMs * NS_PER_MS - attempt.beganNs;
   }
 
-  #fail(attempt: Attempt, retransmits: number): void {
+  #fail(attempt: Attempt<S>, retransmits: number): void {
     // TCP does not tell of a SYN that our own full conntrack table refused; it looks like a lost one.
     if (this.#conntrack() === "full") {
       this.#end(attempt);
@@ -167,22 +166,22 @@ class TcpProber implements Prober {
     } else this.#complete(attempt, retransmits, FAILED.timeout);
   }
 
-  #complete(attempt: Attempt, retransmits: number, outcome: Outcome): void {
+  #complete(attempt: Attempt<S>, retransmits: number, outcome: Outcome): void {
     this.#end(attempt);
     this.#record(attempt.slot, retransmits, outcome);
   }
 
-  #report(slot: Slot, verdict: Verdict, seen: { readonly errno: string; readonly retransmits: number }): void {
+  #report(slot: S, verdict: Verdict, seen: { readonly errno: string; readonly retransmits: number }): void {
     if (verdict.kind === "outcome") this.#record(slot, seen.retransmits, verdict.outcome);
     else this.#sink.localError(slot, seen.errno);
   }
 
-  #record(slot: Slot, retransmits: number, outcome: Outcome): void {
+  #record(slot: S, retransmits: number, outcome: Outcome): void {
     if (retransmits > 0) this.#sink.retransmits(slot, retransmits);
     this.#sink.record(slot, outcome);
   }
 
-  #end({ slot, handshake }: Attempt): void {
+  #end({ slot, handshake }: Attempt<S>): void {
     this.#attempts.delete(slot.index);
     handshake[Symbol.dispose]();
   }

@@ -3,15 +3,14 @@
 import { connect, type Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { FAILED, type Outcome } from "../../model/outcome.ts";
-import type { Slot } from "../../model/slot.ts";
 import { errnoEvent, type ConntrackState } from "../kernel-events.ts";
-import type { MonotonicNs, OutcomeSink, Prober } from "../prober.ts";
+import type { Endpoint, MonotonicNs, OutcomeSink, Prober } from "../prober.ts";
 import type { TcpSettings } from "../tcp.ts";
 import { Inbox, answeredBy, type Arrival } from "./inbox.ts";
 
-export interface UserspaceTcpOptions {
+export interface UserspaceTcpOptions<S extends Endpoint> {
   readonly clock: Clock;
-  readonly sink: OutcomeSink;
+  readonly sink: OutcomeSink<S>;
   readonly settings: TcpSettings;
   readonly conntrack: () => ConntrackState;
 }
@@ -20,29 +19,29 @@ const NS_PER_MS = 1e6;
 /** TCP_TIMEOUT_INIT (include/net/tcp.h), RFC 6298 §2.1. */
 const FIRST_RETRY_NS = 1e9;
 
-interface Attempt {
-  readonly slot: Slot;
+interface Attempt<S> {
+  readonly slot: S;
   readonly socket: Socket;
   beganNs: MonotonicNs;
 }
 
-export function userspaceTcpProber(options: UserspaceTcpOptions): Prober {
+export function userspaceTcpProber<S extends Endpoint>(options: UserspaceTcpOptions<S>): Prober<S> {
   return new UserspaceTcpProber(options);
 }
 
-class UserspaceTcpProber implements Prober {
+class UserspaceTcpProber<S extends Endpoint> implements Prober<S> {
   readonly protocol = "tcp";
   readonly #clock: Clock;
-  readonly #sink: OutcomeSink;
+  readonly #sink: OutcomeSink<S>;
   readonly #settings: TcpSettings;
   readonly #conntrack: () => ConntrackState;
   readonly #timeoutNs: number;
   readonly #inbox: Inbox;
   readonly #open = new Set<number>();
   /** By slot index, oldest first. */
-  readonly #attempts = new Map<number, Attempt>();
+  readonly #attempts = new Map<number, Attempt<S>>();
 
-  constructor({ clock, sink, settings, conntrack }: UserspaceTcpOptions) {
+  constructor({ clock, sink, settings, conntrack }: UserspaceTcpOptions<S>) {
     this.#clock = clock;
     this.#sink = sink;
     this.#settings = settings;
@@ -55,17 +54,17 @@ class UserspaceTcpProber implements Prober {
     return this.#attempts.size;
   }
 
-  open(slot: Slot): void {
+  open(slot: S): void {
     this.#open.add(slot.index);
   }
 
-  close(slot: Slot): void {
+  close(slot: S): void {
     this.#open.delete(slot.index);
     const attempt = this.#attempts.get(slot.index);
     if (attempt) this.#end(attempt);
   }
 
-  send(due: readonly Slot[]): void {
+  send(due: readonly S[]): void {
     for (const slot of due) {
       if (!this.#open.has(slot.index)) continue;
       if (this.#attempts.has(slot.index)) this.#sink.skipped(slot);
@@ -93,9 +92,9 @@ class UserspaceTcpProber implements Prober {
     this.#open.clear();
   }
 
-  #begin(slot: Slot): void {
+  #begin(slot: S): void {
     const socket = connect({ host: slot.address, port: this.#settings.port });
-    const attempt: Attempt = { slot, socket, beganNs: this.#clock.monotonicNs() };
+    const attempt: Attempt<S> = { slot, socket, beganNs: this.#clock.monotonicNs() };
     this.#attempts.set(slot.index, attempt);
     // net.connect() begins in a later turn; this is told right before the system call.
     socket.once("connectionAttempt", () => (attempt.beganNs = this.#clock.monotonicNs()));
@@ -108,7 +107,7 @@ class UserspaceTcpProber implements Prober {
     );
   }
 
-  #answered(attempt: Attempt, arrival: Arrival): void {
+  #answered(attempt: Attempt<S>, arrival: Arrival): void {
     if (!this.#isCurrent(attempt)) return;
     const outcome = answeredBy(arrival, { sentNs: attempt.beganNs, timeoutNs: this.#timeoutNs });
     if (outcome === "late") {
@@ -124,7 +123,7 @@ class UserspaceTcpProber implements Prober {
     }
   }
 
-  #broken(attempt: Attempt, arrival: Arrival, errno: string): void {
+  #broken(attempt: Attempt<S>, arrival: Arrival, errno: string): void {
     if (!this.#isCurrent(attempt)) return;
     const verdict = errnoEvent(errno, this.#conntrack);
     if (verdict.kind === "outcome") return this.#complete(attempt, arrival.notBeforeNs, verdict.outcome);
@@ -133,18 +132,18 @@ class UserspaceTcpProber implements Prober {
   }
 
   /** `stillOpenNs`: a moment at which there was surely no answer yet. */
-  #complete(attempt: Attempt, stillOpenNs: MonotonicNs, outcome: Outcome): void {
+  #complete(attempt: Attempt<S>, stillOpenNs: MonotonicNs, outcome: Outcome): void {
     this.#end(attempt);
     if (stillOpenNs - attempt.beganNs >= FIRST_RETRY_NS) this.#sink.retransmits(attempt.slot, 1);
     this.#sink.record(attempt.slot, outcome);
   }
 
   /** False when the slot was closed, or the attempt judged, between the event and the drain. */
-  #isCurrent(attempt: Attempt): boolean {
+  #isCurrent(attempt: Attempt<S>): boolean {
     return this.#attempts.get(attempt.slot.index) === attempt;
   }
 
-  #end({ slot, socket }: Attempt): void {
+  #end({ slot, socket }: Attempt<S>): void {
     this.#attempts.delete(slot.index);
     socket.destroy();
   }
