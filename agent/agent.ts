@@ -28,8 +28,8 @@ export interface Agent extends AsyncDisposable {
   drain(signal: AbortSignal): Promise<void>;
 }
 
-/** How often what has no event of its own is carried over: discovery's freshness, who may be counted. */
-const HOUSEKEEPING_MS = 1_000;
+/** How often it is looked whether a peer has been unprobed for long. */
+const PATIENCE_MS = 5_000;
 
 /** Rejects, with nothing left open, when a port of its own cannot be opened; a protocol that cannot is unavailable. */
 export async function startAgent(config: Config, log: Logger): Promise<Agent> {
@@ -40,9 +40,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const { incarnation } = identityOf;
   const key = config.udp.keyFile === undefined ? undefined : readUdpKey(config.udp.keyFile);
   const results = createResults({ clock, pairDetail: config.metrics.pairDetail });
-  const mesh = starting.use(
-    startMesh({ config, clock, failed: (err) => log.warn({ err }, "discovery failed; the last known peers stay") }),
-  );
+  const mesh = starting.use(startMesh({ config, clock }));
   const metrics: Metrics = createMetrics({
     results,
     clock,
@@ -59,30 +57,35 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     socketDrops: () => measuring.socketDrops(),
     reflector: () => measuring.reflectorCounts(),
   });
+  starting.use(
+    mesh.listen({
+      synced: () => metrics.discoverySynced(),
+      failed(err) {
+        metrics.discoveryFailed();
+        log.warn({ err }, "discovery failed; the last known peers stay");
+      },
+    }),
+  );
   const sources = new KnownSources();
   const measuring: Measuring = starting.use(
     await startMeasuring({ config, log, engine, results, metrics, sources, incarnation, key }),
   );
 
   const agents = new PodAddresses();
-  let learnt: ReturnType<Mesh["known"]> | undefined;
-  const learn = () => {
+  const unprobedLog = new UnprobedLog({ clock, log });
+  const decided = () => {
     const known = mesh.known();
-    if (known === learnt) return;
-    learnt = known;
     sources.update(known);
     agents.update(known);
+    unprobedLog.look(known, mesh.unusable());
   };
-  const reconcile = () => {
-    learn();
-    measuring.reconcile(mesh.self(), mesh.peers());
+  const reconcile = () => measuring.reconcile(mesh.self(), mesh.peers());
+  const changed = () => {
+    log.info({ ...mesh.extent(), zone: mesh.self().zone }, "the mesh changed");
+    reconcile();
   };
-  starting.use(
-    mesh.onChange(() => {
-      log.info({ ...mesh.extent(), zone: mesh.self().zone }, "the mesh changed");
-      reconcile();
-    }),
-  );
+  starting.use(mesh.listen({ decided, changed }));
+  decided();
   reconcile();
 
   let draining = false;
@@ -155,13 +158,9 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       )
       .start();
 
-  const unprobedLog = new UnprobedLog({ clock, log });
-  const look = () => {
-    learn();
-    unprobedLog.look(mesh.known(), mesh.unusable());
-  };
-  const housekeeping = setInterval(discoveryNews(mesh, metrics, look), HOUSEKEEPING_MS);
-  starting.defer(() => clearInterval(housekeeping));
+  // A fault is told once it has lasted: by the clock, not by an event.
+  const patience = setInterval(() => unprobedLog.look(mesh.known(), mesh.unusable()), PATIENCE_MS);
+  starting.defer(() => clearInterval(patience));
   measuring.start();
   const running = starting.move();
   return {
@@ -186,18 +185,6 @@ function readinessOf(mesh: Mesh, draining: boolean): Readiness {
   return {
     ready: false,
     reason: `discovery has not answered yet${failure === undefined ? "" : `: ${failure.message}`}`,
-  };
-}
-
-function discoveryNews(mesh: Mesh, metrics: Metrics, then: () => void): () => void {
-  let syncedNs: number | undefined;
-  let errors = 0;
-  return () => {
-    const state = mesh.state();
-    if (state.lastSyncNs !== syncedNs) metrics.discoverySynced();
-    for (; errors < state.errors; errors++) metrics.discoveryFailed();
-    syncedNs = state.lastSyncNs;
-    then();
   };
 }
 

@@ -176,7 +176,7 @@ export class Identities implements Told, AsyncDisposable {
       asked.trouble = (err as Error).message.slice(0, MAX_TROUBLE);
       const answered = address === undefined ? undefined : this.#answered.get(address);
       const isUrgent = target.isNeeded || (answered !== undefined && answered !== target.nodeName);
-      waitMs = backoffMs(asked.failures, isUrgent ? backoff : { ...backoff, capMs: refreshMs });
+      waitMs = backoffMs(asked.failures, isUrgent ? backoff : { baseMs: refreshMs / 10, capMs: refreshMs });
     }
     if (before !== this.#learntOf(asked)) this.#options.changed();
     // A new pod that came meanwhile is due at once.

@@ -20,8 +20,6 @@ export type { KnownNode } from "./membership.ts";
 export interface MeshOptions {
   readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | "icmp" | "tcp" | "udp">;
   readonly clock: Clock;
-  /** Told every failure once, for the log. */
-  readonly failed?: (error: Error) => void;
   /** In place of what `config.discovery` says: the seam for tests. */
   readonly source?: MeshSource;
   readonly fetchJson?: FetchJson;
@@ -49,8 +47,19 @@ export interface Mesh extends AsyncDisposable {
   self(): Node;
   state(): MeshState;
   extent(): MeshExtent;
-  /** Called after `peers` or `self` changed, not for what is already there. */
-  onChange(callback: () => void): Disposable;
+  /** Told of what happens from now on, not of what is already there. */
+  listen(listener: MeshListener): Disposable;
+}
+
+export interface MeshListener {
+  /** It was decided anew who is known: `peers` and `self` may be the same as before. */
+  decided?(): void;
+  /** `peers` or `self` is another one. */
+  changed?(): void;
+  /** The source was heard from: what is known is current. */
+  synced?(): void;
+  /** Discovery failed; what is known is kept. Each failure once. */
+  failed?(error: Error): void;
 }
 
 /** How often it is looked whether time has come: for a decision, for asking a peer. */
@@ -67,7 +76,7 @@ class RunningMesh implements Mesh {
   readonly #membership: Membership;
   readonly #identities: Identities;
   readonly #client = createJsonClient();
-  readonly #callbacks = new Set<() => void>();
+  readonly #listeners = new Set<MeshListener>();
   readonly #startNs: number;
   #source: AsyncDisposable | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -151,9 +160,9 @@ class RunningMesh implements Mesh {
     };
   }
 
-  onChange(callback: () => void): Disposable {
-    this.#callbacks.add(callback);
-    return { [Symbol.dispose]: () => void this.#callbacks.delete(callback) };
+  listen(listener: MeshListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   #take(list: readonly Endpoint[], unusable: readonly string[]): void {
@@ -175,12 +184,13 @@ class RunningMesh implements Mesh {
     if (this.#listRefused) return;
     this.#lastSyncNs = this.#options.clock.monotonicNs();
     this.#failure = undefined;
+    for (const listener of this.#listeners) listener.synced?.();
   }
 
   #failed(error: Error): void {
     this.#errors += 1;
     this.#failure = error;
-    this.#options.failed?.(error);
+    for (const listener of this.#listeners) listener.failed?.(error);
   }
 
   #tick(): void {
@@ -202,8 +212,9 @@ class RunningMesh implements Mesh {
     const peers = this.#membership.peers().filter((peer) => sampled.has(peer.node.name));
     if (peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i])) this.#peers = peers;
     this.#identities.follow(this.#toAsk());
+    for (const listener of this.#listeners) listener.decided?.();
     if (before.self === this.#self && before.peers === this.#peers) return;
-    for (const callback of this.#callbacks) callback();
+    for (const listener of this.#listeners) listener.changed?.();
   }
 
   #nodes(): Node[] {
@@ -241,7 +252,7 @@ class RunningMesh implements Mesh {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#callbacks.clear();
+    this.#listeners.clear();
     await this.#source?.[Symbol.asyncDispose]();
     await this.#identities[Symbol.asyncDispose]();
     await this.#client[Symbol.asyncDispose]();

@@ -47,7 +47,8 @@ async function withMesh(run: (scene: Scene) => Promise<void>): Promise<void> {
     ...config.discovery,
     access: kubeAccess({ env: api.podEnvironment, serviceAccountDirectory: api.directory }),
   });
-  await using mesh = startMesh({ config, clock, source, failed: (error) => failures.push(error.message) });
+  await using mesh = startMesh({ config, clock, source });
+  mesh.listen({ failed: (error) => failures.push(error.message) });
   await vi.waitFor(() => expect(mesh.peers()).toHaveLength(4), { timeout: 10_000 });
   await vi.waitFor(async () => expect(await api.openWatches()).toBe(1), { timeout: 10_000 });
   await run({ api, mesh, failures });
@@ -60,7 +61,7 @@ describe.concurrent("over five minutes", () => {
     await withMesh(async ({ api, mesh, failures }) => {
       const before = mesh.peers();
       let changes = 0;
-      mesh.onChange(() => (changes += 1));
+      mesh.listen({ changed: () => (changes += 1) });
       await api.down();
       await wait(5 * MINUTE_MS);
       expect(mesh.peers()).toBe(before);

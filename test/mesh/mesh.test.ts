@@ -59,18 +59,23 @@ function start(changes: Partial<ConfigInput> = {}, options: Partial<MeshOptions>
     clock,
     source,
     fetchJson,
-    failed: (error) => failures.push(error.message),
     ...options,
   }));
-  let changesHeard = 0;
-  started.onChange(() => (changesHeard += 1));
+  const count = { changed: 0, decided: 0, synced: 0 };
+  started.listen({
+    changed: () => (count.changed += 1),
+    decided: () => (count.decided += 1),
+    synced: () => (count.synced += 1),
+    failed: (error) => failures.push(error.message),
+  });
   return {
     mesh: started,
     clock,
     source,
     failures,
     asked,
-    changes: () => changesHeard,
+    changes: () => count.changed,
+    count,
     names: () => started.peers().map((peer) => peer.node.name),
     /** Lets time pass as the agent sees it: the clock and the mesh's own ticks. */
     pass(seconds: number) {
@@ -155,10 +160,26 @@ describe("the mesh", () => {
     expect(m.names()).toHaveLength(3);
   });
 
+  test("tells what happened as it happens: decided, changed, heard from, failed", () => {
+    const m = start();
+    m.source.list(...endpoints(2));
+    expect(m.count).toEqual({ changed: 1, decided: 1, synced: 1 });
+    m.source.list(endpoint(1), endpoint(2), endpoint(3, { podAddresses: { ipv4: "127.0.0.1" } }));
+    expect(m.count, "a peer that cannot be probed changes who is known, and no peer").toEqual({
+      changed: 1,
+      decided: 2,
+      synced: 2,
+    });
+    m.source.listener!.failed(new Error("connect ECONNREFUSED"));
+    m.source.listener!.synced();
+    expect(m.failures).toEqual(["connect ECONNREFUSED"]);
+    expect(m.count).toEqual({ changed: 1, decided: 2, synced: 3 });
+  });
+
   test("a callback that was withdrawn hears nothing", () => {
     const m = start();
     let heard = 0;
-    const subscription = m.mesh.onChange(() => (heard += 1));
+    const subscription = m.mesh.listen({ changed: () => (heard += 1) });
     m.source.list(...endpoints(2));
     subscription[Symbol.dispose]();
     m.source.list(...endpoints(3));
@@ -314,7 +335,8 @@ describe("a static mesh", () => {
     });
     vi.useRealTimers();
     const failures: string[] = [];
-    mesh = startMesh({ config, clock: new FakeClock(), failed: (error) => failures.push(error.message) });
+    mesh = startMesh({ config, clock: new FakeClock() });
+    mesh.listen({ failed: (error) => failures.push(error.message) });
     const { peers, self } = mesh;
     await vi.waitFor(
       () =>
