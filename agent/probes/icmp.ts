@@ -5,12 +5,12 @@ import type { Clock } from "../base/clock.ts";
 import { FAILED, type Outcome } from "../model/outcome.ts";
 import type { IpFamily } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
-import { drainQueue } from "../kernel/drain.ts";
-import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
-import { echoSequence, encodeEchoRequest, isEchoRequest, matchEchoReply, type Echo } from "../wire/icmp.ts";
+import type { Kernel, PacketBatch, SocketAddress } from "../kernel/kernel.ts";
+import { echoSequence, encodeEchoRequest, isEchoRequest, matchEchoReply } from "../wire/icmp.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
+import { ANSWERED, EchoRing, FAILED_OR_REFUSED, OUTSTANDING, type Place } from "./echo-ring.ts";
+import { elapsed, exchangeBatches, PacketExchange, type Codec, type ExchangeBatches } from "./exchange.ts";
 import { errnoEvent, icmpEvent, type ConntrackState } from "./kernel-events.ts";
-import { randomU32 } from "./nonces.ts";
 import type { OutcomeSink, Prober } from "./prober.ts";
 
 export interface IcmpSettings {
@@ -32,9 +32,10 @@ export interface IcmpProberOptions {
 /** Throws KernelError, with the cure in its text, when no ICMP socket may be opened. */
 export function icmpProber(options: IcmpProberOptions): Prober {
   const watch = new ClockWatch(options.clock);
-  // The looped frame has link and IP headers (at most 14 + 40, and tags) in front of the packet.
-  const batch = options.kernel.createBatch(BATCH, options.settings.sizeBytes + 128);
-  const channels = new Map(options.families.map((family) => [family, new EchoChannel(options, family, watch, batch)]));
+  const batches = exchangeBatches(options.kernel, { packets: BATCH, packetBytes: options.settings.sizeBytes });
+  const channels = new Map(
+    options.families.map((family) => [family, new EchoChannel(options, family, watch, batches)]),
+  );
   const all = [...channels.values()];
   return {
     protocol: "icmp",
@@ -63,16 +64,9 @@ export function icmpProber(options: IcmpProberOptions): Prober {
 
 /** Packets a system call takes. */
 const BATCH = 64;
-/** Probes remembered, outstanding or ended (to know a late or duplicate reply): 20,000/s for more than a second. */
-const RING = 32_768;
-/** What a place in the ring holds. Ended probes are remembered to tell late and duplicate replies. */
-const FREE = 0,
-  OUTSTANDING = 1,
-  ANSWERED = 2,
-  FAILED_OR_REFUSED = 3;
 
-/** One socket, and the ring of what was sent on it, indexed by sequence number modulo its size. */
-class EchoChannel {
+/** The echoes of one family. */
+class EchoChannel implements Codec<Place>, Disposable {
   readonly #sink: OutcomeSink;
   readonly #kernel: Kernel;
   readonly #conntrack: () => ConntrackState;
@@ -80,48 +74,32 @@ class EchoChannel {
   readonly #family: IpFamily;
   readonly #sizeBytes: number;
   readonly #timeoutNs: number;
-  readonly #batch: PacketBatch;
-  readonly #socket: PacketSocket;
+  readonly #exchange: PacketExchange<Place>;
+  readonly #ring: EchoRing;
   readonly #addresses = new Map<Slot, SocketAddress>();
-
-  readonly #state = new Uint8Array(RING);
-  readonly #slots: (Slot | undefined)[] = Array.from({ length: RING });
-  readonly #to: (SocketAddress | undefined)[] = Array.from({ length: RING });
-  readonly #sequence = new Uint16Array(RING);
-  readonly #nonceHigh = new Uint32Array(RING);
-  readonly #nonceLow = new Uint32Array(RING);
-  /** Monotonic time of the send call. */
-  readonly #sentNs = new Float64Array(RING);
-  /** The kernel's transmit stamp, NaN until it comes. */
-  readonly #stampNs = new Float64Array(RING);
-  /** Counts all probes; the low 16 bits are the sequence number. */
-  #next = 0;
-  /** All before this one have ended. */
-  #oldest = 0;
-  #outstanding = 0;
   /** When the last drain began. */
   #drainedNs = 0;
-  /** Replies that came before their transmit stamp did: ring index and receive stamp. */
-  #unstamped: { ring: number; receivedNs: number }[] = [];
 
-  constructor(options: IcmpProberOptions, family: IpFamily, watch: ClockWatch, batch: PacketBatch) {
+  constructor(options: IcmpProberOptions, family: IpFamily, watch: ClockWatch, batches: ExchangeBatches) {
+    const { kernel } = options;
     this.#sink = options.sink;
-    this.#kernel = options.kernel;
+    this.#kernel = kernel;
     this.#conntrack = options.conntrack;
     this.#watch = watch;
     this.#family = family;
     this.#sizeBytes = options.settings.sizeBytes;
     this.#timeoutNs = options.settings.timeoutMs * 1e6;
-    this.#batch = batch;
-    this.#socket = options.kernel.openIcmp({ family });
+    const socket = kernel.openIcmp({ family });
+    this.#exchange = new PacketExchange({ kernel, socket, batches, watch, codec: this });
+    this.#ring = new EchoRing(socket.port);
   }
 
   get outstanding(): number {
-    return this.#outstanding;
+    return this.#ring.outstanding;
   }
 
   drops(): number {
-    return this.#socket.drops();
+    return this.#exchange.readDrops();
   }
 
   open(slot: Slot): void {
@@ -130,206 +108,113 @@ class EchoChannel {
 
   close(slot: Slot): void {
     this.#addresses.delete(slot);
-    for (let i = this.#oldest; i < this.#next; i++) if (this.#slots[i % RING] === slot) this.#forget(i % RING);
+    this.#ring.forgetAllOf(slot);
   }
 
   send(due: readonly Slot[]): void {
-    for (let from = 0; from < due.length; from += BATCH) this.#sendBatch(due.slice(from, from + BATCH));
-  }
-
-  #sendBatch(due: readonly Slot[]): void {
-    const rings: number[] = [];
+    const places: Place[] = [];
     for (const slot of due) {
       const address = this.#addresses.get(slot);
-      const ring = this.#next % RING;
       if (address === undefined) continue;
-      if (this.#state[ring] === OUTSTANDING) {
-        this.#sink.skipped(slot);
-        continue;
-      }
-      this.#sequence[ring] = this.#next++ & 0xffff;
-      this.#nonceHigh[ring] = randomU32();
-      this.#nonceLow[ring] = randomU32();
-      this.#slots[ring] = slot;
-      this.#to[ring] = address;
-      this.#stampNs[ring] = NaN;
-      this.#state[ring] = OUTSTANDING;
-      this.#outstanding++;
-      const i = rings.push(ring) - 1;
-      encodeEchoRequest(this.#batch.room(i).subarray(0, this.#sizeBytes), this.#family, this.#echo(ring));
-      this.#batch.prepare(i, this.#sizeBytes, address);
+      const place = this.#ring.begin(slot, address);
+      if (place === undefined) this.#sink.skipped(slot);
+      else places.push(place);
     }
-    this.#transmit(rings);
-  }
-
-  /** A send that fails may be charged with another peer's pending error: drain the errors and try again, once. */
-  #transmit(rings: readonly number[]): void {
-    let first = 0;
-    let retried = false;
-    while (first < rings.length) {
-      const sentNs = this.#watch.look();
-      for (let i = first; i < rings.length; i++) this.#sentNs[rings[i]!] = sentNs;
-      const sent = this.#socket.send(this.#batch, first, rings.length);
-      if (sent > 0) {
-        first += sent;
-        retried = false;
-      } else if (!retried) {
-        retried = true;
-        // The batch holds what is still to be sent; the errors need one of their own.
-        this.#drainErrors(this.#errors());
-      } else {
-        this.#refusedBySend(rings[first]!, this.#kernel.errnoName(sent));
-        first++;
-        retried = false;
-      }
-    }
-  }
-
-  #errorBatch: PacketBatch | undefined;
-  #errors(): PacketBatch {
-    return (this.#errorBatch ??= this.#kernel.createBatch(16, this.#batch.packetBytes));
-  }
-
-  #refusedBySend(ring: number, errno: string): void {
-    const slot = this.#slots[ring]!;
-    const verdict = errnoEvent(errno, this.#conntrack);
-    if (verdict.kind === "outcome") return this.#end(ring, verdict.outcome);
-    this.#forget(ring);
-    this.#sink.localError(slot, errno);
+    this.#exchange.send(places);
   }
 
   drain(): void {
     // What arrived before this moment will have been read when the queues are dry: expire goes by it, so that a
     // pause of this process between the two is never a loss.
     this.#drainedNs = this.#watch.look();
-    this.#drainErrors(this.#batch);
-    drainQueue(
-      this.#batch,
-      (batch) => this.#socket.receive(batch),
-      (_, i) => {
-        // A step of the clock since the last look makes what was read after it no delay.
-        if (i === 0) this.#watch.look();
-        this.#reply(i);
-      },
-    );
-    if (this.#unstamped.length === 0) return;
-    // A packet that waited for its neighbour's address can be answered in the moment between the two queues.
-    this.#drainErrors(this.#batch);
-    for (const { ring, receivedNs } of this.#unstamped) this.#answer(ring, receivedNs);
-    this.#unstamped = [];
-  }
-
-  #drainErrors(batch: PacketBatch): void {
-    drainQueue(
-      batch,
-      (into) => this.#socket.receiveErrors(into),
-      (_, i) => {
-        const origin = batch.origin(i);
-        if (origin === "stamp") this.#stamp(batch, i);
-        // Local ones (EMSGSIZE and the like) have been reported by send itself.
-        if (origin === "icmp") this.#icmpError(batch, i);
-      },
-    );
-  }
-
-  #stamp(batch: PacketBatch, i: number): void {
-    const frame = batch.bytes(i);
-    const ring = this.#ringOfRequest(frame.subarray(frame.length - this.#sizeBytes));
-    // The first stamp is ours; further ones come from devices below (a bridge, an overlay) for the same packet.
-    if (ring >= 0 && this.#state[ring] === OUTSTANDING && Number.isNaN(this.#stampNs[ring]))
-      this.#stampNs[ring] = batch.stampNs(i);
-  }
-
-  #icmpError(batch: PacketBatch, i: number): void {
-    const ring = this.#ringOfRequest(batch.bytes(i));
-    if (ring < 0 || this.#state[ring] !== OUTSTANDING) return;
-    const address = this.#to[ring]!;
-    if (!batch.isFrom(i, address)) return;
-    const verdict = icmpEvent(this.#family, { ...batch.icmp(i), fromTarget: batch.isErrorOf(i, address) });
-    if (verdict.kind === "outcome") this.#end(ring, verdict.outcome);
-  }
-
-  #ringOfRequest(bytes: Uint8Array): number {
-    const ring = echoSequence(bytes) % RING;
-    return ring >= 0 && this.#state[ring] !== FREE && isEchoRequest(bytes, this.#family, this.#echo(ring)) ? ring : -1;
-  }
-
-  #reply(i: number): void {
-    const bytes = this.#batch.bytes(i);
-    const ring = echoSequence(bytes) % RING;
-    const slot = ring >= 0 ? this.#slots[ring] : undefined;
-    const address = ring >= 0 ? this.#to[ring] : undefined;
-    if (slot === undefined || address === undefined || !this.#batch.isFrom(i, address)) return;
-    // What ended before its slot was closed is still in the ring.
-    if (this.#state[ring] !== OUTSTANDING && !this.#addresses.has(slot)) return;
-    const match = this.#batch.truncated(i)
-      ? "corrupt"
-      : matchEchoReply(bytes, this.#family, this.#echo(ring), this.#sizeBytes);
-    if (match === "foreign") return;
-    if (match === "corrupt") return this.#sink.anomaly(slot, "corrupt");
-    if (this.#state[ring] === ANSWERED) return this.#sink.anomaly(slot, "duplicate");
-    if (this.#state[ring] === FAILED_OR_REFUSED) return this.#sink.anomaly(slot, "late");
-    const receivedNs = this.#batch.stampNs(i);
-    if (Number.isNaN(this.#stampNs[ring])) this.#unstamped.push({ ring, receivedNs });
-    else this.#answer(ring, receivedNs);
-  }
-
-  #answer(ring: number, receivedNs: number): void {
-    const slot = this.#slots[ring];
-    if (this.#state[ring] !== OUTSTANDING || slot === undefined) {
-      // Two copies of one reply, both before its stamp.
-      if (slot !== undefined) this.#sink.anomaly(slot, "duplicate");
-      return;
-    }
-    const sentNs = this.#sentNs[ring]!;
-    // Across a step of the clock the answer is certain, its delay is not.
-    if (!this.#watch.trusts(sentNs)) return this.#end(ring, { kind: "answered", rttNs: undefined, clock: "user" });
-    const stampNs = this.#stampNs[ring]!;
-    const kernel = !Number.isNaN(stampNs) && !Number.isNaN(receivedNs);
-    const received = Number.isNaN(receivedNs) ? this.#watch.toRealtimeNs(this.#watch.look()) : receivedNs;
-    const rttNs = received - (Number.isNaN(stampNs) ? this.#watch.toRealtimeNs(sentNs) : stampNs);
-    if (rttNs > this.#timeoutNs) {
-      this.#end(ring, FAILED.timeout);
-      this.#sink.anomaly(slot, "late");
-    } else {
-      this.#end(ring, { kind: "answered", rttNs: rttNs > 0 ? rttNs : undefined, clock: kernel ? "kernel" : "user" });
-    }
+    this.#exchange.drain();
   }
 
   expire(): void {
-    while (this.#oldestIsOverdue()) this.#end(this.#oldest++ % RING, FAILED.timeout);
+    const overdueNs = this.#drainedNs - this.#timeoutNs;
+    for (let place; (place = this.#ring.oldestBefore(overdueNs)) !== undefined;) this.#end(place, FAILED.timeout);
   }
 
-  /** Passes over what has ended. */
-  #oldestIsOverdue(): boolean {
-    while (this.#oldest < this.#next && this.#state[this.#oldest % RING] !== OUTSTANDING) this.#oldest++;
-    return this.#oldest < this.#next && this.#drainedNs - this.#sentNs[this.#oldest % RING]! > this.#timeoutNs;
+  prepare(place: Place, batch: PacketBatch, i: number): void {
+    encodeEchoRequest(batch.room(i).subarray(0, this.#sizeBytes), this.#family, this.#ring.echo(place));
+    batch.prepare(i, this.#sizeBytes, this.#ring.to[place]!);
   }
 
-  #end(ring: number, outcome: Outcome): void {
-    const slot = this.#slots[ring]!;
-    this.#state[ring] = outcome.kind === "answered" ? ANSWERED : FAILED_OR_REFUSED;
-    this.#outstanding--;
-    this.#sink.record(slot, outcome);
+  sending(place: Place, nowNs: number): void {
+    this.#ring.sentNs[place] = nowNs;
   }
 
-  #forget(ring: number): void {
-    if (this.#state[ring] === OUTSTANDING) this.#outstanding--;
-    this.#state[ring] = FREE;
-    this.#slots[ring] = undefined;
-    this.#to[ring] = undefined;
+  unsent(place: Place, errno: string): void {
+    const verdict = errnoEvent(errno, this.#conntrack);
+    if (verdict.kind === "outcome") return this.#end(place, verdict.outcome);
+    const slot = this.#ring.slots[place]!;
+    this.#ring.forget(place);
+    this.#sink.localError(slot, errno);
   }
 
-  #echo(ring: number): Echo {
-    return {
-      identifier: this.#socket.port,
-      sequence: this.#sequence[ring]!,
-      nonceHigh: this.#nonceHigh[ring]!,
-      nonceLow: this.#nonceLow[ring]!,
-    };
+  stamp(frame: Uint8Array, stampNs: number): void {
+    const place = this.#outstanding(frame.subarray(Math.max(0, frame.length - this.#sizeBytes)));
+    // The first stamp is ours; further ones come from devices below (a bridge, an overlay) for the same packet.
+    if (place !== undefined && Number.isNaN(this.#ring.stampNs[place])) this.#ring.stampNs[place] = stampNs;
+  }
+
+  icmpError(batch: PacketBatch, i: number): void {
+    const place = this.#outstanding(batch.bytes(i));
+    if (place === undefined) return;
+    const address = this.#ring.to[place]!;
+    if (!batch.isFrom(i, address)) return;
+    const verdict = icmpEvent(this.#family, { ...batch.icmp(i), fromTarget: batch.isErrorOf(i, address) });
+    if (verdict.kind === "outcome") this.#end(place, verdict.outcome);
+  }
+
+  reply(batch: PacketBatch, i: number): (() => void) | undefined {
+    const bytes = batch.bytes(i);
+    const place = this.#ring.at(echoSequence(bytes));
+    if (place === undefined || !batch.isFrom(i, this.#ring.to[place]!)) return undefined;
+    const slot = this.#ring.slots[place]!;
+    const state = this.#ring.state[place];
+    // What ended before its slot was closed is still in the ring.
+    if (state !== OUTSTANDING && !this.#addresses.has(slot)) return undefined;
+    const match = batch.truncated(i)
+      ? "corrupt"
+      : matchEchoReply(bytes, this.#family, this.#ring.echo(place), this.#sizeBytes);
+    if (match === "foreign") return undefined;
+    const receivedNs = batch.stampNs(i);
+    if (match === "corrupt") this.#sink.anomaly(slot, "corrupt");
+    else if (state !== OUTSTANDING) this.#sink.anomaly(slot, state === ANSWERED ? "duplicate" : "late");
+    else if (Number.isNaN(this.#ring.stampNs[place])) return () => this.#answer(place, receivedNs);
+    else this.#answer(place, receivedNs);
+    return undefined;
   }
 
   [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.#exchange[Symbol.dispose]();
+  }
+
+  /** The outstanding probe whose request these bytes are, or as much of it as came back. */
+  #outstanding(request: Uint8Array): Place | undefined {
+    const place = this.#ring.at(echoSequence(request));
+    if (place === undefined || this.#ring.state[place] !== OUTSTANDING) return undefined;
+    return isEchoRequest(request, this.#family, this.#ring.echo(place)) ? place : undefined;
+  }
+
+  #answer(place: Place, receivedNs: number): void {
+    const slot = this.#ring.slots[place];
+    if (slot === undefined) return;
+    // Two copies of one reply, both before its stamp.
+    if (this.#ring.state[place] !== OUTSTANDING) return this.#sink.anomaly(slot, "duplicate");
+    const sentNs = this.#ring.sentNs[place]!;
+    const took = elapsed(this.#watch, { sentNs, stampNs: this.#ring.stampNs[place]!, receivedNs });
+    // Across a step of the clock the answer is certain, its delay is not.
+    if (took === undefined) return this.#end(place, { kind: "answered", rttNs: undefined, clock: "user" });
+    if (took.ns > this.#timeoutNs) {
+      this.#end(place, FAILED.timeout);
+      this.#sink.anomaly(slot, "late");
+    } else this.#end(place, { kind: "answered", rttNs: took.ns > 0 ? took.ns : undefined, clock: took.clock });
+  }
+
+  #end(place: Place, outcome: Outcome): void {
+    this.#ring.end(place, outcome.kind === "answered" ? ANSWERED : FAILED_OR_REFUSED);
+    this.#sink.record(this.#ring.slots[place]!, outcome);
   }
 }

@@ -1,134 +1,136 @@
-// One of the UDP prober's source ports: sends batches of probes, and drains its two queues until they are dry.
-import { drainQueue } from "../kernel/drain.ts";
-import type { Kernel, PacketBatch, PacketSocket } from "../kernel/kernel.ts";
+// One of the UDP prober's source ports: what its packets are. STAMP requests go out; what comes back is matched to its
+// probe and handed to the prober, which decides what it means.
+import type { Kernel, PacketBatch } from "../kernel/kernel.ts";
 import type { IpFamily } from "../model/peer.ts";
-import type { UdpProbe } from "./udp-session.ts";
-
-/** Packets a system call takes. */
-const BATCH = 32;
-/** Link, IP and UDP headers in front of a looped frame. */
-const FRAME_HEADERS_BYTES = 128;
+import type { Id64, StampFormat, StampReply } from "../wire/stamp.ts";
+import type { ClockWatch } from "../base/clock-watch.ts";
+import { PacketExchange, type Codec, type ExchangeBatches } from "./exchange.ts";
+import { icmpEvent, type Verdict } from "./kernel-events.ts";
+import type { MonotonicNs } from "./prober.ts";
+import type { UdpProbe, UdpSlot } from "./udp-session.ts";
 
 /** What UDP asks of a kernel: node:dgram can stand in for it. */
 export type UdpKernel = Pick<Kernel, "socketAddress" | "createBatch" | "openUdp" | "errnoName">;
 
-/** What a channel hands to the prober; `i` is an index into `batch`, valid during the call. */
-export interface ChannelListener {
-  encode(probe: UdpProbe, into: Uint8Array): void;
-  transmitStamp(frame: Uint8Array, stampNs: number): void;
-  icmpError(channel: UdpChannel, batch: PacketBatch, i: number): void;
-  /** Our own machine would not send a packet of ours after all. */
-  localError(batch: PacketBatch, i: number): void;
-  reply(channel: UdpChannel, batch: PacketBatch, i: number): void;
-  /** The kernel would not send it, twice. */
-  sendFailed(probe: UdpProbe, errno: string): void;
-}
-
-/** Batches are large; all channels take turns with the same ones. */
-export interface ChannelBatches {
-  readonly send: PacketBatch;
-  readonly receive: PacketBatch;
+/** What the channels of a prober have in common. */
+export interface ChannelContext {
+  readonly kernel: UdpKernel;
+  readonly watch: ClockWatch;
+  readonly batches: ExchangeBatches;
+  readonly format: StampFormat;
   readonly sizeBytes: number;
+  readonly incarnation: Id64;
+  /** Hash of this node's name. */
+  readonly source: Id64;
+  /** By slot index. */
+  readonly slots: ReadonlyMap<number, UdpSlot>;
+  readonly listener: ChannelListener;
 }
 
-export function channelBatches(kernel: UdpKernel, sizeBytes: number): ChannelBatches {
-  return {
-    send: kernel.createBatch(BATCH, sizeBytes),
-    receive: kernel.createBatch(BATCH, sizeBytes + FRAME_HEADERS_BYTES),
-    sizeBytes,
-  };
+export interface ChannelListener {
+  /** An answer to this probe; what waits for its transmit stamp is handed back (see `Codec.reply`). */
+  replied(probe: UdpProbe, reply: StampReply, receivedNs: number): (() => void) | undefined;
+  corrupt(probe: UdpProbe): void;
+  /** The kernel would not send an outstanding probe, at once or after all. */
+  sendFailed(probe: UdpProbe, errno: string): void;
+  /** An ICMP error answers an outstanding probe. */
+  icmpError(probe: UdpProbe, verdict: Verdict): void;
 }
 
-export class UdpChannel implements Disposable {
+export class UdpChannel implements Codec<UdpProbe>, Disposable {
   readonly family: IpFamily;
   readonly port: number;
-  /** Probes in flight that were sent from here. */
-  outstanding = 0;
-  /** Packets the kernel dropped here, as last read. */
-  drops = 0;
-  readonly #kernel: UdpKernel;
-  readonly #socket: PacketSocket;
-  readonly #batches: ChannelBatches;
-  readonly #listener: ChannelListener;
+  readonly exchange: PacketExchange<UdpProbe>;
+  /** In flight from here. */
+  readonly outstanding = new Set<UdpProbe>();
+  readonly #context: ChannelContext;
 
-  constructor(options: {
-    readonly kernel: UdpKernel;
-    readonly family: IpFamily;
-    readonly port: number;
-    readonly batches: ChannelBatches;
-    readonly listener: ChannelListener;
-  }) {
-    this.family = options.family;
-    this.port = options.port;
-    this.#kernel = options.kernel;
-    this.#batches = options.batches;
-    this.#listener = options.listener;
-    this.#socket = options.kernel.openUdp({ family: options.family, port: 0 });
+  /** `port` is its index. Throws KernelError when its socket cannot be opened. */
+  constructor(context: ChannelContext, { family, port }: { readonly family: IpFamily; readonly port: number }) {
+    const { kernel, batches, watch } = context;
+    this.#context = context;
+    this.family = family;
+    this.port = port;
+    const socket = kernel.openUdp({ family, port: 0 });
+    this.exchange = new PacketExchange({ kernel, socket, batches, watch, codec: this });
   }
 
-  /** `now` is asked before every system call that sends; its time is the probes'. */
-  send(probes: readonly UdpProbe[], now: () => number): void {
-    for (let from = 0; from < probes.length; from += BATCH) this.#sendBatch(probes.slice(from, from + BATCH), now);
+  prepare(probe: UdpProbe, batch: PacketBatch, i: number): void {
+    const { format, watch, sizeBytes, incarnation, source } = this.#context;
+    const { slot, address } = probe.slot;
+    format.encodeRequest(batch.room(i).subarray(0, sizeBytes), {
+      sequence: probe.sequence,
+      port: probe.port,
+      slot: slot.index,
+      number: probe.number,
+      nonceHigh: probe.nonceHigh,
+      nonceLow: probe.nonceLow,
+      network: slot.network,
+      family: slot.family,
+      smallReply: false,
+      sentNs: watch.toRealtimeNs(probe.sentNs),
+      incarnation,
+      source,
+    });
+    batch.prepare(i, sizeBytes, address);
   }
 
-  /** A send can fail for another peer's pending error: then drain the errors and try again, once. */
-  #sendBatch(probes: readonly UdpProbe[], now: () => number): void {
-    const { send, sizeBytes } = this.#batches;
-    for (const [i, probe] of probes.entries()) {
-      this.#listener.encode(probe, send.room(i).subarray(0, sizeBytes));
-      send.prepare(i, sizeBytes, probe.slot.address);
+  sending(probe: UdpProbe, nowNs: MonotonicNs): void {
+    probe.sentNs = nowNs;
+  }
+
+  unsent(probe: UdpProbe, errno: string): void {
+    if (probe.state === "outstanding") this.#context.listener.sendFailed(probe, errno);
+  }
+
+  stamp(frame: Uint8Array, stampNs: number): void {
+    const probe = this.#match(frame.subarray(Math.max(0, frame.length - this.#context.sizeBytes)));
+    // The first stamp is ours; devices below (a bridge, an overlay) may add theirs for the same packet.
+    if (probe?.state === "outstanding" && Number.isNaN(probe.stampNs)) probe.stampNs = stampNs;
+  }
+
+  icmpError(batch: PacketBatch, i: number): void {
+    const quote = batch.bytes(i);
+    const probe = this.#context.format.peek(quote) ? this.#match(quote) : this.#inFlightTo(batch, i);
+    if (probe?.state !== "outstanding" || !batch.isFrom(i, probe.slot.address)) return;
+    const fromTarget = batch.isErrorOf(i, probe.slot.address);
+    this.#context.listener.icmpError(probe, icmpEvent(this.family, { ...batch.icmp(i), fromTarget }));
+  }
+
+  localError(batch: PacketBatch, i: number): void {
+    const probe = this.#match(batch.bytes(i));
+    if (probe && batch.isFrom(i, probe.slot.address)) this.unsent(probe, batch.errno(i));
+  }
+
+  reply(batch: PacketBatch, i: number): (() => void) | undefined {
+    const { format, sizeBytes, listener } = this.#context;
+    const bytes = batch.bytes(i);
+    const decoded = format.decodeReply(bytes);
+    if (decoded.kind === "fault" && decoded.fault !== "checksum") return undefined;
+    const probe = this.#match(bytes);
+    if (!probe || probe.port !== this.port || !batch.isFrom(i, probe.slot.address)) return undefined;
+    if (decoded.kind === "fault" || bytes.length !== sizeBytes || batch.truncated(i)) {
+      listener.corrupt(probe);
+      return undefined;
     }
-    for (let first = 0, retried = false; first < probes.length;) {
-      const sentNs = now();
-      for (let i = first; i < probes.length; i++) probes[i]!.sentNs = sentNs;
-      const sent = this.#socket.send(send, first, probes.length);
-      if (sent > 0) {
-        first += sent;
-        retried = false;
-      } else if (!retried) {
-        retried = true;
-        this.drainErrors();
-      } else {
-        this.#listener.sendFailed(probes[first]!, this.#kernel.errnoName(sent));
-        first++;
-        retried = false;
-      }
-    }
-  }
-
-  drainErrors(): void {
-    drainQueue(
-      this.#batches.receive,
-      (batch) => this.#socket.receiveErrors(batch),
-      (batch, i) => this.#takeError(batch, i),
-    );
-  }
-
-  drainReplies(): void {
-    drainQueue(
-      this.#batches.receive,
-      (batch) => this.#socket.receive(batch),
-      (batch, i) => this.#listener.reply(this, batch, i),
-    );
-  }
-
-  #takeError(batch: PacketBatch, i: number): void {
-    switch (batch.origin(i)) {
-      case "stamp":
-        return this.#listener.transmitStamp(batch.bytes(i), batch.stampNs(i));
-      case "icmp":
-        return this.#listener.icmpError(this, batch, i);
-      case "local": // told after the send call, or by it too
-        return this.#listener.localError(batch, i);
-    }
-  }
-
-  readDrops(): number {
-    this.drops = this.#socket.drops();
-    return this.drops;
+    // Another session's number under our nonce is not by our reflector.
+    return decoded.value.sequence === probe.sequence
+      ? listener.replied(probe, decoded.value, batch.stampNs(i))
+      : undefined;
   }
 
   [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.exchange[Symbol.dispose]();
+  }
+
+  #match(bytes: Uint8Array): UdpProbe | undefined {
+    const claim = this.#context.format.peek(bytes);
+    return claim && this.#context.slots.get(claim.slot)?.match(claim);
+  }
+
+  /** An ICMP error that quotes less than our body (RFC 792 asks for 8 bytes): by destination and source port. */
+  #inFlightTo(batch: PacketBatch, i: number): UdpProbe | undefined {
+    for (const probe of this.outstanding) if (batch.isFrom(i, probe.slot.address)) return probe;
+    return undefined;
   }
 }
