@@ -1,8 +1,9 @@
 // Before the first test: what a suite installs, made once. On a cluster of one's own that is the image of this checkout.
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
 import { ensureTools } from "../../scripts/tools/cache.ts";
@@ -16,6 +17,8 @@ import { CLUSTER_PREFIX, report, type Provided } from "./target.ts";
 const BUILD_IMAGE = fileURLToPath(new URL("../../scripts/image/build.ts", import.meta.url));
 /** Bases from nothing included: two minutes on two cores. */
 const IMAGE_LIMIT_MS = 15 * 60_000;
+/** How long the processes of the files may take to end once they are told. */
+const WORKERS_END_MS = 5_000;
 
 export default async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
   const { INTERNODE_E2E_KUBECONFIG: kubeconfig, INTERNODE_E2E_IMAGE: given } = process.env;
@@ -24,6 +27,8 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
     return undefined;
   }
   await removeOrphans();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => void removeOnSignal(signal));
   // Once, before several clusters ask for them at the same time.
   await ensurePackages(CLUSTER_PACKAGES, report);
   await ensureTools(
@@ -50,11 +55,26 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
   return tearDown;
 }
 
+/** Interrupted: no teardown will run. The processes of the files were told as well, and end without theirs. */
+async function removeOnSignal(signal: NodeJS.Signals): Promise<never> {
+  report(`${signal}: taking the clusters down`);
+  const deadline = Date.now() + WORKERS_END_MS;
+  while (Date.now() < deadline && ownClusters().some(({ pid }) => existsSync(`/proc/${pid}`))) await sleep(100);
+  await removeOrphans();
+  process.exit(128 + constants.signals[signal]);
+}
+
+function ownClusters(): readonly { readonly name: string; readonly pid: number }[] {
+  return clusterNames().flatMap((name) => {
+    const pid = new RegExp(`^${CLUSTER_PREFIX}(\\d+)$`).exec(name)?.[1];
+    return pid === undefined ? [] : [{ name, pid: Number(pid) }];
+  });
+}
+
 /** Clusters whose file did not live to take them down: interrupted, or out of time while one came up. */
 async function removeOrphans(): Promise<void> {
-  for (const name of clusterNames()) {
-    const pid = new RegExp(`^${CLUSTER_PREFIX}(\\d+)$`).exec(name)?.[1];
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+  for (const { name, pid } of ownClusters()) {
+    if (existsSync(`/proc/${pid}`)) continue;
     report(`cluster ${name} was left behind: ${describeResidue(await removeCluster(name))} remain`);
   }
 }

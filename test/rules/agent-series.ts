@@ -28,6 +28,7 @@ export function agentSeries(history: History): readonly Counter[] {
       ...["sample", "address", "shared_address", "identity", "node_address"].map((reason) =>
         gauge("internode_peers_unprobed", 0, { reason }),
       ),
+      ...["answered", "key", "checksum"].map((result) => counter("internode_reflector_packets_total", 0, { result })),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
       counter("internode_dns_lookups_total", 1 / 8, dns),
       counter("internode_dns_failures_total", 0, dns),

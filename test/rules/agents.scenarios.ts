@@ -2,6 +2,7 @@
 import { describe } from "vitest";
 import { after, FAULT_S, type Declare } from "./check.ts";
 import { cordon, dead, loss, touching, unscrapeable, within, type Incident, type Labels } from "./incident.ts";
+import type { Slot } from "./mesh.ts";
 import { critical, warning } from "./promtool.ts";
 
 const NODES = ["a1", "a2", "b1", "b2", "c1", "c2"];
@@ -50,6 +51,32 @@ export function agents(scenario: Declare): void {
     scenario("all that cannot open a protocol are one warning with the reason", {
       incidents: [gauge("internode_protocol_available", 0, (labels) => labels["protocol"] === "icmp")],
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "protocol" })) },
+    });
+    // The others' answering ends refuse what it sends as well, and are not to blame: most of their peers are answered.
+    const udpOf = (node: string) => (slot: Slot) => slot.protocol === "udp" && touching(node)(slot);
+    const refusing = (labels: (labels: Labels) => boolean) =>
+      rate("internode_reflector_packets_total", 1, (each) => each["result"] === "key" && labels(each));
+    scenario("one with another shared key than its peers is named, with what is wrong", {
+      weight: "heart",
+      incidents: [loss(udpOf("a1"), { fromS: FAULT_S }), refusing(everywhere)],
+      firing: { ...after([240]), ...after([700, 900], warning("AgentImpaired", { node: "a1", reason: "protocol" })) },
+      described: [
+        {
+          atS: FAULT_S + 895,
+          alert: warning("AgentImpaired", { node: "a1", reason: "protocol" }),
+          summary: "An agent cannot do all of its work.",
+          dashboard: "/d/internode-agents?var-cluster=&var-agent=a1",
+          description: "The agent of node a1 refuses the UDP packets of 100% of its peers: key.",
+        },
+      ],
+    });
+    scenario("one to which strangers send packets with another key is not impaired", {
+      incidents: [refusing(from("a1"))],
+      firing: after([330, 900]),
+    });
+    scenario("one whose UDP is lost, with nothing refused, is not impaired", {
+      incidents: [loss(udpOf("a1"), { fromS: FAULT_S })],
+      firing: after([330, 900]),
     });
     scenario("one that has not heard of the API server for 15 minutes is impaired by discovery", {
       incidents: [rate("internode_discovery_last_sync_timestamp_seconds", 0, from("a1"))],
