@@ -18,17 +18,13 @@ const SEGMENT_BYTES = 536;
 /** The kernel engine loads FFI, the userspace one never does: it also runs where koffi has no binary. */
 export async function openEngine(name: Config["engine"]): Promise<OpenedEngine> {
   switch (name) {
-    case "kernel": {
-      const [{ systemClock }, { openLinuxKernel }, { limitSegments }] = await Promise.all([
-        import("../kernel/clock.ts"),
-        import("../kernel/linux.ts"),
-        import("../kernel/segment-size.ts"),
-      ]);
-      const clock = systemClock();
-      const kernel = openLinuxKernel(clock);
-      const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
-      return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments };
-    }
+    case "kernel":
+      return openKernelEngine().catch((err: unknown) => {
+        throw new Error(
+          `the kernel engine cannot be loaded on this ${process.platform} (${process.arch}): ${err instanceof Error ? err.message : String(err)}. It needs Linux with the GNU C library; elsewhere set engine to userspace (--engine userspace)`,
+          { cause: err },
+        );
+      });
     case "userspace": {
       const [{ userspaceClock }, { dgramKernel }] = await Promise.all([
         import("../probes/userspace/clock.ts"),
@@ -38,4 +34,16 @@ export async function openEngine(name: Config["engine"]): Promise<OpenedEngine> 
       return { clock, kernel: dgramKernel(clock), engine: { kind: "userspace" } };
     }
   }
+}
+
+async function openKernelEngine(): Promise<OpenedEngine> {
+  const [{ systemClock }, { openLinuxKernel }, { limitSegments }] = await Promise.all([
+    import("../kernel/clock.ts"),
+    import("../kernel/linux.ts"),
+    import("../kernel/segment-size.ts"),
+  ]);
+  const clock = systemClock();
+  const kernel = openLinuxKernel(clock);
+  const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
+  return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments };
 }
