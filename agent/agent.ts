@@ -7,20 +7,20 @@ import type { Config } from "./config/schema.ts";
 import { readUdpKey } from "./config/udp-key.ts";
 import { startApi } from "./api/api.ts";
 import { PodAddresses } from "./api/pod-addresses.ts";
-import { PeerWitness } from "./peers/peer-witness.ts";
+import { PeerReports } from "./peers/peer-reports.ts";
 import { buildRow } from "./api/row.ts";
-import type { ApiSources, KnownPeer, Readiness } from "./api/sources.ts";
+import type { AgentView, PeerStatus, Readiness } from "./api/agent-view.ts";
 import { openEngine } from "./measuring/engine.ts";
 import { startMeasuring, type Measuring } from "./measuring/measuring.ts";
 import { peerApi } from "./peers/peer-api.ts";
-import { countNodes, unprobedPeers, whyNothingIsProbed } from "./mesh/known-nodes.ts";
+import { countMembers, unprobedPeers, whyNothingIsProbed } from "./mesh/members.ts";
 import { startMesh, type Mesh } from "./mesh/mesh.ts";
 import { UnprobedLog } from "./mesh/unprobed-log.ts";
 import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { startMetricsServer } from "./metrics/server.ts";
 import type { AgentHealth, UdpReceived } from "./model/snapshot.ts";
 import { VERSION } from "./model/version.ts";
-import { KnownSources } from "./reflector/known-sources.ts";
+import { SenderDirectory } from "./reflector/sender-directory.ts";
 import { createResults } from "./results/results.ts";
 
 export interface Agent extends AsyncDisposable {
@@ -47,8 +47,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     config,
     self: () => mesh.self(),
     mesh: () =>
-      countNodes({
-        known: mesh.known(),
+      countMembers({
+        members: mesh.members(),
         unusable: mesh.unusable(),
         largestInDegree: mesh.extent().largestInDegree,
       }),
@@ -66,7 +66,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       },
     }),
   );
-  const sources = new KnownSources();
+  const sources = new SenderDirectory();
   const measuring: Measuring = starting.use(
     await startMeasuring({ config, log, engine, results, metrics, sources, incarnation, key }),
   );
@@ -74,10 +74,10 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const agents = new PodAddresses();
   const unprobedLog = new UnprobedLog({ clock, log });
   const decided = () => {
-    const known = mesh.known();
-    sources.update(known);
-    agents.update(known);
-    unprobedLog.look(known, mesh.unusable());
+    const members = mesh.members();
+    sources.update(members);
+    agents.update(members);
+    unprobedLog.update(members, mesh.unusable());
   };
   const reconcile = () => measuring.reconcile(mesh.self(), mesh.peers());
   const changed = () => {
@@ -97,12 +97,12 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     results,
     pathMtu: () => measuring.pathMtu(),
     udpReceived: () => measuring.udpReceived(),
-    unprobed: () => unprobedPeers(mesh.known()),
+    unprobed: () => unprobedPeers(mesh.members()),
     extent: () => mesh.extent(),
     health: (): AgentHealth => ({ ...measuring.health(), discoveryAgeSeconds: mesh.state().ageSeconds }),
   };
   const others = () => othersOf(mesh);
-  const apiSources: ApiSources = {
+  const apiSources: AgentView = {
     get node() {
       return mesh.self();
     },
@@ -115,8 +115,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       podAddresses: firstOfEachFamily(config.node.podAddresses),
       nodeAddresses: firstOfEachFamily(config.node.nodeAddresses),
       relayed: mesh
-        .known()
-        .filter((known) => known.state !== "self")
+        .members()
+        .filter((member) => member.state !== "self")
         .map(({ node, nodeAddresses }) => ({ node: node.name, nodeAddresses })),
     }),
     peers: others,
@@ -148,7 +148,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   if (udp !== undefined)
     starting
       .use(
-        new PeerWitness({
+        new PeerReports({
           udp,
           clock,
           self: config.node.name,
@@ -159,7 +159,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       .start();
 
   // A fault is told once it has lasted: by the clock, not by an event.
-  const patience = setInterval(() => unprobedLog.look(mesh.known(), mesh.unusable()), PATIENCE_MS);
+  const patience = setInterval(() => unprobedLog.update(mesh.members(), mesh.unusable()), PATIENCE_MS);
   starting.defer(() => clearInterval(patience));
   measuring.start();
   const running = starting.move();
@@ -179,7 +179,7 @@ function readinessOf(mesh: Mesh, draining: boolean): Readiness {
   if (draining) return { ready: false, reason: "the agent is stopping and waits for its peers to notice" };
   const { lastSyncNs, failure } = mesh.state();
   if (lastSyncNs !== undefined) {
-    const reason = whyNothingIsProbed(mesh.known());
+    const reason = whyNothingIsProbed(mesh.members());
     return reason === undefined ? { ready: true } : { ready: false, reason };
   }
   return {
@@ -188,10 +188,10 @@ function readinessOf(mesh: Mesh, draining: boolean): Readiness {
   };
 }
 
-function othersOf(mesh: Mesh): KnownPeer[] {
+function othersOf(mesh: Mesh): PeerStatus[] {
   return mesh
-    .known()
-    .filter((known) => known.state !== "self")
+    .members()
+    .filter((member) => member.state !== "self")
     .map(({ node, state, serving, podAddresses, nodeAddresses, unprobed }) => ({
       node,
       addresses: { pod: podAddresses, node: nodeAddresses },

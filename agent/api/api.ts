@@ -1,4 +1,4 @@
-// The agent's HTTP side: the page and /api/v1 (design §4). Reads only; what it says comes from ApiSources.
+// The agent's HTTP side: the page and /api/v1 (design §4). Reads only; what it says comes from AgentView.
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createServer, type Server } from "node:http";
 import { closeServer, listen } from "../base/listen.ts";
@@ -11,10 +11,10 @@ import { RowSeal } from "../peers/row-seal.ts";
 import { Rows, ROWS_DEFAULTS } from "../peers/rows.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import { readersOf, ROUTES } from "./routes.ts";
-import type { ApiSources } from "./sources.ts";
+import type { AgentView } from "./agent-view.ts";
 
 export interface ApiOptions {
-  readonly sources: ApiSources;
+  readonly sources: AgentView;
   /** 0 lets the system choose (tests). */
   readonly port: number;
   /** Addresses to listen on; empty means all. */

@@ -8,11 +8,11 @@ import type { Node } from "../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Relayed, type Snapshot } from "../model/snapshot.ts";
 import type { RowAnswer, Rows } from "../peers/rows.ts";
 import type { OwnRow } from "./own-row.ts";
-import type { ApiSources } from "./sources.ts";
+import type { AgentView } from "./agent-view.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 
 export interface MeshViewOptions {
-  readonly sources: Pick<ApiSources, "node" | "peers" | "peerApis" | "unusable">;
+  readonly sources: Pick<AgentView, "node" | "peers" | "peerApis" | "unusable">;
   readonly ownRow: Pick<OwnRow, "give">;
   readonly rows: Pick<Rows, "ask">;
   /** Requests under way at once. */

@@ -4,7 +4,7 @@ import type { Row } from "../model/snapshot.ts";
 import { ROW_FRESH_MS, type RowQuery } from "../peers/peer-api.ts";
 import type { RowSeal } from "../peers/row-seal.ts";
 import { onlyOf } from "./pair-query.ts";
-import type { ApiSources } from "./sources.ts";
+import type { AgentView } from "./agent-view.ts";
 
 /** A row as it is sent. */
 export interface SealedRow {
@@ -16,11 +16,11 @@ export interface SealedRow {
 type Written = SealedRow & { readonly row: Row };
 
 export class OwnRow {
-  readonly #build: ApiSources["row"];
+  readonly #build: AgentView["row"];
   readonly #seal: RowSeal | undefined;
   #latest: (Written & { readonly builtMs: number }) | undefined;
 
-  constructor(build: ApiSources["row"], seal: RowSeal | undefined) {
+  constructor(build: AgentView["row"], seal: RowSeal | undefined) {
     this.#build = build;
     this.#seal = seal;
   }

@@ -2,12 +2,12 @@
 import type { Node } from "../model/peer.ts";
 import type { PairDetail, PairDirection } from "../model/pair-detail.ts";
 import { SCHEMA_VERSION, type Row } from "../model/snapshot.ts";
-import type { ApiSources } from "./sources.ts";
+import type { AgentView } from "./agent-view.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 import type { Rows } from "../peers/rows.ts";
 
 export interface PairQuery {
-  readonly sources: Pick<ApiSources, "node" | "row" | "peers" | "peerApis">;
+  readonly sources: Pick<AgentView, "node" | "row" | "peers" | "peerApis">;
   readonly rows: Pick<Rows, "ask">;
   readonly source: string;
   readonly destination: string;

@@ -6,9 +6,9 @@ import type { Addresses } from "../model/peer.ts";
 export class PodAddresses {
   #addresses: ReadonlySet<string | undefined> = new Set();
 
-  update(known: readonly { readonly podAddresses: Addresses }[]): void {
+  update(members: readonly { readonly podAddresses: Addresses }[]): void {
     this.#addresses = new Set(
-      known.flatMap(({ podAddresses }) => Object.values(podAddresses).map((address) => parseIp(address)?.text)),
+      members.flatMap(({ podAddresses }) => Object.values(podAddresses).map((address) => parseIp(address)?.text)),
     );
   }
 

@@ -12,10 +12,10 @@ import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
 import type { OwnRow } from "./own-row.ts";
 import { queryPair } from "./pair-query.ts";
 import type { RelayDesk } from "./relay-desk.ts";
-import type { ApiSources } from "./sources.ts";
+import type { AgentView } from "./agent-view.ts";
 
 export interface Parts {
-  readonly sources: ApiSources;
+  readonly sources: AgentView;
   readonly ownRow: OwnRow;
   readonly relayDesk: RelayDesk;
   readonly rows: Pick<Rows, "ask">;

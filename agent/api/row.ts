@@ -14,7 +14,7 @@ import type { MeshExtent, UnprobedPeer } from "../model/unprobed.ts";
 import type { Results } from "../results/results.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 
-export interface RowSources {
+export interface RowInputs {
   readonly self: () => Node;
   readonly version: string;
   readonly incarnation: string;
@@ -28,7 +28,7 @@ export interface RowSources {
   readonly health: () => AgentHealth;
 }
 
-export function buildRow(sources: RowSources, query: RowQuery): Row {
+export function buildRow(sources: RowInputs, query: RowQuery): Row {
   const { results, clock } = sources;
   const wanted = (node: Node) => query.destination === undefined || node.name === query.destination;
   const pairOf = (slot: Slot): PairWindow => ({

@@ -1,6 +1,6 @@
 // Where the agent answers that a command runs beside: in its pod they share the configuration.
 import { loadConfig, type ConfigSources } from "../config/load.ts";
-import { CONFIG_FILE_VARIABLE } from "../config/sources.ts";
+import { CONFIG_FILE_VARIABLE } from "../config/layers.ts";
 import { DEFAULT_URL } from "./mesh-client.ts";
 
 /** The default outside of a pod, and where the configuration is not one that an agent runs with. */

@@ -1,7 +1,7 @@
 // How a command reaches the agents: the one it runs beside, one at a URL (a port-forward, the demo), or a cluster's by
 // a kubeconfig.
 import type { Command as Parser } from "commander";
-import { CONFIG_FILE_VARIABLE } from "../config/sources.ts";
+import { CONFIG_FILE_VARIABLE } from "../config/layers.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { UsageError, type Typed } from "./command.ts";
 import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";

@@ -15,7 +15,7 @@ import {
   type Fault,
   type Layer,
   type Setting,
-} from "./sources.ts";
+} from "./layers.ts";
 
 export interface ConfigSources {
   /** Flags only, without the command's name. */

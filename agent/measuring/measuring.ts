@@ -23,7 +23,7 @@ import { pathMtuProber, type PathMtuProber } from "../probes/path-mtu.ts";
 import type { Prober } from "../probes/prober.ts";
 import { openProber } from "../probes/protocols.ts";
 import type { UdpProber } from "../probes/udp.ts";
-import type { KnownSources } from "../reflector/known-sources.ts";
+import type { SenderDirectory } from "../reflector/sender-directory.ts";
 import { tcpResponder } from "../reflector/tcp-responder.ts";
 import { packetsByResult, udpReflector, type UdpReflector } from "../reflector/udp-reflector.ts";
 import type { Results } from "../results/results.ts";
@@ -45,7 +45,7 @@ export interface MeasuringOptions {
   /** For authenticated STAMP. */
   readonly key?: Uint8Array | undefined;
   /** Whose packets may be counted. */
-  readonly sources: KnownSources;
+  readonly sources: SenderDirectory;
 }
 
 /** Rejects when a port to answer on cannot be opened; what cannot be probed with is closed, and tried again. */

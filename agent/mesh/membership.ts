@@ -23,7 +23,7 @@ export const ZONE_WAIT_NS = 30 * NS_PER_SECOND;
 const ZONE_MEMORY_NS = 3_600 * NS_PER_SECOND;
 
 /** One node of the mesh as this agent knows it, whether it is probed or not. */
-export interface KnownNode {
+export interface Member {
   readonly node: Node;
   readonly state: "self" | "serving" | "not_serving" | "unprobed";
   /** Why it is unprobed, or a network of it; empty when it is probed wherever it should be. */
@@ -74,7 +74,7 @@ export class Membership {
   #lists = 0;
   #ownZone: string;
   #peers: readonly Peer[] = [];
-  #known: readonly KnownNode[] = [];
+  #members: readonly Member[] = [];
   #nextDecisionNs = Infinity;
   readonly #addresses: PeerAddresses;
   readonly #plan: ProbedFamilies;
@@ -117,14 +117,14 @@ export class Membership {
     const speakers = [...byNode].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoints]) => this.#speaker(endpoints));
     const judged = this.#addresses.judge(speakers, told);
     const before = new Map(this.#peers.map((peer) => [peer.node.name, peer]));
-    this.#known = speakers.map((speaker) =>
+    this.#members = speakers.map((speaker) =>
       speaker.endpoint.node.name === this.#options.self.name
         ? this.#decideSelf(speaker)
         : this.#decideNode(speaker, judged(speaker), nowNs),
     );
-    const peers = this.#known
+    const peers = this.#members
       .filter(({ state }) => state === "serving" || state === "not_serving")
-      .map((known) => unchangedOr(before.get(known.node.name), toPeer(known)));
+      .map((member) => unchangedOr(before.get(member.node.name), toPeer(member)));
     const changed = peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i]);
     if (changed) this.#peers = peers;
     return changed;
@@ -136,8 +136,8 @@ export class Membership {
   }
 
   /** All nodes of the mesh, this one included when it is listed. */
-  known(): readonly KnownNode[] {
-    return this.#known;
+  members(): readonly Member[] {
+    return this.#members;
   }
 
   /** When time alone will change something; Infinity when it will not. */
@@ -178,7 +178,7 @@ export class Membership {
     return { endpoint, seen: seen(endpoint) };
   }
 
-  #decideSelf({ endpoint }: Speaker): KnownNode {
+  #decideSelf({ endpoint }: Speaker): Member {
     return {
       node: this.self(),
       state: "self",
@@ -192,7 +192,7 @@ export class Membership {
     };
   }
 
-  #decideNode({ endpoint }: Speaker, { askedAt, ...on }: JudgedAddresses, nowNs: number): KnownNode {
+  #decideNode({ endpoint }: Speaker, { askedAt, ...on }: JudgedAddresses, nowNs: number): Member {
     const { serving } = endpoint;
     const { zone, firstSeenNs } = this.#nodes.get(endpoint.node.name)!;
     const { terminatingSinceNs } = this.#endpoints.get(endpoint.id)!;
@@ -206,7 +206,7 @@ export class Membership {
       askedAt,
       nodeAddressesAreLearnt: !this.#addresses.isOnHostNetwork && Object.keys(endpoint.nodeAddresses).length === 0,
     };
-    const waits = (reason: Unprobed["reason"], text: string): KnownNode => ({
+    const waits = (reason: Unprobed["reason"], text: string): Member => ({
       ...facts,
       state: "unprobed",
       unprobed: [{ reason, text }],
@@ -231,7 +231,7 @@ export class Membership {
 const familiesIn = (texts: readonly string[]): readonly IpFamily[] =>
   Object.keys(firstOfEachFamily(texts)) as IpFamily[];
 
-const toPeer = ({ node, podAddresses, nodeAddresses, state }: KnownNode): Peer => ({
+const toPeer = ({ node, podAddresses, nodeAddresses, state }: Member): Peer => ({
   node,
   addresses: { pod: podAddresses, node: nodeAddresses },
   serving: state === "serving",

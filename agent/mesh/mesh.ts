@@ -1,4 +1,4 @@
-// The mesh as the rest of the agent sees it: who is probed, who is known, how fresh that is. Composes the source,
+// The mesh as the rest of the agent sees it: who is probed, who its members are, how fresh that is. Composes the source,
 // membership, identities and the sample.
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
@@ -10,12 +10,12 @@ import { createJsonClient } from "./fetch-json.ts";
 import type { AddressPolicy } from "./addresses.ts";
 import { Identities, type FetchJson, type IdentityState, type IdentityTarget } from "./identity.ts";
 import { createKubernetesSource } from "./kubernetes-source.ts";
-import { Membership, type KnownNode } from "./membership.ts";
+import { Membership, type Member } from "./membership.ts";
 import { sampleMesh, type Sample } from "./sampling.ts";
 import type { Endpoint, MeshSource } from "./source.ts";
 import { createStaticSource } from "./static-source.ts";
 
-export type { KnownNode } from "./membership.ts";
+export type { Member } from "./membership.ts";
 
 export interface MeshOptions {
   readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | "icmp" | "tcp" | "udp">;
@@ -41,7 +41,7 @@ export interface Mesh extends AsyncDisposable {
   /** Whom this node probes, by name. An unchanged peer is the same object as before. */
   peers(): readonly Peer[];
   /** Every node of the mesh by name, this one too once it is listed, probed or not. */
-  known(): readonly KnownNode[];
+  members(): readonly Member[];
   /** Endpoints that are listed and can be no peer, each with the reason. */
   unusable(): readonly string[];
   self(): Node;
@@ -90,7 +90,7 @@ class RunningMesh implements Mesh {
   #sampledNodes = "";
   #self: Node;
   #peers: readonly Peer[] = [];
-  #known: readonly KnownNode[] = [];
+  #members: readonly Member[] = [];
   #unusable: readonly string[] = [];
 
   constructor(options: MeshOptions) {
@@ -128,8 +128,8 @@ class RunningMesh implements Mesh {
     return this.#peers;
   }
 
-  known(): readonly KnownNode[] {
-    return this.#known;
+  members(): readonly Member[] {
+    return this.#members;
   }
 
   unusable(): readonly string[] {
@@ -206,9 +206,9 @@ class RunningMesh implements Mesh {
     if (self.zone !== this.#self.zone) this.#self = self;
     this.#drawSample();
     const sampled = this.#sample.destinations(self.name);
-    this.#known = this.#membership
-      .known()
-      .map((known) => (known.state === "self" || sampled.has(known.node.name) ? known : leftToOthers(known)));
+    this.#members = this.#membership
+      .members()
+      .map((member) => (member.state === "self" || sampled.has(member.node.name) ? member : leftToOthers(member)));
     const peers = this.#membership.peers().filter((peer) => sampled.has(peer.node.name));
     if (peers.length !== this.#peers.length || peers.some((peer, i) => peer !== this.#peers[i])) this.#peers = peers;
     this.#identities.follow(this.#toAsk());
@@ -218,7 +218,7 @@ class RunningMesh implements Mesh {
   }
 
   #nodes(): Node[] {
-    const nodes = this.#membership.known().map((k) => k.node);
+    const nodes = this.#membership.members().map((k) => k.node);
     return nodes.some((node) => node.name === this.#self.name) ? nodes : [...nodes, this.#self];
   }
 
@@ -237,7 +237,7 @@ class RunningMesh implements Mesh {
    */
   #toAsk(): IdentityTarget[] {
     const isNodeProbed = networksOf(this.#options.config).includes("node");
-    return this.#known
+    return this.#members
       .filter(
         ({ unprobed, askedAt }) => Object.keys(askedAt).length > 0 && !unprobed.some((u) => u.reason === "sample"),
       )
@@ -259,8 +259,8 @@ class RunningMesh implements Mesh {
   }
 }
 
-const leftToOthers = (known: KnownNode): KnownNode => ({
-  ...known,
+const leftToOthers = (member: Member): Member => ({
+  ...member,
   state: "unprobed",
   unprobed: [{ reason: "sample", text: "it is not in this node's sample of a large mesh" }],
 });

@@ -2,7 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Network } from "../model/peer.ts";
 import { isUnprobedFault, type UnprobedReason } from "../model/unprobed.ts";
-import type { KnownNode } from "./membership.ts";
+import type { Member } from "./membership.ts";
 
 export interface UnprobedLogOptions {
   readonly clock: Pick<Clock, "monotonicNs">;
@@ -31,10 +31,10 @@ export class UnprobedLog {
     this.#options = options;
   }
 
-  /** Look again: after something changed, or some time. */
-  look(known: readonly KnownNode[], unusable: readonly string[]): void {
+  /** After something changed, or some time. */
+  update(members: readonly Member[], unusable: readonly string[]): void {
     const nowNs = this.#options.clock.monotonicNs();
-    const current = new Map(faultsOf(known, unusable).map((fault) => [keyOf(fault), fault]));
+    const current = new Map(faultsOf(members, unusable).map((fault) => [keyOf(fault), fault]));
     const over: Fault[] = [];
     for (const [key, { fault, isTold }] of this.#since) {
       if (current.has(key)) continue;
@@ -56,8 +56,8 @@ export class UnprobedLog {
   }
 }
 
-function faultsOf(known: readonly KnownNode[], unusable: readonly string[]): Fault[] {
-  const ofPeers = known.flatMap(({ node, unprobed }) =>
+function faultsOf(members: readonly Member[], unusable: readonly string[]): Fault[] {
+  const ofPeers = members.flatMap(({ node, unprobed }) =>
     unprobed.filter(isUnprobedFault).map(({ reason, network, text }) => ({ peer: node.name, reason, network, text })),
   );
   return [

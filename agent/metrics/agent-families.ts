@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
-import type { MeshCounts } from "../mesh/known-nodes.ts";
+import type { MeshCounts } from "../mesh/members.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import type { ReflectorResult } from "../model/snapshot.ts";
 import type { Results } from "../results/results.ts";

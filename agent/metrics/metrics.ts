@@ -9,7 +9,7 @@ import type { Slot } from "../model/slot.ts";
 import { VERSION } from "../model/version.ts";
 import type { Results } from "../results/results.ts";
 import { AgentFamilies, type DnsRecorder, type SocketDrops } from "./agent-families.ts";
-import type { MeshCounts } from "../mesh/known-nodes.ts";
+import type { MeshCounts } from "../mesh/members.ts";
 import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
 import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
 import { header } from "./text-format.ts";

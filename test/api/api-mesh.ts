@@ -1,13 +1,13 @@
 // A mesh of real API servers on 127.0.0.x for the tests, each with a scripted agent behind it.
 import { startApi, type ApiOptions, type RunningApi } from "../../agent/api/api.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
-import type { ApiSources, Readiness } from "../../agent/api/sources.ts";
+import type { AgentView, Readiness } from "../../agent/api/agent-view.ts";
 import type { PeerApi, RowQuery } from "../../agent/peers/peer-api.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
 
-export class ScriptedAgent implements ApiSources {
+export class ScriptedAgent implements AgentView {
   readonly node: Node;
   readonly #mesh: SampleMesh;
   ready: Readiness = { ready: true };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { OPTIONS } from "../../agent/config/options.ts";
-import { DOWNWARD_NAMES } from "../../agent/config/sources.ts";
+import { DOWNWARD_NAMES } from "../../agent/config/layers.ts";
 import { withOptions } from "../../scripts/generate-config-doc.ts";
 
 const page = readFileSync(new URL("../../docs/configuration.md", import.meta.url), "utf8");

@@ -6,7 +6,7 @@ import { configSchema } from "../../agent/config/schema.ts";
 import { startMeasuring } from "../../agent/measuring/measuring.ts";
 import { createMetrics } from "../../agent/metrics/metrics.ts";
 import { PROTOCOLS, type Protocol } from "../../agent/model/peer.ts";
-import { KnownSources } from "../../agent/reflector/known-sources.ts";
+import { SenderDirectory } from "../../agent/reflector/sender-directory.ts";
 import { createResults } from "../../agent/results/results.ts";
 import { id64, nodeHash, StampFormat } from "../../agent/wire/stamp.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -60,7 +60,7 @@ async function setUp(
     socketDrops: () => [],
     runtime: false,
   });
-  const sources = new KnownSources();
+  const sources = new SenderDirectory();
   sources.update([{ node: self, podAddresses: { ipv4: "127.0.0.1" }, nodeAddresses: {} }]);
   const measuring = await startMeasuring({
     config,

@@ -61,7 +61,7 @@ function mesh(options: Partial<MembershipOptions> = {}) {
       return decide();
     },
     names: () => membership.peers().map((peer) => peer.node.name),
-    known: (name: string) => membership.known().find((k) => k.node.name === name),
+    known: (name: string) => membership.members().find((k) => k.node.name === name),
   };
 }
 

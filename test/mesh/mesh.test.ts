@@ -101,7 +101,7 @@ describe("the mesh", () => {
     expect(m.changes()).toBe(1);
     expect(m.mesh.state()).toMatchObject({ ageSeconds: 0 });
     expect(m.mesh.extent()).toEqual({ nodes: 3, probed: 2, isFullMesh: true, largestInDegree: 2 });
-    expect(m.mesh.known().map((k) => `${k.node.name} ${k.state}`)).toEqual([
+    expect(m.mesh.members().map((k) => `${k.node.name} ${k.state}`)).toEqual([
       "node-1 self",
       "node-2 serving",
       "node-3 serving",
@@ -202,7 +202,7 @@ describe("a large mesh", () => {
     m.source.list(...endpoints(51));
     expect(m.names()).toHaveLength(10);
     expect(m.mesh.extent()).toEqual({ nodes: 51, probed: 10, isFullMesh: false, largestInDegree: 10 });
-    const unprobed = m.mesh.known().filter((k) => k.state === "unprobed");
+    const unprobed = m.mesh.members().filter((k) => k.state === "unprobed");
     expect(unprobed).toHaveLength(40);
     expect(unprobed[0]!.unprobed).toMatchObject([{ reason: "sample" }]);
   });
@@ -232,7 +232,7 @@ describe("node addresses", () => {
       ]),
     );
     expect(m.mesh.state().identities).toEqual({ known: 2, missing: [], errors: 0 });
-    expect(m.mesh.known()[1]).toMatchObject({ nodeAddresses: { ipv4: "192.168.0.2" } });
+    expect(m.mesh.members()[1]).toMatchObject({ nodeAddresses: { ipv4: "192.168.0.2" } });
   });
 
   test("of a node that died in a rollout are kept while its pod is terminating, also by an agent that starts meanwhile", async () => {
@@ -256,7 +256,7 @@ describe("node addresses", () => {
     isDead = true;
     m.source.list(endpoint(1), { ...dead, terminating: true }, endpoint(3));
     m.pass(10);
-    expect(m.mesh.known()[1]).toMatchObject({ state: "unprobed", nodeAddresses: { ipv4: "192.168.0.2" } });
+    expect(m.mesh.members()[1]).toMatchObject({ state: "unprobed", nodeAddresses: { ipv4: "192.168.0.2" } });
     m.pass(51);
     expect(nodeAddresses(m.mesh)).toEqual(both);
     await m.mesh[Symbol.asyncDispose]();
@@ -291,7 +291,7 @@ describe("what is not probed", () => {
     m.source.list(endpoint(1), endpoint(2));
     expect(m.names(), "until anybody has answered").toEqual(["node-2"]);
     await vi.waitFor(() => expect(m.names()).toEqual([]));
-    expect(m.mesh.known()[1]).toMatchObject({
+    expect(m.mesh.members()[1]).toMatchObject({
       state: "unprobed",
       unprobed: [{ network: "pod", reason: "identity", text: "node-9 answers at its pod address 10.0.0.2" }, {}],
     });

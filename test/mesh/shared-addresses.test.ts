@@ -43,14 +43,14 @@ function mesh(options: Partial<MembershipOptions> = {}) {
       membership.list([endpoint(1, "10.0.0.1"), ...endpoints], clock.monotonicNs());
       decide();
     },
-    pod: (number: number) => membership.known().find((k) => k.node.name === `node-${number}`)!.podAddresses.ipv4,
-    node: (number: number) => membership.known().find((k) => k.node.name === `node-${number}`)!.nodeAddresses.ipv4,
+    pod: (number: number) => membership.members().find((k) => k.node.name === `node-${number}`)!.podAddresses.ipv4,
+    node: (number: number) => membership.members().find((k) => k.node.name === `node-${number}`)!.nodeAddresses.ipv4,
     why: (number: number, network: "pod" | "node") =>
       membership
-        .known()
+        .members()
         .find((k) => k.node.name === `node-${number}`)!
         .unprobed.find((u) => u.network === network),
-    askedAt: (number: number) => membership.known().find((k) => k.node.name === `node-${number}`)!.askedAt,
+    askedAt: (number: number) => membership.members().find((k) => k.node.name === `node-${number}`)!.askedAt,
   };
 }
 

@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startApi, type RunningApi } from "../../agent/api/api.ts";
-import type { ApiSources, KnownPeer } from "../../agent/api/sources.ts";
+import type { AgentView, PeerStatus } from "../../agent/api/agent-view.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
@@ -52,14 +52,14 @@ export async function startSampleAgents(
   const { port } = others.address() as AddressInfo;
 
   const [self, ...rest] = nodes as [Node, ...Node[]];
-  const peers: KnownPeer[] = rest.map((node) => ({
+  const peers: PeerStatus[] = rest.map((node) => ({
     node,
     addresses: { pod: {}, node: {} },
     serving: true,
     probed: true,
     unprobed: [],
   }));
-  const sources: ApiSources = {
+  const sources: AgentView = {
     node: self,
     identity: () => ({
       schemaVersion: 1,

@@ -3,23 +3,23 @@ import { parseIp } from "../base/ip.ts";
 import type { Addresses, Node } from "../model/peer.ts";
 import { nodeHashHex } from "../wire/stamp.ts";
 
-interface KnownSource {
+interface Sender {
   readonly node: Node;
   readonly podAddresses: Addresses;
   readonly nodeAddresses: Addresses;
 }
 
-export class KnownSources {
+export class SenderDirectory {
   /** Hashes are kept: a mesh of a thousand names changes by one. */
   readonly #hashes = new Map<string, string>();
   #nodes: ReadonlyMap<string, Node> = new Map();
   /** Address and hash. */
   #addresses: ReadonlySet<string> = new Set();
 
-  update(known: readonly KnownSource[]): void {
+  update(members: readonly Sender[]): void {
     const nodes = new Map<string, Node>();
     const addresses = new Set<string>();
-    for (const { node, podAddresses, nodeAddresses } of known) {
+    for (const { node, podAddresses, nodeAddresses } of members) {
       const hash = this.#hashOf(node.name);
       nodes.set(hash, node);
       for (const address of [...Object.values(podAddresses), ...Object.values(nodeAddresses)])

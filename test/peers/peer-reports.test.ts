@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { PeerWitness, type PeerWitnessOptions } from "../../agent/peers/peer-witness.ts";
+import { PeerReports, type PeerReportsOptions } from "../../agent/peers/peer-reports.ts";
 import type { PeerApi } from "../../agent/peers/peer-api.ts";
 import { Rows, ROWS_DEFAULTS } from "../../agent/peers/rows.ts";
 import type { Slot } from "../../agent/model/slot.ts";
@@ -37,7 +37,7 @@ test("every peer that may tell the direction of a loss is asked in turn, however
   const reported: Slot[] = [];
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const witness = opened.use(
-    new PeerWitness({
+    new PeerReports({
       udp: { wantingPeerRow: () => slots, peerReported: (slot) => void reported.push(slot) },
       clock: new FakeClock(),
       self: self!.name,
@@ -70,11 +70,11 @@ test("where nothing passes between two nodes, the other's row tells the directio
     ...relays.map((node) => ({ node, serving: true, url: `http://127.0.0.1:${port}` })),
   ];
   const slot = testSlot({ protocol: "udp", address: "10.0.0.2", pair: { source: self!, destination: target! } });
-  const reports: Parameters<PeerWitnessOptions["udp"]["peerReported"]>[1][] = [];
+  const reports: Parameters<PeerReportsOptions["udp"]["peerReported"]>[1][] = [];
   const clock = new FakeClock();
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const witness = opened.use(
-    new PeerWitness({
+    new PeerReports({
       udp: { wantingPeerRow: () => [slot], peerReported: (_slot, report) => void reports.push(report) },
       clock,
       self: self!.name,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { KnownSources } from "../../agent/reflector/known-sources.ts";
+import { SenderDirectory } from "../../agent/reflector/sender-directory.ts";
 import { nodeHashHex } from "../../agent/wire/stamp.ts";
 
 const node = (name: string, podAddresses: object, nodeAddresses: object = {}) => ({
@@ -9,7 +9,7 @@ const node = (name: string, podAddresses: object, nodeAddresses: object = {}) =>
 });
 
 test("an address is a node's own only under that node's name, however it was spelled", () => {
-  const sources = new KnownSources();
+  const sources = new SenderDirectory();
   sources.update([
     node("node-1", { ipv4: "10.0.0.1", ipv6: "FD00:244:1:0:0::2" }, { ipv4: "192.0.2.1" }),
     node("node-2", { ipv4: "10.0.0.2" }, { ipv4: "192.0.2.1" }),
@@ -23,7 +23,7 @@ test("an address is a node's own only under that node's name, however it was spe
 });
 
 test("what membership no longer knows is forgotten", () => {
-  const sources = new KnownSources();
+  const sources = new SenderDirectory();
   sources.update([node("node-1", { ipv4: "10.0.0.1" })]);
   sources.update([node("node-1", { ipv4: "10.0.0.7" })]);
   expect(sources.isFrom(nodeHashHex("node-1"), "10.0.0.1")).toBe(false);

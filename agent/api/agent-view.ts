@@ -6,7 +6,7 @@ import type { MeshExtent, Unprobed } from "../model/unprobed.ts";
 import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
 
 /** A peer as the API tells of it. */
-export interface KnownPeer extends Peer {
+export interface PeerStatus extends Peer {
   /** On a network at least. */
   readonly probed: boolean;
   /** Why it is not, or not on every network: empty when all is well. */
@@ -16,11 +16,11 @@ export interface KnownPeer extends Peer {
 /** `/readyz`. The reason is a sentence for the person who reads `kubectl describe pod`. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
-export interface ApiSources {
+export interface AgentView {
   readonly node: Node;
   identity(): Identity;
   /** Everyone in the mesh but this node, probed or not. */
-  peers(): readonly KnownPeer[];
+  peers(): readonly PeerStatus[];
   extent(): MeshExtent;
   /** Endpoints that are listed and can be no peer, each with the reason. */
   unusable(): readonly string[];

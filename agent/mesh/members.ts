@@ -1,6 +1,6 @@
 // What the nodes that an agent knows come to: for metrics, the row, readiness.
 import { isUnprobedFault, type Unprobed, type UnprobedFault, type UnprobedPeer } from "../model/unprobed.ts";
-import type { KnownNode } from "./membership.ts";
+import type { Member } from "./membership.ts";
 
 /** What the mesh looks like from here. */
 export interface MeshCounts {
@@ -14,23 +14,23 @@ export interface MeshCounts {
   readonly largestInDegree: number;
 }
 
-export interface CountedMesh {
-  readonly known: readonly KnownNode[];
+export interface CountedMembers {
+  readonly members: readonly Member[];
   /** Endpoints that are listed and are no peer for want of a node name or an address. */
   readonly unusable: readonly string[];
   readonly largestInDegree: number;
 }
 
-export function countNodes({ known, unusable, largestInDegree }: CountedMesh): MeshCounts {
-  const count = (state: KnownNode["state"]) => known.filter((k) => k.state === state).length;
+export function countMembers({ members, unusable, largestInDegree }: CountedMembers): MeshCounts {
+  const count = (state: Member["state"]) => members.filter((k) => k.state === state).length;
   const unprobedBy: Partial<Record<"sample" | UnprobedFault, number>> = { endpoint: unusable.length };
-  for (const { unprobed } of known) {
+  for (const { unprobed } of members) {
     const reasons = unprobed.filter((u) => u.reason === "sample" || isUnprobedFault(u)).map((u) => u.reason);
     for (const reason of new Set(reasons as ("sample" | UnprobedFault)[]))
       unprobedBy[reason] = (unprobedBy[reason] ?? 0) + 1;
   }
   return {
-    size: Math.max(1, known.length),
+    size: Math.max(1, members.length),
     serving: count("serving"),
     notServing: count("not_serving"),
     unprobed: count("unprobed"),
@@ -40,18 +40,18 @@ export function countNodes({ known, unusable, largestInDegree }: CountedMesh): M
 }
 
 /** For the row: those that are left to others by the sample would be most of a large mesh. */
-export const unprobedPeers = (known: readonly KnownNode[]): readonly UnprobedPeer[] =>
-  known.flatMap(({ node, unprobed }) =>
+export const unprobedPeers = (members: readonly Member[]): readonly UnprobedPeer[] =>
+  members.flatMap(({ node, unprobed }) =>
     unprobed.filter(({ reason }) => reason !== "sample").map((why) => ({ destination: node, ...why })),
   );
 
 const SHOWN_PEERS = 3;
 
 /** Why an agent that knows peers measures none of them, for as long as that is no matter of waiting. */
-export function whyNothingIsProbed(known: readonly KnownNode[]): string | undefined {
-  const isLeftToOthers = ({ unprobed }: KnownNode): boolean => unprobed.some(({ reason }) => reason === "sample");
-  const own = known.filter((k) => k.state !== "self" && !isLeftToOthers(k));
-  const isLost = ({ state, unprobed }: KnownNode): boolean => state === "unprobed" && unprobed.every(isUnprobedFault);
+export function whyNothingIsProbed(members: readonly Member[]): string | undefined {
+  const isLeftToOthers = ({ unprobed }: Member): boolean => unprobed.some(({ reason }) => reason === "sample");
+  const own = members.filter((k) => k.state !== "self" && !isLeftToOthers(k));
+  const isLost = ({ state, unprobed }: Member): boolean => state === "unprobed" && unprobed.every(isUnprobedFault);
   if (own.length === 0 || !own.every(isLost)) return undefined;
   const shown = own.slice(0, SHOWN_PEERS).map(({ node, unprobed }) => `${node.name}: ${textOf(unprobed)}`);
   const more = own.length > SHOWN_PEERS ? `; and ${own.length - SHOWN_PEERS} more` : "";

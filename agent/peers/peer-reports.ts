@@ -5,7 +5,7 @@ import type { UdpProber } from "../probes/udp.ts";
 import { ROW_FRESH_MS, type PeerApi } from "./peer-api.ts";
 import type { Rows } from "./rows.ts";
 
-export interface PeerWitnessOptions {
+export interface PeerReportsOptions {
   readonly udp: Pick<UdpProber, "wantingPeerRow" | "peerReported">;
   readonly clock: Clock;
   /** This node: rows are asked for what concerns it. */
@@ -21,8 +21,8 @@ const ROW_KEPT_NS = 2 * ROW_FRESH_MS * 1e6;
 /** Peers asked at once; the rest in the next round. */
 const MAX_ASKED = 16;
 
-export class PeerWitness implements AsyncDisposable {
-  readonly #options: PeerWitnessOptions;
+export class PeerReports implements AsyncDisposable {
+  readonly #options: PeerReportsOptions;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #asking = false;
@@ -30,7 +30,7 @@ export class PeerWitness implements AsyncDisposable {
   #askedLast = new Map<string, number>();
   #rounds = 0;
 
-  constructor(options: PeerWitnessOptions) {
+  constructor(options: PeerReportsOptions) {
     this.#options = options;
   }
 
