@@ -2,15 +2,16 @@
 // kernel has learnt ignored. Only when that size fails is there a search for the one that passes; what is missing is
 // a black hole. A router that says "fragmentation needed" is working discovery and no fault (design §2.10).
 import { phase } from "../base/hash.ts";
-import { drainQueue } from "../kernel/drain.ts";
-import type { Kernel, PacketBatch, PacketSocket, SocketAddress } from "../kernel/kernel.ts";
+import { ClockWatch } from "../base/clock-watch.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import type { IpFamily } from "../model/peer.ts";
 import { slotKey, type Slot } from "../model/slot.ts";
 import type { PathMtu } from "../model/snapshot.ts";
-import { id64, nodeHash, StampFormat, type Id64 } from "../wire/stamp.ts";
+import { exchangeBatches, PacketExchange } from "./exchange.ts";
+import { MtuCodec, type MtuPacket, type MtuTarget } from "./path-mtu-codec.ts";
 import { PathMtuSearch } from "./path-mtu-search.ts";
-import { Trial, type TrialPacket } from "./path-mtu-trial.ts";
+import { Trial } from "./path-mtu-trial.ts";
 import type { MonotonicNs } from "./prober.ts";
 
 export interface PathMtuSettings {
@@ -56,23 +57,18 @@ export function pathMtuProber(options: PathMtuOptions): PathMtuProber {
   return new DontFragmentProber(options);
 }
 
-const HEADERS_BYTES = { ipv4: 20 + 8, ipv6: 40 + 8 } as const;
 /** Enough of a looped or quoted packet to tell whose it is. */
 const QUOTE_BYTES = 512;
 const BATCH = 16;
+/** A trial's large and small packet leave together. */
+const SENT_TOGETHER = 2;
 /** A first figure soon after the start, without a burst. */
 const FIRST_WITHIN_NS = 10e9;
 /** Verifications in a row that could say nothing before the last figure is given up. */
 const STALE_AFTER = 3;
-/** ICMP "fragmentation needed" (RFC 1191) and ICMPv6 "packet too big" (RFC 4443 §3.2). */
-const isTooBig = (family: IpFamily, type: number, code: number) =>
-  family === "ipv4" ? type === 3 && code === 4 : type === 2;
 
-interface Target {
-  readonly slot: Slot;
-  readonly address: SocketAddress;
+interface Target extends MtuTarget {
   dueNs: MonotonicNs;
-  running: { readonly search: PathMtuSearch; trial: Trial } | undefined;
   value: { readonly passesBytes: number; readonly shortfallBytes: number } | undefined;
   unclear: number;
 }
@@ -81,13 +77,8 @@ class DontFragmentProber implements PathMtuProber {
   readonly #kernel: Kernel;
   readonly #clock: Clock;
   readonly #settings: PathMtuSettings;
-  readonly #format: StampFormat;
-  readonly #incarnation: Id64;
-  readonly #source: Id64;
-  readonly #sockets = new Map<IpFamily, PacketSocket>();
-  readonly #outgoing: PacketBatch;
-  readonly #replies: PacketBatch;
-  readonly #errors: PacketBatch;
+  readonly #codec: MtuCodec;
+  readonly #exchanges = new Map<IpFamily, PacketExchange<MtuPacket>>();
   /** By slot index. */
   readonly #targets = new Map<number, Target>();
   readonly #active = new Set<Target>();
@@ -95,19 +86,28 @@ class DontFragmentProber implements PathMtuProber {
   #number = 0;
 
   constructor(options: PathMtuOptions) {
-    const { kernel, settings } = options;
+    const { kernel, settings, clock } = options;
     this.#kernel = kernel;
-    this.#clock = options.clock;
+    this.#clock = clock;
     this.#settings = settings;
-    this.#format = new StampFormat({ baseSeconds: options.clock.baseSeconds, key: options.key });
-    this.#incarnation = id64(options.incarnation);
-    this.#source = nodeHash(options.source);
-    this.#outgoing = kernel.createBatch(1, settings.maxPacketBytes);
-    this.#replies = kernel.createBatch(BATCH, this.#format.minBytes);
-    this.#errors = kernel.createBatch(BATCH, QUOTE_BYTES);
+    this.#codec = new MtuCodec({
+      ...options,
+      targets: this.#targets,
+      believed: (target) => this.#believed(target),
+    });
+    const batches = exchangeBatches(kernel, {
+      packets: BATCH,
+      outgoingPackets: SENT_TOGETHER,
+      packetBytes: settings.maxPacketBytes,
+      incomingBytes: this.#codec.replyBytes,
+      errorBytes: QUOTE_BYTES,
+    });
+    const watch = new ClockWatch(clock);
     try {
-      for (const family of options.families)
-        this.#sockets.set(family, kernel.openUdp({ family, port: 0, dontFragment: true }));
+      for (const family of options.families) {
+        const socket = kernel.openUdp({ family, port: 0, dontFragment: true });
+        this.#exchanges.set(family, new PacketExchange({ kernel, socket, batches, watch, codec: this.#codec }));
+      }
     } catch (err) {
       this[Symbol.dispose]();
       throw err;
@@ -158,10 +158,7 @@ class DontFragmentProber implements PathMtuProber {
   tick(): void {
     const nowNs = this.#clock.monotonicNs();
     if (this.#active.size > 0) {
-      for (const socket of this.#sockets.values()) {
-        this.#drainErrors(socket);
-        this.#drainReplies(socket);
-      }
+      for (const exchange of this.#exchanges.values()) exchange.drain();
       for (const target of this.#active) this.#conclude(target, nowNs);
     }
     if (nowNs >= this.#nextDueNs) this.#beginDue(nowNs);
@@ -175,8 +172,8 @@ class DontFragmentProber implements PathMtuProber {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#sockets.values()) socket[Symbol.dispose]();
-    this.#sockets.clear();
+    for (const exchange of this.#exchanges.values()) exchange[Symbol.dispose]();
+    this.#exchanges.clear();
     this.#active.clear();
     this.#targets.clear();
     this.#nextDueNs = Infinity;
@@ -196,7 +193,7 @@ class DontFragmentProber implements PathMtuProber {
   }
 
   /** Undefined when there is no route to it at the moment, or no descriptor to ask with. */
-  #believed(target: Target): number | undefined {
+  #believed(target: MtuTarget): number | undefined {
     try {
       return this.#kernel.believedMtu(target.address);
     } catch {
@@ -209,7 +206,7 @@ class DontFragmentProber implements PathMtuProber {
     if (believed === undefined) return this.#unclear(target);
     const search = new PathMtuSearch({
       believed: Math.min(believed, this.#settings.maxPacketBytes),
-      floor: this.#format.minBytes + HEADERS_BYTES[target.slot.family],
+      floor: this.#codec.smallest(target.slot.family),
       hint: target.value?.passesBytes,
     });
     target.running = { search, trial: this.#trial(search.first, nowNs) };
@@ -242,88 +239,11 @@ class DontFragmentProber implements PathMtuProber {
 
   #sendDue(target: Target, nowNs: MonotonicNs): void {
     const trial = target.running?.trial;
-    const socket = this.#sockets.get(target.slot.family);
-    if (!trial || !socket) return;
-    for (const packet of trial.due(nowNs, this.#number)) {
-      this.#number = (this.#number + 1) % 2 ** 32;
-      if (!this.#send(socket, target, packet, trial.size)) packet.state = "failed";
-    }
-  }
-
-  #send(socket: PacketSocket, target: Target, packet: TrialPacket, size: number): boolean {
-    const { slot } = target;
-    const bytes = packet.large ? size - HEADERS_BYTES[slot.family] : this.#format.minBytes;
-    this.#format.encodeRequest(this.#outgoing.room(0).subarray(0, bytes), {
-      sequence: packet.number,
-      port: 0,
-      slot: slot.index,
-      number: packet.number,
-      nonceHigh: packet.nonceHigh,
-      nonceLow: packet.nonceLow,
-      network: slot.network,
-      family: slot.family,
-      smallReply: true,
-      sentNs: this.#clock.realtimeNs(),
-      incarnation: this.#incarnation,
-      source: this.#source,
-    });
-    this.#outgoing.prepare(0, bytes, target.address);
-    packet.sentNs = this.#clock.monotonicNs();
-    if (socket.send(this.#outgoing, 0, 1) === 1) return true;
-    // Another peer's pending error, perhaps.
-    this.#drainErrors(socket);
-    return socket.send(this.#outgoing, 0, 1) === 1;
-  }
-
-  #drainErrors(socket: PacketSocket): void {
-    drainQueue(
-      this.#errors,
-      (batch) => socket.receiveErrors(batch),
-      (batch, i) => {
-        if (batch.origin(i) === "icmp") this.#icmpError(socket.family, i);
-      },
-    );
-  }
-
-  #icmpError(family: IpFamily, i: number): void {
-    const { type, code, info } = this.#errors.icmp(i);
-    const target = this.#targetOf(this.#errors.bytes(i)) ?? this.#activeAt(i);
-    if (!target?.running || !this.#errors.isFrom(i, target.address)) return;
-    const claim = this.#format.peek(this.#errors.bytes(i));
-    const packet = claim && target.running.trial.match(claim);
-    if (claim && !packet) return; // of an earlier trial, or forged
-    if (isTooBig(family, type, code)) {
-      // RFC 1191 §5: old routers say 0; what the kernel made of it counts.
-      const mtu = info > 0 ? info : this.#believed(target);
-      if (mtu !== undefined && mtu < target.running.trial.size) target.running.trial.told(mtu);
-    } else if (packet?.state === "outstanding") {
-      packet.state = "failed";
-    }
-  }
-
-  /** For quotes too short to name their packet. */
-  #activeAt(i: number): Target | undefined {
-    if (this.#format.peek(this.#errors.bytes(i))) return undefined;
-    return [...this.#active].find((target) => this.#errors.isFrom(i, target.address));
-  }
-
-  #drainReplies(socket: PacketSocket): void {
-    drainQueue(
-      this.#replies,
-      (batch) => socket.receive(batch),
-      (batch, i) => {
-        const bytes = batch.bytes(i);
-        const target = this.#targetOf(bytes);
-        if (!target?.running || !batch.isFrom(i, target.address)) return;
-        const decoded = this.#format.decodeReply(bytes);
-        const packet = decoded.kind === "ok" ? target.running.trial.match(decoded.value) : undefined;
-        if (packet?.state === "outstanding") packet.state = "answered";
-      },
-    );
-  }
-
-  #targetOf(bytes: Uint8Array): Target | undefined {
-    const claim = this.#format.peek(bytes);
-    return claim && this.#targets.get(claim.slot);
+    if (!trial) return;
+    const packets = trial.due(nowNs, this.#number);
+    if (packets.length === 0) return;
+    this.#number = (this.#number + packets.length) % 2 ** 32;
+    const { size } = trial;
+    this.#exchanges.get(target.slot.family)?.send(packets.map((packet) => ({ target, packet, size })));
   }
 }
