@@ -4,19 +4,20 @@
 import type { Clock } from "../base/clock.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
 import { cannotListen } from "../base/listen.ts";
-import { drainQueue } from "../kernel/drain.ts";
 import { KernelError, type Kernel, type PacketBatch, type PacketSocket, type SocketAddress } from "../kernel/kernel.ts";
 import type { IpFamily, Node } from "../model/peer.ts";
-import { REFLECTOR_RESULTS, type ReflectorResult, type UdpReceived } from "../model/snapshot.ts";
-import { arrivalsHex, firstArrival } from "../wire/arrivals.ts";
-import { id64, StampFormat, type Fault, type Id64, type ReceivedRequest } from "../wire/stamp.ts";
+import type { UdpReceived } from "../model/snapshot.ts";
+import { exchangeBatches } from "../probes/exchange.ts";
+import { arrivalsHex } from "../wire/arrivals.ts";
+import { id64, StampFormat, type ReceivedRequest } from "../wire/stamp.ts";
 import { FollowUps } from "./follow-ups.ts";
-import { Sources, type Life } from "./sources.ts";
+import { Sources } from "./sources.ts";
+import { StampAnswers, type Admission, type AnswersContext } from "./stamp-answers.ts";
+import { Tally, type ReflectorCounts, type Unanswered } from "./tally.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { TransmitLag } from "./transmit-lag.ts";
 
-/** Why a packet got no answer. */
-export type Unanswered = Exclude<ReflectorResult, "answered" | "duplicate">;
+export { packetsByResult, type ReflectorCounts, type Unanswered } from "./tally.ts";
 
 export interface UdpReflectorOptions {
   readonly kernel: Pick<Kernel, "createBatch" | "openUdp" | "errnoName">;
@@ -40,27 +41,6 @@ export interface UdpReflectorOptions {
   readonly unanswered?: (why: Unanswered, ip: string) => void;
 }
 
-/** What came, since it was opened. */
-export interface ReflectorCounts {
-  /** Duplicates included. */
-  readonly answered: number;
-  /** Test packets whose number had come before. Answered, but not counted as received again. */
-  readonly duplicates: number;
-  /** Strangers' packets above the limit; not answered. */
-  readonly limited: number;
-  /** Answers the kernel would not send. */
-  readonly unsent: number;
-  /** Not ours, or damaged; not answered. `truncated`: larger than `maxPacketBytes`. */
-  readonly faults: Readonly<Partial<Record<Fault | "truncated", number>>>;
-}
-
-/** The same, each packet under one result. */
-export function packetsByResult(counts: ReflectorCounts): Record<ReflectorResult, number> {
-  const { answered, duplicates, limited, unsent, faults } = counts;
-  const none = Object.fromEntries(REFLECTOR_RESULTS.map((result) => [result, 0])) as Record<ReflectorResult, number>;
-  return { ...none, ...faults, answered: Math.max(0, answered - duplicates), duplicate: duplicates, limited, unsent };
-}
-
 export interface UdpReflector extends Disposable {
   /** Answer what has arrived, on every socket until it is dry (or a bound is reached). Returns how many packets came. */
   drain(): number;
@@ -80,80 +60,54 @@ export function udpReflector(options: UdpReflectorOptions): UdpReflector {
 }
 
 const BATCH = 64;
-/** Answering takes longer than reading: the rest of a flood waits in the receive buffer for the next tick. */
-const MAX_BATCHES_ANSWERED = 32;
-/** Link, IP and UDP headers in front of a looped frame. */
-const FRAME_HEADERS_BYTES = 128;
 const STRANGERS_PER_SECOND = 100;
 const STRANGERS_BURST = 200;
 /** How long an address that was found to be a peer's is taken to be one without asking again. */
 const TRUST_NS = 10e9;
-/** Longer than any pause of a process that still answers something useful; beyond it a clock was set. */
-const MAX_RESIDENCE_NS = 60e9;
-const TTL_UNKNOWN = 255;
-
-/** Where the packets of a batch came from, as of its reading. */
-interface Queue {
-  readonly socket: PacketSocket;
-  readonly drops: number;
-  readonly stepped: boolean;
-}
 
 class StatefulReflector implements UdpReflector {
-  readonly #clock: Clock;
-  readonly #format: StampFormat;
-  readonly #incarnation: Id64;
-  readonly #isFrom: UdpReflectorOptions["isFrom"];
-  readonly #nodeOf: UdpReflectorOptions["nodeOf"];
-  readonly #sockets: PacketSocket[] = [];
+  readonly #options: UdpReflectorOptions;
+  readonly #answers: StampAnswers[] = [];
   readonly #sources = new Sources();
   readonly #strangers: TokenBucket;
-  readonly #incoming: PacketBatch;
-  readonly #outgoing: PacketBatch;
-  readonly #errors: PacketBatch;
-  readonly #lag = new TransmitLag();
-  readonly #watch: ClockWatch;
-  readonly #tell: UdpReflectorOptions["unanswered"];
-  #answered = 0;
-  #duplicates = 0;
-  readonly #unanswered: Record<Unanswered, number> = {
-    limited: 0,
-    key: 0,
-    checksum: 0,
-    version: 0,
-    short: 0,
-    foreign: 0,
-    truncated: 0,
-    unsent: 0,
-  };
   readonly #followUps = new FollowUps();
-  /** Something was sent on the socket that is being drained. */
-  #sent = false;
-  /** Size of the last reply to a probe. */
-  #replyBytes = 0;
+  readonly #tally = new Tally();
+  readonly #watch: ClockWatch;
+  /** Of the clock, before the last drain. */
+  #steps = 0;
   #closed = false;
 
   constructor(options: UdpReflectorOptions) {
     const { kernel, clock, maxPacketBytes } = options;
-    this.#clock = clock;
+    this.#options = options;
     this.#watch = new ClockWatch(clock);
-    this.#format = new StampFormat({ baseSeconds: clock.baseSeconds, key: options.key });
-    this.#incarnation = id64(options.incarnation);
-    this.#isFrom = options.isFrom;
-    this.#nodeOf = options.nodeOf;
-    this.#tell = options.unanswered;
     this.#strangers = new TokenBucket({
       perSecond: STRANGERS_PER_SECOND,
       burst: STRANGERS_BURST,
       nowNs: clock.monotonicNs(),
     });
-    this.#incoming = kernel.createBatch(BATCH, maxPacketBytes);
-    this.#outgoing = kernel.createBatch(1, maxPacketBytes);
-    this.#errors = kernel.createBatch(16, maxPacketBytes + FRAME_HEADERS_BYTES);
+    const context: AnswersContext = {
+      kernel,
+      clock,
+      watch: this.#watch,
+      batches: exchangeBatches(kernel, {
+        packets: BATCH,
+        outgoingPackets: 1,
+        packetBytes: maxPacketBytes,
+        incomingBytes: maxPacketBytes,
+      }),
+      format: new StampFormat({ baseSeconds: clock.baseSeconds, key: options.key }),
+      incarnation: id64(options.incarnation),
+      followUps: this.#followUps,
+      lag: new TransmitLag(),
+      stepped: () => this.#watch.steps !== this.#steps,
+      admit: (request, batch, i) => this.#admit(request, batch, i),
+      answered: () => this.#tally.answered++,
+      unanswered: (why, batch, i) => this.#refuse(why, batch, i),
+    };
     try {
-      for (const { family, address } of options.listen) {
-        this.#sockets.push(openSocket(kernel, { family, port: options.port, address }));
-      }
+      for (const { family, address } of options.listen)
+        this.#answers.push(new StampAnswers(context, openSocket(kernel, { family, port: options.port, address })));
     } catch (err) {
       this[Symbol.dispose]();
       throw err;
@@ -167,32 +121,17 @@ class StatefulReflector implements UdpReflector {
   }
 
   drain(): number {
-    const steps = this.#watch.steps;
     this.#watch.look();
-    const stepped = this.#watch.steps !== steps;
-    if (stepped) this.#followUps.forget();
+    if (this.#watch.steps !== this.#steps) this.#followUps.forget();
     let came = 0;
-    for (const socket of this.#sockets) {
-      this.#sent = false;
-      let drops = 0;
-      came += drainQueue(
-        this.#incoming,
-        (batch) => socket.receive(batch),
-        (_, i) => {
-          if (i === 0) drops = socket.drops();
-          this.#request(i, { socket, drops, stepped });
-        },
-        MAX_BATCHES_ANSWERED,
-      );
-      // Nothing is in the error queue of a socket that sent nothing.
-      if (this.#sent) this.#drainErrors(socket);
-    }
+    for (const answers of this.#answers) came += answers.drain();
+    this.#steps = this.#watch.steps;
     return came;
   }
 
   received(): readonly UdpReceived[] {
     return [...this.#sources.all()].flatMap(({ hash, network, family, received, lives }) => {
-      const source = this.#nodeOf(hash);
+      const source = this.#options.nodeOf(hash);
       if (source === undefined) return [];
       const { incarnation, arrivals } = lives[0]!;
       return [
@@ -202,111 +141,46 @@ class StatefulReflector implements UdpReflector {
   }
 
   get counts(): ReflectorCounts {
-    const { limited, unsent, ...faults } = this.#unanswered;
-    const seen = Object.fromEntries(Object.entries(faults).filter(([, count]) => count > 0));
-    return { answered: this.#answered, duplicates: this.#duplicates, limited, unsent, faults: seen };
+    return this.#tally.counts;
   }
 
   socketDrops(): number {
-    return this.#sockets.reduce((sum, socket) => sum + socket.drops(), 0);
+    return this.#answers.reduce((sum, answers) => sum + answers.drops(), 0);
   }
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const socket of this.#sockets) socket[Symbol.dispose]();
-    this.#sockets.length = 0;
+    for (const answers of this.#answers) answers[Symbol.dispose]();
+    this.#answers.length = 0;
   }
 
-  #request(i: number, from: Queue): void {
-    const bytes = this.#incoming.bytes(i);
-    if (this.#incoming.truncated(i)) return this.#refuse("truncated", i);
-    const decoded = this.#format.decodeRequest(bytes);
-    if (decoded.kind === "fault") return this.#refuse(decoded.fault, i);
-    const request = decoded.value;
-    const nowNs = this.#clock.monotonicNs();
-    const isPeer = this.#isPeer(i, request, nowNs);
-    if (!isPeer && !this.#strangers.take(nowNs)) return this.#refuse("limited", i);
-    if (request.smallReply || !isPeer) return this.#answer(i, from, { bytes, request, life: undefined, first: false });
+  #admit(request: ReceivedRequest, batch: PacketBatch, i: number): Admission | undefined {
+    const nowNs = this.#options.clock.monotonicNs();
+    const isPeer = this.#isPeer(request, batch, i, nowNs);
+    if (!isPeer && !this.#strangers.take(nowNs)) {
+      this.#refuse("limited", batch, i);
+      return undefined;
+    }
+    if (request.smallReply || !isPeer) return { life: undefined, first: false };
     const { source, life, first } = this.#sources.note(request);
-    if (!first) this.#duplicates++;
-    source.trusted ??= { address: anyPort(this.#incoming.copyAddress(i)), untilNs: nowNs + TRUST_NS };
-    this.#answer(i, from, { bytes, request, life, first });
-  }
-
-  #refuse(why: Unanswered, i: number): void {
-    if (this.#unanswered[why]++ === 0) this.#tell?.(why, this.#incoming.from(i).ip);
+    if (!first) this.#tally.duplicates++;
+    source.trusted ??= { address: anyPort(batch.copyAddress(i)), untilNs: nowNs + TRUST_NS };
+    return { life, first };
   }
 
   /** A peer's address is asked about once in a while, not for every packet. */
-  #isPeer(i: number, request: ReceivedRequest, nowNs: number): boolean {
+  #isPeer(request: ReceivedRequest, batch: PacketBatch, i: number, nowNs: number): boolean {
     const source = this.#sources.find(request);
     const trusted = source?.trusted;
-    if (trusted && trusted.untilNs > nowNs && this.#incoming.isFrom(i, trusted.address)) return true;
-    if (!this.#isFrom(request.source, this.#incoming.from(i).ip)) return false;
+    if (trusted && trusted.untilNs > nowNs && batch.isFrom(i, trusted.address)) return true;
+    if (!this.#options.isFrom(request.source, batch.from(i).ip)) return false;
     if (source) source.trusted = undefined;
     return true;
   }
 
-  #answer(
-    i: number,
-    from: Queue,
-    packet: {
-      readonly bytes: Uint8Array;
-      readonly request: ReceivedRequest;
-      readonly life: Life | undefined;
-      readonly first: boolean;
-    },
-  ): void {
-    const { socket } = from;
-    const { request, life } = packet;
-    const stampNs = this.#incoming.stampNs(i);
-    const nowNs = this.#clock.realtimeNs();
-    const receivedNs = Number.isNaN(stampNs) ? nowNs : stampNs;
-    const sane = !from.stepped && nowNs >= receivedNs && nowNs - receivedNs < MAX_RESIDENCE_NS;
-    const ttl = this.#incoming.ttl(i);
-    const reply = this.#format.encodeReply(this.#outgoing.room(0), packet.bytes, {
-      sequence: life && request.port < life.replies.length ? life.replies[request.port]!++ : 0,
-      receivedNs,
-      residenceClock: sane ? (Number.isNaN(stampNs) ? "user" : "kernel") : "unknown",
-      ttl: ttl < 0 ? TTL_UNKNOWN : ttl,
-      reflector: this.#incarnation,
-      arrivals: life?.arrivals ?? firstArrival(request.number),
-      drops: from.drops,
-      followUp: life?.followUp,
-    });
-    if (life) this.#replyBytes = reply.bytes.length;
-    this.#outgoing.prepareReply(0, reply.bytes.length, { received: this.#incoming, at: i });
-    // Another's pending ICMP error may fail this send: then drain the errors and try once more.
-    for (let tries = 0; tries < 2; tries++) {
-      const readNs = this.#clock.realtimeNs();
-      const transmitNs = readNs + this.#lag.ns;
-      this.#format.sealReply(reply, transmitNs);
-      this.#sent = true;
-      if (socket.send(this.#outgoing, 0, 1) === 1) {
-        this.#answered++;
-        if (life) this.#followUps.sent({ ...request, life, readNs, transmitNs }, !packet.first);
-        return;
-      }
-      this.#drainErrors(socket);
-    }
-    this.#refuse("unsent", i);
-  }
-
-  #drainErrors(socket: PacketSocket): void {
-    drainQueue(
-      this.#errors,
-      (batch) => socket.receiveErrors(batch),
-      (batch, i) => {
-        if (batch.origin(i) !== "stamp") return;
-        const frame = batch.bytes(i);
-        const reply = frame.subarray(Math.max(0, frame.length - this.#replyBytes));
-        // Replies of another size than the last one are passed over.
-        const name = this.#format.peek(reply);
-        const lagNs = name && this.#followUps.left(name, batch.stampNs(i));
-        if (lagNs !== undefined) this.#lag.learn(lagNs);
-      },
-    );
+  #refuse(why: Unanswered, batch: PacketBatch, i: number): void {
+    if (this.#tally.unanswered(why)) this.#options.unanswered?.(why, batch.from(i).ip);
   }
 }
 
