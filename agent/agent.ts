@@ -10,6 +10,7 @@ import { PodAddresses } from "./api/pod-addresses.ts";
 import { PeerReports } from "./peers/peer-reports.ts";
 import { buildRow } from "./api/row.ts";
 import type { AgentView, PeerStatus, Readiness } from "./api/agent-view.ts";
+import { startJudging } from "./judge/start.ts";
 import { openEngine } from "./measuring/engine.ts";
 import { startMeasuring, type Measuring } from "./measuring/measuring.ts";
 import { peerApi } from "./peers/peer-api.ts";
@@ -125,6 +126,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     peerApis: () => others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowSources, query),
     isAgent: (address) => agents.has(address),
+    findings: (asked) => judging.answer(asked),
   };
   starting.use(
     await startMetricsServer({
@@ -142,6 +144,16 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       log,
       sharedKey: key,
       ...(engine.smallSegments && { smallSegments: engine.smallSegments }),
+    }),
+  );
+  const judging = starting.use(
+    startJudging({
+      sources: apiSources,
+      rows: api.rows,
+      clock,
+      sharedKey: key,
+      log,
+      isServing: () => readinessOf(mesh, draining).ready,
     }),
   );
   const { udp } = measuring;

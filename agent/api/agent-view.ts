@@ -1,4 +1,5 @@
 // What the API asks of the agent. agent.ts composes it; tests script it.
+import type { FindingsAnswer, FindingsKind } from "../judge/judging.ts";
 import type { Identity } from "../model/identity.ts";
 import type { Node, Peer } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
@@ -28,6 +29,8 @@ export interface AgentView {
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;
   readiness(): Readiness;
+  /** What is broken, where and why: a judge's word. `by`: this agent's own, if it judges and is of this name. */
+  findings(asked: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer>;
   /** Whether discovery lists this pod address, in its canonical spelling, as that of an agent of the mesh. */
   isAgent(address: string): boolean;
 }

@@ -3,6 +3,7 @@ import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import type { FindingsKind } from "../judge/judging.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
 import type { Rows } from "../peers/rows.ts";
@@ -61,6 +62,8 @@ export const ROUTES: readonly Route[] = [
     readers: "loopback",
     answer: async ({ mesh }, req, res) => sendSnapshot(req, res, await mesh.snapshot()),
   },
+  { path: "/api/v1/verdict", readers: "agents", answer: (parts, req, res) => findings("verdict", parts, req, res) },
+  { path: "/api/v1/findings", readers: "agents", answer: (parts, req, res) => findings("findings", parts, req, res) },
   {
     path: "/api/v1/mesh/events",
     readers: "loopback",
@@ -102,6 +105,15 @@ async function pair({ sources, rows }: Parts, req: Request, res: Response): Prom
   if ("unknown" in pair)
     res.status(404).json({ error: `there is no node '${pair.unknown}' in this mesh; /api/v1/mesh lists its nodes` });
   else res.json(pair);
+}
+
+async function findings(kind: FindingsKind, { sources }: Parts, req: Request, res: Response): Promise<void> {
+  const { by } = req.query;
+  if (by !== undefined && typeof by !== "string")
+    return void res.status(400).json({ error: "name one node with 'by'" });
+  const answer = await sources.findings({ kind, ...(by !== undefined && { by }) });
+  if ("error" in answer) res.status(answer.status).json({ error: answer.error });
+  else res.json(answer.document);
 }
 
 function rowQuery(req: Request): RowQuery | { readonly error: string } {

@@ -14,8 +14,16 @@ import { answer } from "./verdict.ts";
 
 export class Judge {
   readonly #history = new History();
-  readonly #tracker = new Tracker();
+  readonly #tracker: Tracker;
   #topology: { readonly of: Pick<Evidence, "nodes" | "pairs">; readonly topology: Topology } | undefined;
+
+  /**
+   * `seenBeforeSeconds`: for how long what the first judgement sees counts as seen already. Rows tell a whole minute:
+   * who judges them once, and not again and again, may take them at that.
+   */
+  constructor({ seenBeforeSeconds = 0 }: { readonly seenBeforeSeconds?: number } = {}) {
+    this.#tracker = new Tracker(seenBeforeSeconds);
+  }
 
   judge(evidence: Evidence): Verdict {
     this.#history.add(evidence);

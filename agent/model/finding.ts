@@ -1,5 +1,5 @@
-// What the judge says of the evidence: the document of /api/v1/verdict. Types and the names of subjects; what a code
-// means, and all text that people read, is in diagnosis/catalogue.
+// What the judge says of the evidence: the documents of /api/v1/verdict and /api/v1/findings. Types and the names of
+// subjects; what a code means, and all text that people read, is in diagnosis/catalogue.
 import type { IpFamily, Network, Node, Protocol } from "./peer.ts";
 
 /** Stable: alerts, tickets and links name them. A code is never used again for another meaning. */
@@ -175,6 +175,14 @@ export interface Verdict {
   readonly text: string;
   readonly findings: readonly Finding[];
   readonly checks: readonly NetworkCheck[];
+  /** No judge answered, so the agent that was asked judged by itself, from what it sees just now; and why none did. */
+  readonly alone?: string;
+}
+
+/** /api/v1/findings: the verdict, and what is over. */
+export interface Findings extends Verdict {
+  /** The last hundred, youngest first. */
+  readonly ended: readonly EndedFinding[];
 }
 
 /** One name per subject, as the label of a metric and the key of a finding. Node and zone names have no such signs. */

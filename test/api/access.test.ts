@@ -36,6 +36,9 @@ const AGENTS = [
   "/api/v1/pairs?destination=node-2&detail=window",
   "/api/v1/pairs?x=1",
   "/api/v1/pairs?of=node-1",
+  "/api/v1/verdict",
+  "/api/v1/verdict?by=node-1",
+  "/api/v1/findings",
 ];
 const LOOPBACK = [
   "/",

@@ -4,6 +4,8 @@ import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { AgentView, Readiness } from "../../agent/api/agent-view.ts";
 import type { PeerApi, RowQuery } from "../../agent/peers/peer-api.ts";
 import type { Node } from "../../agent/model/peer.ts";
+import type { FindingsAnswer, FindingsKind } from "../../agent/judge/judging.ts";
+import type { Findings } from "../../agent/model/finding.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
 
@@ -78,10 +80,29 @@ export class ScriptedAgent implements AgentView {
     return this.ready;
   }
 
+  async findings({ kind, by }: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer> {
+    if (by !== undefined && by !== this.node.name) return { status: 404, error: `this is ${this.node.name}` };
+    const findings = sampleFindings(this.node);
+    const { ended: _ended, ...verdict } = findings;
+    return { status: 200, document: kind === "verdict" ? verdict : findings };
+  }
+
   isAgent(address: string) {
     return this.agents.has(address);
   }
 }
+
+/** Nothing is wrong. */
+export const sampleFindings = (by: Node): Findings => ({
+  schemaVersion: 1,
+  at: "2026-11-23T17:02:11.408Z",
+  by,
+  state: "fine",
+  text: "Nothing is wrong between 3 nodes, as far as can be seen.",
+  findings: [],
+  checks: [],
+  ended: [],
+});
 
 export interface RunningAgent {
   readonly agent: ScriptedAgent;

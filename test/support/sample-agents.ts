@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startApi, type RunningApi } from "../../agent/api/api.ts";
 import type { AgentView, PeerStatus } from "../../agent/api/agent-view.ts";
+import { gatherEvidence } from "../../agent/judge/gather.ts";
+import { JudgeMemory } from "../../agent/judge/memory.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
@@ -83,8 +85,20 @@ export async function startSampleAgents(
     row: ({ detail, destination }) => rowOf(self, detail, destination),
     readiness: () => ({ ready: true }),
     isAgent: () => false,
+    // Judged anew whenever it is asked: a test that changes the mesh does not wait for a judge's turn.
+    findings: async ({ kind }) => {
+      const memory = new JudgeMemory({ seenBeforeSeconds: 60 });
+      const findings = memory.judge(await gatherEvidence({ sources, rows: api.rows, clock }));
+      const { ended: _ended, ...verdict } = findings;
+      return { status: 200, document: kind === "verdict" ? verdict : findings };
+    },
   };
-  const api = await startApi({
+  const clock = {
+    baseSeconds: 0,
+    monotonicNs: () => performance.now() * 1e6,
+    realtimeNs: () => Date.now() * 1e6,
+  };
+  const api: RunningApi = await startApi({
     sources,
     port: options.port ?? 0,
     listen: ["127.0.0.1"],

@@ -52,6 +52,12 @@ export class Tracker {
   readonly #waiting = new Map<string, Waiting>();
   #closed: Closed[] = [];
   readonly #ended: EndedFinding[] = [];
+  readonly #seenBeforeSeconds: number;
+
+  /** `seenBeforeSeconds`: for how long what is seen for the first time counts as seen already. */
+  constructor(seenBeforeSeconds = 0) {
+    this.#seenBeforeSeconds = seenBeforeSeconds;
+  }
 
   get findings(): Finding[] {
     return [...this.#open.values()].map(({ finding }) => finding);
@@ -117,7 +123,7 @@ export class Tracker {
     this.#waiting.set(key, waiting);
     const before = this.#closed.find((closed) => keyOf(closed.finding) === key);
     const patience = before ? Math.min(observation.opensAfterSeconds, UNSEEN_SECONDS) : observation.opensAfterSeconds;
-    if (now - waiting.since < patience) return;
+    if (now - waiting.since + this.#seenBeforeSeconds < patience) return;
     this.#waiting.delete(key);
     const sinceSeconds = before?.sinceSeconds ?? Math.min(observation.sinceSeconds, waiting.since);
     const id = before?.finding.id ?? idOf(key, sinceSeconds);

@@ -1,0 +1,62 @@
+// The evidence of one judgement: this agent's own row and those of all peers, by way of others where that is needed.
+// Rows come one by one, so that no two are decoded in one turn of the event loop.
+import type { Clock } from "../base/clock.ts";
+import type { Evidence } from "../diagnosis/evidence/evidence.ts";
+import { evidenceFromSnapshot } from "../diagnosis/evidence/from-snapshot.ts";
+import { inDisplayOrder } from "../model/order.ts";
+import type { Node, Peer } from "../model/peer.ts";
+import { SCHEMA_VERSION, type MissingRow, type Row } from "../model/snapshot.ts";
+import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
+import type { Rows } from "../peers/rows.ts";
+
+export interface EvidenceSources {
+  readonly node: Node;
+  /** Everybody else in this agent's own discovery: what a finding may name. */
+  peers(): readonly Peer[];
+  peerApis(): readonly PeerApi[];
+  row(query: RowQuery): Row;
+}
+
+/** Requests under way at once. */
+const CONCURRENCY = 8;
+
+/** Never rejects for a peer's fault: what did not come is a missing row. */
+export async function gatherEvidence({
+  sources,
+  rows,
+  clock,
+}: {
+  readonly sources: EvidenceSources;
+  readonly rows: Pick<Rows, "ask">;
+  readonly clock: Clock;
+}): Promise<Evidence> {
+  const [self, peers, apis] = [sources.node, sources.peers(), sources.peerApis()];
+  const given: Row[] = [sources.row({ detail: "window" })];
+  const missing: MissingRow[] = [];
+  const reached = new Set(apis.map(({ node }) => node.name));
+  for (const { node } of peers)
+    if (!reached.has(node.name)) missing.push({ node, reason: "discovery gives no address for it" });
+  const queue = apis.values();
+  const worker = async (): Promise<void> => {
+    for (const api of queue) {
+      const answer = await rows.ask(api, { detail: "window" });
+      if (answer.kind === "row") given.push(answer.row);
+      else missing.push({ node: api.node, reason: answer.reason });
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  const known = new Map(peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }]));
+  return evidenceFromSnapshot(
+    {
+      schemaVersion: SCHEMA_VERSION,
+      at: momentOf(clock),
+      by: self,
+      nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]),
+      rows: given,
+      missing,
+    },
+    known,
+  );
+}
+
+const momentOf = (clock: Clock): string => new Date(clock.baseSeconds * 1_000 + clock.realtimeNs() / 1e6).toISOString();

@@ -1,0 +1,267 @@
+// Judges when it is this agent's turn, and answers for the mesh in any case: from its own judgement, from a judge's, or,
+// where no judge answers, from what it sees itself.
+import type { Clock } from "../base/clock.ts";
+import { phase } from "../base/hash.ts";
+import type { Evidence } from "../diagnosis/evidence/evidence.ts";
+import type { Findings, Verdict } from "../model/finding.ts";
+import type { Node } from "../model/peer.ts";
+import type { JudgePeers } from "../peers/judge-peers.ts";
+import type { PeerApi } from "../peers/peer-api.ts";
+import { JudgeMemory } from "./memory.ts";
+import { judgeOrder } from "./order.ts";
+import { Standby } from "./standby.ts";
+
+export const JUDGE_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 5_000;
+/** What is older is not given away: the judge hangs, or its evidence does not come. */
+const STALE_AFTER_NS = 35e9;
+/** Judges that are asked for an answer, the first in the order first. */
+const ASKED = 4;
+const ANSWER_KEPT_NS = 1e9;
+/** The trailing minute of a row, when it is seen for the first time. */
+const SEEN_BEFORE_SECONDS = 60;
+/** An agent that judges alone, because it is asked, remembers for so long. */
+const ALONE_KEPT_NS = 60e9;
+
+export interface JudgingOptions {
+  readonly clock: Clock;
+  readonly self: () => Node;
+  /** This agent may judge: it is ready. */
+  readonly isServing: () => boolean;
+  /** All peers, serving or not. */
+  readonly peerApis: () => readonly PeerApi[];
+  readonly gather: () => Promise<Evidence>;
+  readonly peers: Pick<JudgePeers, "isAlive" | "verdict" | "findings">;
+  readonly sharedKey?: Uint8Array | undefined;
+  readonly log: { info(details: object, message: string): void; error(details: object, message: string): void };
+}
+
+export type FindingsKind = "verdict" | "findings";
+export type FindingsAnswer =
+  { readonly status: 200; readonly document: Verdict | Findings } | { readonly status: number; readonly error: string };
+
+/** What the judge says of itself, for its metrics; undefined when this agent does not judge. */
+export interface JudgeState {
+  readonly findings: Findings | undefined;
+  /** Seconds since the evidence of the latest verdict. */
+  readonly ageSeconds: number | undefined;
+  readonly missingRows: number;
+  /** Of the latest: from the first question to the verdict, and of that the judging itself. */
+  readonly tookSeconds: number;
+  readonly judgedSeconds: number;
+}
+
+interface Own {
+  readonly memory: JudgeMemory;
+  judgedNs: number | undefined;
+  missingRows: number;
+  tookSeconds: number;
+  judgedSeconds: number;
+}
+
+interface Kept {
+  readonly document: Promise<Findings | Verdict>;
+  readonly fromNs: number;
+}
+
+export class Judging implements AsyncDisposable {
+  readonly #options: JudgingOptions;
+  readonly #standby: Standby;
+  #own: Own | undefined;
+  #alone: { readonly memory: JudgeMemory; readonly findings: Promise<Findings>; readonly fromNs: number } | undefined;
+  readonly #kept = new Map<FindingsKind, Kept>();
+  #order: { readonly names: string; readonly nodes: readonly Node[] } = { names: "", nodes: [] };
+  #timers: NodeJS.Timeout[] = [];
+  #looking: Promise<void> | undefined;
+  #judging: Promise<void> | undefined;
+
+  constructor(options: JudgingOptions) {
+    this.#options = options;
+    const { clock, peers } = options;
+    this.#standby = new Standby({
+      clock,
+      isAlive: async (name) => {
+        const api = this.#apiOf(name);
+        return api !== undefined && (await peers.isAlive(api));
+      },
+    });
+  }
+
+  /** Turns are spread, so that not all ask at the same moment, and the two judges do not judge in step. */
+  start(): void {
+    const share = phase(`judge ${this.#options.self().name}`);
+    this.#timers = [
+      setTimeout(() => {
+        void this.look();
+        this.#timers.push(setInterval(() => void this.look(), LOOK_EVERY_MS));
+      }, share * LOOK_EVERY_MS),
+      setTimeout(
+        () => {
+          void this.judge();
+          this.#timers.push(setInterval(() => void this.judge(), JUDGE_EVERY_MS));
+        },
+        LOOK_EVERY_MS + share * JUDGE_EVERY_MS,
+      ),
+    ];
+  }
+
+  /** Whose turn it is. */
+  async look(): Promise<void> {
+    await (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
+  }
+
+  /** One judgement, if it is this agent's turn. */
+  async judge(): Promise<void> {
+    await (this.#judging ??= this.#judge().finally(() => (this.#judging = undefined)));
+  }
+
+  get state(): JudgeState | undefined {
+    const own = this.#own;
+    if (!own) return undefined;
+    const { memory, judgedNs, missingRows, tookSeconds, judgedSeconds } = own;
+    const ageSeconds = judgedNs === undefined ? undefined : (this.#options.clock.monotonicNs() - judgedNs) / 1e9;
+    return { findings: memory.findings, ageSeconds, missingRows, tookSeconds, judgedSeconds };
+  }
+
+  /** `by`: this agent's own judgement only, asked for by its name. */
+  async answer({ kind, by }: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer> {
+    if (by !== undefined) return this.#ownAnswer(kind, by);
+    const own = this.#fresh();
+    if (own) return { status: 200, document: only(own, kind) };
+    const nowNs = this.#options.clock.monotonicNs();
+    let kept = this.#kept.get(kind);
+    if (kept === undefined || nowNs - kept.fromNs > ANSWER_KEPT_NS) {
+      kept = { document: this.#fromOthers(kind), fromNs: nowNs };
+      this.#kept.set(kind, kept);
+      kept.document.catch(() => this.#kept.delete(kind));
+    }
+    return { status: 200, document: await kept.document };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    await Promise.all([this.#looking, this.#judging]);
+  }
+
+  async #look(): Promise<void> {
+    const { self, log } = this.#options;
+    const order = this.#judges();
+    const place = order.findIndex(({ name }) => name === self().name);
+    const before = order.slice(0, place < 0 ? undefined : place).map(({ name }) => name);
+    // Before anybody is known to be ready there is nothing to judge.
+    const isMyTurn = order.length > 0 && (await this.#standby.isMyTurn(before));
+    if (isMyTurn === (this.#own !== undefined)) return;
+    log.info({ before: before.slice(0, ASKED) }, isMyTurn ? "this agent judges now" : "this agent judges no more");
+    this.#own = isMyTurn
+      ? { memory: new JudgeMemory(), judgedNs: undefined, missingRows: 0, tookSeconds: 0, judgedSeconds: 0 }
+      : undefined;
+    if (isMyTurn) void this.judge();
+  }
+
+  async #judge(): Promise<void> {
+    const own = this.#own;
+    if (!own) return;
+    const { clock, gather, log } = this.#options;
+    try {
+      if (own.judgedNs === undefined) await this.#copy(own.memory);
+      const startNs = clock.monotonicNs();
+      const evidence = await gather();
+      const gatheredNs = clock.monotonicNs();
+      own.memory.judge(evidence);
+      const endNs = clock.monotonicNs();
+      own.judgedNs = gatheredNs;
+      own.missingRows = evidence.nodes.filter(({ agent }) => !agent).length;
+      own.tookSeconds = (endNs - startNs) / 1e9;
+      own.judgedSeconds = (endNs - gatheredNs) / 1e9;
+    } catch (err) {
+      log.error({ err }, "could not judge; trying again");
+    }
+  }
+
+  /** What another judge has open, so that nothing is lost when judges change. */
+  async #copy(memory: JudgeMemory): Promise<void> {
+    const { clock, self, peerApis, peers } = this.#options;
+    const told = await Promise.all(this.#otherJudges().map((api) => peers.findings(api)));
+    const other = told.find((findings) => findings !== undefined);
+    if (!other) return;
+    const names = new Set([self(), ...peerApis().map(({ node }) => node)].map(({ name }) => name));
+    memory.adopt(other, { names, nowSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9 });
+  }
+
+  #ownAnswer(kind: FindingsKind, by: string): FindingsAnswer {
+    const { name } = this.#options.self();
+    if (by !== name) return { status: 404, error: `this is ${name}, and it answers for itself only with 'by'` };
+    if (!this.#own) return { status: 404, error: `${name} does not judge now: leave out 'by' for the verdict` };
+    const findings = this.#fresh();
+    if (findings) return { status: 200, document: only(findings, kind) };
+    return { status: 503, error: `${name} has not judged in time; it tries every ${JUDGE_EVERY_MS / 1_000} s` };
+  }
+
+  #fresh(): Findings | undefined {
+    const own = this.#own;
+    if (own?.judgedNs === undefined) return undefined;
+    return this.#options.clock.monotonicNs() - own.judgedNs < STALE_AFTER_NS ? own.memory.findings : undefined;
+  }
+
+  /** One after the other: the first nearly always answers. */
+  async #fromOthers(kind: FindingsKind): Promise<Findings | Verdict> {
+    const judges = this.#otherJudges();
+    for (const api of judges) {
+      const document = await this.#options.peers[kind](api);
+      if (document) return document;
+    }
+    const asked = judges.map(({ node }) => node.name);
+    const why =
+      asked.length === 0
+        ? "there is no other agent to ask"
+        : `no judge answers (asked: ${asked.join(", ")}); ${this.#options.self().name} judged by itself`;
+    return only({ ...(await this.#judgeAlone()), alone: why }, kind);
+  }
+
+  /** While somebody asks it keeps what it has seen, so that it judges better the longer it is asked. */
+  #judgeAlone(): Promise<Findings> {
+    const { clock, gather } = this.#options;
+    const nowNs = clock.monotonicNs();
+    const before = this.#alone && nowNs - this.#alone.fromNs < ALONE_KEPT_NS ? this.#alone : undefined;
+    if (before && nowNs - before.fromNs < JUDGE_EVERY_MS * 1e6) return before.findings;
+    const memory = before?.memory ?? new JudgeMemory({ seenBeforeSeconds: SEEN_BEFORE_SECONDS });
+    const findings = gather().then((evidence) => memory.judge(evidence));
+    this.#alone = { memory, findings, fromNs: nowNs };
+    findings.catch(() => (this.#alone = undefined));
+    return findings;
+  }
+
+  /** In the order, as far as they have an address. */
+  #otherJudges(): PeerApi[] {
+    const { self } = this.#options;
+    return this.#judges()
+      .filter(({ name }) => name !== self().name)
+      .slice(0, ASKED)
+      .flatMap(({ name }) => this.#apiOf(name) ?? []);
+  }
+
+  #apiOf(name: string): PeerApi | undefined {
+    return this.#options.peerApis().find(({ node }) => node.name === name);
+  }
+
+  /** Serving agents in the order in which they judge; put into it anew only when they are others. */
+  #judges(): readonly Node[] {
+    const { self, isServing, peerApis, sharedKey } = this.#options;
+    const serving = [
+      ...(isServing() ? [self()] : []),
+      ...peerApis()
+        .filter((api) => api.serving)
+        .map(({ node }) => node),
+    ];
+    const names = JSON.stringify(serving);
+    if (names !== this.#order.names) this.#order = { names, nodes: judgeOrder(serving, sharedKey) };
+    return this.#order.nodes;
+  }
+}
+
+/** A verdict says nothing of what is over. */
+function only(findings: Findings | Verdict, kind: FindingsKind): Findings | Verdict {
+  if (kind === "findings" || !("ended" in findings)) return findings;
+  const { ended: _ended, ...verdict } = findings;
+  return verdict;
+}
