@@ -28,6 +28,8 @@ export function agentSeries(history: History): readonly Counter[] {
       ...["sample", "address", "shared_address", "identity", "node_address"].map((reason) =>
         gauge("internode_peers_unprobed", 0, { reason }),
       ),
+      ...["icmp", "reflector", "path_mtu", "dns"].map((part) => counter("internode_faults_total", 0, { part })),
+      counter("internode_dns_local_errors_total", 0, { ...dns, errno: "EMFILE" }),
       ...["answered", "key", "checksum"].map((result) => counter("internode_reflector_packets_total", 0, { result })),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
       counter("internode_dns_lookups_total", 1 / 8, dns),

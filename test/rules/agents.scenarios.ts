@@ -52,6 +52,34 @@ export function agents(scenario: Declare): void {
       incidents: [gauge("internode_protocol_available", 0, (labels) => labels["protocol"] === "icmp")],
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "protocol" })) },
     });
+    scenario("one that cannot keep path MTU open, and cannot send lookups, says how many of its parts", {
+      incidents: [
+        rate("internode_faults_total", 1 / 60, (labels) => from("a1")(labels) && labels["part"] === "path_mtu"),
+        rate("internode_dns_local_errors_total", 0.1, from("a1")),
+      ],
+      firing: { ...after([240]), ...after([450, 900], warning("AgentImpaired", { node: "a1", reason: "protocol" })) },
+      described: [
+        {
+          atS: FAULT_S + 895,
+          alert: warning("AgentImpaired", { node: "a1", reason: "protocol" }),
+          summary: "An agent cannot do all of its work.",
+          dashboard: "/d/internode-agents?var-cluster=&var-agent=a1",
+          description: "The agent of node a1 could not open or use 2 of its parts: protocols, path MTU, DNS.",
+        },
+      ],
+    });
+    scenario("one that closed a part once and opened it again is not impaired", {
+      incidents: [
+        {
+          kind: "rate",
+          metric: "internode_faults_total",
+          perSecond: 1 / 30,
+          labels: (labels) => from("a1")(labels) && labels["part"] === "dns",
+          ...within({ fromS: FAULT_S, untilS: FAULT_S + 31 }),
+        },
+      ],
+      firing: after([60, 240, 330, 900]),
+    });
     // The others' answering ends refuse what it sends as well, and are not to blame: most of their peers are answered.
     const udpOf = (node: string) => (slot: Slot) => slot.protocol === "udp" && touching(node)(slot);
     const refusing = (labels: (labels: Labels) => boolean) =>
