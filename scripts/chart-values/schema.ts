@@ -316,7 +316,7 @@ export const valuesSchema = z.strictObject({
           enabled: flag
             .default(false)
             .describe(
-              "Limit what agents may send, too: to each other, to DNS servers (port 53), to the API server, and to the nodes where the node network is measured.",
+              "Limit what agents may send, too: to each other, to DNS servers, to the API server, and to the nodes where the node network is measured.",
             ),
           nodes: z
             .array(cidr)
@@ -333,6 +333,13 @@ export const valuesSchema = z.strictObject({
             .min(1)
             .default([443, 6443])
             .describe("Ports of the API server: those of its Service and of its endpoints."),
+          dnsPorts: z
+            .array(z.int().min(1).max(65_535))
+            .min(1)
+            .default([53, 5353])
+            .describe(
+              "Ports of the DNS servers: that of their Service, and those where their pods listen (5353 on OpenShift). Most CNIs judge a packet once the address of the Service has become that of a pod.",
+            ),
           extra: objects.default([]).describe("Further egress rules."),
         })
         .prefault({}),

@@ -17,12 +17,8 @@ const labels = async () => {
     test: Object.fromEntries(own.filter(([key]) => key.startsWith("app.kubernetes.io/"))),
   };
 };
-const DNS = {
-  ports: [
-    { port: 53, protocol: "UDP" },
-    { port: 53, protocol: "TCP" },
-  ],
-};
+// 5353: where OpenShift's DNS pods listen, which is what a CNI sees of a lookup.
+const DNS = { ports: [53, 5353].flatMap((port) => ["UDP", "TCP"].map((protocol) => ({ port, protocol }))) };
 
 describe.skipIf(HELMS.length === 0)(`the NetworkPolicy (${HELMS.length === 0 ? WHY_NO_HELM : "Helm 4"})`, () => {
   test("lets agents reach each other by every protocol, and everyone else only the metrics", async () => {
@@ -98,7 +94,7 @@ describe.skipIf(HELMS.length === 0)("the CiliumNetworkPolicy", () => {
     expect(egress).toEqual([
       { toEndpoints: [{ matchLabels: agents }] },
       { toEntities: ["host", "remote-node"] },
-      { toPorts: port(53, "ANY") },
+      { toPorts: [{ ports: ["53", "5353"].map((each) => ({ port: each, protocol: "ANY" })) }] },
       { toEntities: ["kube-apiserver"] },
       { toCIDR: ["192.0.2.10/32"], toPorts: port(6443) },
       { toEntities: ["world"] },
