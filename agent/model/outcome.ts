@@ -15,10 +15,15 @@ export type LossDirection = (typeof LOSS_DIRECTIONS)[number];
 
 export type Outcome =
   /** `rttNs` is absent when the answer is certain but its delay is not (a retried SYN, a clock step in flight) or not yet. */
-  | { readonly kind: "answered"; readonly rttNs: number | undefined; readonly clock: StampClock }
-  /** The path is proven, the port is closed. Never loss. */
-  | { readonly kind: "refused" }
-  | { readonly kind: "failed"; readonly reason: FailureReason };
+  (
+    | { readonly kind: "answered"; readonly rttNs: number | undefined; readonly clock: StampClock }
+    /** The path is proven, the port is closed. Never loss. */
+    | { readonly kind: "refused" }
+    | { readonly kind: "failed"; readonly reason: FailureReason }
+  ) & {
+    /** TCP: SYNs that the kernel had to send again for this probe. */
+    readonly retransmits?: number;
+  };
 
 export const REFUSED: Outcome = { kind: "refused" };
 export const FAILED: Readonly<Record<FailureReason, Outcome>> = {

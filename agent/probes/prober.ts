@@ -24,8 +24,6 @@ export interface OutcomeSink<S extends Endpoint = Slot> {
   anomaly(slot: S, kind: AnomalyKind): void;
   /** Not a probe at all: our own machine could not send (ENOBUFS, EMFILE …). */
   localError(slot: S, errno: string): void;
-  /** TCP: SYNs that the kernel had to send again. Called before `record` of the same probe. */
-  retransmits(slot: S, count: number): void;
   /** UDP: a probe that has already been recorded as failed is now known to have died this way. */
   lost(slot: S, direction: LossDirection): void;
   /** No probe was sent in this turn: the one before is still outstanding, or the schedule fell behind. */

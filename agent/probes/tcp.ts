@@ -177,8 +177,7 @@ class TcpProber<S extends Endpoint> implements Prober<S> {
   }
 
   #record(slot: S, retransmits: number, outcome: Outcome): void {
-    if (retransmits > 0) this.#sink.retransmits(slot, retransmits);
-    this.#sink.record(slot, outcome);
+    this.#sink.record(slot, retransmits > 0 ? { ...outcome, retransmits } : outcome);
   }
 
   #end({ slot, handshake }: Attempt<S>): void {

@@ -177,6 +177,10 @@ class TypedArrayResults implements Results {
     const { index } = slot;
     const second = this.#second();
     this.#counters.add(index, "probes");
+    if (outcome.retransmits !== undefined) {
+      this.#counters.add(index, "retransmits", outcome.retransmits);
+      this.#windows.retransmitted(index, second, outcome.retransmits);
+    }
     switch (outcome.kind) {
       case "answered":
         this.#windows.answered(index, second, outcome.rttNs);
@@ -202,12 +206,6 @@ class TypedArrayResults implements Results {
 
   anomaly(slot: Slot, kind: AnomalyKind): void {
     if (this.#has(slot)) this.#counters.add(slot.index, kind);
-  }
-
-  retransmits(slot: Slot, count: number): void {
-    if (count === 0 || !this.#has(slot)) return;
-    this.#counters.add(slot.index, "retransmits", count);
-    this.#windows.retransmitted(slot.index, this.#second(), count);
   }
 
   lost(slot: Slot, direction: LossDirection): void {

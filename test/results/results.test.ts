@@ -116,22 +116,22 @@ test("a delay that becomes known after its answer counts where the answer's own 
   expect(results.counts().stamps).toContainEqual({ protocol: "icmp", clock: "kernel", count: 4 });
 });
 
-test("anomalies, retransmits and directions have counters of their own and are not probes", () => {
+test("anomalies and directions have counters of their own and are not probes; retransmits come with one", () => {
   const { results, count } = setup();
   const a = slot(0, { protocol: "tcp" });
   results.open(a);
   results.anomaly(a, "late");
   results.anomaly(a, "duplicate");
   results.anomaly(a, "corrupt");
-  results.retransmits(a, 3);
-  results.retransmits(a, 0);
+  expect([count(a, "probes"), results.window(a).probes]).toEqual([0, 0]);
+  results.record(a, { ...FAILED.timeout, retransmits: 3 });
   results.lost(a, "unknown");
   expect(
     (
       ["probes", "failures", "late", "duplicate", "corrupt", "retransmits", "forward", "reverse", "unknown"] as const
     ).map((c) => count(a, c)),
-  ).toEqual([0, 0, 1, 1, 1, 3, 0, 0, 1]);
-  expect(results.window(a)).toMatchObject({ probes: 0, retransmits: 3 });
+  ).toEqual([1, 1, 1, 1, 1, 3, 0, 0, 1]);
+  expect(results.window(a)).toMatchObject({ probes: 1, retransmits: 3 });
 });
 
 test("a closed slot is gone with its counters, and what is still recorded of it is ignored, also when its index has a new owner", () => {
@@ -150,7 +150,7 @@ test("a closed slot is gone with its counters, and what is still recorded of it 
   for (const late of [
     () => results.record(old, FAILED.timeout),
     () => results.anomaly(old, "late"),
-    () => results.retransmits(old, 1),
+    () => results.record(old, { ...FAILED.timeout, retransmits: 1 }),
     () => results.lost(old, "forward"),
     () => results.close(old),
   ])

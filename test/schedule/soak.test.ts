@@ -64,7 +64,6 @@ test.each([1, 2])(
       },
       anomaly: () => void anomalies++,
       localError: (slot, errno) => results.localError(slot, errno),
-      retransmits: (slot, n) => results.retransmits(slot, n),
       lost(slot, direction) {
         told[direction]++;
         results.lost(slot, direction);

@@ -15,7 +15,9 @@ export type SinkEvent =
 export class RecordingSink implements OutcomeSink {
   readonly events: SinkEvent[] = [];
 
-  record(slot: Slot, outcome: Outcome): void {
+  /** What an outcome carries beside itself is an event of its own, before it. */
+  record(slot: Slot, { retransmits, ...outcome }: Outcome): void {
+    if (retransmits !== undefined) this.events.push({ kind: "retransmits", slot, count: retransmits });
     this.events.push({ kind: "record", slot, outcome });
   }
   delay(slot: Slot, delay: Delay): void {
@@ -26,9 +28,6 @@ export class RecordingSink implements OutcomeSink {
   }
   localError(slot: Slot, errno: string): void {
     this.events.push({ kind: "localError", slot, errno });
-  }
-  retransmits(slot: Slot, count: number): void {
-    this.events.push({ kind: "retransmits", slot, count });
   }
   lost(slot: Slot, direction: LossDirection): void {
     this.events.push({ kind: "lost", slot, direction });

@@ -140,10 +140,15 @@ function icmpPodOutcome(second: number, rttNs: number): Outcome {
 }
 
 function fiveSecondly({ results, slots }: TwoNodeMesh, round: number): void {
-  if (round === 3) results.retransmits(slots.tcp, 1);
   results.record(
     slots.tcp,
-    round === 3 ? answered(undefined) : round === 4 ? REFUSED : round === 5 ? FAILED.blocked : answered(524_288),
+    round === 3
+      ? { ...answered(undefined), retransmits: 1 }
+      : round === 4
+        ? REFUSED
+        : round === 5
+          ? FAILED.blocked
+          : answered(524_288),
   );
   results.record(slots.udp, round >= 6 && round < 9 ? FAILED.timeout : answered(393_216));
   if (round === 9)

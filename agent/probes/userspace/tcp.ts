@@ -134,8 +134,8 @@ class UserspaceTcpProber<S extends Endpoint> implements Prober<S> {
   /** `stillOpenNs`: a moment at which there was surely no answer yet. */
   #complete(attempt: Attempt<S>, stillOpenNs: MonotonicNs, outcome: Outcome): void {
     this.#end(attempt);
-    if (stillOpenNs - attempt.beganNs >= FIRST_RETRY_NS) this.#sink.retransmits(attempt.slot, 1);
-    this.#sink.record(attempt.slot, outcome);
+    const retried = stillOpenNs - attempt.beganNs >= FIRST_RETRY_NS;
+    this.#sink.record(attempt.slot, retried ? { ...outcome, retransmits: 1 } : outcome);
   }
 
   /** False when the slot was closed, or the attempt judged, between the event and the drain. */
