@@ -1,18 +1,10 @@
-// What the API asks of the agent. agent.ts composes it; tests script it.
+// What the API asks of the agent: own-view.ts composes it, tests script it.
 import type { FindingsAnswer, FindingsKind } from "../judge/judging.ts";
 import type { Identity } from "../model/identity.ts";
-import type { Node, Peer } from "../model/peer.ts";
+import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
-import type { MeshExtent, Unprobed } from "../model/unprobed.ts";
+import type { MeshExtent, PeerStatus } from "../model/unprobed.ts";
 import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
-
-/** A peer as the API tells of it. */
-export interface PeerStatus extends Peer {
-  /** On a network at least. */
-  readonly probed: boolean;
-  /** Why it is not, or not on every network: empty when all is well. */
-  readonly unprobed: readonly Unprobed[];
-}
 
 /** `/readyz`. The reason is a sentence for the person who reads `kubectl describe pod`. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };

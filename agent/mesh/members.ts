@@ -1,5 +1,11 @@
-// What the nodes that an agent knows come to: for metrics, the row, readiness.
-import { isUnprobedFault, type Unprobed, type UnprobedFault, type UnprobedPeer } from "../model/unprobed.ts";
+// What the members of the mesh come to: for metrics, the row, the API, readiness.
+import {
+  isUnprobedFault,
+  type PeerStatus,
+  type Unprobed,
+  type UnprobedFault,
+  type UnprobedPeer,
+} from "../model/unprobed.ts";
 import type { Member } from "./membership.ts";
 
 /** What the mesh looks like from here. */
@@ -44,6 +50,18 @@ export const unprobedPeers = (members: readonly Member[]): readonly UnprobedPeer
   members.flatMap(({ node, unprobed }) =>
     unprobed.filter(({ reason }) => reason !== "sample").map((why) => ({ destination: node, ...why })),
   );
+
+/** All but this node, as the API tells of them. */
+export const statusesOf = (members: readonly Member[]): readonly PeerStatus[] =>
+  members
+    .filter(({ state }) => state !== "self")
+    .map(({ node, state, serving, podAddresses, nodeAddresses, unprobed }) => ({
+      node,
+      addresses: { pod: podAddresses, node: nodeAddresses },
+      serving,
+      probed: state !== "unprobed",
+      unprobed,
+    }));
 
 const SHOWN_PEERS = 3;
 

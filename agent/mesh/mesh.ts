@@ -3,13 +3,14 @@
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Node, Peer } from "../model/peer.ts";
-import type { MeshExtent } from "../model/unprobed.ts";
+import type { MeshExtent, PeerStatus, UnprobedPeer } from "../model/unprobed.ts";
 import { ipRanges } from "../base/ip.ts";
 import { familiesOf, networksOf } from "../config/plan.ts";
 import { createJsonClient } from "./fetch-json.ts";
 import type { AddressPolicy } from "./addresses.ts";
 import { Identities, type FetchJson, type IdentityState, type IdentityTarget } from "./identity.ts";
 import { createKubernetesSource } from "./kubernetes-source.ts";
+import { countMembers, statusesOf, unprobedPeers, whyNothingIsProbed, type MeshCounts } from "./members.ts";
 import { Membership, type Member } from "./membership.ts";
 import { sampleMesh, type Sample } from "./sampling.ts";
 import type { Endpoint, MeshSource } from "./source.ts";
@@ -47,6 +48,13 @@ export interface Mesh extends AsyncDisposable {
   self(): Node;
   state(): MeshState;
   extent(): MeshExtent;
+  counts(): MeshCounts;
+  /** All members but this node. */
+  others(): readonly PeerStatus[];
+  /** Peers that are not probed, or not on every network; those that a sample leaves to others are not among them. */
+  unprobed(): readonly UnprobedPeer[];
+  /** Why this agent cannot do its work yet, or any more; undefined when it can. */
+  whyNotReady(): string | undefined;
   /** Told of what happens from now on, not of what is already there. */
   listen(listener: MeshListener): Disposable;
 }
@@ -158,6 +166,24 @@ class RunningMesh implements Mesh {
       isFullMesh: this.#sample.isFullMesh,
       largestInDegree: this.#sample.largestInDegree(),
     };
+  }
+
+  counts(): MeshCounts {
+    const { largestInDegree } = this.extent();
+    return countMembers({ members: this.#members, unusable: this.#unusable, largestInDegree });
+  }
+
+  others(): readonly PeerStatus[] {
+    return statusesOf(this.#members);
+  }
+
+  unprobed(): readonly UnprobedPeer[] {
+    return unprobedPeers(this.#members);
+  }
+
+  whyNotReady(): string | undefined {
+    if (this.#lastSyncNs !== undefined) return whyNothingIsProbed(this.#members);
+    return `discovery has not answered yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
   }
 
   listen(listener: MeshListener): Disposable {

@@ -1,6 +1,6 @@
 // Why a peer that is known is not probed, or not on every network. Told in the log, by internode_peers_unprobed, in
 // /api/v1/peers and in the row; "peer" is the subject of every text.
-import type { Network, Node } from "./peer.ts";
+import type { Network, Node, Peer } from "./peer.ts";
 
 /** These last until somebody does something: all of them are faults. */
 export const UNPROBED_FAULTS = [
@@ -48,6 +48,14 @@ export const isUnprobedFault = ({ reason }: Unprobed): boolean =>
 export interface UnprobedPeer extends Omit<Unprobed, "reason"> {
   readonly destination: Node;
   readonly reason: string;
+}
+
+/** A peer as the agent tells of it. */
+export interface PeerStatus extends Peer {
+  /** On a network at least. */
+  readonly probed: boolean;
+  /** Why it is not, or not on every network: empty when all is well. */
+  readonly unprobed: readonly Unprobed[];
 }
 
 /** How much of the mesh an agent knows and probes. */

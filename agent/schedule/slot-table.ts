@@ -1,11 +1,19 @@
 // Which slots there are: the peers times what is probed of each. Reconciled, never mutated piecemeal: the same
 // call serves the start, a change of membership and a peer's new address.
-import { NETWORKS, type IpFamily, type Network, type Node, type Peer, type Protocol } from "../model/peer.ts";
+import {
+  NETWORKS,
+  PROTOCOLS,
+  type IpFamily,
+  type Network,
+  type Node,
+  type Peer,
+  type Protocol,
+} from "../model/peer.ts";
 import { slotKey, type Slot } from "../model/slot.ts";
 
 /** What is probed of every peer. */
 export interface ProbePlan {
-  readonly networks: Readonly<Record<Protocol, readonly Network[]>>;
+  readonly networks: (protocol: Protocol) => readonly Network[];
   readonly families: readonly IpFamily[];
 }
 
@@ -79,8 +87,8 @@ function* slotsOf(source: Node, peer: Peer, plan: ProbePlan): Generator<Omit<Slo
     for (const family of plan.families) {
       const address = peer.addresses[network][family];
       if (address === undefined) continue;
-      for (const protocol of ["icmp", "tcp", "udp"] as const) {
-        if (plan.networks[protocol].includes(network)) yield { pair, network, protocol, family, address };
+      for (const protocol of PROTOCOLS) {
+        if (plan.networks(protocol).includes(network)) yield { pair, network, protocol, family, address };
       }
     }
   }

@@ -4,14 +4,15 @@ import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { configSchema } from "../../agent/config/schema.ts";
 import { startMeasuring } from "../../agent/measuring/measuring.ts";
+import { startMesh } from "../../agent/mesh/mesh.ts";
 import { createMetrics } from "../../agent/metrics/metrics.ts";
 import { PROTOCOLS, type Protocol } from "../../agent/model/peer.ts";
-import { SenderDirectory } from "../../agent/reflector/sender-directory.ts";
 import { createResults } from "../../agent/results/results.ts";
 import { id64, nodeHash, StampFormat } from "../../agent/wire/stamp.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork } from "../support/fake-network.ts";
+import { ScriptedSource } from "../support/scripted-source.ts";
 import type { FakeSocket } from "../support/fake-socket.ts";
 
 async function freePort(): Promise<number> {
@@ -34,7 +35,7 @@ async function setUp(
   kernel.listening.add(port);
   const config = configSchema.parse({
     node: { name: "node-1", podAddresses: ["127.0.0.1"] },
-    discovery: { kind: "static", file: "/dev/null" },
+    discovery: { kind: "static", file: "/dev/null", allowLoopback: true },
     ports: { probe: port },
     listen: ["127.0.0.2"],
     dns: { enabled: false },
@@ -55,13 +56,11 @@ async function setUp(
     self: () => self,
     mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 1 }),
     pathMtu: () => [],
-    udpReceived: () => [],
+    udpReceived: () => measuring.udpReceivedOfAll(),
     reflector: () => measuring.reflectorCounts(),
     socketDrops: () => [],
     runtime: false,
   });
-  const sources = new SenderDirectory();
-  sources.update([{ node: self, podAddresses: { ipv4: "127.0.0.1" }, nodeAddresses: {} }]);
   const measuring = await startMeasuring({
     config,
     log,
@@ -69,12 +68,22 @@ async function setUp(
     results,
     metrics,
     incarnation: "00112233445566aa",
-    sources,
   });
   onTestFinished(() => measuring[Symbol.asyncDispose]());
-  measuring.reconcile(self, [
-    { node: { name: "node-2", zone: "b" }, serving: true, addresses: { pod: { ipv4: "127.0.0.2" }, node: {} } },
-  ]);
+  const source = new ScriptedSource();
+  const fetchJson = () => Promise.reject(new Error("nobody answers in this test"));
+  const mesh = startMesh({ config, clock, source, fetchJson });
+  onTestFinished(() => mesh[Symbol.asyncDispose]());
+  measuring.follow(mesh);
+  const endpoint = (number: number, zone: string) => ({
+    node: { name: `node-${number}`, zone },
+    id: `node-${number}`,
+    podAddresses: { ipv4: `127.0.0.${number}` },
+    nodeAddresses: {},
+    serving: true,
+    terminating: false,
+  });
+  source.list(endpoint(1, "a"), endpoint(2, "b"));
   const run = async (seconds: number) => {
     for (let ms = 0; ms < seconds * 1_000; ms += 20) {
       clock.advanceMs(20);
@@ -106,6 +115,15 @@ function breakReceive(sockets: readonly FakeSocket[], message: string): void {
       throw new Error(message);
     };
 }
+
+test("in a full mesh what has not arrived yet from a peer is a 0, not an absence", async () => {
+  const { scraped, run } = await setUp();
+  const received = () => scraped("internode_udp_received_total");
+  const [atStart] = await received();
+  expect(atStart).toMatch(/source_node="node-2",destination_node="node-1".* 0$/);
+  await run(20);
+  expect((await received()).find((line) => line.includes('source_node="node-2"'))).toBe(atStart);
+});
 
 test("all protocols of a sound machine are answered, and nothing is closed", async () => {
   const { run, answered, measuring, scraped } = await setUp();

@@ -4,22 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { configSchema, type ConfigInput } from "../../agent/config/schema.ts";
 import { startMesh, type Mesh, type MeshOptions } from "../../agent/mesh/mesh.ts";
-import type { Endpoint, MeshSource, MeshSourceListener } from "../../agent/mesh/source.ts";
+import type { Endpoint } from "../../agent/mesh/source.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { identityDocument } from "../support/identity-server.ts";
-
-class ScriptedSource implements MeshSource {
-  listener: MeshSourceListener | undefined;
-  disposed = 0;
-  start(listener: MeshSourceListener): AsyncDisposable {
-    this.listener = listener;
-    return { [Symbol.asyncDispose]: () => Promise.resolve(void (this.disposed += 1)) };
-  }
-  list(...endpoints: Endpoint[]): void {
-    this.listener!.endpoints(endpoints);
-    this.listener!.synced();
-  }
-}
+import { ScriptedSource } from "../support/scripted-source.ts";
 
 const endpoint = (number: number, rest: Partial<Endpoint> = {}): Endpoint => ({
   node: { name: `node-${number}`, zone: `zone-${number % 3}` },

@@ -4,7 +4,10 @@ import type { Slot } from "../../agent/model/slot.ts";
 import { SlotTable, type ProbePlan } from "../../agent/schedule/slot-table.ts";
 
 const SELF = { name: "a", zone: "z1" };
-const PLAN: ProbePlan = { networks: { icmp: ["pod", "node"], tcp: ["pod"], udp: ["pod"] }, families: ["ipv4"] };
+const PLAN: ProbePlan = {
+  networks: (protocol) => (protocol === "icmp" ? ["pod", "node"] : ["pod"]),
+  families: ["ipv4"],
+};
 
 const peer = (name: string, more: Partial<Peer> = {}): Peer => ({
   node: { name, zone: "z2" },

@@ -150,7 +150,7 @@ test.each([1, 2])(
       closed: (slot) => (forgetting(() => schedule.close(slot)), results.close(slot)),
       moved: (from, to) => (results.move(from, to), forgetting(() => schedule.move(from, to))),
     });
-    const plan = { families: FAMILIES, networks: { icmp: ["pod"], tcp: ["pod"], udp: ["pod"] } } as const;
+    const plan = { families: FAMILIES, networks: () => ["pod"] as const };
     const reconcile = () => {
       const peers = machines
         .filter((m) => m.isPeer)

@@ -3,9 +3,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startApi, type RunningApi } from "../../agent/api/api.ts";
-import type { AgentView, PeerStatus } from "../../agent/api/agent-view.ts";
+import type { AgentView } from "../../agent/api/agent-view.ts";
 import { gatherEvidence } from "../../agent/judge/gather.ts";
 import { JudgeMemory } from "../../agent/judge/memory.ts";
+import type { PeerStatus } from "../../agent/model/unprobed.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";

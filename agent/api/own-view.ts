@@ -1,0 +1,72 @@
+// This agent as its API shows it: put together from what the mesh, measuring and the results say.
+import { firstOfEachFamily } from "../base/ip.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../config/schema.ts";
+import type { Measuring } from "../measuring/measuring.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { VERSION } from "../model/version.ts";
+import { peerApi } from "../peers/peer-api.ts";
+import type { Results } from "../results/results.ts";
+import type { AgentView } from "./agent-view.ts";
+import { PodAddresses } from "./pod-addresses.ts";
+import { ReadinessGate } from "./readiness.ts";
+import { buildRow } from "./row.ts";
+
+export interface OwnViewOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly incarnation: string;
+  readonly startedAt: string;
+  readonly mesh: Mesh;
+  readonly measuring: Measuring;
+  readonly results: Results;
+  readonly findings: AgentView["findings"];
+}
+
+export interface OwnView extends AgentView, Disposable {
+  readonly gate: ReadinessGate;
+}
+
+export function ownView(options: OwnViewOptions): OwnView {
+  const { config, clock, incarnation, startedAt, mesh, measuring, results, findings } = options;
+  const gate = new ReadinessGate(mesh);
+  const agents = new PodAddresses();
+  const decided = () => agents.update(mesh.members());
+  const listening = mesh.listen({ decided });
+  decided();
+  const common = { version: VERSION, incarnation, startedAt };
+  const rowInputs = {
+    ...common,
+    clock,
+    results,
+    self: () => mesh.self(),
+    pathMtu: () => measuring.pathMtu(),
+    udpReceived: () => measuring.udpReceived(),
+    unprobed: () => mesh.unprobed(),
+    extent: () => mesh.extent(),
+    health: () => ({ ...measuring.health(), discoveryAgeSeconds: mesh.state().ageSeconds }),
+  };
+  return {
+    gate,
+    get node() {
+      return mesh.self();
+    },
+    readiness: () => gate.state(),
+    identity: () => ({
+      ...common,
+      schemaVersion: 1,
+      node: mesh.self(),
+      podAddresses: firstOfEachFamily(config.node.podAddresses),
+      nodeAddresses: firstOfEachFamily(config.node.nodeAddresses),
+      relayed: mesh.others().map(({ node, addresses }) => ({ node: node.name, nodeAddresses: addresses.node })),
+    }),
+    peers: () => mesh.others(),
+    extent: () => mesh.extent(),
+    unusable: () => mesh.unusable(),
+    peerApis: () => mesh.others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
+    row: (query) => buildRow(rowInputs, query),
+    findings,
+    isAgent: (address) => agents.has(address),
+    [Symbol.dispose]: () => listening[Symbol.dispose](),
+  };
+}
