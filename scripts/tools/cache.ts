@@ -65,7 +65,7 @@ async function ensureTool(name: ToolName, { parallel, log = () => {} }: EnsureOp
     await rename(building, folder);
   } catch (error) {
     await rm(building, { recursive: true, force: true });
-    throw new Error(`building ${name} ${recipe.version} failed`, { cause: error });
+    throw new Error(`building ${name} ${recipe.version} failed: ${(error as Error).message}`, { cause: error });
   }
   log(`tools: built ${name} ${recipe.version} in ${((performance.now() - started) / 1000).toFixed(0)} s`);
   return folder;

@@ -95,6 +95,16 @@ async function go(args: readonly string[], folder: string): Promise<{ readonly s
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       throw new Error("go is not on the PATH: install Go 1.26 or newer from https://go.dev/dl/", { cause: error });
     }
-    throw error;
+    throw new Error(reasonOf((error as { readonly stderr?: string }).stderr ?? String(error)), { cause: error });
   }
+}
+
+const REASON_LINES = 12;
+
+/** Of what Go wrote, what says why: not what it fetched on the way. */
+export function reasonOf(stderr: string): string {
+  const lines = stderr
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^go: (downloading|finding|found) /.test(line));
+  return lines.slice(-REASON_LINES).join("\n") || "go ended without a word";
 }

@@ -1,5 +1,6 @@
 // How each foreign program that the cluster, the chart's tests and the end-to-end suite run is built from its
 // Go module. Versions are pinned in versions.json and nowhere else.
+import { COREDNS_MAIN, FLANNELD_MAIN } from "./mains.ts";
 import versions from "./versions.json" with { type: "json" };
 
 export type ToolName = keyof typeof versions;
@@ -18,29 +19,11 @@ export interface Recipe {
   readonly siblings?: string;
   /** A folder of the module kept beside the programs, as `share`: what belongs to them and is no program. */
   readonly share?: string;
-  /** A main package of our own instead of the module's (CoreDNS: its documented way to be built small). */
+  /** A main package of our own (mains.ts) instead of the module's. */
   readonly main?: { readonly program: string; readonly source: string };
 }
 
 const kubernetesVersion = versions.kubernetes.slice(1).split(".");
-
-const COREDNS_MAIN = `package main
-
-import (
-	"github.com/coredns/coredns/coremain"
-	_ "github.com/coredns/coredns/plugin/cache"
-	_ "github.com/coredns/coredns/plugin/errors"
-	_ "github.com/coredns/coredns/plugin/forward"
-	_ "github.com/coredns/coredns/plugin/health"
-	_ "github.com/coredns/coredns/plugin/hosts"
-	_ "github.com/coredns/coredns/plugin/kubernetes"
-	_ "github.com/coredns/coredns/plugin/loadbalance"
-	_ "github.com/coredns/coredns/plugin/log"
-	_ "github.com/coredns/coredns/plugin/ready"
-)
-
-func main() { coremain.Run() }
-`;
 
 export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
   kubernetes: {
@@ -124,6 +107,18 @@ export const RECIPES: Readonly<Record<ToolName, Recipe>> = {
     programs: {},
     // The definitions of its kinds (CRDs).
     share: "pkg/k8s/apis/cilium.io/client/crds/v2",
+  },
+  flannel: {
+    module: "github.com/flannel-io/flannel",
+    version: versions.flannel,
+    programs: {},
+    main: { program: "flanneld", source: FLANNELD_MAIN },
+  },
+  // For clusters of tests only: the modules it is built from have known vulnerabilities.
+  "kube-router": {
+    module: "github.com/cloudnativelabs/kube-router/v2",
+    version: versions["kube-router"],
+    programs: { "kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router" },
   },
   actionlint: {
     module: "github.com/rhysd/actionlint",

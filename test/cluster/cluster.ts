@@ -4,18 +4,21 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureTools } from "../../scripts/tools/cache.ts";
 import { CLUSTER_PACKAGES, ensurePackages } from "../../scripts/tools/debian.ts";
+import type { ToolName } from "../../scripts/tools/recipes.ts";
 import { removeCgroups } from "./cgroups.ts";
 import { CertificateAuthority, writeKubeconfig } from "./certificates.ts";
+import { daemonsOf, prepareNode } from "./cni.ts";
 import { run, type CommandOptions } from "./command.ts";
 import { Component } from "./component.ts";
 import { CONTROL_PLANE, startApiServer, startControllers, type Programs } from "./control-plane.ts";
+import { archiveOf, writeDaemonImage, type Daemon } from "./daemon.ts";
 import { dnsManifests } from "./dns.ts";
 import { layFabric, plugIn, plugOut } from "./fabric.ts";
 import { compilePause, writeOwnImages } from "./images.ts";
 import { openMachine, startMachine, type Machine } from "./machine.ts";
 import { ClusterNode, nodeManifest } from "./node.ts";
 import { planCluster, planNode, type ClusterOptions, type ClusterPlan, type NodePlan } from "./plan.ts";
-import { addPeer, layPodNetwork, removePeer, routeToPods } from "./pod-network.ts";
+import { addPeer, removePeer, routeToPods } from "./pod-network.ts";
 import { removeCluster } from "./remove.ts";
 import { describeResidue, isClean } from "./residue.ts";
 import { folderOf, readState, writeState } from "./state.ts";
@@ -34,6 +37,7 @@ export class Cluster implements AsyncDisposable {
   readonly folder: string;
   readonly #programs: Programs;
   readonly #authority: CertificateAuthority;
+  readonly #daemons: readonly Daemon[];
   readonly #nodes = new Map<string, ClusterNode>();
 
   constructor(plan: ClusterPlan, programs: Programs) {
@@ -41,6 +45,7 @@ export class Cluster implements AsyncDisposable {
     this.folder = folderOf(plan.name);
     this.kubeconfig = join(this.folder, "kubeconfig");
     this.#programs = programs;
+    this.#daemons = daemonsOf(plan);
     this.#authority = new CertificateAuthority(join(this.folder, "pki"));
   }
 
@@ -88,6 +93,7 @@ export class Cluster implements AsyncDisposable {
     const node = await this.#bootNode(plan);
     await this.#introduce([node]);
     await this.#ready([node.name]);
+    await this.#daemonsReady();
     return node;
   }
 
@@ -98,7 +104,7 @@ export class Cluster implements AsyncDisposable {
     await plugOut(this.plan, name);
     await this.kubectl(["delete", "node", name]);
     this.#nodes.delete(name);
-    await Promise.all(this.nodes.map((other) => removePeer(other.machine, node.plan)));
+    if (this.plan.cni === "scripts") await Promise.all(this.nodes.map((other) => removePeer(other.machine, node.plan)));
     await removeCgroups(this.plan.prefix + name);
     await rm(node.machine.folder, { recursive: true, force: true });
     await this.#save();
@@ -110,7 +116,12 @@ export class Cluster implements AsyncDisposable {
     await mkdir(this.folder, { recursive: true });
     await this.#save();
     const pause = await compilePause(this.folder);
-    const images = await writeOwnImages(this.folder, { pause, coredns: this.#programs["coredns"]! });
+    const images = [
+      ...(await writeOwnImages(this.folder, { pause, coredns: this.#programs["coredns"]! })),
+      ...(await Promise.all(
+        this.#daemons.map((daemon) => writeDaemonImage(this.folder, daemon, this.#programs[daemon.program]!)),
+      )),
+    ];
     await this.#authority.create();
     await layFabric(this.plan);
     clock("fabric, certificates and own images");
@@ -134,9 +145,11 @@ export class Cluster implements AsyncDisposable {
     clock("API server ready");
     await startControllers(parts);
     await this.#introduce(nodes);
+    for (const daemon of this.#daemons) await this.apply(...daemon.manifests(this.plan));
     await this.apply(...dnsManifests(this.plan));
     await this.#ready(nodes.map(({ name }) => name));
     clock("nodes Ready");
+    await this.#daemonsReady();
     await this.kubectl(["-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=110s"]);
     clock("DNS ready");
   }
@@ -162,7 +175,7 @@ export class Cluster implements AsyncDisposable {
     const node = new ClusterNode(this.plan, { plan, machine, programs: this.#programs });
     this.#nodes.set(plan.name, node);
     await this.#save();
-    await layPodNetwork(machine, plan, this.plan);
+    await prepareNode(machine, plan, this.plan);
     await node.startContainerd();
     for (const image of images) await node.importImage(image);
     return node;
@@ -173,12 +186,30 @@ export class Cluster implements AsyncDisposable {
     await this.apply(...nodes.map(({ plan }) => nodeManifest(plan)));
     for (const node of nodes) {
       await routeToPods(this.#machine(CONTROL_PLANE), node.plan);
-      for (const other of this.nodes) {
-        if (other === node) continue;
-        await addPeer(node.machine, other.plan);
-        await addPeer(other.machine, node.plan);
-      }
+      if (this.plan.cni === "scripts") await this.#addToMesh(node);
       await node.join(this.#authority);
+    }
+  }
+
+  /** What a CNI's daemon does when it sees a new node. */
+  async #addToMesh(node: ClusterNode): Promise<void> {
+    for (const other of this.nodes) {
+      if (other === node) continue;
+      await addPeer(node.machine, other.plan);
+      await addPeer(other.machine, node.plan);
+    }
+  }
+
+  /** A daemon that does not come up says why in its log, which the reader wants to see here. */
+  async #daemonsReady(): Promise<void> {
+    for (const { namespace, name } of this.#daemons) {
+      const object = `daemonset/${name}`;
+      try {
+        await this.kubectl(["-n", namespace, "rollout", "status", object, "--timeout=110s"]);
+      } catch (error) {
+        const logs = await this.kubectl(["-n", namespace, "logs", object, "--tail=20"]).catch(String);
+        throw new Error(`${name} does not come up: ${(error as Error).message}\nIts log:\n${logs}`, { cause: error });
+      }
     }
   }
 
@@ -203,7 +234,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   #ownImages(): readonly string[] {
-    return ["pause.tar", "coredns.tar"].map((file) => join(this.folder, file));
+    const own = ["pause.tar", "coredns.tar"].map((file) => join(this.folder, file));
+    return [...own, ...this.#daemons.map((daemon) => archiveOf(this.folder, daemon))];
   }
 
   async #save(): Promise<void> {
@@ -219,8 +251,10 @@ export async function createCluster({ log = () => {}, ...options }: CreateOption
   if (existsSync(folderOf(plan.name))) {
     throw new Error(`cluster '${plan.name}' exists: take it down first (npm run cluster:down -- --name ${plan.name})`);
   }
-  await ensurePackages(CLUSTER_PACKAGES, log);
-  const programs = await ensureTools(["etcd", "kubernetes", "containerd", "coredns"], { log });
+  const daemons = daemonsOf(plan);
+  await ensurePackages(Object.assign({}, CLUSTER_PACKAGES, ...daemons.map(({ packages }) => packages)), log);
+  const tools = new Set<ToolName>(["etcd", "kubernetes", "containerd", "coredns", ...daemons.map(({ tool }) => tool)]);
+  const programs = await ensureTools([...tools], { log });
   refuseHidden(programs);
   const cluster = new Cluster(plan, programs);
   try {

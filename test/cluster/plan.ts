@@ -2,12 +2,22 @@
 /** Of nodes, pods and services alike. With both, IPv4 is the primary one. */
 export type Families = "ipv4" | "ipv6" | "both";
 
+/** Who lays the pod network: our scripts, in seconds and as Flannel does it, or a CNI of the field. */
+export const CNIS = ["scripts", "flannel-vxlan", "flannel-host-gw", "kube-router"] as const;
+export type Cni = (typeof CNIS)[number];
+
+/** Who enforces NetworkPolicy. */
+export const POLICIES = ["none", "kube-router"] as const;
+export type Policy = (typeof POLICIES)[number];
+
 export interface ClusterOptions {
   /** Distinguishes clusters on one machine; part of every namespace, control group and folder name. */
   readonly name?: string;
   readonly nodes?: number;
   readonly zones?: number;
   readonly families?: Families;
+  readonly cni?: Cni;
+  readonly policy?: Policy;
 }
 
 export interface NodePlan {
@@ -26,6 +36,8 @@ export interface ClusterPlan {
   readonly prefix: string;
   readonly zones: number;
   readonly families: Families;
+  readonly cni: Cni;
+  readonly policy: Policy;
   readonly controlPlane: { readonly addresses: readonly string[] };
   readonly podCidrs: readonly string[];
   readonly serviceCidrs: readonly string[];
@@ -38,22 +50,26 @@ export interface ClusterPlan {
 /** A longer name would not leave room for a kubelet's socket paths, which end at 107 bytes. */
 const NAME = /^[a-z][a-z0-9]{0,15}$/;
 const MAX_NODES = 50;
-const FAMILIES: readonly string[] = ["ipv4", "ipv6", "both"] satisfies readonly Families[];
+export const FAMILIES = ["ipv4", "ipv6", "both"] as const satisfies readonly Families[];
 
 export function planCluster(options: ClusterOptions = {}): ClusterPlan {
-  const { name = "local", nodes = 3, zones = 3, families = "ipv4" } = options;
+  const { name = "local", nodes = 3, zones = 3, families = "ipv4", cni = "scripts", policy = "none" } = options;
   if (!NAME.test(name)) throw new RangeError(`cluster name '${name}': wants ${NAME.source}`);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES) {
     throw new RangeError(`a cluster of ${nodes} nodes: wants 1 to ${MAX_NODES}`);
   }
   if (!Number.isInteger(zones) || zones < 1 || zones > 26) throw new RangeError(`${zones} zones: wants 1 to 26`);
-  if (!FAMILIES.includes(families)) throw new RangeError(`families '${families}': wants ${FAMILIES.join(", ")}`);
+  oneOf("families", families, FAMILIES);
+  oneOf("CNI", cni, CNIS);
+  oneOf("policy", policy, POLICIES);
   const shape = { zones, families };
   const one = (ipv4: string, ipv6: string): readonly string[] => ofFamilies(families, { ipv4, ipv6 });
   return {
     name,
     prefix: `internode-k8s-${name}-`,
     ...shape,
+    cni,
+    policy,
     controlPlane: { addresses: one("10.100.0.10", "fd00:10:100::10") },
     podCidrs: one("10.244.0.0/16", "fd00:10:244::/56"),
     serviceCidrs: one("10.96.0.0/16", "fd00:10:96::/112"),
@@ -72,6 +88,10 @@ export function planNode(index: number, { zones, families }: Pick<ClusterPlan, "
     addresses: ofFamilies(families, { ipv4: `10.100.0.${100 + index}`, ipv6: `fd00:10:100::${100 + index}` }),
     podCidrs: ofFamilies(families, { ipv4: `10.244.${index}.0/24`, ipv6: `fd00:10:244:${index}::/64` }),
   };
+}
+
+function oneOf(what: string, given: string, choices: readonly string[]): void {
+  if (!choices.includes(given)) throw new RangeError(`${what} '${given}': wants ${choices.join(", ")}`);
 }
 
 export const isIPv6 = (address: string): boolean => address.includes(":");

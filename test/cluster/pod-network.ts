@@ -15,7 +15,7 @@ export const CNI_CONFIG_FOLDER = "/var/lib/cni/net.d";
 export async function layPodNetwork(machine: Machine, node: NodePlan, plan: ClusterPlan): Promise<void> {
   const [outer] = node.addresses;
   const mtuBytes = MTU_BYTES[isIPv6(outer!) ? "ipv6" : "ipv4"];
-  await writeCniConfig(machine, node, mtuBytes);
+  await writeCniConfig(machine, { file: "10-pods.conflist", config: bridgeConfig(node, mtuBytes) });
   const subnets = node.podCidrs.flatMap((cidr, i) => {
     const name = isIPv6(cidr) ? "FLANNEL_IPV6_" : "FLANNEL_";
     return [
@@ -68,8 +68,19 @@ export function routeToPods(controlPlane: Machine, { podCidrs, addresses }: Node
   );
 }
 
-async function writeCniConfig(machine: Machine, { podCidrs }: NodePlan, mtuBytes: number): Promise<void> {
-  const config = {
+/** What the container runtime reads for every pod it starts. */
+export async function writeCniConfig(
+  machine: Machine,
+  { file, config }: { readonly file: string; readonly config: object },
+): Promise<void> {
+  const folder = join(machine.folder, CNI_CONFIG_FOLDER.replace("/var/", ""));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, file), JSON.stringify(config));
+}
+
+/** A bridge for the node's pods, as Flannel's own plugin has it made. */
+export function bridgeConfig({ podCidrs }: NodePlan, mtuBytes: number): object {
+  return {
     cniVersion: "1.0.0",
     name: "pods",
     plugins: [
@@ -89,9 +100,6 @@ async function writeCniConfig(machine: Machine, { podCidrs }: NodePlan, mtuBytes
       { type: "portmap", capabilities: { portMappings: true } },
     ],
   };
-  const folder = join(machine.folder, CNI_CONFIG_FOLDER.replace("/var/", ""));
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "10-pods.conflist"), JSON.stringify(config));
 }
 
 /** Pods keep their address among themselves and take the node's towards everything else. */
