@@ -43,6 +43,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
     udpReceived: () => measuring.udpReceivedOfAll(),
     socketDrops: () => measuring.socketDrops(),
     reflector: () => measuring.reflectorCounts(),
+    judge: () => judging.report,
   });
   const synced = () => metrics.discoverySynced();
   const failed = () => metrics.discoveryFailed();
@@ -55,6 +56,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
 
   const findings: RunningJudge["answer"] = (asked) => judging.answer(asked);
   const view = starting.use(ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings }));
+  const isServing = () => view.readiness().ready;
+  const judging = starting.use(startJudging({ sources: view, clock, sharedKey: key, log, isServing }));
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
   const { smallSegments } = engine;
@@ -68,8 +71,6 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       ...(smallSegments && { smallSegments }),
     }),
   );
-  const isServing = () => view.readiness().ready;
-  const judging = starting.use(startJudging({ sources: view, rows: api.rows, clock, sharedKey: key, log, isServing }));
   const { udp } = measuring;
   if (udp !== undefined) {
     const peerApis = () => view.peerApis();

@@ -6,6 +6,7 @@ import { figures, list, rowsOverTime, type Look, series, toDashboard } from "./p
 import { CLUSTER, orQuiet } from "./promql.ts";
 
 const WHERE = `${CLUSTER},source_node=~"$agent"`;
+const JUDGE = `${CLUSTER},judge=~"$agent"`;
 const RATE = "$__rate_interval";
 const openAgent = toDashboard("Only this agent", UID.agents, { agent: "__value.raw" });
 const openNode = toDashboard("Open this node", UID.node, { node: "__value.raw" });
@@ -262,6 +263,51 @@ export const agents: Dashboard = frame({
             }),
             "{{source_node}} {{reason}}",
           ),
+        }),
+      ],
+    },
+    {
+      title: "Judge",
+      panels: [
+        series({
+          ...third(
+            "Age of the verdict",
+            "s",
+            "Two agents judge for the mesh every 10 s. When one is silent, the next takes over within half a minute.",
+          ),
+          queries: [
+            {
+              expr: `time() - max by (judge) (internode_judge_last_verdict_timestamp_seconds{${JUDGE}})`,
+              legend: "{{judge}}",
+            },
+          ],
+        }),
+        series({
+          ...third(
+            "A judgement takes",
+            "s",
+            "gather: asking all agents for their rows. decide: finding what they show. Agents that do not answer make gathering longer.",
+          ),
+          queries: [
+            {
+              expr: `max by (judge, step) (internode_judge_duration_seconds{${JUDGE}})`,
+              legend: "{{judge}} {{step}}",
+            },
+          ],
+        }),
+        series({
+          ...third(
+            "What a verdict lacks",
+            "short",
+            "Rows that did not come, and findings beyond the 20 subjects that Prometheus is told of.",
+          ),
+          queries: [
+            { expr: `max by (judge) (internode_judge_missing_rows{${JUDGE}})`, legend: "{{judge}}: missing rows" },
+            {
+              expr: `max by (judge) (internode_findings_unlisted{${JUDGE}})`,
+              legend: "{{judge}}: findings not listed",
+            },
+          ],
         }),
       ],
     },

@@ -87,9 +87,11 @@ export interface FrameOptions {
   readonly description: string;
   readonly variables: readonly (QueryVariableBuilder | CustomVariableBuilder)[];
   readonly sections: readonly Section[];
+  /** Open findings, each a span on every time axis. */
+  readonly findings?: string;
 }
 
-export function frame({ uid, title, description, variables, sections }: FrameOptions): Dashboard {
+export function frame({ uid, title, description, variables, sections, findings }: FrameOptions): Dashboard {
   const dashboard = new DashboardBuilder(`Internode / ${title}`)
     .uid(uid)
     .description(description)
@@ -143,6 +145,7 @@ export function frame({ uid, title, description, variables, sections }: FrameOpt
     );
   for (const variable of variables) dashboard.withVariable(variable);
   let id = 0;
+  if (findings !== undefined) dashboard.annotation(findingSpans(findings));
   for (const { title, panels } of sections) {
     if (title !== undefined) dashboard.withRow(new RowBuilder(title).id(++id));
     for (const panel of panels) dashboard.withPanel(panel.id(++id));
@@ -151,6 +154,57 @@ export function frame({ uid, title, description, variables, sections }: FrameOpt
 }
 
 const firing = `ALERTS{${CLUSTER},alertname=~"Internode.*",alertstate="firing"}`;
+
+/** What both judges say, once. `concerning`: only these subjects, as a regular expression. */
+export const openFindings = (concerning = ".*"): string =>
+  `max by (code, subject, network, protocol) (internode_finding{${CLUSTER},subject=~"${concerning}"})`;
+
+/** Subjects that one of these nodes is or may be part of: a group names its members elsewhere. */
+export const subjectsOf = (...nodes: readonly string[]): string =>
+  `(.+,)?(${nodes.join("|")})(,.+)?|zone:.+|group:.+|mesh`;
+
+const findingSpans = (expr: string) =>
+  new AnnotationQueryBuilder()
+    .name("Findings")
+    .datasource(DATASOURCE)
+    .enable(true)
+    .iconColor("orange")
+    .expr(expr)
+    .titleFormat("{{code}} {{subject}}")
+    .textFormat(
+      `{{network}} {{protocol}} <a href="${RUNBOOKS}/InternodeFinding.md" target="_blank">what the judge's codes mean</a>`,
+    )
+    .tagKeys("code,subject")
+    .step("30s")
+    .target(new DataqueryBuilder().refId("Findings").datasource(DATASOURCE).expr(expr).range());
+
+/** What the judges say is broken; one line that says so when nothing is; nothing when there is no judge. */
+export function findingsList({ span, height }: { readonly span: number; readonly height: number }): Unnumbered {
+  const quiet = "none";
+  const orNothing = (expr: string) =>
+    `${expr} or on () label_replace(0 * max(internode_judge_last_verdict_timestamp_seconds{${CLUSTER}}), "code", "${quiet}", "", "")`;
+  return list({
+    title: "Open findings",
+    description:
+      "What the judge says is broken, how sure it is, and since when. The text, causes and what to run next: the page, internode matrix, /api/v1/verdict.",
+    unit: "short",
+    span,
+    height,
+    keys: { code: "Code", subject: "Where", network: "Network", protocol: "Protocol" },
+    columns: [
+      { name: "How sure", unit: "percentunit", expr: orNothing(openFindings()) },
+      {
+        name: "Since",
+        unit: "dateTimeFromNow",
+        // Milliseconds, as Grafana wants them. Of two judges the one that says it began earlier.
+        expr: `min by (code, subject, network, protocol) (internode_finding_start_timestamp_seconds{${CLUSTER}}) * 1000`,
+      },
+    ],
+    sortedBy: "How sure",
+    links: { code: [cellLink("What it means", `${RUNBOOKS}/InternodeFinding.md`)] },
+    texts: { code: { [quiet]: "nothing is wrong" } },
+  });
+}
 
 /** The alerts that fire, each with a link to what to do; one line that says so when none does. */
 export function firingAlerts({ span, height }: { readonly span: number; readonly height: number }): Unnumbered {

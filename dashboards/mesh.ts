@@ -1,7 +1,16 @@
 // The whole mesh at one moment: alerts, zones, nodes, the worst pairs; then how delays moved.
 import { type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DEAD, lossSteps, plain, rttSteps, zeroIsFine } from "./colours.ts";
-import { firingAlerts, frame, labelVariable, networkVariable, UID, windowVariable } from "./frame.ts";
+import {
+  findingsList,
+  firingAlerts,
+  frame,
+  labelVariable,
+  networkVariable,
+  openFindings,
+  UID,
+  windowVariable,
+} from "./frame.ts";
 import { buckets, figures, list, matrix, rowsOverTime, SELF, type Special, toDashboard } from "./panels.ts";
 import {
   CLUSTER,
@@ -95,6 +104,7 @@ const nodeVariable = (end: "source" | "destination") =>
 
 export const mesh: Dashboard = frame({
   uid: UID.mesh,
+  findings: openFindings(),
   title: "Mesh",
   description:
     "Loss and delay between every pair of nodes, from zones down to pairs. A cell of a node matrix opens its pair.",
@@ -156,6 +166,7 @@ export const mesh: Dashboard = frame({
           steps: zeroIsFine(),
         }),
         firingAlerts({ span: 12, height: 5 }),
+        findingsList({ span: 24, height: 6 }),
       ],
     },
     {

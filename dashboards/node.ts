@@ -1,7 +1,7 @@
 // One node as source and as destination of probes, and its pod network against its node network.
 import { type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { lossSteps, zeroIsFine } from "./colours.ts";
-import { frame, labelVariable, UID, windowVariable } from "./frame.ts";
+import { frame, labelVariable, openFindings, subjectsOf, UID, windowVariable } from "./frame.ts";
 import { type Column, figures, list, series, toDashboard } from "./panels.ts";
 import { CLUSTER, lossRatio, meanRtt, relabel, worstLossRatio } from "./promql.ts";
 
@@ -94,6 +94,7 @@ const openAgents = toDashboard("Open its agent", UID.agents, { agent: "node" });
 
 export const node: Dashboard = frame({
   uid: UID.node,
+  findings: openFindings(subjectsOf("$node")),
   title: "Node",
   description: "One node as source and as destination of probes, its pod network against its node network.",
   variables: [

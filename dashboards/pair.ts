@@ -1,7 +1,7 @@
 // One pair of nodes, there and back, on both networks, with all protocols side by side.
 import { type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { lossSteps, plain, zeroIsFine } from "./colours.ts";
-import { frame, labelVariable, UID, windowVariable } from "./frame.ts";
+import { frame, labelVariable, openFindings, subjectsOf, UID, windowVariable } from "./frame.ts";
 import { figures, list, series, toDashboard } from "./panels.ts";
 import { CLUSTER, lossRatio, meanRtt, orQuiet } from "./promql.ts";
 
@@ -92,6 +92,7 @@ const openNode = (title: string, node: string) => toDashboard(title, UID.node, {
 
 export const pair: Dashboard = frame({
   uid: UID.pair,
+  findings: openFindings(subjectsOf("$source", "$destination")),
   title: "Pair",
   description: "One pair of nodes: both ways, both networks, all protocols.",
   variables: [

@@ -3,7 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { phase } from "../base/hash.ts";
 import type { Evidence } from "../diagnosis/evidence/evidence.ts";
-import type { Findings, Verdict } from "../model/finding.ts";
+import type { Findings, JudgeReport, Verdict } from "../model/finding.ts";
 import type { Node } from "../model/peer.ts";
 import type { JudgePeers } from "../peers/judge-peers.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
@@ -40,23 +40,11 @@ export type FindingsKind = "verdict" | "findings";
 export type FindingsAnswer =
   { readonly status: 200; readonly document: Verdict | Findings } | { readonly status: number; readonly error: string };
 
-/** What the judge says of itself, for its metrics; undefined when this agent does not judge. */
-export interface JudgeState {
-  readonly findings: Findings | undefined;
-  /** Seconds since the evidence of the latest verdict. */
-  readonly ageSeconds: number | undefined;
-  readonly missingRows: number;
-  /** Of the latest: from the first question to the verdict, and of that the judging itself. */
-  readonly tookSeconds: number;
-  readonly judgedSeconds: number;
-}
-
 interface Own {
   readonly memory: JudgeMemory;
+  /** When the evidence of the latest verdict was complete, and what that says of it. */
   judgedNs: number | undefined;
-  missingRows: number;
-  tookSeconds: number;
-  judgedSeconds: number;
+  latest: JudgeReport["latest"];
 }
 
 interface Kept {
@@ -115,12 +103,9 @@ export class Judging implements AsyncDisposable {
     await (this.#judging ??= this.#judge().finally(() => (this.#judging = undefined)));
   }
 
-  get state(): JudgeState | undefined {
-    const own = this.#own;
-    if (!own) return undefined;
-    const { memory, judgedNs, missingRows, tookSeconds, judgedSeconds } = own;
-    const ageSeconds = judgedNs === undefined ? undefined : (this.#options.clock.monotonicNs() - judgedNs) / 1e9;
-    return { findings: memory.findings, ageSeconds, missingRows, tookSeconds, judgedSeconds };
+  /** Undefined while this agent does not judge. */
+  get report(): JudgeReport | undefined {
+    return this.#own && { latest: this.#own.latest };
   }
 
   /** `by`: this agent's own judgement only, asked for by its name. */
@@ -152,9 +137,7 @@ export class Judging implements AsyncDisposable {
     const isMyTurn = order.length > 0 && (await this.#standby.isMyTurn(before));
     if (isMyTurn === (this.#own !== undefined)) return;
     log.info({ before: before.slice(0, ASKED) }, isMyTurn ? "this agent judges now" : "this agent judges no more");
-    this.#own = isMyTurn
-      ? { memory: new JudgeMemory(), judgedNs: undefined, missingRows: 0, tookSeconds: 0, judgedSeconds: 0 }
-      : undefined;
+    this.#own = isMyTurn ? { memory: new JudgeMemory(), judgedNs: undefined, latest: undefined } : undefined;
     if (isMyTurn) void this.judge();
   }
 
@@ -167,12 +150,15 @@ export class Judging implements AsyncDisposable {
       const startNs = clock.monotonicNs();
       const evidence = await gather();
       const gatheredNs = clock.monotonicNs();
-      own.memory.judge(evidence);
-      const endNs = clock.monotonicNs();
+      const { findings } = own.memory.judge(evidence);
       own.judgedNs = gatheredNs;
-      own.missingRows = evidence.nodes.filter(({ agent }) => !agent).length;
-      own.tookSeconds = (endNs - startNs) / 1e9;
-      own.judgedSeconds = (endNs - gatheredNs) / 1e9;
+      own.latest = {
+        atSeconds: evidence.atSeconds,
+        findings,
+        missingRows: evidence.nodes.filter(({ agent }) => !agent).length,
+        gatherSeconds: (gatheredNs - startNs) / 1e9,
+        decideSeconds: (clock.monotonicNs() - gatheredNs) / 1e9,
+      };
     } catch (err) {
       log.error({ err }, "could not judge; trying again");
     }

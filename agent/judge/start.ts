@@ -1,20 +1,29 @@
 // The judge of a running agent: its evidence, and the other judges, over HTTP.
 import type { Clock } from "../base/clock.ts";
 import { JudgePeers } from "../peers/judge-peers.ts";
-import type { Rows } from "../peers/rows.ts";
+import { RowSeal } from "../peers/row-seal.ts";
+import { Rows } from "../peers/rows.ts";
 import { gatherEvidence, type EvidenceSources } from "./gather.ts";
 import { Judging, type JudgingOptions } from "./judging.ts";
 
 export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | "sharedKey" | "log"> {
   readonly sources: EvidenceSources;
-  readonly rows: Pick<Rows, "ask">;
   readonly clock: Clock;
 }
 
-export type RunningJudge = Pick<Judging, "answer" | "state"> & AsyncDisposable;
+/** Longer than for somebody who waits at a page: a busy agent is not a missing one. */
+const ROW_WITHIN_MS = 3_000;
 
-export function startJudging({ sources, rows, clock, ...options }: StartJudgingOptions): RunningJudge {
+export type RunningJudge = Pick<Judging, "answer" | "report"> & AsyncDisposable;
+
+export function startJudging({ sources, clock, ...options }: StartJudgingOptions): RunningJudge {
+  const { sharedKey } = options;
   const peers = new JudgePeers();
+  const rows = new Rows({
+    peerApis: () => sources.peerApis(),
+    deadlineMs: ROW_WITHIN_MS,
+    seal: sharedKey && new RowSeal(sharedKey),
+  });
   const judging = new Judging({
     ...options,
     clock,
@@ -26,12 +35,12 @@ export function startJudging({ sources, rows, clock, ...options }: StartJudgingO
   judging.start();
   return {
     answer: (asked) => judging.answer(asked),
-    get state() {
-      return judging.state;
+    get report() {
+      return judging.report;
     },
     async [Symbol.asyncDispose]() {
       await judging[Symbol.asyncDispose]();
-      await peers[Symbol.asyncDispose]();
+      await Promise.all([peers[Symbol.asyncDispose](), rows[Symbol.asyncDispose]()]);
     },
   };
 }

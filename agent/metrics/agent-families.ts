@@ -3,11 +3,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
+import type { JudgeReport } from "../model/finding.ts";
 import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
 import type { MeshCounts } from "../mesh/members.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import type { ReflectorResult } from "../model/snapshot.ts";
 import type { Results } from "../results/results.ts";
+import { listedFindings } from "./finding-series.ts";
 import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
 
 export interface SocketDrops {
@@ -26,6 +28,8 @@ export interface AgentFamiliesOptions {
   readonly mesh: () => MeshCounts;
   readonly socketDrops: () => Iterable<SocketDrops>;
   readonly reflector: () => Readonly<Partial<Record<ReflectorResult, number>>>;
+  /** Undefined while this agent does not judge. */
+  readonly judge: () => JudgeReport | undefined;
   /** Metrics of the Node.js process too. */
   readonly runtime: boolean;
 }
@@ -92,6 +96,7 @@ export class AgentFamilies {
     this.#constants();
     this.#readFromResults();
     this.#readFromProviders();
+    this.#readFromJudge();
     if (options.runtime) this.#runtime();
   }
 
@@ -221,6 +226,39 @@ export class AgentFamilies {
   #runtime(): void {
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
     for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
+  }
+
+  #readFromJudge(): void {
+    const { judge: report, nodeName: judge } = this.#options;
+    const listed = () => listedFindings(report()?.latest?.findings ?? []);
+    const gauge = (key: MetricKey, collect: (gauge: Gauge) => void) =>
+      this.#gauge(key, (gauge) => {
+        gauge.reset();
+        collect(gauge);
+      });
+    gauge("finding", (gauge) => {
+      for (const { labels, confidence } of listed().series) gauge.set({ ...labels, judge }, confidence);
+    });
+    gauge("findingStart", (gauge) => {
+      for (const { labels, startSeconds } of listed().series) gauge.set({ ...labels, judge }, startSeconds);
+    });
+    gauge("findingsUnlisted", (gauge) => {
+      if (report()?.latest) gauge.set({ judge }, listed().unlisted);
+    });
+    gauge("judgeLastVerdict", (gauge) => {
+      const latest = report()?.latest;
+      if (latest) gauge.set({ judge }, latest.atSeconds);
+    });
+    gauge("judgeDuration", (gauge) => {
+      const latest = report()?.latest;
+      if (!latest) return;
+      gauge.set({ judge, step: "gather" }, latest.gatherSeconds);
+      gauge.set({ judge, step: "decide" }, latest.decideSeconds);
+    });
+    gauge("judgeMissingRows", (gauge) => {
+      const latest = report()?.latest;
+      if (latest) gauge.set({ judge }, latest.missingRows);
+    });
   }
 
   #counter(key: MetricKey, collect?: (counter: Counter) => void): Counter {

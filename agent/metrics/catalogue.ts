@@ -1,6 +1,7 @@
 // The one catalogue of every metric the agent exports. Names and labels are a public interface: the exposition, the
 // docs page and the checks of dashboards and rules all derive from this file.
 import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from "../model/outcome.ts";
+import { FINDING_CODES } from "../model/finding.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
 import { REFLECTOR_RESULTS } from "../model/snapshot.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
@@ -12,7 +13,18 @@ export interface Metric {
   readonly help: string;
   readonly labels: readonly string[];
   /** What one step of the value means; for a 0/1 gauge `flag`. */
-  readonly unit: "seconds" | "bytes" | "probes" | "packets" | "events" | "nodes" | "lookups" | "flag" | "timestamp";
+  readonly unit:
+    | "seconds"
+    | "bytes"
+    | "probes"
+    | "packets"
+    | "events"
+    | "nodes"
+    | "lookups"
+    | "findings"
+    | "ratio"
+    | "flag"
+    | "timestamp";
   /** Only with `metrics.pairDetail: full`. */
   readonly detail?: "full";
   /** `at start`: at 0 (or its value) from the moment it can be measured. `when first seen`: absent until it happens once. */
@@ -42,6 +54,8 @@ export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   engine: ["kernel", "userspace"],
   result: REFLECTOR_RESULTS,
   part: PARTS,
+  code: FINDING_CODES,
+  step: ["gather", "decide"],
 };
 
 const PATH = ["source_node", "destination_node", "source_zone", "destination_zone", "network"] as const;
@@ -49,6 +63,7 @@ const PATH = ["source_node", "destination_node", "source_zone", "destination_zon
 export const PAIR_LABELS = [...PATH, "protocol", "ip_family"] as const;
 const PATH_LABELS = [...PATH, "ip_family"] as const;
 const ZONE_LABELS = ["source_zone", "destination_zone", "network", "protocol", "ip_family"] as const;
+const FINDING_LABELS = ["code", "subject", "network", "protocol", "judge"] as const;
 const DNS_LABELS = ["source_node", "server", "name"] as const;
 
 const RTT_BUCKETS = RTT_BOUNDS_NS.map((ns) => ns / 1e9);
@@ -273,6 +288,54 @@ export const CATALOGUE = {
     labels: ["source_node"],
     created: "at start",
     help: "Nodes this agent knows, itself included.",
+  },
+  finding: {
+    name: "internode_finding",
+    type: "gauge",
+    unit: "ratio",
+    labels: FINDING_LABELS,
+    created: "when first seen",
+    help: "An open finding of the judge: how sure it is that it is this subject and no other, above 0 and up to 1. network and protocol are empty where all that is measured is meant. At most 20 subjects.",
+  },
+  findingStart: {
+    name: "internode_finding_start_timestamp_seconds",
+    type: "gauge",
+    unit: "timestamp",
+    labels: FINDING_LABELS,
+    created: "when first seen",
+    help: "Unix time at which what an open finding tells of began.",
+  },
+  findingsUnlisted: {
+    name: "internode_findings_unlisted",
+    type: "gauge",
+    unit: "findings",
+    labels: ["judge"],
+    created: "when first seen",
+    help: "Open findings beyond the 20 subjects that internode_finding lists; /api/v1/verdict has them all. Of the two agents that judge only.",
+  },
+  judgeLastVerdict: {
+    name: "internode_judge_last_verdict_timestamp_seconds",
+    type: "gauge",
+    unit: "timestamp",
+    labels: ["judge"],
+    created: "when first seen",
+    help: "Unix time of the evidence of the latest verdict. Of the two agents that judge only.",
+  },
+  judgeDuration: {
+    name: "internode_judge_duration_seconds",
+    type: "gauge",
+    unit: "seconds",
+    labels: ["judge", "step"],
+    created: "when first seen",
+    help: "How long the latest judgement took: gather (asking all agents for their rows) and decide (finding what they show).",
+  },
+  judgeMissingRows: {
+    name: "internode_judge_missing_rows",
+    type: "gauge",
+    unit: "nodes",
+    labels: ["judge"],
+    created: "when first seen",
+    help: "Nodes whose row the latest judgement had to do without.",
   },
   probeInterval: {
     name: "internode_probe_interval_seconds",

@@ -3,6 +3,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
+import type { JudgeReport } from "../model/finding.ts";
 import type { Network, Node, Protocol } from "../model/peer.ts";
 import type { PathMtu, ReflectorResult, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
@@ -31,6 +32,8 @@ export interface MetricsOptions {
   readonly socketDrops: () => Iterable<SocketDrops>;
   /** UDP packets that came to the answering end, by what became of them. */
   readonly reflector: () => Readonly<Partial<Record<ReflectorResult, number>>>;
+  /** What this agent says as a judge; undefined while it does not judge. */
+  readonly judge: () => JudgeReport | undefined;
   /** Default: what runs. */
   readonly build?: { readonly version: string; readonly nodejsVersion: string };
   /** Metrics of the Node.js process too (default); once a process. */

@@ -185,6 +185,22 @@ export interface Findings extends Verdict {
   readonly ended: readonly EndedFinding[];
 }
 
+/** What an agent that judges tells of its judging. */
+export interface JudgeReport {
+  /** Of the latest verdict; undefined before the first. */
+  readonly latest:
+    | {
+        /** Seconds since the epoch: when its evidence was complete. */
+        readonly atSeconds: number;
+        readonly findings: readonly Finding[];
+        /** Nodes whose rows did not come. */
+        readonly missingRows: number;
+        readonly gatherSeconds: number;
+        readonly decideSeconds: number;
+      }
+    | undefined;
+}
+
 /** One name per subject, as the label of a metric and the key of a finding. Node and zone names have no such signs. */
 export function subjectName(subject: Subject): string {
   switch (subject.kind) {

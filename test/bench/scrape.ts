@@ -118,6 +118,7 @@ async function measure({
       metrics: { pairDetail },
     }),
     self: () => self,
+    judge: () => undefined,
     mesh: () => ({ size: peers + 1, serving: peers, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 0 }),
     pathMtu: () =>
       peerNodes.map((destination) => ({

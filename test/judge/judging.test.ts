@@ -116,7 +116,7 @@ test("where no judge answers an agent judges by itself and says so", async () =>
   expect(answer).toMatchObject({ by: { name: last }, state: "broken" });
   expect(answer.alone).toContain(`${last} judged by itself`);
   expect(codes(answer)).toContain("IN-NODE-DOWN");
-  expect(mesh.judge(last).state).toBeUndefined();
+  expect(mesh.judge(last).report).toBeUndefined();
 });
 
 test("asked for its own judgement an agent that does not judge says so, and one of another name too", async () => {

@@ -80,7 +80,7 @@ export class JudgeMesh {
 
   /** Who judges, in the order. */
   get judging(): readonly string[] {
-    return this.order.filter((name) => !this.#dead.has(name) && this.judge(name).state !== undefined);
+    return this.order.filter((name) => !this.#dead.has(name) && this.judge(name).report !== undefined);
   }
 
   async findings(name: string): Promise<Findings> {

@@ -54,6 +54,7 @@ async function setUp(
     clock,
     config,
     self: () => self,
+    judge: () => undefined,
     mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 1 }),
     pathMtu: () => [],
     udpReceived: () => measuring.udpReceivedOfAll(),

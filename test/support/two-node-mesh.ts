@@ -7,6 +7,7 @@ import { FAILED, REFUSED, type Outcome } from "../../agent/model/outcome.ts";
 import type { Network, Node, Protocol } from "../../agent/model/peer.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import { createResults, type Results } from "../../agent/results/results.ts";
+import type { Finding, JudgeReport } from "../../agent/model/finding.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 const SOURCE: Node = { name: "node-1", zone: "zone-a" };
@@ -53,6 +54,7 @@ export function twoNodeMesh({
     family: "ipv4",
     address: network === "pod" ? "10.244.1.7" : "192.168.10.2",
   });
+  const startNs = clock.monotonicNs();
   const slots = {
     icmpPod: slot(0, "pod", "icmp"),
     tcp: slot(1, "pod", "tcp"),
@@ -67,6 +69,8 @@ export function twoNodeMesh({
     config,
     runtime,
     self: () => source,
+    // This agent judges, and its first verdict comes after a minute.
+    judge: () => ({ latest: clock.monotonicNs() - startNs < 60e9 ? undefined : sampleVerdict }),
     mesh: () => ({ size: 2, serving: 1, notServing: 0, unprobed: 0, unprobedBy: {}, largestInDegree: 0 }),
     pathMtu: () => [
       { destination: peer, network: "pod", family: "ipv4", passesBytes: 1_400, shortfallBytes: 50 },
@@ -103,6 +107,39 @@ export function twoNodeMesh({
   });
   return { clock, results, metrics, slots };
 }
+
+const findingOf = (finding: Pick<Finding, "code" | "subject" | "scope" | "confidence">): Finding => ({
+  ...finding,
+  id: "1",
+  text: "",
+  figures: {},
+  since: "2026-09-21T14:12:00.000Z",
+  causes: [],
+  next: "",
+  cure: "",
+  runbook: "",
+});
+
+const sampleVerdict: NonNullable<JudgeReport["latest"]> = {
+  atSeconds: 1_790_000_060,
+  findings: [
+    findingOf({
+      code: "IN-BETWEEN",
+      subject: { kind: "pair", nodes: ["node-1", "node-2"] },
+      scope: {},
+      confidence: 0.95,
+    }),
+    findingOf({
+      code: "IN-PATH-MTU",
+      subject: { kind: "pair", nodes: ["node-1", "node-2"] },
+      scope: { network: "pod" },
+      confidence: 0.9,
+    }),
+  ],
+  missingRows: 0,
+  gatherSeconds: 0.25,
+  decideSeconds: 0.125,
+};
 
 /** The minute itself: 60 ICMP probes a network, 12 by TCP and by UDP. */
 export function liveAMinute({ clock, results, metrics, slots }: TwoNodeMesh): void {
