@@ -5,8 +5,9 @@ import { dns } from "./dns.ts";
 import { mesh } from "./mesh.ts";
 import { node } from "./node.ts";
 import { pair } from "./pair.ts";
+import { services } from "./services.ts";
 
-export const dashboards: Readonly<Record<string, Dashboard>> = { mesh, pair, node, agents, dns };
+export const dashboards: Readonly<Record<string, Dashboard>> = { mesh, pair, node, agents, dns, services };
 
 /** Bytes of a dashboard's file. */
 export const toJson = (dashboard: Dashboard): string => `${JSON.stringify(dashboard, null, 2)}\n`;

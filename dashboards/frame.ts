@@ -27,6 +27,7 @@ export const UID = {
   node: "internode-node",
   agents: "internode-agents",
   dns: "internode-dns",
+  services: "internode-services",
 } as const;
 
 /** Values of a label in this cluster, as a variable. */

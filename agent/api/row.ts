@@ -20,7 +20,7 @@ export interface RowInputs {
   readonly incarnation: string;
   readonly startedAt: string;
   readonly clock: Clock;
-  readonly results: Pick<Results, "slots" | "window" | "seconds">;
+  readonly results: Pick<Results, "slots" | "window" | "seconds" | "services">;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
   readonly unprobed: () => readonly UnprobedPeer[];
@@ -31,6 +31,7 @@ export interface RowInputs {
 export function buildRow(sources: RowInputs, query: RowQuery): Row {
   const { results, clock } = sources;
   const wanted = (node: Node) => query.destination === undefined || node.name === query.destination;
+  const servicePath = results.services.state();
   const pairOf = (slot: Slot): PairWindow => ({
     destination: slot.pair.destination,
     network: slot.network,
@@ -56,5 +57,6 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     pathMtu: [...sources.pathMtu()].filter((mtu) => wanted(mtu.destination)),
     udpReceived: [...sources.udpReceived()].filter((received) => wanted(received.source)),
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
+    ...(servicePath && { servicePath }),
   };
 }

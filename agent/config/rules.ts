@@ -24,7 +24,7 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
 }
 
 function* timeouts(config: Config): Generator<Contradiction> {
-  for (const protocol of ["icmp", "tcp", "udp", "dns"] as const) {
+  for (const protocol of ["icmp", "tcp", "udp", "dns", "servicePath"] as const) {
     const { timeoutMs, intervalMs } = config[protocol];
     if (timeoutMs < intervalMs) continue;
     yield {
@@ -66,6 +66,7 @@ function* lists(config: Config): Generator<Contradiction> {
     ["families", config.families === "primary" ? [] : config.families],
     ["dns.names", config.dns.names],
     ["dns.servers", config.dns.servers.map(({ label, address }) => `${label} ${oneSpelling(address)}`)],
+    ["servicePath.hosts", config.servicePath.hosts.map(oneSpelling)],
     ["listen", config.listen.map(oneSpelling)],
     ["node.podAddresses", config.node.podAddresses.map(oneSpelling)],
     ["node.nodeAddresses", config.node.nodeAddresses.map(oneSpelling)],
@@ -97,10 +98,11 @@ const isNoPlace = ipRanges([
 ]);
 const ALL_ADDRESSES: Readonly<Record<string, string>> = { "0.0.0.0": "IPv4", "::": "IPv6" };
 
-function* places({ listen, dns }: Config): Generator<Contradiction> {
+function* places({ listen, dns, servicePath }: Config): Generator<Contradiction> {
   const named = [
     ...listen.map((address) => ({ option: "listen", address: oneSpelling(address) })),
     ...dns.servers.map(({ address }) => ({ option: "dns.servers", address: oneSpelling(address) })),
+    ...servicePath.hosts.map((host) => ({ option: "servicePath.hosts", address: oneSpelling(host) })),
   ];
   for (const { option, address } of named) {
     if (!isNoPlace(address) || address in ALL_ADDRESSES) continue;
@@ -123,7 +125,7 @@ function* places({ listen, dns }: Config): Generator<Contradiction> {
 }
 
 function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
-  const { icmp, tcp, udp, dns, engine, pathMtu } = config;
+  const { icmp, tcp, udp, dns, engine, pathMtu, servicePath } = config;
   if ([icmp, tcp, udp].every(({ networks }) => networks.length === 0)) {
     yield {
       options: ["icmp.networks", "tcp.networks", "udp.networks"],
@@ -136,6 +138,13 @@ function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Co
       options: ["dns.names", "dns.enabled"],
       problem: "is empty although dns.enabled is true",
       cure: "Name at least one name, or set dns.enabled to false.",
+    };
+  }
+  if (servicePath.apiServer && !servicePath.enabled) {
+    yield {
+      options: ["servicePath.apiServer", "servicePath.enabled"],
+      problem: "is true although servicePath.enabled is false",
+      cure: "Set servicePath.enabled to true, or servicePath.apiServer to false.",
     };
   }
   // By default path MTU is simply not there with this engine; only who asked for it must be told.

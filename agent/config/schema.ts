@@ -35,6 +35,7 @@ const dnsName = z
   .max(254)
   .regex(/^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$/)
   .meta({ title: "a DNS name: parts of 1 to 63 letters, digits, '-' or '_' between dots" });
+const serviceHost = z.union([dnsName, ip]).meta({ title: "a DNS name or an IP address" });
 /** A name of Kubernetes that is one part of a DNS name (RFC 1123). */
 const dnsLabel = z
   .string()
@@ -175,6 +176,25 @@ export const configSchema = z.strictObject({
         )
         .default([])
         .describe("Servers asked. Empty: those of /etc/resolv.conf, as `pod`."),
+    })
+    .prefault({}),
+  servicePath: z
+    .strictObject({
+      enabled: flag
+        .default(true)
+        .describe("Probe the way through a Service, which kube-proxy or what replaces it makes."),
+      hosts: z
+        .array(serviceHost)
+        .default([])
+        .describe(
+          "The Service with all agents behind it, at `ports.probe`: its name, or its addresses. Empty: not probed; the chart names its own.",
+        ),
+      ...timing(5_000, 4_000),
+      apiServer: flag
+        .default(false)
+        .describe(
+          "Probe the API server's Service too, every 30 seconds. It notes each probe as a TLS error (docs/service-path.md).",
+        ),
     })
     .prefault({}),
   ports: z

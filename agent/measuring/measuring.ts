@@ -91,7 +91,7 @@ export class Measuring implements AsyncDisposable {
     }
     const localError = () => this.#self.localError();
     this.#nodeProbes = NODE_PROBES.filter((probe) => probe.isOn(config)).map((probe) =>
-      parts.lane({ name: probe.name, open: () => probe.open({ config, log, engine, metrics, localError }) }),
+      parts.lane({ name: probe.name, open: () => probe.open({ config, log, engine, metrics, results, localError }) }),
     );
     this.#schedule = this.#stack.use(
       new Schedule({

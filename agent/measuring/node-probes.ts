@@ -5,13 +5,16 @@ import type { Part } from "../metrics/catalogue.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Activity } from "../schedule/schedule.ts";
 import { DNS } from "./dns.ts";
+import type { Results } from "../results/results.ts";
 import type { OpenedEngine } from "./engine.ts";
+import { SERVICE_PATH } from "./service.ts";
 
 export interface NodeProbeOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly engine: OpenedEngine;
   readonly metrics: Pick<Metrics, "dns">;
+  readonly results: Pick<Results, "services">;
   /** This machine itself could not make a probe. */
   readonly localError: () => void;
 }
@@ -23,4 +26,4 @@ export interface NodeProbe {
   open(options: NodeProbeOptions): Activity | Promise<Activity>;
 }
 
-export const NODE_PROBES: readonly NodeProbe[] = [DNS];
+export const NODE_PROBES: readonly NodeProbe[] = [DNS, SERVICE_PATH];

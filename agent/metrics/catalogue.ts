@@ -4,6 +4,7 @@ import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from
 import { FINDING_CODES } from "../model/finding.ts";
 import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
 import { REFLECTOR_RESULTS } from "../model/snapshot.ts";
+import { SERVICE_FAILURE_REASONS, SERVICES } from "../model/service.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import { RTT_BOUNDS_NS } from "../results/histogram.ts";
 
@@ -21,6 +22,7 @@ export interface Metric {
     | "events"
     | "nodes"
     | "lookups"
+    | "addresses"
     | "findings"
     | "ratio"
     | "flag"
@@ -39,7 +41,7 @@ export interface Metric {
 
 /** Values that a label may take where they are known beforehand; of all others only the meaning is. */
 /** Parts of an agent that an error closes alone. */
-export const PARTS = [...PROTOCOLS, "reflector", "path_mtu", "dns"] as const;
+export const PARTS = [...PROTOCOLS, "reflector", "path_mtu", "dns", "service"] as const;
 export type Part = (typeof PARTS)[number];
 
 export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -56,6 +58,7 @@ export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   part: PARTS,
   code: FINDING_CODES,
   step: ["gather", "decide"],
+  service: SERVICES,
 };
 
 const PATH = ["source_node", "destination_node", "source_zone", "destination_zone", "network"] as const;
@@ -65,6 +68,7 @@ const PATH_LABELS = [...PATH, "ip_family"] as const;
 const ZONE_LABELS = ["source_zone", "destination_zone", "network", "protocol", "ip_family"] as const;
 const FINDING_LABELS = ["code", "subject", "network", "protocol", "judge"] as const;
 const DNS_LABELS = ["source_node", "server", "name"] as const;
+const SERVICE_LABELS = ["source_node", "service", "ip_family"] as const;
 
 const RTT_BUCKETS = RTT_BOUNDS_NS.map((ns) => ns / 1e9);
 const DNS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -249,6 +253,62 @@ export const CATALOGUE = {
     created: "when first seen",
     help: "DNS lookups that this machine itself could not make, by error number. They are no lookups.",
   },
+  serviceProbes: {
+    name: "internode_service_probes_total",
+    type: "counter",
+    unit: "probes",
+    labels: SERVICE_LABELS,
+    created: "at start",
+    help: "Probes of the service path completed: a TCP handshake with a Service's address (agents: our own Service; kubernetes: the API server's). Series exist once the address is known.",
+  },
+  serviceFailures: {
+    name: "internode_service_failures_total",
+    type: "counter",
+    unit: "probes",
+    labels: SERVICE_LABELS,
+    created: "at start",
+    help: "Probes of the service path that were not answered. A refusal is a failure here: it is the proxy's own where it knows nobody behind the address. Counted together with internode_service_probes_total.",
+  },
+  serviceFailureReasons: {
+    name: "internode_service_failure_reasons_total",
+    type: "counter",
+    unit: "probes",
+    labels: [...SERVICE_LABELS, "reason"],
+    created: "when first seen",
+    help: `Failed probes of the service path by reason: ${SERVICE_FAILURE_REASONS.join(", ")}.`,
+  },
+  serviceRtt: {
+    name: "internode_service_rtt_seconds",
+    type: "summary",
+    unit: "seconds",
+    labels: SERVICE_LABELS,
+    created: "at start",
+    help: "Round-trip delay of answered probes of the service path. A failed probe is never in it, nor a handshake whose SYN was sent again.",
+  },
+  serviceSynRetransmits: {
+    name: "internode_service_syn_retransmits_total",
+    type: "counter",
+    unit: "packets",
+    labels: SERVICE_LABELS,
+    created: "at start",
+    help: "SYNs of the service path that the kernel had to send again: a lost packet, and a second of waiting for whoever connects.",
+  },
+  serviceLocalErrors: {
+    name: "internode_service_local_errors_total",
+    type: "counter",
+    unit: "events",
+    labels: [...SERVICE_LABELS, "errno"],
+    created: "when first seen",
+    help: "Probes of the service path that this machine itself could not make, by error number. They are no probes.",
+  },
+  serviceAddresses: {
+    name: "internode_service_addresses",
+    type: "gauge",
+    unit: "addresses",
+    labels: ["source_node", "service"],
+    created: "at start",
+    help: "Addresses of the Service that are probed. 0 while its name cannot be looked up: then nothing is known of its path.",
+  },
   reflectorPackets: {
     name: "internode_reflector_packets_total",
     type: "counter",
@@ -383,7 +443,7 @@ export const CATALOGUE = {
     unit: "events",
     labels: ["source_node", "part"],
     created: "at start",
-    help: "Errors that closed a part of this agent (a protocol, the answering end, path MTU, DNS) or kept it closed. The other parts go on, and it is opened again.",
+    help: "Errors that closed a part of this agent (a protocol, the answering end, path MTU, DNS, the service path) or kept it closed. The other parts go on, and it is opened again.",
   },
   timestamps: {
     name: "internode_timestamps_total",

@@ -13,6 +13,7 @@ import { AgentFamilies, type DnsRecorder, type SocketDrops } from "./agent-famil
 import type { MeshCounts } from "../mesh/members.ts";
 import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
 import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
+import { serviceFamily } from "./service-families.ts";
 import { header } from "./text-format.ts";
 
 export type { DnsRecorder, SocketDrops } from "./agent-families.ts";
@@ -123,11 +124,12 @@ class CataloguedMetrics implements Metrics {
 
   async *scrape(): AsyncGenerator<string, void, void> {
     const captured = this.#capture();
+    const services = this.#options.results.services.totals();
     await setImmediate();
     const state = { ...captured, labels: await this.#labelsOf(captured.capture.slots) };
     let text = "";
     for (const key of this.#keys) {
-      const family = pairFamily(key, state);
+      const family = pairFamily(key, state) ?? serviceFamily(key, state.self, services);
       text += family ? header(CATALOGUE[key]) : `${await this.#agent.text(key)}\n`;
       for (const lines of family ? familyLines(family) : []) {
         text += lines;

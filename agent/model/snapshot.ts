@@ -3,6 +3,7 @@
 // A change of meaning raises `schemaVersion`; a new optional field does not.
 import type { StampClock } from "./outcome.ts";
 import type { IpFamily, Network, Node, Protocol } from "./peer.ts";
+import type { ServiceState } from "./service.ts";
 import type { MeshExtent, UnprobedPeer } from "./unprobed.ts";
 import type { WindowSummary } from "./window.ts";
 
@@ -117,6 +118,8 @@ export interface Row {
    * a large mesh leaves to others are not among them. Absent from an agent that does not tell yet.
    */
   readonly unprobed?: readonly UnprobedPeer[];
+  /** Absent where no Service is to be probed, and from an agent that does not tell yet. */
+  readonly servicePath?: ServiceState;
   /** How much of the mesh this agent knows and probes; absent from an agent that does not tell yet. */
   readonly extent?: MeshExtent;
 }

@@ -88,6 +88,27 @@ const unprobedSchema = z.object({
   text,
 });
 
+/** A newer agent may probe other Services, and have other reasons. */
+const servicePathSchema = z.object({
+  paths: z
+    .array(
+      z
+        .object({
+          service: z.string().max(64),
+          family,
+          address: z.union([z.ipv4(), z.ipv6()]),
+          probes: count,
+          failures: count,
+          reasons: z.record(z.string().max(32), count),
+          retransmits: count,
+          rttMeanNs: delayNs,
+        })
+        .refine((s) => s.failures <= s.probes, "more failures of the service path than probes"),
+    )
+    .max(64),
+  unresolved: z.array(z.object({ service: z.string().max(64), reason: text })).max(64),
+});
+
 const extentSchema = z.object({ nodes: count, probed: count, isFullMesh: z.boolean(), largestInDegree: count });
 
 export const rowSchema = z
@@ -106,6 +127,7 @@ export const rowSchema = z
     ),
     unprobed: z.array(unprobedSchema).max(10_000).optional(),
     extent: extentSchema.optional(),
+    servicePath: servicePathSchema.optional(),
   })
   .refine(
     (row) =>

@@ -10,6 +10,7 @@ import type { Delay, OutcomeSink } from "../probes/prober.ts";
 import { CounterTable } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
 import { Trailing } from "../base/trailing.ts";
+import { ServiceResults } from "./service-results.ts";
 import { Windows } from "./windows.ts";
 
 export interface ResultsOptions {
@@ -67,6 +68,8 @@ export interface RecentHealth {
 }
 
 export interface Results extends OutcomeSink {
+  /** The service path, which has no slots. */
+  readonly services: ServiceResults;
   /** The slot exists from this moment, with everything at 0. The same object is passed to every later call. */
   open(slot: Slot): void;
   /** The slot is gone and all of it with it; its index may be used again. What is still recorded of it is ignored. */
@@ -104,6 +107,7 @@ interface LocalErrors {
 const FIRST_ROWS = 64;
 
 class TypedArrayResults implements Results {
+  readonly services: ServiceResults;
   readonly #clock: Clock;
   readonly #full: boolean;
   #rows = FIRST_ROWS;
@@ -129,6 +133,7 @@ class TypedArrayResults implements Results {
 
   constructor({ clock, pairDetail }: ResultsOptions) {
     this.#clock = clock;
+    this.services = new ServiceResults(clock);
     this.#full = pairDetail === "full";
     const stamps = () => ({ kernel: new Trailing(clock, WINDOW_SECONDS), user: new Trailing(clock, WINDOW_SECONDS) });
     this.#recent = {

@@ -1,6 +1,7 @@
 {{/* The agent's configuration: what the chart decides, then what `.Values.config` says. Lists replace lists. */}}
 {{- define "internode.config" -}}
 {{- $chart := dict "discovery" (dict "kind" "kubernetes" "service" (include "internode.fullname" .)) -}}
+{{- $_ := set $chart "servicePath" (dict "hosts" (list (include "internode.servicePathName" .))) -}}
 {{- if .Values.hostNetwork -}}
 {{- range $protocol := list "icmp" "tcp" "udp" -}}
 {{- $_ := set $chart $protocol (dict "networks" (list "node")) -}}

@@ -1,8 +1,8 @@
 {{/*
 What a mesh of .nodes nodes costs, as JSON: pairs, series, packetsPerSecond, gigabytesPerDay. From the agent's own
 configuration. Series: 5 a slot, 1 more for TCP, 3 more for UDP (one of them the destination's), 2 for the path MTU of
-a pair where UDP is there; histograms between zones, and about 120 an agent of itself. Bytes are those of IP packets:
-requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
+a pair where UDP is there; histograms between zones, and about 120 an agent of itself, with 5 more for each Service and
+address family of the service path. Bytes are those of IP packets: requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
 */}}
 {{- define "internode.cost" -}}
 {{- $config := include "internode.effective" .root | fromJson -}}
@@ -50,6 +50,15 @@ requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
 {{- $lookups := divf (mulf $nodes 1000 (len $config.dns.names) (max 1 (len $config.dns.servers))) $config.dns.intervalMs -}}
 {{- $packetsPerSecond = addf $packetsPerSecond (mulf 4 $lookups) -}}
 {{- $bytesPerSecond = addf $bytesPerSecond (mulf 500 $lookups) -}}
+{{- end -}}
+{{- if $config.servicePath.enabled -}}{{/* SYN, SYN-ACK, ACK, RST */}}
+{{- $seconds := list (divf $config.servicePath.intervalMs 1000) -}}
+{{- if $config.servicePath.apiServer -}}{{- $seconds = append $seconds (maxf 30 (first $seconds)) -}}{{- end -}}
+{{- $perAgent = addf $perAgent (mulf 5 $families (len $seconds)) -}}
+{{- range $seconds -}}
+{{- $packetsPerSecond = addf $packetsPerSecond (divf (mulf $nodes $families 4) .) -}}
+{{- $bytesPerSecond = addf $bytesPerSecond (divf (mulf $nodes $families 212) .) -}}
+{{- end -}}
 {{- end -}}
 {{- dict "pairs" $pairs
   "seriesPerPair" $series

@@ -11,6 +11,11 @@
 {{- default $ofRelease .Values.fullnameOverride | lower | replace "." "-" | replace "_" "-" | trunc 50 | trimAll "-" -}}
 {{- end -}}
 
+{{/* The Service that the service path is probed with, found by this name through the pods' search list. */}}
+{{- define "internode.servicePathName" -}}
+{{- printf "%s-agents" (include "internode.fullname" .) -}}
+{{- end -}}
+
 {{- define "internode.serviceAccountName" -}}
 {{- default (include "internode.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}

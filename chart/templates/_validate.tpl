@@ -58,7 +58,7 @@
 - "config.families names {{ . }}, and service.ipFamilies only {{ $listed }}: the agents learn no {{ . }} address of each other. Name one family in both."
 {{- end }}
 {{- end }}
-{{- $lists := dict "service.ipFamilies" .Values.service.ipFamilies "config.dns.names" $config.dns.names "config.dns.servers" $config.dns.servers "config.listen" $config.listen "config.families" $config.families }}
+{{- $lists := dict "service.ipFamilies" .Values.service.ipFamilies "config.dns.names" $config.dns.names "config.dns.servers" $config.dns.servers "config.servicePath.hosts" $config.servicePath.hosts "config.listen" $config.listen "config.families" $config.families }}
 {{- range $protocol := list "icmp" "tcp" "udp" }}
 {{- $_ := set $lists (printf "config.%s.networks" $protocol) (get $config $protocol).networks }}
 {{- end }}
@@ -71,7 +71,7 @@
 
 {{- define "internode.faults.agent" -}}
 {{- $config := include "internode.effective" . | fromJson -}}
-{{- range $protocol := list "icmp" "tcp" "udp" "dns" }}
+{{- range $protocol := list "icmp" "tcp" "udp" "dns" "servicePath" }}
 {{- $timing := get $config $protocol }}
 {{- if ge (int $timing.timeoutMs) (int $timing.intervalMs) }}
 - "config.{{ $protocol }}.timeoutMs is {{ int $timing.timeoutMs }}, not less than config.{{ $protocol }}.intervalMs, which is {{ int $timing.intervalMs }}: a second probe would start before the first has ended. Lower the timeout or raise the interval."
@@ -86,6 +86,9 @@
 {{- end }}
 {{- if and $config.dns.enabled (not $config.dns.names) }}
 - "config.dns.names is empty although config.dns.enabled is true. Name at least one name, or set config.dns.enabled to false."
+{{- end }}
+{{- if and $config.servicePath.apiServer (not $config.servicePath.enabled) }}
+- "config.servicePath.apiServer is true although config.servicePath.enabled is false. Set enabled to true, or apiServer to false."
 {{- end }}
 {{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."

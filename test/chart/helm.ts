@@ -164,3 +164,18 @@ export function only<K extends string>(
     throw new Error(`${found.length} objects of kind ${kind}${name === undefined ? "" : ` named ${name}`}`);
   return found[0] as Manifest & (K extends keyof Kinds ? Kinds[K] : unknown);
 }
+
+/** The Service whose EndpointSlices list the agents. */
+export const headlessService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
+  ofClusterIp(manifests, true);
+/** The Service that the service path is probed with. */
+export const servicePathService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
+  ofClusterIp(manifests, false);
+
+function ofClusterIp(manifests: readonly Manifest[], isHeadless: boolean): Manifest & Kinds["Service"] {
+  const services = manifests.filter((manifest) => manifest.kind === "Service") as (Manifest & Kinds["Service"])[];
+  return only(
+    services.filter(({ spec }) => (spec.clusterIP === "None") === isHeadless),
+    "Service",
+  );
+}

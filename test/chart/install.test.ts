@@ -2,7 +2,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CHART, HELMS, notes, only, render, WHY_NO_HELM, WITH_OPERATOR, type Rendering } from "./helm.ts";
+import {
+  CHART,
+  HELMS,
+  notes,
+  only,
+  render,
+  WHY_NO_HELM,
+  WITH_OPERATOR,
+  type Rendering,
+  headlessService,
+  servicePathService,
+} from "./helm.ts";
 import type { Container, DaemonSet, PodSpec } from "./kinds.ts";
 
 const daemonSet = async (rendering: Rendering = {}): Promise<DaemonSet> => only(await render(rendering), "DaemonSet");
@@ -24,6 +35,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
       "Role internode",
       "RoleBinding internode",
       "Service internode",
+      "Service internode-agents",
       "ServiceAccount internode",
     ]);
   });
@@ -44,7 +56,7 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
   test("finds its peers through a headless Service that lists agents that are not ready, in both families", async () => {
     const manifests = await render();
     const { selector } = only(manifests, "DaemonSet").spec;
-    expect(only(manifests, "Service")).toMatchObject({
+    expect(headlessService(manifests)).toMatchObject({
       spec: {
         clusterIP: "None",
         publishNotReadyAddresses: true,
@@ -52,6 +64,28 @@ describe.skipIf(HELMS.length === 0)(`the default install (${HELMS.length === 0 ?
         selector: selector.matchLabels,
       },
     });
+  });
+
+  test("probes the service path through a Service of its own, behind which are the agents that are ready", async () => {
+    const manifests = await render({ namespace: "net" });
+    const { selector } = only(manifests, "DaemonSet").spec;
+    const service = servicePathService(manifests);
+    expect(service).toMatchObject({
+      metadata: { name: "internode-agents", namespace: "net" },
+      spec: {
+        type: "ClusterIP",
+        ipFamilyPolicy: "PreferDualStack",
+        selector: selector.matchLabels,
+        ports: [{ name: "probe", port: 7843, targetPort: "probe", protocol: "TCP" }],
+      },
+    });
+    expect(service.spec).not.toHaveProperty("publishNotReadyAddresses");
+    expect(await configOf({})).toMatchObject({ servicePath: { hosts: [service.metadata.name] } });
+  });
+
+  test("makes no Service for the service path when it is not to be probed", async () => {
+    const manifests = await render({ values: { config: { servicePath: { enabled: false } } } });
+    expect(() => servicePathService(manifests)).toThrow("0 objects of kind Service");
   });
 
   test("runs as nobody, without capabilities, on a read-only root, with ICMP by the safe sysctl", async () => {
@@ -308,7 +342,8 @@ describe.skipIf(HELMS.length === 0)("variants of the install", () => {
   test("a long release name stays within what a Service and a label may hold", async () => {
     const manifests = await render({ release: "a-release-name-of-fifty-three-characters-precisely-ok" });
     const names = [
-      only(manifests, "Service").metadata.name,
+      headlessService(manifests).metadata.name,
+      servicePathService(manifests).metadata.name,
       ...manifests.flatMap(({ metadata }) => Object.values(metadata.labels ?? {})),
     ];
     expect(names.filter((name) => name.length > 63)).toEqual([]);

@@ -99,5 +99,8 @@ export interface DaemonSet {
 export interface Kinds {
   readonly DaemonSet: DaemonSet;
   readonly ConfigMap: { readonly data: Readonly<Record<string, string>> };
+  readonly Service: {
+    readonly spec: { readonly clusterIP?: string; readonly selector: object; readonly ports: readonly object[] };
+  };
   readonly Pod: { readonly spec: PodSpec & { readonly automountServiceAccountToken: boolean } };
 }

@@ -2,7 +2,7 @@
 // and kubectl make something else of an upgrade than of an install.
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CI_VALUES, HELMS, only, render, WHY_NO_HELM, WITH_OPERATOR, type Rendering } from "./helm.ts";
+import { CI_VALUES, HELMS, only, render, WHY_NO_HELM, WITH_OPERATOR, type Rendering, headlessService } from "./helm.ts";
 import type { Container } from "./kinds.ts";
 
 interface Service {
@@ -23,7 +23,7 @@ describe.skipIf(HELMS.length === 0)(
       "in variant $variant no two entries have one key, host ports apart",
       async ({ valuesFile }) => {
         const manifests = await render({ ...WITH_OPERATOR, valuesFile });
-        const { ports } = (only(manifests, "Service") as unknown as Service).spec;
+        const { ports } = (headlessService(manifests) as unknown as Service).spec;
         expect(repeated(ports.map(({ port }) => port))).toEqual([]);
         const { containers, volumes } = only(manifests, "DaemonSet").spec.template.spec;
         expect(repeated(volumes.map(({ name }) => name))).toEqual([]);

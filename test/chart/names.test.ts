@@ -1,6 +1,6 @@
 // Names and texts as Kubernetes wants them, whatever the release, the namespace and the values are called.
 import { describe, expect, test } from "vitest";
-import { HELMS, only, refusal, render, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
+import { HELMS, only, refusal, render, WHY_NO_HELM, WITH_OPERATOR, headlessService } from "./helm.ts";
 import type { Manifest } from "./kinds.ts";
 
 /** Fields that hold text and nothing else: a bare 123, 1e3 or true there is another type to YAML, and refused. */
@@ -75,7 +75,7 @@ describe.skipIf(HELMS.length === 0)(`names (${HELMS.length === 0 ? WHY_NO_HELM :
     ["1st", { fullnameOverride: "first" }, "first"],
   ] as const)("the release %s with %j gives a Service of a possible name", async ([release, values, name]) => {
     const manifests = await render({ release, values });
-    expect(only(manifests, "Service").metadata.name).toBe(name);
+    expect(headlessService(manifests).metadata.name).toBe(name);
     expect(JSON.parse(only(manifests, "ConfigMap", name).data["config.json"]!)).toMatchObject({
       discovery: { service: name },
     });

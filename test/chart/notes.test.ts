@@ -42,6 +42,10 @@ describe.skipIf(HELMS.length === 0)(`the notes (${HELMS.length === 0 ? WHY_NO_HE
     const text = await notes();
     expect(text).toMatch(/pod network {2}ICMP every 1 s, TCP every 5 s, UDP every 5 s, path MTU every 60 s\n/);
     expect(text).toMatch(/node network ICMP every 1 s\n/);
+    expect(text).toMatch(/service path internode-agents every 5 s\n/);
+    expect(await notes({ values: { config: { servicePath: { apiServer: true } } } })).toContain(
+      "internode-agents every 5 s, the API server's Service every 30 s",
+    );
   });
 
   test("have one line for the cluster's own size when it is told, else lines for four sizes", async () => {
@@ -76,11 +80,25 @@ describe.skipIf(HELMS.length === 0)("the cost of a mesh", () => {
   });
 
   test("counts packets and bytes of the default configuration", async () => {
-    const { pairs, packetsPerSecond, gigabytesPerDay, sampled } = await cost(10, { dns: { enabled: false } });
+    const { pairs, packetsPerSecond, gigabytesPerDay, sampled } = await cost(10, {
+      dns: { enabled: false },
+      servicePath: { enabled: false },
+    });
     expect({ pairs, sampled }).toEqual({ pairs: 90, sampled: false });
     // ICMP twice 2 a second; TCP 4 and UDP 2 in 5 s; path MTU 2 a minute.
     expect(packetsPerSecond).toBeCloseTo(90 * (4 + 4 / 5 + 2 / 5 + 2 / 60), 6);
     expect(gigabytesPerDay).toBeCloseTo((90 * (4 * 84 + 212 / 5 + (2 * 540) / 5 + 1600 / 60) * 86_400) / 1e9, 6);
+  });
+
+  test("counts the service path an agent, not a pair, and the API server's when it is probed", async () => {
+    const [none, one, two] = await Promise.all([
+      cost(10, { servicePath: { enabled: false } }),
+      cost(10),
+      cost(10, { servicePath: { apiServer: true } }),
+    ]);
+    expect([one.series - none.series, two.series - one.series]).toEqual([50, 50]);
+    expect(one.packetsPerSecond - none.packetsPerSecond).toBeCloseTo((10 * 4) / 5, 6);
+    expect(two.packetsPerSecond - one.packetsPerSecond).toBeCloseTo((10 * 4) / 30, 6);
   });
 
   test("grows with the nodes, not with their square, above the full mesh", async () => {

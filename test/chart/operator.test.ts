@@ -1,6 +1,16 @@
 // Who scrapes through the Prometheus Operator: PodMonitor or ServiceMonitor, and what Prometheus makes of it.
 import { describe, expect, test } from "vitest";
-import { HELMS, only, refusal, render, WHY_NO_HELM, withOperator, type Rendering } from "./helm.ts";
+import {
+  HELMS,
+  only,
+  refusal,
+  render,
+  WHY_NO_HELM,
+  withOperator,
+  type Rendering,
+  headlessService,
+  servicePathService,
+} from "./helm.ts";
 
 type Relabeling = Readonly<Record<string, unknown>>;
 
@@ -62,8 +72,12 @@ describe.skipIf(HELMS.length === 0)(
           { action: "replace", sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "instance" },
           { action: "labeldrop", regex: "pod|container|endpoint" },
         ]);
-        const agents = only(await render(), "Service");
+        const agents = headlessService(await render());
         expect(agents.metadata.labels).toMatchObject((spec["selector"] as { matchLabels: object }).matchLabels);
+        // Or it would scrape every agent twice.
+        expect(servicePathService(await render()).metadata.labels).not.toMatchObject(
+          (spec["selector"] as { matchLabels: object }).matchLabels,
+        );
         expect((agents["spec"] as { selector: object }).selector).toEqual(
           (spec["selector"] as { matchLabels: object }).matchLabels,
         );

@@ -62,6 +62,14 @@ const CONTRADICTIONS: readonly Wrong[] = [
     says: [/config\.dns\.names is empty/, /config\.dns\.enabled to false/],
   },
   {
+    what: "the API server's Service without the service path",
+    values: { config: { servicePath: { enabled: false, apiServer: true } } },
+    says: [
+      /config\.servicePath\.apiServer is true although config\.servicePath\.enabled is false/,
+      /Set enabled to true/,
+    ],
+  },
+  {
     what: "two keys",
     values: { config: { udp: { keyFile: "/x" } }, secrets: { udpKey: { name: "k" } } },
     says: [/both name the key/],

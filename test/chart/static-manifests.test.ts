@@ -2,7 +2,7 @@
 import { loadAll } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { staticManifests } from "../../scripts/static-manifests.ts";
-import { HELMS, only, render, WHY_NO_HELM, withOperator } from "./helm.ts";
+import { HELMS, only, render, WHY_NO_HELM, withOperator, headlessService, servicePathService } from "./helm.ts";
 import { schemaFaults, isKnownKind } from "./kubernetes-schema.ts";
 import type { Manifest } from "./kinds.ts";
 
@@ -30,6 +30,7 @@ describe.skipIf(HELMS.length === 0)(
         "ConfigMap internode",
         "Role internode",
         "RoleBinding internode",
+        "Service internode-agents",
         "Service internode",
         "DaemonSet internode",
       ]);
@@ -41,8 +42,10 @@ describe.skipIf(HELMS.length === 0)(
     test("run the same agents as the chart", async () => {
       const ofChart = await render({ namespace: "internode", values: { tests: { enabled: false } } });
       const plain = await objects("internode.yaml");
-      for (const kind of ["DaemonSet", "Service", "NetworkPolicy"])
+      for (const kind of ["DaemonSet", "NetworkPolicy"])
         expect(only(plain, kind)["spec"]).toEqual(only(ofChart, kind)["spec"]);
+      for (const service of [headlessService, servicePathService])
+        expect(service(plain)["spec"]).toEqual(service(ofChart)["spec"]);
     });
 
     test("put what the Prometheus Operator and Grafana need into files of their own", async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { CHART, HELMS, only, render, WHY_NO_HELM } from "./helm.ts";
+import { CHART, HELMS, only, render, WHY_NO_HELM, headlessService } from "./helm.ts";
 
 const run = promisify(execFile);
 
@@ -73,7 +73,7 @@ describe.skipIf(HELMS.length === 0)(
         for (const helm of HELMS) {
           const manifests = await render({ chart, helm, release: "r" });
           expect(
-            [only(manifests, "Service"), only(manifests, "DaemonSet")].map(({ metadata }) => metadata.name),
+            [headlessService(manifests), only(manifests, "DaemonSet")].map(({ metadata }) => metadata.name),
           ).toEqual(["r-node-mesh", "r-node-mesh"]);
         }
       });

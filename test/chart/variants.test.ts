@@ -3,7 +3,18 @@ import { globSync } from "node:fs";
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../agent/config/load.ts";
-import { CHART, CI_VALUES, HELMS, lint, only, render, template, WHY_NO_HELM, WITH_OPERATOR } from "./helm.ts";
+import {
+  CHART,
+  CI_VALUES,
+  HELMS,
+  lint,
+  only,
+  render,
+  template,
+  WHY_NO_HELM,
+  WITH_OPERATOR,
+  headlessService,
+} from "./helm.ts";
 import { isKnownKind, schemaFaults } from "./kubernetes-schema.ts";
 import type { DaemonSet } from "./kinds.ts";
 
@@ -51,7 +62,7 @@ describe.skipIf(HELMS.length === 0)(
         expect(effective.discovery).toMatchObject({
           kind: "kubernetes",
           namespace: "monitoring",
-          service: only(manifests, "Service").metadata.name,
+          service: headlessService(manifests).metadata.name,
         });
         expect(effective.node).toMatchObject({ name: "node-1", nodeAddresses: ["192.0.2.1"] });
         const { ports } = daemonSet.spec.template.spec.containers[0]!;

@@ -87,8 +87,8 @@ test("every alert leads to a dashboard that is there, by variables that it has",
   expect(links.length).toBe([...rules.matchAll(/- alert: /g)].length);
   for (const link of links) {
     // Of each branch: the dashboard, then its variables.
-    const pieces = link.replace("/d/internode-", "").split(/(?=\b(?:mesh|pair|node|agents|dns)\?)/);
-    const opened = pieces.filter((piece) => /^(mesh|pair|node|agents|dns)\?/.test(piece));
+    const pieces = link.replace("/d/internode-", "").split(/(?=\b(?:mesh|pair|node|agents|dns|services)\?)/);
+    const opened = pieces.filter((piece) => /^(mesh|pair|node|agents|dns|services)\?/.test(piece));
     expect(opened.length, link).toBeGreaterThan(0);
     for (const piece of opened) {
       const [, name] = /^(\w+)\?/.exec(piece)!;

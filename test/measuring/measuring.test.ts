@@ -15,6 +15,8 @@ import { FakeNetwork } from "../support/fake-network.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
 import type { FakeSocket } from "../support/fake-socket.ts";
 
+const SERVICE = "10.96.0.7";
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -33,12 +35,19 @@ async function setUp(
   const kernel = given.kernel ?? new FakeKernel(network, ["127.0.0.1", "127.0.0.2"]);
   if (given.icmp) kernel.icmp = given.icmp;
   kernel.listening.add(port);
+  const service = { isBroken: false };
+  network.tcpRule((to) => {
+    if (to.ip !== SERVICE) return undefined;
+    if (service.isBroken) throw new Error("EBADF, socket 17");
+    return { kind: "establish", rttNs: 250_000 };
+  });
   const config = configSchema.parse({
     node: { name: "node-1", podAddresses: ["127.0.0.1"] },
     discovery: { kind: "static", file: "/dev/null", allowLoopback: true },
     ports: { probe: port },
     listen: ["127.0.0.2"],
     dns: { enabled: false },
+    servicePath: { hosts: [SERVICE] },
   });
   const results = createResults({ clock, pairDetail: "default" });
   const lines: { level: string; part?: string; msg: string }[] = [];
@@ -103,7 +112,7 @@ async function setUp(
     for await (const part of metrics.scrape()) text += part;
     return text.split("\n").filter((line) => line.startsWith(`${name}{`));
   };
-  return { clock, kernel, measuring, results, lines, run, answered, scraped, port };
+  return { clock, kernel, measuring, results, lines, run, answered, scraped, port, service };
 }
 
 /** Of what was opened at the start; the last UDP socket is that of path MTU. */
@@ -127,12 +136,16 @@ test("in a full mesh what has not arrived yet from a peer is a 0, not an absence
 });
 
 test("all protocols of a sound machine are answered, and nothing is closed", async () => {
-  const { run, answered, measuring, scraped } = await setUp();
+  const { run, answered, measuring, results, scraped } = await setUp();
   await run(20);
+  expect(results.services.state()).toEqual({
+    paths: [expect.objectContaining({ service: "agents", address: SERVICE, failures: 0, rttMeanNs: 250_000 })],
+    unresolved: [],
+  });
   for (const protocol of PROTOCOLS) expect(answered(protocol), protocol).toBeGreaterThan(1);
   expect(measuring.health().unavailable).toEqual([]);
   const faults = await scraped("internode_faults_total");
-  expect(faults).toHaveLength(5);
+  expect(faults).toHaveLength(6);
   expect(faults.every((line) => line.endsWith(" 0"))).toBe(true);
 });
 
@@ -171,6 +184,26 @@ test.each([
     expect((await scraped("internode_probe_failures_total")).filter((l) => !l.endsWith(" 0"))).toEqual([]);
   },
 );
+
+test("an error in the service path closes that alone, and it goes on when it is opened again", async () => {
+  const { service, run, answered, measuring, results, lines, scraped } = await setUp();
+  await run(20);
+  const before = Object.fromEntries(PROTOCOLS.map((p) => [p, answered(p)]));
+  service.isBroken = true;
+  await run(5);
+  expect(await scraped("internode_faults_total")).toContainEqual(
+    'internode_faults_total{source_node="node-1",part="service"} 1',
+  );
+  expect(lines.filter((l) => l.level === "error")).toMatchObject([{ part: "service" }]);
+  service.isBroken = false;
+  await run(20);
+  expect(results.services.state()?.paths).toMatchObject([{ address: SERVICE, failures: 0 }]);
+  expect(measuring.health().unavailable).toEqual([]);
+  for (const p of PROTOCOLS) expect(answered(p), p).toBeGreaterThan(before[p]! * 0.9);
+  expect(await scraped("internode_service_failures_total")).toEqual([
+    'internode_service_failures_total{source_node="node-1",service="agents",ip_family="ipv4"} 0',
+  ]);
+});
 
 test("an error that comes again and again is counted each time and logged once", async () => {
   const { kernel, run, lines, scraped } = await setUp();

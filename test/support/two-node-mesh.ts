@@ -163,6 +163,7 @@ export function liveAMinute({ clock, results, metrics, slots }: TwoNodeMesh): vo
     metrics.protocolAvailable({ network: "pod", protocol, available: true });
   metrics.protocolAvailable({ network: "node", protocol: "icmp", available: false });
   for (const part of PARTS) metrics.fault(part, part === "icmp" ? 2 : 0);
+  probeServices(results);
   const dns = metrics.dns({ server: "pod", name: "kubernetes.default.svc.cluster.local" });
   for (let i = 0; i < 5; i++) dns.answered(0.001_953_125);
   dns.failed("timeout");
@@ -204,4 +205,17 @@ export async function goldenTwoNode(): Promise<string> {
   const mesh = twoNodeMesh();
   liveAMinute(mesh);
   return scrapeText(mesh.metrics);
+}
+
+/** Our own Service answers and fails; that of the API server has not been found. */
+function probeServices({ services }: Results): void {
+  const path = { index: 0, service: "agents", family: "ipv4", address: "10.96.0.7" } as const;
+  services.looked("agents", undefined);
+  services.looked("kubernetes", "kubernetes.default.svc cannot be looked up: getaddrinfo EAI_AGAIN");
+  services.opened(path);
+  for (let i = 0; i < 8; i++) services.record(path, answered(524_288));
+  services.record(path, { ...answered(undefined), retransmits: 1 });
+  services.record(path, FAILED.timeout);
+  services.record(path, REFUSED);
+  services.localError(path, "EMFILE");
 }

@@ -38,6 +38,7 @@ function agentOf(row: Row): AgentEvidence {
     ownSeconds: Math.floor(ownSeconds),
     uptimeSeconds: Math.max(0, ownSeconds - secondsOf(row.startedAt)),
     health: row.health,
+    ...(row.servicePath && { service: row.servicePath.paths }),
   };
 }
 

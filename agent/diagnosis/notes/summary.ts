@@ -7,6 +7,7 @@ import type { MeshGrid } from "./mesh-grid.ts";
 import type { Note } from "./note.ts";
 import { PairLosses } from "./pair-losses.ts";
 import { mtuNotes, refusalNotes } from "./path-notes.ts";
+import { failingServicePaths, serviceNotes } from "./service-notes.ts";
 
 export type MeshState = "waiting" | "fine" | "losing" | "broken";
 
@@ -14,7 +15,7 @@ export interface Summary {
   readonly state: MeshState;
   readonly headline: string;
   readonly notes: readonly Note[];
-  /** Something does not work: a row is missing, a pair loses more than the alerts allow, large packets vanish. */
+  /** Something does not work: a row is missing, a pair loses more than the alerts allow, large packets vanish, a service path fails. */
   readonly isFault: boolean;
 }
 
@@ -29,12 +30,19 @@ export function summarize(grid: MeshGrid): Summary {
     ...losses.notes,
     ...refusalNotes(grid),
     ...mtuNotes(grid),
+    ...serviceNotes(grid),
     ...missingNotes(grid, losses.silentNodes),
     ...relayNotes(grid),
     ...agentNotes(grid),
   ];
+  const isServiceFailing = failingServicePaths(grid).length > 0;
   if (judged.length === 0)
-    return { state: "waiting", headline: "No pair has been measured yet.", notes, isFault: grid.missing.size > 0 };
+    return {
+      state: "waiting",
+      headline: "No pair has been measured yet.",
+      notes,
+      isFault: grid.missing.size > 0 || isServiceFailing,
+    };
   const losing = judged.filter((pair) => pair.ratio > 0);
   const isBroken = losing.some((pair) => pair.ratio === 1);
   const isVanishing = grid.snapshot.rows.some((row) => row.pathMtu.some((m) => m.shortfallBytes > 0));
@@ -42,7 +50,8 @@ export function summarize(grid: MeshGrid): Summary {
     state: isBroken ? "broken" : losing.length > 0 || grid.missing.size > 0 ? "losing" : "fine",
     headline: headlineOf(grid, judged.length, losing.length),
     notes,
-    isFault: grid.missing.size > 0 || isVanishing || losing.some((pair) => pair.ratio > FAULT_RATIO),
+    isFault:
+      grid.missing.size > 0 || isVanishing || isServiceFailing || losing.some((pair) => pair.ratio > FAULT_RATIO),
   };
 }
 
