@@ -82,13 +82,18 @@ export class Windows {
     this.#previousNs[row] = rttNs;
   }
 
-  /** The delay of a probe that has been answered before; `previousNs` is that of the probe right before it, or NaN. */
+  /**
+   * The delay of a probe that has been answered before; `previousNs` is that of the probe right before it, or NaN. It is
+   * booked beside the oldest answer in the window that has none, so that it leaves the window together with an answer:
+   * a row that tells a delay and no answer is refused whole.
+   */
   delayed(
     row: number,
     second: number,
     { rttNs, previousNs }: { readonly rttNs: number; readonly previousNs: number },
   ): void {
-    this.#delay(this.#advance(row, second), rttNs, previousNs);
+    const bucket = this.#oldestWhere(row, second, (b) => this.#answers(b) > this.#number(b, RTTS));
+    if (bucket !== undefined) this.#delay(bucket, rttNs, previousNs);
   }
 
   refused(row: number, second: number): void {
@@ -115,14 +120,12 @@ export class Windows {
    */
   lost(row: number, second: number, direction: Exclude<LossDirection, "unknown">): void {
     const number = direction === "forward" ? FORWARD : REVERSE;
-    this.#advance(row, second);
-    for (let age = WINDOW_SECONDS - 1; age >= 0; age--) {
-      const bucket = this.#bucket(row, second - age);
-      if (this.#failures(bucket) > this.#number(bucket, FORWARD) + this.#number(bucket, REVERSE)) {
-        this.#add(bucket, number, 1);
-        return;
-      }
-    }
+    const bucket = this.#oldestWhere(
+      row,
+      second,
+      (b) => this.#failures(b) > this.#number(b, FORWARD) + this.#number(b, REVERSE),
+    );
+    if (bucket !== undefined) this.#add(bucket, number, 1);
   }
 
   /** Largest delay within the window, NaN without any. */
@@ -235,6 +238,15 @@ export class Windows {
     return this.#bucket(row, second);
   }
 
+  #oldestWhere(row: number, second: number, holds: (bucket: number) => boolean): number | undefined {
+    this.#advance(row, second);
+    for (let age = WINDOW_SECONDS - 1; age >= 0; age--) {
+      const bucket = this.#bucket(row, second - age);
+      if (holds(bucket)) return bucket;
+    }
+    return undefined;
+  }
+
   #delay(bucket: number, rttNs: number, previousNs: number): void {
     const at = bucket * DELAYS;
     const first = this.#number(bucket, RTTS) === 0;
@@ -254,6 +266,10 @@ export class Windows {
 
   #number(bucket: number, number: number): number {
     return this.#numbers[bucket * NUMBERS + number]!;
+  }
+
+  #answers(bucket: number): number {
+    return this.#number(bucket, PROBES) - this.#failures(bucket) - this.#number(bucket, REFUSALS);
   }
 
   #failures(bucket: number): number {

@@ -121,6 +121,30 @@ test("directions never outnumber the failures of the window, whatever is reporte
   expect(windows.summary(ROW, 171)).toMatchObject({ failures: 1, lostReverse: 1 });
 });
 
+test("a delay that is known later leaves the window together with its answer", () => {
+  const windows = opened();
+  windows.answered(ROW, 100, undefined);
+  windows.answered(ROW, 105, undefined);
+  windows.delayed(ROW, 117, { rttNs: 1_000, previousNs: Number.NaN });
+  windows.delayed(ROW, 122, { rttNs: 3_000, previousNs: 1_000 });
+  for (let s = 123; s < 160; s += 5) windows.failed(ROW, s, "timeout");
+  expect(windows.summary(ROW, 159)).toMatchObject({ rttMinNs: 1_000, rttMaxNs: 3_000, jitterNs: 2_000 });
+  expect(windows.summary(ROW, 160)).toMatchObject({ rttMinNs: 3_000, rttMaxNs: 3_000 });
+  expect(windows.summary(ROW, 165)).toMatchObject({ rttMeanNs: undefined, rttMaxNs: undefined, jitterNs: undefined });
+  expect(windows.maxNs(ROW, 165)).toBeNaN();
+});
+
+test("delays never outnumber the answers of the window, whatever is reported", () => {
+  const windows = opened();
+  windows.answered(ROW, 100, undefined);
+  for (let i = 0; i < 3; i++) windows.delayed(ROW, 170, { rttNs: 1_000, previousNs: Number.NaN });
+  windows.failed(ROW, 170, "timeout");
+  expect(windows.summary(ROW, 170)).toMatchObject({ probes: 1, failures: 1, rttMeanNs: undefined });
+  windows.answered(ROW, 171, 2_000);
+  windows.delayed(ROW, 171, { rttNs: 1_000, previousNs: Number.NaN });
+  expect(windows.summary(ROW, 171)).toMatchObject({ rttMinNs: 2_000, rttMaxNs: 2_000 });
+});
+
 test("neighbouring rows do not touch each other", () => {
   const windows = new Windows(3);
   for (const row of [0, 1, 2]) windows.clear(row, 100);
