@@ -107,14 +107,14 @@ export class Cluster implements AsyncDisposable {
     if (this.plan.cni === "scripts") await Promise.all(this.nodes.map((other) => removePeer(other.machine, node.plan)));
     await removeCgroups(this.plan.prefix + name);
     await rm(node.machine.folder, { recursive: true, force: true });
-    await this.#save();
+    this.#save();
   }
 
   /** Brings all of it up. For createCluster. */
   async start(log: (line: string) => void): Promise<void> {
     const clock = stopwatch(log);
     await mkdir(this.folder, { recursive: true });
-    await this.#save();
+    this.#save();
     const pause = await compilePause(this.folder);
     const images = [
       ...(await writeOwnImages(this.folder, { pause, coredns: this.#programs["coredns"]! })),
@@ -174,7 +174,7 @@ export class Cluster implements AsyncDisposable {
     const machine = await this.#boot(plan.name, plan);
     const node = new ClusterNode(this.plan, { plan, machine, programs: this.#programs });
     this.#nodes.set(plan.name, node);
-    await this.#save();
+    this.#save();
     await prepareNode(machine, plan, this.plan);
     await node.startContainerd();
     for (const image of images) await node.importImage(image);
@@ -238,8 +238,8 @@ export class Cluster implements AsyncDisposable {
     return [...own, ...this.#daemons.map((daemon) => archiveOf(this.folder, daemon))];
   }
 
-  async #save(): Promise<void> {
-    await writeState({ plan: this.plan, programs: this.#programs, nodes: this.nodes.map(({ plan }) => plan) });
+  #save(): void {
+    writeState({ plan: this.plan, programs: this.#programs, nodes: this.nodes.map(({ plan }) => plan) });
   }
 }
 

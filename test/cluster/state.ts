@@ -1,6 +1,5 @@
 // What another process must know to use a cluster, or to take it down.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Programs } from "./control-plane.ts";
 import type { ClusterPlan, NodePlan } from "./plan.ts";
@@ -32,6 +31,7 @@ export function readState(name: string): ClusterState {
   return JSON.parse(readFileSync(file, "utf8")) as ClusterState;
 }
 
-export async function writeState(state: ClusterState): Promise<void> {
-  await writeFile(join(folderOf(state.plan.name), "cluster.json"), JSON.stringify(state, null, 2));
+/** Synchronous: nodes boot side by side, and what two of them write at a time would be neither's. */
+export function writeState(state: ClusterState): void {
+  writeFileSync(join(folderOf(state.plan.name), "cluster.json"), JSON.stringify(state, null, 2));
 }
