@@ -5,7 +5,8 @@ import { LongestFirst } from "./test/longest-first.ts";
 // unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
 // programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
 // real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
-// on clusters of that kind, one for each file and three at a time, since they mostly wait. places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
+// on clusters of that kind, one for each file and three at a time, since they mostly wait. cni: the same on the pod networks
+// of other CNIs, two at a time. places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
 const CLUSTER = ["test/cluster/**"];
@@ -76,6 +77,17 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 1_200_000,
           hookTimeout: 900_000,
+        },
+      },
+      {
+        test: {
+          name: "cni",
+          include: ["test/e2e/cni/*.test.ts"],
+          globalSetup: "test/e2e/setup.ts",
+          maxWorkers: 2,
+          testTimeout: 1_200_000,
+          // With nothing cached kube-router alone takes minutes.
+          hookTimeout: 1_800_000,
         },
       },
       {

@@ -1,0 +1,107 @@
+// A mesh on a CNI of the field, installed from the default values: what it counts while something is broken, and what
+// `internode matrix` says of it.
+import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { ClusterOptions } from "../../cluster/plan.ts";
+import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
+import { UDP_SETTLED_MS, untilHealthy } from "../measured.ts";
+import { Release } from "../release.ts";
+import { helms, Target } from "../target.ts";
+
+const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
+export const NODES = ["node-1", "node-2", "node-3"] as const;
+/** What `matrix` looks back on, and a little for the slowest protocol's next probe. */
+const WINDOW_MS = 66_000;
+
+export interface Matrix {
+  readonly exitCode: number;
+  readonly text: string;
+}
+
+/** Slots by what became of them in a stretch of time. What is neither lost some of its probes. */
+export interface Counted {
+  readonly dead: readonly string[];
+  readonly healthy: readonly string[];
+}
+
+export class CniMesh implements AsyncDisposable {
+  readonly target: Target;
+  readonly release: Release;
+  /** Of every pair, by its kinds. */
+  readonly slots: readonly string[];
+
+  private constructor(target: Target, release: Release, slots: readonly string[]) {
+    this.target = target;
+    this.release = release;
+    this.slots = slots;
+  }
+
+  /** Three nodes, the chart's own values and every slot answered without a loss. */
+  static async open(options: ClusterOptions, values: object = {}, kinds?: readonly string[]): Promise<CniMesh> {
+    const [helm] = await helms();
+    const target = await Target.open(options);
+    try {
+      const release = await Release.install(target, { helm: helm!, namespace: "internode" }, values);
+      const mesh = new CniMesh(target, release, slotsAmong(NODES, kinds));
+      await mesh.allHealthy();
+      return mesh;
+    } catch (err) {
+      await target[Symbol.asyncDispose]();
+      throw err;
+    }
+  }
+
+  async allHealthy(): Promise<void> {
+    await untilHealthy(this.release, this.slots, 180_000);
+  }
+
+  /** What the agents count from when a fault has shown everywhere. */
+  async countedNow(nodes: readonly string[] = NODES): Promise<Counted> {
+    await sleep(UDP_SETTLED_MS);
+    const agents = (await this.release.agents()).filter(({ node }) => nodes.includes(node));
+    const before = slotsOf(await this.release.scrapeAll(agents));
+    await sleep(12_000);
+    const counted = since(before, slotsOf(await this.release.scrapeAll(agents)));
+    return { dead: namesWhere(counted, wasDead), healthy: namesWhere(counted, wasHealthy) };
+  }
+
+  /** How often probes failed for this reason until now, by slot. */
+  async failuresBecause(reason: string): Promise<ReadonlyMap<string, number>> {
+    const samples = await this.release.scrapeAll();
+    return new Map(
+      samples
+        .filter(({ name, labels }) => name === "internode_probe_failure_reasons_total" && labels["reason"] === reason)
+        .map(({ labels, value }) => [
+          `${labels["source_node"]} → ${labels["destination_node"]} ${labels["network"]} ${labels["protocol"]}`,
+          value,
+        ]),
+    );
+  }
+
+  /** Once its minute holds the present alone. */
+  async matrix(): Promise<Matrix> {
+    await sleep(WINDOW_MS - UDP_SETTLED_MS - 12_000);
+    const args = ["matrix", "--kubeconfig", this.target.kubeconfig, "--namespace", this.release.namespace];
+    return new Promise((resolve) => {
+      execFile(process.execPath, [MAIN, ...args], { timeout: 60_000 }, (error, stdout, stderr) =>
+        resolve({ exitCode: error === null ? 0 : Number(error.code), text: stdout + stderr }),
+      );
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.target[Symbol.asyncDispose]();
+  }
+}
+
+/** Those of the pod network between two nodes, in both orders. */
+export function podSlotsBetween(slots: readonly string[], a: string, b: string): readonly string[] {
+  return slots.filter((slot) => {
+    const words = slot.split(" ");
+    return words.includes(a) && words.includes(b) && words.includes("pod");
+  });
+}
+
+export const without = (slots: readonly string[], taken: readonly string[]): readonly string[] =>
+  slots.filter((slot) => !taken.includes(slot));
