@@ -7,8 +7,9 @@ import { phase } from "../base/hash.ts";
 const FIRST_PROBE_WITHIN_NS = 1e9;
 /** A turn missed by more than this share of the interval is skipped and counted, not made up for in a burst. */
 const MISSED_SHARE = 1 / 4;
-/** But never one that is late by no more than two ticks and some: at short intervals that is how ticks are. */
-const ALWAYS_TAKEN_NS = 50e6;
+/** But never one that is late by no more than two ticks and some: that is how ticks are. */
+const ALWAYS_TAKEN_TICKS = 2;
+const AND_SOME_NS = 10e6;
 
 interface Entry {
   readonly slot: Slot;
@@ -20,12 +21,15 @@ interface Entry {
 export interface AgendaOptions {
   readonly intervalNs: number;
   readonly timeoutNs: number;
+  /** How often it is asked; 20 ms unless given. */
+  readonly tickNs?: number;
   /** Monotonic time at which a cycle began. From the wall clock, so that restarts keep the phase. */
   readonly epochNs: number;
 }
 
 export class Agenda {
   readonly #options: AgendaOptions;
+  readonly #takenLateNs: number;
   readonly #entries = new Map<string, Entry>();
   #ring: Entry[] = [];
   /** First probes of new slots, soonest last. */
@@ -38,6 +42,8 @@ export class Agenda {
 
   constructor(options: AgendaOptions, nowNs: number) {
     this.#options = options;
+    const { intervalNs, tickNs = 20e6 } = options;
+    this.#takenLateNs = Math.max(intervalNs * MISSED_SHARE, ALWAYS_TAKEN_TICKS * tickNs + AND_SOME_NS);
     this.#doneNs = nowNs;
   }
 
@@ -72,7 +78,7 @@ export class Agenda {
     this.#arrange();
     const due: Slot[] = [];
     while (this.#first.length > 0 && this.#first.at(-1)!.atNs <= nowNs) due.push(this.#first.pop()!.slot);
-    const tooOldNs = nowNs - Math.max(this.#options.intervalNs * MISSED_SHARE, ALWAYS_TAKEN_NS);
+    const tooOldNs = nowNs - this.#takenLateNs;
     for (let entry; (entry = this.#ring[this.#position]) !== undefined;) {
       const turnNs = this.#turnNs(entry);
       if (turnNs > nowNs) break;

@@ -8,11 +8,9 @@ import type { OutcomeSink, Prober } from "../probes/prober.ts";
 import { Agenda } from "./agenda.ts";
 import type { Lane } from "./lane.ts";
 
-/** While something is outstanding. Longer ticks batch more and cost less; the numbers do not depend on it. */
+/** Longer ticks batch more and cost less; the numbers do not depend on it. */
 const SHORTEST_TICK_MS = 20;
-const LONGEST_TICK_MS = 100;
-/** With nothing due and nothing outstanding, the reflector still answers within this. */
-const IDLE_TICK_MS = 100;
+const LONGEST_TICK_MS = 200;
 
 /** Something besides the slots that acts on the tick: the reflector, path MTU, DNS. */
 export interface Activity extends Disposable {
@@ -37,19 +35,33 @@ export interface ScheduleOptions {
   readonly onTick: (lagSeconds: number) => void;
 }
 
+interface Times {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
 /**
- * A tick that is never long enough to meet a slot's next turn with its last probe not yet judged: that one may be sent
- * a tick late, and is judged at the first tick after its timeout. Nor so long that peers, who wait for as long as this
- * agent does, could miss the answer of the reflector.
+ * A tick that is never long enough to meet a slot's next turn with its last probe not yet judged. Ticks lie on a grid:
+ * where the interval is a whole number of ticks, a slot is probed at the same place of it each time, and a tick may be
+ * as long as what the timeout leaves of the interval. Elsewhere a probe may be sent a tick late, and judged one late.
  */
-export function tickMs(protocols: readonly { readonly intervalMs: number; readonly timeoutMs: number }[]): number {
-  const room = protocols.map(({ intervalMs, timeoutMs }) => Math.min((intervalMs - timeoutMs) / 2, timeoutMs / 4));
-  return Math.max(SHORTEST_TICK_MS, Math.min(LONGEST_TICK_MS, ...room));
+export function tickMs(protocols: readonly Times[]): number {
+  const longest = answerWithinMs(protocols);
+  const room = Math.min(longest, ...protocols.map(({ intervalMs, timeoutMs }) => intervalMs - timeoutMs));
+  const onGrid = protocols.every(({ intervalMs }) => intervalMs % room === 0);
+  const half = Math.min(longest, ...protocols.map(({ intervalMs, timeoutMs }) => (intervalMs - timeoutMs) / 2));
+  return Math.max(SHORTEST_TICK_MS, onGrid ? room : half);
+}
+
+/** Peers wait for the reflector as long as this agent does for theirs: they must not miss its answer. */
+function answerWithinMs(protocols: readonly Times[]): number {
+  return Math.min(LONGEST_TICK_MS, ...protocols.map(({ timeoutMs }) => timeoutMs / 4));
 }
 
 export class Schedule implements Disposable {
   readonly #options: ScheduleOptions;
   readonly #tickMs: number;
+  readonly #longestSleepMs: number;
   readonly #lanes = new Map<Protocol, { readonly lane: Lane<Prober>; readonly agenda: Agenda }>();
   #timer: NodeJS.Timeout | undefined;
   #wakeAtNs = 0;
@@ -58,13 +70,15 @@ export class Schedule implements Disposable {
   constructor(options: ScheduleOptions) {
     this.#options = options;
     this.#tickMs = tickMs(options.protocols);
+    this.#longestSleepMs = Math.max(this.#tickMs, answerWithinMs(options.protocols));
     const nowNs = options.clock.monotonicNs();
     // The epoch of every cycle is a whole multiple of its interval on the wall clock, read once.
     const wallNs = options.clock.realtimeNs();
     const wallMs = options.clock.baseSeconds * 1000 + wallNs / 1e6;
     for (const { protocol, lane, intervalMs, timeoutMs } of options.protocols) {
       const epochNs = nowNs - (wallMs % intervalMs) * 1e6;
-      const agenda = new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs);
+      const times = { intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, tickNs: this.#tickMs * 1e6 };
+      const agenda = new Agenda({ ...times, epochNs }, nowNs);
       this.#lanes.set(protocol, { lane, agenda });
     }
   }
@@ -72,7 +86,7 @@ export class Schedule implements Disposable {
   start(): void {
     this.#running = true;
     this.#wakeAtNs = this.#options.clock.monotonicNs();
-    this.#sleep(0);
+    this.#sleep();
   }
 
   open(slot: Slot): void {
@@ -123,20 +137,29 @@ export class Schedule implements Disposable {
     onTick(Math.max(0, clock.monotonicNs() - this.#wakeAtNs) / 1e9);
     this.tick();
     if (!this.#running) return;
+    const tickNs = this.#tickMs * 1e6;
     const nowNs = clock.monotonicNs();
-    const scheduled = [...this.#lanes.values()];
-    const busy =
-      scheduled.some(({ lane }) => (lane.part?.outstanding ?? 0) > 0) ||
-      this.#options.activities.some((lane) => lane.part?.busy === true);
-    const nextDueMs = (Math.min(...scheduled.map(({ agenda }) => agenda.nextNs())) - nowNs) / 1e6;
-    this.#sleep(busy ? this.#tickMs : Math.min(IDLE_TICK_MS, Math.max(this.#tickMs, nextDueMs)));
+    const untilNs = this.#isBusy() ? nowNs : Math.min(this.#nextDueNs(), nowNs + this.#longestSleepMs * 1e6 - tickNs);
+    // The next place on the grid, and when nothing is under way the first one at which something is due.
+    this.#wakeAtNs += tickNs * Math.max(1, Math.ceil((untilNs - this.#wakeAtNs) / tickNs));
+    this.#sleep();
   }
 
-  #sleep(ms: number): void {
+  #isBusy(): boolean {
+    for (const { lane } of this.#lanes.values()) if ((lane.part?.outstanding ?? 0) > 0) return true;
+    return this.#options.activities.some((lane) => lane.part?.busy === true);
+  }
+
+  #nextDueNs(): number {
+    let nextNs = Infinity;
+    for (const { agenda } of this.#lanes.values()) nextNs = Math.min(nextNs, agenda.nextNs());
+    return nextNs;
+  }
+
+  #sleep(): void {
     // Node's timers count whole milliseconds.
-    const wholeMs = Math.max(1, Math.round(ms));
-    this.#wakeAtNs = this.#options.clock.monotonicNs() + wholeMs * 1e6;
-    this.#timer = setTimeout(() => this.#onTimer(), wholeMs);
+    const ms = (this.#wakeAtNs - this.#options.clock.monotonicNs()) / 1e6;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(ms)));
   }
 
   [Symbol.dispose](): void {
