@@ -7,10 +7,11 @@ import { described } from "../rules/described.scenarios.ts";
 import { marked } from "../rules/marked.scenarios.ts";
 import { nodes } from "../rules/nodes.scenarios.ts";
 import { sampled } from "../rules/sampled.scenarios.ts";
+import { services } from "../rules/services.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
 import { slow } from "../rules/slow.scenarios.ts";
 import { twice } from "../rules/twice.scenarios.ts";
 
 // Those of days first: begun last, they would be waited for on one core.
-for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, marked, blockedPairs, agents, described])
+for (const scenarios of [slow, nodes, calm, sampled, shapes, twice, marked, blockedPairs, agents, services, described])
   scenarios(thorough);

@@ -16,6 +16,7 @@ export function agentSeries(history: History): readonly Counter[] {
     const counter = (metric: string, perSecond: number, more: Labels = {}) =>
       tunable(history, { metric, labels: { ...labels, ...more }, source, value: perSecond, gauge: false });
     const dns = { server: "cluster", name: "kubernetes.default.svc.cluster.local" };
+    const service = { service: "agents", ip_family: "ipv4" };
     return [
       meshSize(history, { source, labels }),
       gauge("internode_build_info", 1, { version: "0.1.0", nodejs_version: "v24.21.0", engine: "kernel" }),
@@ -28,12 +29,16 @@ export function agentSeries(history: History): readonly Counter[] {
       ...["sample", "address", "shared_address", "identity", "node_address"].map((reason) =>
         gauge("internode_peers_unprobed", 0, { reason }),
       ),
-      ...["icmp", "reflector", "path_mtu", "dns"].map((part) => counter("internode_faults_total", 0, { part })),
+      ...["icmp", "reflector", "path_mtu", "dns", "service"].map((part) =>
+        counter("internode_faults_total", 0, { part }),
+      ),
       counter("internode_dns_local_errors_total", 0, { ...dns, errno: "EMFILE" }),
       ...["answered", "key", "checksum"].map((result) => counter("internode_reflector_packets_total", 0, { result })),
       { ...counter("internode_discovery_last_sync_timestamp_seconds", 1), clock: true },
       counter("internode_dns_lookups_total", 1 / 8, dns),
       counter("internode_dns_failures_total", 0, dns),
+      counter("internode_service_probes_total", 1 / 5, service),
+      counter("internode_service_failures_total", 0, service),
     ];
   });
 }
