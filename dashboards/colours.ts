@@ -2,6 +2,7 @@
 // work on Grafana's dark and light grounds. Grafana writes black on what is brighter than 180 of 255, else white: nothing
 // lies just below that.
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
+import { PROTOCOLS as NAMES } from "../agent/probes/protocols.ts";
 
 export const FINE = "#2f8f5b";
 export const SOME = "#e8c43a";
@@ -14,7 +15,8 @@ export const DIAGONAL = "#3c4450";
 export const NO_DATA = "#767d88";
 
 /** A protocol has its colour wherever it is a line; the node network is drawn with dashes. */
-export const PROTOCOLS = { icmp: "#56b4e9", tcp: "#e69f00", udp: "#cc79a7" } as const;
+const PALETTE = ["#56b4e9", "#e69f00", "#cc79a7", "#009e73", "#f0e442"];
+export const PROTOCOLS = Object.fromEntries(NAMES.map((name, i) => [name, PALETTE[i % PALETTE.length]!]));
 
 const steps = (base: string, ...rest: readonly (readonly [from: number, color: string])[]): ThresholdsConfigBuilder => {
   // JSON has no -Infinity: Grafana reads null as that.

@@ -1,6 +1,6 @@
 // One pair of nodes, there and back, on both networks, with all protocols side by side.
 import { type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { lossSteps, plain, zeroIsFine } from "./colours.ts";
+import { lossSteps, plain, PROTOCOLS, zeroIsFine } from "./colours.ts";
 import { frame, labelVariable, openFindings, subjectsOf, UID, windowVariable } from "./frame.ts";
 import { figures, list, series, toDashboard } from "./panels.ts";
 import { CLUSTER, lossRatio, meanRtt, orQuiet } from "./promql.ts";
@@ -33,7 +33,7 @@ const bands = [
   { mean: "node mean", max: "node max", color: NODE },
 ];
 const roundTrips = ({ title, where }: Way) =>
-  ["icmp", "tcp", "udp"].map((protocol) => {
+  Object.keys(PROTOCOLS).map((protocol) => {
     const reading = { by: ["network"], where: `${where},protocol="${protocol}"`, window: RATE };
     return series({
       title: `${protocol.toUpperCase()} round trip, ${title}`,

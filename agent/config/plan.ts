@@ -1,6 +1,7 @@
 // What is probed of every peer, as the configuration has it.
 import { familyOf } from "../base/ip.ts";
-import { NETWORKS, PROTOCOLS, type IpFamily, type Network } from "../model/peer.ts";
+import { NETWORKS, type IpFamily, type Network } from "../model/peer.ts";
+import { PROTOCOLS, type ProbedNetworks } from "../probes/protocols.ts";
 import type { Config } from "./schema.ts";
 
 /** The families to probe: that of the first pod address, or those asked for. */
@@ -11,6 +12,6 @@ export function familiesOf({ families, node }: Pick<Config, "families" | "node">
 }
 
 /** The networks that some protocol is probed on. */
-export function networksOf(config: Pick<Config, "icmp" | "tcp" | "udp">): readonly Network[] {
+export function networksOf(config: ProbedNetworks): readonly Network[] {
   return NETWORKS.filter((network) => PROTOCOLS.some((protocol) => config[protocol].networks.includes(network)));
 }

@@ -1,6 +1,8 @@
 // What each option allows by itself but not together with another.
 import { familyOf, ipRanges, parseIp } from "../base/ip.ts";
+import { listed } from "../base/format.ts";
 import { allowanceFault } from "../model/refused-ranges.ts";
+import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Config } from "./schema.ts";
 
 export interface Contradiction {
@@ -24,7 +26,7 @@ export function contradictions(config: Config, isSet: (path: string) => boolean)
 }
 
 function* timeouts(config: Config): Generator<Contradiction> {
-  for (const protocol of ["icmp", "tcp", "udp", "dns", "servicePath"] as const) {
+  for (const protocol of [...PROTOCOLS, "dns", "servicePath"] as const) {
     const { timeoutMs, intervalMs } = config[protocol];
     if (timeoutMs < intervalMs) continue;
     yield {
@@ -60,9 +62,7 @@ function* sampling({ peers }: Config): Generator<Contradiction> {
 
 function* lists(config: Config): Generator<Contradiction> {
   const all: readonly (readonly [string, readonly string[]])[] = [
-    ["icmp.networks", config.icmp.networks],
-    ["tcp.networks", config.tcp.networks],
-    ["udp.networks", config.udp.networks],
+    ...PROTOCOLS.map((protocol) => [`${protocol}.networks`, config[protocol].networks] as const),
     ["families", config.families === "primary" ? [] : config.families],
     ["dns.names", config.dns.names],
     ["dns.servers", config.dns.servers.map(({ label, address }) => `${label} ${oneSpelling(address)}`)],
@@ -125,11 +125,12 @@ function* places({ listen, dns, servicePath }: Config): Generator<Contradiction>
 }
 
 function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
-  const { icmp, tcp, udp, dns, engine, pathMtu, servicePath } = config;
-  if ([icmp, tcp, udp].every(({ networks }) => networks.length === 0)) {
+  const { dns, engine, pathMtu, servicePath } = config;
+  if (PROTOCOLS.every((protocol) => config[protocol].networks.length === 0)) {
+    const [first, ...others] = PROTOCOLS.map((protocol) => `${protocol}.networks` as const);
     yield {
-      options: ["icmp.networks", "tcp.networks", "udp.networks"],
-      problem: "is empty like tcp.networks and udp.networks: no peer would be measured",
+      options: [first!, ...others],
+      problem: `is empty like ${listed(others)}: no peer would be measured`,
       cure: "Name a network for at least one protocol.",
     };
   }

@@ -1,13 +1,9 @@
 // The one schema of the agent's configuration: types, validation, the chart's values and the option table in the
 // docs all come from here. Descriptions are for the person who reads that table.
 import { z } from "zod";
-import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
-
-/** Caps compiled in (design §2.11): no configuration can make the mesh a flood. */
-export const LIMITS = {
-  minIntervalMs: 100,
-  maxPacketBytes: 9_000,
-} as const;
+import { IP_FAMILIES, NETWORKS, type Protocol } from "../model/peer.ts";
+import { byProtocol, descriptorOf, type PROTOCOL_TABLE } from "../probes/protocols.ts";
+import { LIMITS } from "./limits.ts";
 
 const milliseconds = (min: number, max: number) => z.int().min(min).max(max);
 const port = z.int().min(1).max(65_535);
@@ -53,11 +49,23 @@ const timing = (intervalMs: number, timeoutMs: number) => ({
 });
 
 /** Where a protocol is probed: a list of networks, possibly none. */
-const networks = (...on: (typeof NETWORKS)[number][]) =>
+const networks = (on: readonly (typeof NETWORKS)[number][]) =>
   z
     .array(z.enum(NETWORKS))
-    .default(on)
+    .default([...on])
     .describe("Networks this protocol is probed on: `pod`, `node`, both, or none to switch it off.");
+
+type CommonShape = ReturnType<typeof timing> & { readonly networks: ReturnType<typeof networks> };
+type ProtocolShape<P extends Protocol> = (typeof PROTOCOL_TABLE)[P]["options"] extends infer Own extends z.ZodRawShape
+  ? CommonShape & Own
+  : never;
+
+/** The options of each protocol, as its descriptor has them. */
+const pairProtocols = byProtocol((protocol) => {
+  const { defaults, options } = descriptorOf(protocol);
+  const common = { networks: networks(defaults.networks), ...timing(defaults.intervalMs, defaults.timeoutMs) };
+  return z.strictObject({ ...common, ...options }).prefault({});
+}) as unknown as { readonly [P in Protocol]: z.ZodPrefault<z.ZodObject<ProtocolShape<P>, z.core.$strict>> };
 
 export const configSchema = z.strictObject({
   node: z.strictObject({
@@ -125,32 +133,7 @@ export const configSchema = z.strictObject({
     .describe(
       "`kernel`: kernel time stamps through FFI. `userspace`: net-ping, net and dgram, for hosts without FFI; ICMP there needs CAP_NET_RAW.",
     ),
-  icmp: z
-    .strictObject({
-      networks: networks("pod", "node"),
-      ...timing(1_000, 800),
-      sizeBytes: z
-        .int()
-        .min(24)
-        .max(1_400)
-        .default(64)
-        .describe("ICMP message: header and payload, without the IP header."),
-    })
-    .prefault({}),
-  tcp: z.strictObject({ networks: networks("pod"), ...timing(5_000, 4_000) }).prefault({}),
-  udp: z
-    .strictObject({
-      networks: networks("pod"),
-      ...timing(5_000, 2_000),
-      sizeBytes: z
-        .int()
-        .min(512)
-        .max(LIMITS.maxPacketBytes)
-        .default(512)
-        .describe("UDP payload. 512 or more, so that bit errors of long packets show."),
-      keyFile: path.optional().describe("File with a shared key: STAMP authenticated mode (RFC 8762 §4.2.2, §4.3.2)."),
-    })
-    .prefault({}),
+  ...pairProtocols,
   pathMtu: z
     .strictObject({
       enabled: flag.default(true).describe("Verify once an interval that packets of the believed path MTU pass."),

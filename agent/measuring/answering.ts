@@ -1,12 +1,14 @@
 // What answers the probes of other agents, for as long as this one lives, and what came there.
 import type { Logger } from "pino";
 import { familyOf } from "../base/ip.ts";
-import { LIMITS, type Config } from "../config/schema.ts";
-import type { IpFamily } from "../model/peer.ts";
+import { LIMITS } from "../config/limits.ts";
+import type { Config } from "../config/schema.ts";
+import type { IpFamily, Protocol } from "../model/peer.ts";
 import { REFLECTOR_RESULTS, type ReflectorResult, type UdpReceived } from "../model/snapshot.ts";
 import type { SenderDirectory } from "../reflector/sender-directory.ts";
-import { tcpResponder } from "../reflector/tcp-responder.ts";
-import { packetsByResult, udpReflector, type UdpReflector } from "../reflector/udp-reflector.ts";
+import { descriptorOf, PROTOCOLS } from "../probes/protocols.ts";
+import type { TcpResponderOptions } from "../reflector/tcp-responder.ts";
+import { packetsByResult, type UdpReflector, type UdpReflectorOptions } from "../reflector/udp-reflector.ts";
 import type { Lane } from "../schedule/lane.ts";
 import type { OpenedEngine } from "./engine.ts";
 import type { Parts } from "./parts.ts";
@@ -33,55 +35,69 @@ export class Answering implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   /** By reflectors that are closed again. */
   #before: Counts = byResult(() => 0);
-  /** Acts on the tick. */
-  readonly reflector: Lane<UdpReflector>;
+  /** Act on the tick. */
+  readonly reflectors: readonly Lane<UdpReflector>[];
 
   constructor(options: AnsweringOptions) {
     this.#options = options;
     this.#unanswered = new UnansweredLog(options.log);
-    this.reflector = options.parts.protocolLane({
-      name: "reflector",
-      protocol: "udp",
-      meaning: "other agents' probes are not answered",
-      open: () => this.#openReflector(),
-      closing: ({ counts }) => (this.#before = sumOf(this.#before, packetsByResult(counts))),
+    this.reflectors = PROTOCOLS.flatMap((protocol) => {
+      const { answering } = descriptorOf(protocol);
+      if (answering.kind !== "reflector") return [];
+      return options.parts.protocolLane<UdpReflector>({
+        name: "reflector",
+        protocol,
+        meaning: "other agents' probes are not answered",
+        open: () => answering.open(this.#reflectorOptions()),
+        closing: ({ counts }) => (this.#before = sumOf(this.#before, packetsByResult(counts))),
+      });
     });
   }
 
   /** Rejects when a port cannot be opened: an agent that nobody can probe has no reason to start. */
   async open(): Promise<void> {
-    const { config, log } = this.#options;
-    await this.reflector.open();
-    if (this.reflector.fault) throw this.reflector.fault.error;
-    const logged = new Set<string | undefined>();
-    const failed = (err: NodeJS.ErrnoException): void => {
-      if (!logged.has(err.code)) log.warn({ err }, "a TCP probe could not be accepted; its kernel has answered it");
-      logged.add(err.code);
-    };
-    this.#stack.use(await tcpResponder({ port: config.ports.probe, addresses: config.listen, failed }));
+    for (const lane of this.reflectors) {
+      await lane.open();
+      if (lane.fault) throw lane.fault.error;
+    }
+    for (const protocol of PROTOCOLS) {
+      const { answering } = descriptorOf(protocol);
+      if (answering.kind === "responder") this.#stack.use(await answering.open(this.#responderOptions(protocol)));
+    }
   }
 
   /** What arrived from other agents' UDP probers. */
   received(): readonly UdpReceived[] {
-    return this.reflector.run((reflector) => reflector.received()) ?? [];
+    return this.reflectors.flatMap((lane) => lane.run((reflector) => reflector.received()) ?? []);
   }
 
   /** What became of all packets that came to the reflector. */
   counts(): Counts {
-    const { part } = this.reflector;
-    return part ? sumOf(this.#before, packetsByResult(part.counts)) : this.#before;
+    const open = this.reflectors.flatMap(({ part }) => (part ? [packetsByResult(part.counts)] : []));
+    return open.reduce<Counts>(sumOf, this.#before);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
 
-  #openReflector(): UdpReflector {
+  #responderOptions(protocol: Protocol): TcpResponderOptions {
+    const { config, log } = this.#options;
+    const logged = new Set<string | undefined>();
+    const failed = (err: NodeJS.ErrnoException): void => {
+      const what = `a ${protocol.toUpperCase()} probe could not be accepted; its kernel has answered it`;
+      if (!logged.has(err.code)) log.warn({ err }, what);
+      logged.add(err.code);
+    };
+    return { port: config.ports.probe, addresses: config.listen, failed };
+  }
+
+  #reflectorOptions(): UdpReflectorOptions {
     const { config, families, engine, incarnation, key, senders } = this.#options;
     const listen = config.listen
       .map((address) => ({ family: familyOf(address), address }))
       .filter(({ family }) => families.includes(family));
-    return udpReflector({
+    return {
       kernel: engine.kernel,
       clock: engine.clock,
       incarnation,
@@ -92,7 +108,7 @@ export class Answering implements AsyncDisposable {
       isFrom: (hash, ip) => senders.isFrom(hash, ip),
       nodeOf: (hash) => senders.nodeOf(hash),
       unanswered: this.#unanswered.tell,
-    });
+    };
   }
 }
 

@@ -97,7 +97,11 @@ export class Measuring implements AsyncDisposable {
       new Schedule({
         clock,
         sink: results,
-        activities: [this.#answering.reflector, ...(this.#pathMtu ? [this.#pathMtu.lane] : []), ...this.#nodeProbes],
+        activities: [
+          ...this.#answering.reflectors,
+          ...(this.#pathMtu ? [this.#pathMtu.lane] : []),
+          ...this.#nodeProbes,
+        ],
         protocols: this.#probers.scheduled,
         onTick: (lagSeconds) => this.#self.ticked(lagSeconds),
       }),

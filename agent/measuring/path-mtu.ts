@@ -1,6 +1,6 @@
 // Path MTU of every slot of UDP, whose answering end it asks.
 import type { Config } from "../config/schema.ts";
-import { LIMITS } from "../config/schema.ts";
+import { LIMITS } from "../config/limits.ts";
 import type { PathMtu } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { pathMtuProber, type PathMtuProber, type PathMtuOptions } from "../probes/path-mtu.ts";

@@ -1,8 +1,8 @@
 // The prober of each protocol that is probed, each a part of its own.
 import type { Config } from "../config/schema.ts";
-import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
+import type { Network, Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
-import { openProber, type ProbersOptions } from "../probes/protocols.ts";
+import { openProber, PROTOCOLS, type ProbersOptions } from "../probes/protocols.ts";
 import type { Prober } from "../probes/prober.ts";
 import type { UdpProber } from "../probes/udp.ts";
 import type { Lane } from "../schedule/lane.ts";

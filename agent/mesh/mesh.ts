@@ -2,7 +2,7 @@
 // membership, identities and the sample.
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Node, Peer } from "../model/peer.ts";
+import type { Node, Peer, Protocol } from "../model/peer.ts";
 import type { MeshExtent, PeerStatus, UnprobedPeer } from "../model/unprobed.ts";
 import { ipRanges } from "../base/ip.ts";
 import { familiesOf, networksOf } from "../config/plan.ts";
@@ -19,7 +19,7 @@ import { createStaticSource } from "./static-source.ts";
 export type { Member } from "./membership.ts";
 
 export interface MeshOptions {
-  readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | "icmp" | "tcp" | "udp">;
+  readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | Protocol>;
   readonly clock: Clock;
   /** In place of what `config.discovery` says: the seam for tests. */
   readonly source?: MeshSource;

@@ -4,7 +4,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import type { JudgeReport } from "../model/finding.ts";
-import { PROTOCOLS, type Network, type Protocol } from "../model/peer.ts";
+import type { Network, Protocol } from "../model/peer.ts";
+import { PROTOCOLS } from "../probes/protocols.ts";
 import type { MeshCounts } from "../mesh/members.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import type { ReflectorResult } from "../model/snapshot.ts";
@@ -21,7 +22,7 @@ export interface SocketDrops {
 
 export interface AgentFamiliesOptions {
   readonly nodeName: string;
-  readonly config: Pick<Config, "icmp" | "tcp" | "udp" | "engine">;
+  readonly config: Pick<Config, Protocol | "engine">;
   readonly build: { readonly version: string; readonly nodejsVersion: string };
   readonly clock: Clock;
   readonly results: Pick<Results, "counts">;

@@ -2,7 +2,9 @@
 // docs page and the checks of dashboards and rules all derive from this file.
 import { ANOMALY_KINDS, FAILURE_REASONS, LOSS_DIRECTIONS, type StampClock } from "../model/outcome.ts";
 import { FINDING_CODES } from "../model/finding.ts";
-import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
+import type { OwnCounter } from "../probes/descriptor.ts";
+import { OWN_COUNTERS, PROTOCOLS, type OwnCounterKey, type Protocol } from "../probes/protocols.ts";
 import { REFLECTOR_RESULTS } from "../model/snapshot.ts";
 import { SERVICE_FAILURE_REASONS, SERVICES } from "../model/service.ts";
 import { UNPROBED_FAULTS } from "../model/unprobed.ts";
@@ -73,6 +75,25 @@ const SERVICE_LABELS = ["source_node", "service", "ip_family"] as const;
 const RTT_BUCKETS = RTT_BOUNDS_NS.map((ns) => ns / 1e9);
 const DNS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const TICK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+
+/** What only one protocol counts, as its descriptor has it. */
+const OWN_METRICS = Object.fromEntries(
+  Object.entries<OwnCounter & { readonly protocol: Protocol }>(OWN_COUNTERS).map(
+    ([key, { name, unit, help, label, createdLater, protocol }]) => [
+      key,
+      {
+        name,
+        type: "counter",
+        unit,
+        labels: label === undefined ? PAIR_LABELS : [...PAIR_LABELS, label],
+        protocols: [protocol],
+        created: "at start",
+        ...(createdLater && { createdLater }),
+        help,
+      } satisfies Metric,
+    ],
+  ),
+) as unknown as Readonly<Record<OwnCounterKey, Metric & { readonly type: "counter" }>>;
 
 export const CATALOGUE = {
   probes: {
@@ -151,16 +172,7 @@ export const CATALOGUE = {
     buckets: RTT_BUCKETS,
     help: "Round-trip delay of answered probes, as a histogram of its own for every pair.",
   },
-  directionalLost: {
-    name: "internode_directional_lost_total",
-    type: "counter",
-    unit: "probes",
-    labels: [...PAIR_LABELS, "direction"],
-    protocols: ["udp"],
-    created: "at start",
-    createdLater: ["unknown"],
-    help: "Failed UDP probes by the way they died: forward (on the way there), reverse (on the way back), unknown.",
-  },
+  ...OWN_METRICS,
   udpReceived: {
     name: "internode_udp_received_total",
     type: "counter",
@@ -169,15 +181,6 @@ export const CATALOGUE = {
     protocols: ["udp"],
     created: "at start",
     help: "UDP test packets that arrived, exported by the destination node.",
-  },
-  synRetransmits: {
-    name: "internode_tcp_syn_retransmits_total",
-    type: "counter",
-    unit: "packets",
-    labels: PAIR_LABELS,
-    protocols: ["tcp"],
-    created: "at start",
-    help: "SYNs that the kernel had to send again. A loss ratio of TCP adds them to the failures and to the probes.",
   },
   anomalies: {
     name: "internode_probe_anomalies_total",

@@ -21,7 +21,7 @@ export type { DnsRecorder, SocketDrops } from "./agent-families.ts";
 export interface MetricsOptions {
   readonly results: Results;
   readonly clock: Clock;
-  readonly config: Pick<Config, "icmp" | "tcp" | "udp" | "engine" | "metrics">;
+  readonly config: Pick<Config, Protocol | "engine" | "metrics">;
   /** This node. Its name must not change; its zone may become known later. */
   readonly self: () => Node;
   readonly mesh: () => MeshCounts;

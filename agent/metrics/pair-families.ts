@@ -4,6 +4,8 @@ import type { Node } from "../model/peer.ts";
 import { ANOMALY_KINDS, FAILURE_REASONS } from "../model/outcome.ts";
 import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
+import type { OwnCounter } from "../probes/descriptor.ts";
+import { OWN_COUNTERS, type OwnCount } from "../probes/protocols.ts";
 import type { Counter } from "../results/counters.ts";
 import type { Capture, ZoneRtt } from "../results/results.ts";
 import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
@@ -64,25 +66,25 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
     lines: (row) => `${name}${pathLabels(state.self, state.pathMtu[row]!)}} ${bytes(state.pathMtu[row]!)}\n`,
   });
 
+  const ownLines = ({ label, counts, createdLater = [] }: OwnCounter, row: number): string =>
+    (counts as readonly OwnCount[])
+      .map((count) => {
+        const value = label === undefined ? "" : `,${label}="${count}"`;
+        if (createdLater.includes(count)) return whenSeen(row, count, value);
+        return `${name}${labels[row]!}${value}} ${counters.get(row, count)}\n`;
+      })
+      .join("");
+
   switch (key) {
     case "probes":
     case "failures":
       return total(key);
-    case "synRetransmits":
-      return total("retransmits");
     case "refusals":
       return perSlot((row) => whenSeen(row, "refusals"));
     case "failureReasons":
       return perSlot((row) => FAILURE_REASONS.map((reason) => whenSeen(row, reason, `,reason="${reason}"`)).join(""));
     case "anomalies":
       return perSlot((row) => ANOMALY_KINDS.map((kind) => whenSeen(row, kind, `,kind="${kind}"`)).join(""));
-    case "directionalLost":
-      return perSlot((row) => {
-        const known = (["forward", "reverse"] as const).map(
-          (d) => `${name}${labels[row]!},direction="${d}"} ${counters.get(row, d)}\n`,
-        );
-        return known.join("") + whenSeen(row, "unknown", ',direction="unknown"');
-      });
     case "rtt":
       return perSlot(
         (row) =>
@@ -123,8 +125,10 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
       return pathMtu((entry) => entry.passesBytes);
     case "pathMtuShortfall":
       return pathMtu((entry) => entry.shortfallBytes);
-    default:
-      return undefined;
+    default: {
+      const own = (OWN_COUNTERS as Readonly<Record<string, OwnCounter>>)[key];
+      return own && perSlot((row) => ownLines(own, row));
+    }
   }
 }
 

@@ -8,8 +8,8 @@ export { IP_FAMILIES, type IpFamily } from "../base/ip-family.ts";
 export const NETWORKS = ["pod", "node"] as const;
 export type Network = (typeof NETWORKS)[number];
 
-export const PROTOCOLS = ["icmp", "tcp", "udp"] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
+/** By the names in the table of probes/table.ts; their list is PROTOCOLS of probes/protocols.ts. */
+export type { Protocol } from "../probes/protocols.ts";
 
 /** A Kubernetes machine, by the two names that label its series. Zone is `""` when there is none. */
 export interface Node {

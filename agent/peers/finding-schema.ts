@@ -9,7 +9,8 @@ import {
   type Findings,
   type Verdict,
 } from "../model/finding.ts";
-import { IP_FAMILIES, NETWORKS, PROTOCOLS } from "../model/peer.ts";
+import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
+import { PROTOCOLS } from "../probes/protocols.ts";
 
 const name = z.string().min(1).max(253);
 const zone = z.string().max(253);

@@ -2,7 +2,8 @@
 // named missing row, never a wrong number on somebody's screen. Unknown fields are let through: a newer agent may say more.
 import { z } from "zod";
 import { FAILURE_REASONS } from "../model/outcome.ts";
-import { IP_FAMILIES, NETWORKS, PROTOCOLS, type Node } from "../model/peer.ts";
+import { IP_FAMILIES, NETWORKS, type Node } from "../model/peer.ts";
+import { PROTOCOLS } from "../probes/protocols.ts";
 import { SCHEMA_VERSION, type Row, type Snapshot } from "../model/snapshot.ts";
 import { WINDOW_SECONDS } from "../model/window.ts";
 

@@ -1,29 +1,32 @@
 // What a slot has counted since it was opened. One row of unsigned 32-bit numbers a slot, side by side in one
 // array, so that recording a probe touches one or two cache lines. At 10 probes a second a number lasts 13 years.
-import type { AnomalyKind, FailureReason, LossDirection } from "../model/outcome.ts";
+import type { AnomalyKind, FailureReason } from "../model/outcome.ts";
+import { OWN_COUNTERS, type OwnCount } from "../probes/protocols.ts";
 
-export const COUNTERS = [
+const COMMON = [
   "probes",
   "failures",
   "refusals",
   "rttCount",
-  "retransmits",
   "timeout",
   "unreachable",
   "blocked",
   "late",
   "duplicate",
   "corrupt",
-  "forward",
-  "reverse",
-  "unknown",
-] as const satisfies readonly (
-  FailureReason | AnomalyKind | LossDirection | "probes" | "failures" | "refusals" | "rttCount" | "retransmits"
-)[];
-export type Counter = (typeof COUNTERS)[number];
+] as const satisfies readonly (FailureReason | AnomalyKind | "probes" | "failures" | "refusals" | "rttCount")[];
+export type Counter = (typeof COMMON)[number] | OwnCount;
 
-const STRIDE = 16;
+/** Those of all protocols, then what only one of them counts. */
+const COUNTERS: readonly Counter[] = [
+  ...COMMON,
+  ...new Set(Object.values(OWN_COUNTERS).flatMap(({ counts }) => counts as readonly OwnCount[])),
+];
+/** Whole cache lines of 64 bytes, or a half or a quarter of one. */
+const STRIDE = 2 ** Math.ceil(Math.log2(COUNTERS.length));
 const COLUMN = Object.fromEntries(COUNTERS.map((name, column) => [name, column])) as Readonly<Record<Counter, number>>;
+
+export const isCounter = (name: string): name is Counter => Object.hasOwn(COLUMN, name);
 
 /** Counters of many rows: of all slots while they count, or of those that one capture copied. */
 export class CounterTable {

@@ -2,12 +2,14 @@
 // /metrics, /api/v1/pairs and diagnosis all read from here, so they cannot disagree.
 import type { Clock } from "../base/clock.ts";
 import type { AnomalyKind, LossDirection, Outcome, StampClock } from "../model/outcome.ts";
-import { NETWORKS, PROTOCOLS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
+import { NETWORKS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
+import { byProtocol, PROTOCOLS } from "../probes/protocols.ts";
 import type { SecondSummary } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
-import type { Delay, OutcomeSink } from "../probes/prober.ts";
-import { CounterTable } from "./counters.ts";
+import type { PairSink } from "../probes/descriptor.ts";
+import type { Delay } from "../probes/prober.ts";
+import { CounterTable, isCounter } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
 import { Trailing } from "../base/trailing.ts";
 import { ServiceResults } from "./service-results.ts";
@@ -67,7 +69,7 @@ export interface RecentHealth {
   readonly stamps: Readonly<Partial<Record<Protocol, StampClock>>>;
 }
 
-export interface Results extends OutcomeSink {
+export interface Results extends PairSink {
   /** The service path, which has no slots. */
   readonly services: ServiceResults;
   /** The slot exists from this moment, with everything at 0. The same object is passed to every later call. */
@@ -120,11 +122,10 @@ class TypedArrayResults implements Results {
   readonly #zones = new Map<string, ZoneRecord>();
   readonly #skipped = new Map<string, { readonly network: Network; readonly protocol: Protocol; count: number }>();
   readonly #localErrors = new Map<string, LocalErrors>();
-  readonly #stamps: Record<Protocol, Record<StampClock, number>> = {
-    icmp: { kernel: 0, user: 0 },
-    tcp: { kernel: 0, user: 0 },
-    udp: { kernel: 0, user: 0 },
-  };
+  readonly #stamps: Record<Protocol, Record<StampClock, number>> = byProtocol(() => ({
+    kernel: 0,
+    user: 0,
+  }));
   readonly #recent: {
     readonly skipped: Trailing;
     readonly localErrors: Trailing;
@@ -139,7 +140,7 @@ class TypedArrayResults implements Results {
     this.#recent = {
       skipped: new Trailing(clock, WINDOW_SECONDS),
       localErrors: new Trailing(clock, WINDOW_SECONDS),
-      stamps: { icmp: stamps(), tcp: stamps(), udp: stamps() },
+      stamps: byProtocol(stamps),
     };
   }
 
@@ -217,6 +218,11 @@ class TypedArrayResults implements Results {
     if (!this.#has(slot)) return;
     this.#counters.add(slot.index, direction);
     if (direction !== "unknown") this.#windows.lost(slot.index, this.#second(), direction);
+  }
+
+  count(slot: Slot, counter: string, n: number): void {
+    if (!isCounter(counter)) throw new Error(`no protocol has a counter '${counter}'`);
+    if (this.#has(slot)) this.#counters.add(slot.index, counter, n);
   }
 
   localError({ network, protocol }: Slot, errno: string): void {

@@ -1,14 +1,7 @@
 // Which slots there are: the peers times what is probed of each. Reconciled, never mutated piecemeal: the same
 // call serves the start, a change of membership and a peer's new address.
-import {
-  NETWORKS,
-  PROTOCOLS,
-  type IpFamily,
-  type Network,
-  type Node,
-  type Peer,
-  type Protocol,
-} from "../model/peer.ts";
+import { NETWORKS, type IpFamily, type Network, type Node, type Peer, type Protocol } from "../model/peer.ts";
+import { PROTOCOLS } from "../probes/protocols.ts";
 import { slotKey, type Slot } from "../model/slot.ts";
 
 /** What is probed of every peer. */

@@ -1,5 +1,6 @@
 // From the text of a fault to a fault. Pure. What is not understood is named, and the grammar is told.
-import { NETWORKS, PROTOCOLS, type Network, type Protocol } from "../../agent/model/peer.ts";
+import { NETWORKS, type Network, type Protocol } from "../../agent/model/peer.ts";
+import { PROTOCOLS } from "../../agent/probes/protocols.ts";
 import { LabError } from "../machine.ts";
 import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode } from "../plan.ts";
 import type { Fault, FaultKind, Link } from "./fault.ts";

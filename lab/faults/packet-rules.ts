@@ -1,6 +1,7 @@
 // Faults that drop packets: nftables rules at the underlay's ports, where a cable would lose them. A packet of the
 // node network is seen as it is, one of the pod network inside VXLAN. One table a fault, so that ending it is one command.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
+import { PROTOCOL_TABLE } from "../../agent/probes/protocols.ts";
 import { inNamespace } from "../machine.ts";
 import { VXLAN_PORT, type LabNode } from "../plan.ts";
 import type { FaultContext, FaultCounters, InForce, Link } from "./fault.ts";
@@ -33,27 +34,18 @@ const INNER = {
   ipv6NextHeader: "@th,288,8",
   icmpv6Type: "@th,560,8",
 } as const;
-/** IANA protocol numbers. */
-const NUMBER = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const;
-/** Echo alone: without neighbour discovery there would be no IPv6 at all, not a filter. */
-const ECHO_V6 = "{ 128, 129 }";
 
 export function protocolCondition(protocol: Protocol): Condition {
-  const inner4 = `${INNER.etherType} 0x0800 ${INNER.ipv4Protocol} ${NUMBER[protocol]}`;
-  if (protocol === "icmp") {
-    return {
-      pod: [
-        inner4,
-        `${INNER.etherType} 0x86dd ${INNER.ipv6NextHeader} ${NUMBER.icmpv6} ${INNER.icmpv6Type} ${ECHO_V6}`,
-      ],
-      node4: ["ip protocol icmp"],
-      node6: [`icmpv6 type ${ECHO_V6}`],
-    };
-  }
+  const { ipv4, ipv6 } = PROTOCOL_TABLE[protocol].onTheWire;
+  const inner6 = `${INNER.etherType} 0x86dd ${INNER.ipv6NextHeader} ${ipv6.protocol}`;
+  const types = ipv6.icmpTypes && `{ ${ipv6.icmpTypes.join(", ")} }`;
   return {
-    pod: [inner4, `${INNER.etherType} 0x86dd ${INNER.ipv6NextHeader} ${NUMBER[protocol]}`],
-    node4: [`ip protocol ${protocol}`],
-    node6: [`ip6 nexthdr ${protocol}`],
+    pod: [
+      `${INNER.etherType} 0x0800 ${INNER.ipv4Protocol} ${ipv4.protocol}`,
+      types === undefined ? inner6 : `${inner6} ${INNER.icmpv6Type} ${types}`,
+    ],
+    node4: [`ip protocol ${ipv4.protocol}`],
+    node6: [types === undefined ? `ip6 nexthdr ${ipv6.protocol}` : `icmpv6 type ${types}`],
   };
 }
 

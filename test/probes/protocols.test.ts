@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../agent/config/schema.ts";
-import { PROTOCOLS } from "../../agent/model/peer.ts";
-import { openProber, PROTOCOL_TABLE, type ProbersOptions } from "../../agent/probes/protocols.ts";
+import { openProber, PROTOCOL_TABLE, PROTOCOLS, type ProbersOptions } from "../../agent/probes/protocols.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeKernel } from "../support/fake-kernel.ts";
 import { FakeNetwork } from "../support/fake-network.ts";

@@ -1,7 +1,8 @@
-// An OutcomeSink that keeps every call, in order, for tests to look at.
+// A sink of outcomes that keeps every call, in order, for tests to look at.
 import type { AnomalyKind, LossDirection, Outcome } from "../../agent/model/outcome.ts";
 import type { Slot } from "../../agent/model/slot.ts";
-import type { Delay, OutcomeSink } from "../../agent/probes/prober.ts";
+import type { PairSink } from "../../agent/probes/descriptor.ts";
+import type { Delay } from "../../agent/probes/prober.ts";
 
 export type SinkEvent =
   | { readonly kind: "record"; readonly slot: Slot; readonly outcome: Outcome }
@@ -10,9 +11,10 @@ export type SinkEvent =
   | { readonly kind: "localError"; readonly slot: Slot; readonly errno: string }
   | { readonly kind: "retransmits"; readonly slot: Slot; readonly count: number }
   | { readonly kind: "lost"; readonly slot: Slot; readonly direction: LossDirection }
+  | { readonly kind: "count"; readonly slot: Slot; readonly counter: string; readonly count: number }
   | { readonly kind: "skipped"; readonly slot: Slot };
 
-export class RecordingSink implements OutcomeSink {
+export class RecordingSink implements PairSink {
   readonly events: SinkEvent[] = [];
 
   /** What an outcome carries beside itself is an event of its own, before it. */
@@ -31,6 +33,9 @@ export class RecordingSink implements OutcomeSink {
   }
   lost(slot: Slot, direction: LossDirection): void {
     this.events.push({ kind: "lost", slot, direction });
+  }
+  count(slot: Slot, counter: string, count: number): void {
+    this.events.push({ kind: "count", slot, counter, count });
   }
   skipped(slot: Slot): void {
     this.events.push({ kind: "skipped", slot });

@@ -41,7 +41,8 @@ const FIELDS = [
   "jitterNs",
 ] as const;
 const NETWORK_ORDER: readonly Network[] = ["pod", "node"];
-const PROTOCOL_ORDER: readonly Protocol[] = ["icmp", "tcp", "udp"];
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const pathKey = ({ network, protocol, family }: Path): string => `${network}-${protocol}-${family}`;
 
@@ -131,9 +132,13 @@ function pathsOf(snapshot: Snapshot): Path[] {
     for (const { network, protocol, family } of pairs)
       paths.set(`${network}-${protocol}-${family}`, { network, protocol, family });
   }
-  const rank = (p: Path) =>
-    NETWORK_ORDER.indexOf(p.network) * 100 + PROTOCOL_ORDER.indexOf(p.protocol) * 10 + (p.family === "ipv6" ? 1 : 0);
-  return [...paths.values()].sort((a, b) => rank(a) - rank(b));
+  // Protocols by name, as their table has them.
+  return [...paths.values()].sort(
+    (a, b) =>
+      NETWORK_ORDER.indexOf(a.network) - NETWORK_ORDER.indexOf(b.network) ||
+      compareText(a.protocol, b.protocol) ||
+      compareText(a.family, b.family),
+  );
 }
 
 function zoneSpans(nodes: readonly Node[]): ZoneSpan[] {

@@ -1,7 +1,7 @@
 // What is marked on pairs and is no loss: large packets that vanish, probes that are rejected, round trips that have
 // become slower, routes that have changed.
 import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
-import { NETWORKS, PROTOCOLS } from "../../model/peer.ts";
+import { NETWORKS } from "../../model/peer.ts";
 import { pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isSlow } from "../evidence/history.ts";
 import type { Look } from "../locate/culprits.ts";
@@ -170,7 +170,7 @@ function hasOtherHops(paths: readonly PathEvidence[], pair: number): boolean {
 /** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
 function routes(look: Look): Observation[] {
   return NETWORKS.flatMap((network) => {
-    const paths = look.evidence.paths.filter((path) => path.network === network && path.protocol === PROTOCOLS[0]);
+    const paths = look.evidence.paths.filter((path) => path.network === network && path.protocol === "icmp");
     const measured = pairsWhere(look, (pair) => paths.some(({ hops }) => (hops?.[pair] ?? 0) > 0));
     const changed = measured.filter((pair) => hasOtherHops(paths, pair));
     return coverOf(look, changed, measured)
