@@ -1,7 +1,7 @@
 // A matrix for other programs: CSV, Markdown, one HTML file. Pure.
 import { forCsv, forHtml, forMarkdown } from "../base/escape.ts";
 import type { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
-import type { Summary } from "../diagnosis/notes/summary.ts";
+import { findingLine, type Summary } from "../diagnosis/notes/summary.ts";
 import { lossRatio } from "../model/window.ts";
 import { axis, cellOf, type Cell, type Show } from "./matrix-table.ts";
 
@@ -63,8 +63,14 @@ export function matrixMarkdown(document: MatrixDocument): string {
       ...rows.map(({ label, cells }) => row([forMarkdown(label), ...cells.map(({ text }) => forMarkdown(text))])),
     ].join("\n"),
   );
-  const notes = summary.notes.map(({ text }) => `- ${forMarkdown(text)}`);
-  return [`## ${forMarkdown(summary.headline)}`, notes.join("\n"), ...tables, forMarkdown(asked)]
+  const notes = linesOf(summary).map((text) => `- ${forMarkdown(text)}`);
+  return [
+    `## ${forMarkdown(summary.headline)}`,
+    forMarkdown(summary.lately),
+    notes.join("\n"),
+    ...tables,
+    forMarkdown(asked),
+  ]
     .filter((part) => part !== "")
     .join("\n\n");
 }
@@ -85,12 +91,15 @@ export function matrixHtml(document: MatrixDocument): string {
     );
     return `<h2>${forHtml(title)}</h2>\n<table><thead><tr><th>from \\ to</th>${head}</tr></thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
   });
-  const notes = summary.notes.map(({ text }) => `<li>${forHtml(text)}</li>`).join("\n");
+  const notes = linesOf(summary)
+    .map((text) => `<li>${forHtml(text)}</li>`)
+    .join("\n");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Internode matrix</title><style>${STYLE}</style></head><body>
 <h1>${forHtml(summary.headline)}</h1>
+<p>${forHtml(summary.lately)}</p>
 <ul>
 ${notes}
 </ul>
@@ -98,6 +107,11 @@ ${tables.join("\n")}
 <p>${forHtml(asked)}</p>
 </body></html>`;
 }
+
+const linesOf = ({ findings, notes }: Summary): string[] => [
+  ...findings.map(findingLine),
+  ...notes.map(({ text }) => text),
+];
 
 const CLASSES: Readonly<Record<Cell["health"], string>> = {
   self: "nothing",

@@ -7,12 +7,12 @@ import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
 import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
-import { summarize } from "../diagnosis/notes/summary.ts";
+import { findingLine, summarize } from "../diagnosis/notes/summary.ts";
 import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "./matrix-document.ts";
 import { select, type Filter } from "./matrix-filter.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable } from "./mesh-client.ts";
-import { declareReach, readReach, reachSnapshot, type Reach } from "./reach.ts";
+import { declareReach, readReach, reachMesh, type Reach } from "./reach.ts";
 import { Screen } from "./screen.ts";
 
 const MORE = `
@@ -22,7 +22,8 @@ One table for each network and protocol: rows are sources, columns destinations,
   FAIL        every probe lost          refused   the port is closed, the path works
   ?           nothing measured yet      ·         the node itself
 A lost ICMP or TCP probe says nothing of direction: loss on one way of a link shows in both cells of the pair.
-Below the tables stands what the pairs have in common, and what else the agents know, in the words of the page.
+Below the tables stands what the judge finds wrong, one line a finding, and what else the agents know, in the words of
+the page.
 A table that is wider than the terminal shows the nodes that lose most.
 
 With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
@@ -39,7 +40,7 @@ Examples:
   internode matrix -o html > ticket.html
   internode matrix -o json | jq '.missing'
 
-Exit: 0 nothing broken, 1 a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`;
+Exit: 0 nothing broken, 1 a finding, a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`;
 
 const OUTPUTS = ["table", "wide", "json", "csv", "markdown", "html"] as const;
 
@@ -64,9 +65,10 @@ export const command: Command = {
     for (;;) {
       let fault: boolean;
       try {
-        const selection = select(await reachSnapshot(options.reach, signal), options.filter);
+        const { snapshot, verdict } = await reachMesh(options.reach, signal);
+        const selection = select(snapshot, options.filter);
         const grid = new MeshGrid(selection.snapshot);
-        const summary = summarize(grid);
+        const summary = summarize(grid, verdict);
         fault = summary.isFault;
         screen.show(printed({ ...selection, grid, summary, asked: askedOf(selection.snapshot) }, options));
       } catch (err) {
@@ -139,7 +141,13 @@ function report({ grid, summary, show, from, to, asked }: MatrixDocument, width:
     (name, path) => `${styleText("bold", name)}\n${renderMatrix(grid, { path, show, width, from, to, paint })}`,
   );
   if (tables.length === 0) tables.push("Nothing that was asked for is measured.");
-  const said = [styleText("bold", forText(summary.headline)), ...summary.notes.map(({ text }) => `- ${forText(text)}`)];
+  const said = [
+    styleText("bold", forText(summary.headline)),
+    forText(summary.lately),
+    ...[...summary.findings.map(findingLine), ...summary.notes.map(({ text }) => text)].map(
+      (line) => `- ${forText(line)}`,
+    ),
+  ];
   return [...tables, said.join("\n"), forText(asked)].join("\n\n");
 }
 

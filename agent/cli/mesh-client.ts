@@ -1,7 +1,9 @@
 // How commands reach an agent's API: through a local port (the demo's, or a kubectl port-forward).
 import { request } from "undici";
 import { forText } from "../base/escape.ts";
+import type { Verdict } from "../model/finding.ts";
 import { SCHEMA_VERSION, type Snapshot } from "../model/snapshot.ts";
+import { parseVerdict } from "../peers/finding-schema.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8843";
 
@@ -20,6 +22,16 @@ export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<S
   throw new AgentUnreachable(
     `${url} speaks version ${forText(String(version))} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
   );
+}
+
+/** A judge's word by way of this agent; undefined where it serves none (an older agent). */
+export async function fetchVerdict(url: string, signal: AbortSignal): Promise<Verdict | undefined> {
+  try {
+    return parseVerdict(await fetchJson(new URL("/api/v1/verdict", url), signal));
+  } catch (err) {
+    if (signal.aborted) throw err;
+    return undefined;
+  }
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {

@@ -2,9 +2,11 @@
 // a kubeconfig.
 import type { Command as Parser } from "commander";
 import { CONFIG_FILE_VARIABLE } from "../config/layers.ts";
+import { judgeSnapshot } from "../diagnosis/judge-snapshot.ts";
+import type { Verdict } from "../model/finding.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { UsageError, type Typed } from "./command.ts";
-import { AgentUnreachable, DEFAULT_URL, fetchSnapshot } from "./mesh-client.ts";
+import { AgentUnreachable, DEFAULT_URL, fetchSnapshot, fetchVerdict } from "./mesh-client.ts";
 import { ownAgentUrl } from "./own-agent.ts";
 import { Progress } from "./progress.ts";
 
@@ -47,17 +49,23 @@ export function readReach({ options }: Pick<Typed, "options">, env: NodeJS.Proce
   return { kind: "nearest", ...choice };
 }
 
+/** What the agents measured, and what is wrong: by a judge's word or, where none is to be had, as the snapshot shows it. */
+export interface ReachedMesh {
+  readonly snapshot: Snapshot;
+  readonly verdict: Verdict;
+}
+
 /** Rejects with AgentUnreachable, whose message says what was tried and what would help. */
-export async function reachSnapshot(reach: Reach, signal: AbortSignal): Promise<Snapshot> {
+export async function reachMesh(reach: Reach, signal: AbortSignal): Promise<ReachedMesh> {
   switch (reach.kind) {
     case "url":
-      return fetchSnapshot(reach.url, signal);
+      return fromAgent(reach.url, signal);
     case "cluster":
       return fromCluster(reach, signal);
     case "nearest": {
       let local: unknown;
       try {
-        return await fetchSnapshot(DEFAULT_URL, signal);
+        return await fromAgent(DEFAULT_URL, signal);
       } catch (err) {
         if (!(err instanceof AgentUnreachable) || !err.nobodyThere) throw err;
         local = err;
@@ -72,16 +80,30 @@ export async function reachSnapshot(reach: Reach, signal: AbortSignal): Promise<
   }
 }
 
-async function fromCluster({ kubeconfig, context, namespace }: ClusterChoice, signal: AbortSignal): Promise<Snapshot> {
+async function fromAgent(url: string, signal: AbortSignal): Promise<ReachedMesh> {
+  const [snapshot, verdict] = await Promise.all([fetchSnapshot(url, signal), fetchVerdict(url, signal)]);
+  return { snapshot, verdict: verdict ?? judgeSnapshot(snapshot) };
+}
+
+async function fromCluster(
+  { kubeconfig, context, namespace }: ClusterChoice,
+  signal: AbortSignal,
+): Promise<ReachedMesh> {
   using progress = new Progress();
   progress.step("reading the kubeconfig");
-  const [{ ClusterFault, openCluster }, { clusterSnapshot }] = await Promise.all([
+  const [{ ClusterFault, openCluster }, { clusterMesh }] = await Promise.all([
     import("./cluster/connection.ts"),
     import("./cluster/snapshot.ts"),
   ]);
   try {
     const cluster = await openCluster({ kubeconfig, context });
-    return await clusterSnapshot({ cluster, namespace, signal, progress: (step) => progress.step(step) });
+    const { snapshot, verdict } = await clusterMesh({
+      cluster,
+      namespace,
+      signal,
+      progress: (step) => progress.step(step),
+    });
+    return { snapshot, verdict: verdict ?? judgeSnapshot(snapshot) };
   } catch (err) {
     throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
   }

@@ -41,7 +41,7 @@ export async function gatherEvidence({
     for (const api of queue) {
       const answer = await rows.ask(api, { detail: "window" });
       if (answer.kind === "row") given.push(answer.row);
-      else missing.push({ node: api.node, reason: answer.reason });
+      else missing.push(answer);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));

@@ -3,6 +3,7 @@
 import type { Clock } from "../base/clock.ts";
 import { phase } from "../base/hash.ts";
 import type { Evidence } from "../diagnosis/evidence/evidence.ts";
+import { ROWS_STAND_FOR_SECONDS } from "../diagnosis/judge-snapshot.ts";
 import type { Findings, JudgeReport, Verdict } from "../model/finding.ts";
 import type { Node } from "../model/peer.ts";
 import type { JudgePeers } from "../peers/judge-peers.ts";
@@ -18,8 +19,6 @@ const STALE_AFTER_NS = 35e9;
 /** Judges that are asked for an answer, the first in the order first. */
 const ASKED = 4;
 const ANSWER_KEPT_NS = 1e9;
-/** The trailing minute of a row, when it is seen for the first time. */
-const SEEN_BEFORE_SECONDS = 60;
 /** An agent that judges alone, because it is asked, remembers for so long. */
 const ALONE_KEPT_NS = 60e9;
 
@@ -210,7 +209,7 @@ export class Judging implements AsyncDisposable {
     const nowNs = clock.monotonicNs();
     const before = this.#alone && nowNs - this.#alone.fromNs < ALONE_KEPT_NS ? this.#alone : undefined;
     if (before && nowNs - before.fromNs < JUDGE_EVERY_MS * 1e6) return before.findings;
-    const memory = before?.memory ?? new JudgeMemory({ seenBeforeSeconds: SEEN_BEFORE_SECONDS });
+    const memory = before?.memory ?? new JudgeMemory({ seenBeforeSeconds: ROWS_STAND_FOR_SECONDS });
     const findings = gather().then((evidence) => memory.judge(evidence));
     this.#alone = { memory, findings, fromNs: nowNs };
     findings.catch(() => (this.#alone = undefined));

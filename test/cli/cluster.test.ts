@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { AgentUnreachable } from "../../agent/cli/mesh-client.ts";
 import { UsageError } from "../../agent/cli/command.ts";
-import { reachSnapshot, readReach } from "../../agent/cli/reach.ts";
+import { reachMesh, readReach } from "../../agent/cli/reach.ts";
 import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
 import { startKubeFront, type FrontPod, type KubeFront } from "../support/kube-front.ts";
 import { sampleNodes } from "../support/sample-mesh.ts";
@@ -38,11 +38,13 @@ const podOf = ({ agent, api }: RunningAgent): FrontPod => ({
   at: { host: "127.0.0.1", port: api.port },
 });
 
-const ask = (more: Partial<Record<"namespace" | "context", string>> = {}): Promise<Snapshot> =>
-  reachSnapshot(
+type Choice = Partial<Record<"namespace" | "context", string>>;
+const askMesh = (more: Choice = {}) =>
+  reachMesh(
     { kind: "cluster", kubeconfig: front.kubeconfig, namespace: undefined, context: undefined, ...more },
     new AbortController().signal,
   );
+const ask = async (more: Choice = {}): Promise<Snapshot> => (await askMesh(more)).snapshot;
 const sources = ({ rows }: Snapshot) => rows.map((row) => row.source.name);
 
 /** Nobody of the mesh reaches this agent; the API server does. */
@@ -51,10 +53,19 @@ function cutOff(name: string): void {
     agent.apis = agent.apis.map((api) => (api.node.name === name ? { ...api, url: "http://127.0.0.9:9" } : api));
 }
 
-test("one agent is asked for the whole mesh, through one port-forward", async () => {
+test("one agent is asked for the whole mesh and for the verdict, through port-forwards to it alone", async () => {
   const snapshot = await ask();
   expect(sources(snapshot)).toEqual(["node-1", "node-2", "node-3", "node-4"]);
-  expect(front.asked).toEqual(["list-all", "forward internode-node-1"]);
+  expect(front.asked).toEqual(["list-all", "forward internode-node-1", "forward internode-node-1"]);
+});
+
+test("the verdict is a judge's by way of the asked agent, or else what the rows show", async () => {
+  expect((await askMesh()).verdict).toEqual(
+    expect.objectContaining({
+      by: { name: "node-1", zone: expect.any(String) as string },
+      at: "2026-11-23T17:02:11.408Z",
+    }),
+  );
 });
 
 test("a row that no agent can get comes through a port-forward to its own, marked", async () => {

@@ -1,16 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "../../agent/cli/matrix-document.ts";
+import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../agent/diagnosis/notes/summary.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
 import { sampleSnapshot, type SampleMesh } from "../support/sample-mesh.ts";
 
 function documentOf(mesh: SampleMesh): MatrixDocument {
-  const grid = new MeshGrid(sampleSnapshot(mesh));
+  const snapshot = sampleSnapshot(mesh);
+  const grid = new MeshGrid(snapshot);
   const names = new Set(grid.nodes.map((node) => node.name));
   return {
     grid,
-    summary: summarize(grid),
+    summary: summarize(grid, judgeSnapshot(snapshot)),
     show: "both",
     from: names,
     to: names,
@@ -57,7 +59,7 @@ test("CSV has a line for each pair and path, and nothing where nothing was measu
 test("Markdown has the headline, the notes and a table for each path", () => {
   const text = matrixMarkdown(documentOf(THREE));
   expect(text).toMatch(
-    /^## 2 of 4 pairs lost packets in the last minute\. The row of node-3 is missing\.\n\n- Nobody gets/,
+    /^## Node node-3 is gone: .*\n\n2 of 4 pairs lost packets in the last minute\. The row of node-3 is missing\.\n\n- Node node-3 is gone: .*IN-NODE-DOWN/,
   );
   expect(text).toContain("### Pod ICMP\n\n| from \\\\ to | node-1 | node-2 | node-3 |\n| --- | ---: | ---: | ---: |\n");
   expect(text).toContain("| node-3 (zone-b) | ? | ? | · |");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../agent/cli/command.ts";
 import { select, type Filter } from "../../agent/cli/matrix-filter.ts";
+import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../agent/diagnosis/notes/summary.ts";
 import { sampleSnapshot } from "../support/sample-mesh.ts";
@@ -13,8 +14,9 @@ const snapshot = sampleSnapshot({
   loss: [{ from: "node-1", to: "node-3", ratio: 0.5 }],
   mtuShortfall: [{ from: "node-2", to: "node-5", passesBytes: 1_200 }],
 });
+const verdict = judgeSnapshot(snapshot);
 const summaryOf = (filter: Partial<Filter>) =>
-  summarize(new MeshGrid(select(snapshot, { ...ALL, ...filter }).snapshot));
+  summarize(new MeshGrid(select(snapshot, { ...ALL, ...filter }).snapshot), verdict);
 
 test("no filter leaves the snapshot as it is", () => {
   expect(select(snapshot, ALL).snapshot).toEqual(snapshot);
@@ -38,6 +40,13 @@ describe("the verdict is that of what was asked for", () => {
   test("a fault elsewhere is none", () => {
     expect(summaryOf({ zone: ["zone-a"] })).toMatchObject({ state: "fine", isFault: false, notes: [] });
     expect(summaryOf({ from: ["node-4"], to: ["node-5"] }).isFault).toBe(false);
+  });
+
+  test("a fault elsewhere is said to be elsewhere", () => {
+    expect(summaryOf({ zone: ["zone-a"] }).headline).toMatch(
+      /^Nothing is wrong in what is shown, as far as can be seen; \d findings? elsewhere in the mesh\.$/,
+    );
+    expect(summaryOf({ from: ["node-6"] }).headline).toMatch(/^Node node-6 is gone: .* elsewhere in the mesh\.$/);
   });
 
   test("a fault within is told", () => {

@@ -56,6 +56,39 @@ test("between two nodes it cannot be told which of them, and it says so", () => 
   expect(named(verdict)).toEqual(['IN-BETWEEN [["node-1","node-2"]]']);
 });
 
+test.each([3, 4, 5, 6])(
+  "of %d nodes in two zones, one of which has a single node, that node is found dead",
+  (nodes) => {
+    const zones = Array.from({ length: nodes }, (_, i) => (i === nodes - 1 ? "zone-b" : "zone-a"));
+    const mesh = sampleSnapshot({ nodes, zones: 1, dead: { [`node-${nodes}`]: "no answer" } });
+    const zoned = JSON.parse(
+      JSON.stringify(mesh).replaceAll(/\{"name":"node-(\d+)","zone":"[^"]*"\}/g, (_, i: string) =>
+        JSON.stringify({ name: `node-${i}`, zone: zones[Number(i) - 1] }),
+      ),
+    ) as Snapshot;
+    expect(named(judged(zoned, 3))).toEqual([`IN-NODE-DOWN ["node-${nodes}"]`]);
+  },
+);
+
+test("a judge that has just begun tells the loss there is, not more", () => {
+  const mesh = sampleSnapshot({ nodes: 9, zones: 3, loss: [{ from: "node-2", to: "node-4", ratio: 0.2 }] });
+  for (const times of [1, 2, 3]) {
+    const [finding] = judged(mesh, times, new Judge({ seenBeforeSeconds: 30 })).findings;
+    expect(finding).toMatchObject({ code: "IN-PAIR-LOSS" });
+    expect(finding!.figures.loss).toBeGreaterThan(0.1);
+    expect(finding!.figures.loss).toBeLessThan(0.35);
+  }
+});
+
+test("an agent whose row one relay alone gives is not called down, one whose row nobody gives is", () => {
+  const mesh = sampleSnapshot({ nodes: 5, zones: 1 });
+  const [one] = mesh.rows;
+  const without = (missing: Snapshot["missing"][number]) => ({ ...mesh, rows: mesh.rows.slice(1), missing: [missing] });
+  const reason = "it came by way of node-2 alone";
+  expect(named(judged(without({ node: one!.source, reason, hearsay: one! }), 12))).toEqual([]);
+  expect(named(judged(without({ node: one!.source, reason: "no answer" }), 12))).toEqual(['IN-AGENT-DOWN ["node-1"]']);
+});
+
 test("with most rows missing it cannot be decided, and fine is not claimed", () => {
   const mesh = sampleSnapshot({ nodes: 6, zones: 1 });
   const missing = mesh.nodes.slice(1).map((node) => ({ node, reason: "no answer" }));

@@ -4,10 +4,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startApi, type RunningApi } from "../../agent/api/api.ts";
 import type { AgentView } from "../../agent/api/agent-view.ts";
+import { ROWS_STAND_FOR_SECONDS } from "../../agent/diagnosis/judge-snapshot.ts";
 import { gatherEvidence } from "../../agent/judge/gather.ts";
 import { JudgeMemory } from "../../agent/judge/memory.ts";
 import type { PeerStatus } from "../../agent/model/unprobed.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
+import type { Findings } from "../../agent/model/finding.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "./sample-mesh.ts";
@@ -86,14 +88,17 @@ export async function startSampleAgents(
     row: ({ detail, destination }) => rowOf(self, detail, destination),
     readiness: () => ({ ready: true }),
     isAgent: () => false,
-    // Judged anew whenever it is asked: a test that changes the mesh does not wait for a judge's turn.
+    // The rows say the same until a test changes the mesh.
     findings: async ({ kind }) => {
-      const memory = new JudgeMemory({ seenBeforeSeconds: 60 });
-      const findings = memory.judge(await gatherEvidence({ sources, rows: api.rows, clock }));
-      const { ended: _ended, ...verdict } = findings;
-      return { status: 200, document: kind === "verdict" ? verdict : findings };
+      const { ended, ...verdict } = await (judged ??= judge());
+      return { status: 200, document: kind === "verdict" ? verdict : { ...verdict, ended } };
     },
   };
+  let judged: Promise<Findings> | undefined;
+  const judge = async () =>
+    new JudgeMemory({ seenBeforeSeconds: ROWS_STAND_FOR_SECONDS }).judge(
+      await gatherEvidence({ sources, rows: api.rows, clock }),
+    );
   const clock = {
     baseSeconds: 0,
     monotonicNs: () => performance.now() * 1e6,
@@ -115,6 +120,7 @@ export async function startSampleAgents(
     set mesh(next) {
       state.mesh = next;
       made.clear();
+      judged = undefined;
     },
     async [Symbol.asyncDispose]() {
       await api[Symbol.asyncDispose]();

@@ -6,6 +6,8 @@ import { readBody } from "../../base/body.ts";
 import { inDisplayOrder } from "../../model/order.ts";
 import type { Node } from "../../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot } from "../../model/snapshot.ts";
+import type { Verdict } from "../../model/finding.ts";
+import { parseVerdict } from "../../peers/finding-schema.ts";
 import { parseRow, parseSnapshot } from "../../peers/schema.ts";
 import { agentPods, type AgentPod } from "./agent-pods.ts";
 import { ClusterFault, ForbiddenFault, type ClusterConnection, type Pod } from "./connection.ts";
@@ -27,8 +29,14 @@ const ROW_TIMEOUT_MS = 5_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 export const API_SERVER = "the API server";
 
+export interface ClusterMesh {
+  readonly snapshot: Snapshot;
+  /** A judge's word by way of the asked agent; the API server's proxy gives none. */
+  readonly verdict: Verdict | undefined;
+}
+
 /** Throws ClusterFault. */
-export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<Snapshot> {
+export async function clusterMesh(options: ClusterSnapshotOptions): Promise<ClusterMesh> {
   const { cluster, namespace, signal, progress } = options;
   progress("looking for agents");
   const pods = await agentPods(cluster, namespace, signal);
@@ -36,11 +44,9 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
   for (const pod of pods.filter(({ ready }) => ready).slice(0, VIEWS_TRIED)) {
     progress(`asking the agent of ${pod.node ?? pod.name} through a port-forward`);
     try {
-      return await withForwardedRows(
-        parseSnapshot(JSON.parse(await forwarded(options, pod, "/api/v1/mesh", VIEW_TIMEOUT_MS))),
-        pods,
-        options,
-      );
+      const seen = parseSnapshot(JSON.parse(await forwarded(options, pod, "/api/v1/mesh", VIEW_TIMEOUT_MS)));
+      const verdict = await forwardedVerdict(options, pod);
+      return { snapshot: await withForwardedRows(seen, pods, options), verdict };
     } catch (err) {
       if (signal.aborted) throw err;
       failures.push(err);
@@ -48,7 +54,17 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
     }
   }
   progress(`asking ${pods.length} agents for their rows through the API server's proxy`);
-  return rowByRow(pods, options, failures[0]);
+  return { snapshot: await rowByRow(pods, options, failures[0]), verdict: undefined };
+}
+
+/** Undefined where the agent serves none: it is older than judges. */
+async function forwardedVerdict(options: ClusterSnapshotOptions, pod: Pod): Promise<Verdict | undefined> {
+  try {
+    return parseVerdict(JSON.parse(await forwarded(options, pod, "/api/v1/verdict", VIEW_TIMEOUT_MS)));
+  } catch (err) {
+    if (options.signal.aborted) throw err;
+    return undefined;
+  }
 }
 
 /** The rows that the asked agent could not get, from their own agents. */

@@ -56,6 +56,7 @@ export class EvidenceBuilder {
   readonly #nodeIndex: ReadonlyMap<string, number>;
   readonly #agents: (AgentEvidence | undefined)[];
   readonly #missing: (string | undefined)[];
+  readonly #heardOf = new Set<number>();
   readonly #source: Uint16Array;
   readonly #destination: Uint16Array;
   readonly #columns = new Map<string, Columns>();
@@ -78,9 +79,12 @@ export class EvidenceBuilder {
     this.#begun = new Uint8Array(nodes.length);
   }
 
-  missing(name: string, reason: string): void {
+  /** `isHeardOf`: one relay alone gave a row, which counts for nothing. */
+  missing(name: string, reason: string, isHeardOf = false): void {
     const node = this.#nodeIndex.get(name);
-    if (node !== undefined) this.#missing[node] = reason;
+    if (node === undefined) return;
+    this.#missing[node] = reason;
+    if (isHeardOf) this.#heardOf.add(node);
   }
 
   /** Slots that follow are those of this node. False when it is nobody we know, or has been told already. */
@@ -122,6 +126,7 @@ export class EvidenceBuilder {
         ...known,
         agent: this.#agents[i],
         missing: this.#agents[i] ? undefined : (this.#missing[i] ?? "nobody asked it for its row"),
+        ...(this.#heardOf.has(i) && !this.#agents[i] && { isHeardOf: true }),
       })),
       pairs: { count, source: this.#source.subarray(0, count), destination: this.#destination.subarray(0, count) },
       paths: [...this.#columns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, columns]) => columns.take(count)),

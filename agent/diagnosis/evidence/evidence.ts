@@ -85,6 +85,8 @@ export interface NodeEvidence {
   readonly agent: AgentEvidence | undefined;
   /** Why there is no row, for a person. */
   readonly missing: string | undefined;
+  /** There is no row that counts, and yet it reports: one relay alone gave one. */
+  readonly isHeardOf?: boolean;
   /** Readiness by discovery. */
   readonly serving?: boolean;
   readonly addresses?: Readonly<Record<Network, Addresses>>;

@@ -20,7 +20,7 @@ export function evidenceFromSnapshot(
       0,
     ),
   });
-  for (const { node, reason } of snapshot.missing) builder.missing(node.name, reason);
+  for (const { node, reason, hearsay } of snapshot.missing) builder.missing(node.name, reason, hearsay !== undefined);
   for (const row of snapshot.rows) addRow(builder, row);
   return builder.build();
 }

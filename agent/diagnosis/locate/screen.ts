@@ -100,7 +100,11 @@ function zones(model: LossModel, scope: number): Candidate[] {
   }
   // Two zones that hold all nodes are a pair of zones; so is what they lose with each other.
   const isPair = count === 2 && topology.zoneOf.every((zone) => zone >= 0);
-  if (!isPair) for (const [zone, edges] of topology.zoneCuts.entries()) add({ kind: "zone", zone }, edges, count);
+  // And a zone of all nodes but one loses with the rest what that one loses.
+  const outside = (zone: number): number => topology.zoneOf.reduce((n, of) => n + (of === zone ? 0 : 1), 0);
+  if (!isPair)
+    for (const [zone, edges] of topology.zoneCuts.entries())
+      if (outside(zone) > 1) add({ kind: "zone", zone }, edges, count);
   return found;
 }
 

@@ -1,61 +1,93 @@
-// The first thing a person reads, on the page and in the terminal: how many pairs lose packets, what they have in
-// common, and what else the snapshot knows. Says only what the snapshot shows; why it is so is the judge's word. Pure.
+// The first thing a person reads, on the page and in the terminal: the judge's verdict in its own words, then what was
+// counted in the last minute and what the agents tell of themselves. Pure.
 import { counted, listed } from "../../base/format.ts";
+import type { Finding, Verdict } from "../../model/finding.ts";
 import { agentNotes, missingNotes, relayNotes } from "./agent-notes.ts";
-import { lossNotes } from "./loss-notes.ts";
+import { concernsGrid } from "./concern.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 import type { Note } from "./note.ts";
-import { PairLosses } from "./pair-losses.ts";
-import { mtuNotes, refusalNotes } from "./path-notes.ts";
+import { pairLosses } from "./pair-losses.ts";
 import { failingServicePaths, serviceNotes } from "./service-notes.ts";
 
 export type MeshState = "waiting" | "fine" | "losing" | "broken";
 
 export interface Summary {
   readonly state: MeshState;
+  /** The verdict. */
   readonly headline: string;
+  /** What was counted in the last minute. */
+  readonly lately: string;
+  /** Those that concern what is looked at, the weightiest first. */
+  readonly findings: readonly Finding[];
   readonly notes: readonly Note[];
-  /** Something does not work: a row is missing, a pair loses more than the alerts allow, large packets vanish, a service path fails. */
+  /** Something does not work: a finding, a missing row, a pair that loses more than the alerts allow, large packets that vanish, a service path that fails. */
   readonly isFault: boolean;
 }
 
 /** From this loss on a pair is a fault: that of the alerts (3%). */
 export const FAULT_RATIO = 0.03;
+/** Nearly all: something is down, not only lossy. */
+const DOWN_RATIO = 0.95;
 
-export function summarize(grid: MeshGrid): Summary {
-  const pairs = new PairLosses(grid);
-  const { judged } = pairs;
-  const losses = lossNotes(grid, pairs);
-  const notes = [
-    ...losses.notes,
-    ...refusalNotes(grid),
-    ...mtuNotes(grid),
-    ...serviceNotes(grid),
-    ...missingNotes(grid, losses.silentNodes),
-    ...relayNotes(grid),
-    ...agentNotes(grid),
-  ];
-  const isServiceFailing = failingServicePaths(grid).length > 0;
-  if (judged.length === 0)
-    return {
-      state: "waiting",
-      headline: "No pair has been measured yet.",
-      notes,
-      isFault: grid.missing.size > 0 || isServiceFailing,
-    };
-  const losing = judged.filter((pair) => pair.ratio > 0);
-  const isBroken = losing.some((pair) => pair.ratio === 1);
+/** `grid` may be a part of the mesh that was judged. */
+export function summarize(grid: MeshGrid, verdict: Verdict): Summary {
+  const findings = verdict.findings.filter((finding) => concernsGrid(finding, grid));
+  const losses = pairLosses(grid);
   const isVanishing = grid.snapshot.rows.some((row) => row.pathMtu.some((m) => m.shortfallBytes > 0));
   return {
-    state: isBroken ? "broken" : losing.length > 0 || grid.missing.size > 0 ? "losing" : "fine",
-    headline: headlineOf(grid, judged.length, losing.length),
-    notes,
+    state: stateOf(verdict, findings, grid),
+    headline: headlineOf(verdict, findings),
+    lately: latelyOf(grid, losses),
+    findings,
+    notes: [
+      ...serviceNotes(grid),
+      ...missingNotes(grid, goneNodes(findings)),
+      ...relayNotes(grid),
+      ...agentNotes(grid),
+    ],
     isFault:
-      grid.missing.size > 0 || isVanishing || isServiceFailing || losing.some((pair) => pair.ratio > FAULT_RATIO),
+      findings.length > 0 ||
+      grid.missing.size > 0 ||
+      isVanishing ||
+      failingServicePaths(grid).length > 0 ||
+      losses.some((ratio) => ratio > FAULT_RATIO),
   };
 }
 
-function headlineOf(grid: MeshGrid, judged: number, losing: number): string {
+/** One line about one finding. */
+export function findingLine({ text, code, since, confidence }: Finding): string {
+  return `${text} (${code}, since ${since.slice(11, 19)} UTC, ${sureness(confidence)})`;
+}
+
+export const sureness = (confidence: number): string =>
+  `${confidence > 0.99 ? "over 99" : Math.round(confidence * 100)}% sure`;
+
+function stateOf({ state }: Verdict, findings: readonly Finding[], { missing }: MeshGrid): MeshState {
+  if (state === "undecided") return "losing";
+  if (findings.length === 0) return missing.size > 0 ? "losing" : "fine";
+  return findings.some(({ figures }) => (figures.loss ?? 0) >= DOWN_RATIO) ? "broken" : "losing";
+}
+
+function headlineOf({ text, findings: all }: Verdict, findings: readonly Finding[]): string {
+  const elsewhere = all.length - findings.length;
+  if (elsewhere === 0) return text;
+  const besides = `${counted(elsewhere, "finding")} elsewhere in the mesh`;
+  const [first] = findings;
+  if (!first) return `Nothing is wrong in what is shown, as far as can be seen; ${besides}.`;
+  const more = findings.length - 1;
+  return `${first.text} ${more > 0 ? `And ${counted(more, "more finding")}, and` : "And"} ${besides}.`;
+}
+
+/** Their findings say that no row comes. */
+const goneNodes = (findings: readonly Finding[]): string[] =>
+  findings.flatMap(({ code, subject }) =>
+    (code === "IN-NODE-DOWN" || code === "IN-AGENT-DOWN") && subject.kind === "node" ? [subject.node] : [],
+  );
+
+function latelyOf(grid: MeshGrid, losses: readonly number[]): string {
+  const judged = losses.length;
+  if (judged === 0) return "No pair has been measured yet.";
+  const losing = losses.filter((ratio) => ratio > 0).length;
   const names = [...grid.missing.keys()];
   const missing =
     names.length === 0

@@ -41,8 +41,8 @@ export const told = ({ history }: Look, { scope = {}, causes, ...rest }: Told): 
 /** No row for a minute, while ICMP to the node is answered. */
 function silent(look: Look): Observation[] {
   const { evidence } = look;
-  return evidence.nodes.flatMap(({ node, agent, missing, serving }, i): Observation[] => {
-    if (agent) return [];
+  return evidence.nodes.flatMap(({ node, agent, missing, isHeardOf, serving }, i): Observation[] => {
+    if (agent || isHeardOf) return [];
     const to = pairsTo(look, i);
     const icmp = countsOf(evidence, to, { protocol: "icmp" });
     if (icmp.probes === 0 || icmp.lost > icmp.probes * 0.5) return [];

@@ -58,7 +58,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
-  const probes = probesSince(culprit, begun);
+  const probes = probesSince(culprit, begun, look);
   return {
     code,
     subject: subjectOf(place, evidence, topology),
@@ -194,9 +194,14 @@ export function onsetOf({ rhythm }: Culprit): number {
   return at;
 }
 
-function probesSince({ window, candidate }: Culprit, begun: number): number {
+/** Of the seconds that are known: a judge that has just begun knows less than its window is long. */
+function probesSince({ window, candidate }: Culprit, begun: number, { evidence, history }: Look): number {
   const { probes } = window.byScope[candidate.scope]!;
   let sum = 0;
   for (const e of candidate.edges) sum += probes[e]!;
-  return (sum * (window.seconds - begun)) / window.seconds;
+  const known = evidence.nodes.reduce(
+    (most, _, node) => Math.max(most, history.coveredSeconds(node, window.seconds)),
+    1,
+  );
+  return sum * Math.min(1, (window.seconds - begun) / known);
 }

@@ -41,6 +41,14 @@ export class CellPainter {
     }
   }
 
+  /** Over a painted cell: others are marked. */
+  stepBack({ x, y, width, height }: Box): void {
+    this.#context.globalAlpha = 0.8;
+    this.#context.fillStyle = this.#palette.ground;
+    this.#context.fillRect(x, y, width, height);
+    this.#context.globalAlpha = 1;
+  }
+
   #fill(box: Box, color: string, cell: Cell): void {
     this.#rect(box, color);
     if (hasRoom(box)) this.#text(box, cellText(cell), inkOn(color, this.#palette));

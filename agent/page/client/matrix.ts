@@ -5,8 +5,12 @@ import { CellPainter } from "./cell-painter.ts";
 import { listed } from "../../base/format.ts";
 import { append, element, setAttribute } from "./dom.ts";
 import type { MeshGrid } from "../../diagnosis/notes/mesh-grid.ts";
+import type { Node } from "../../model/peer.ts";
 import { layOut, type Layout } from "./layout.ts";
 import { delayScale, type DelayScale, PALETTES, type Theme } from "./scale.ts";
+
+/** Whether the cell from one node to another is marked. */
+export type Marks = (from: Node, to: Node) => boolean;
 
 export interface MatrixEvents {
   open(source: string, destination: string): void;
@@ -30,6 +34,7 @@ export class Matrix {
   #layout: Layout | undefined;
   #labels = "";
   #at: Position = { from: 0, to: 1 };
+  #marks: Marks | undefined;
   scale: DelayScale | undefined;
 
   constructor(root: HTMLElement, tip: HTMLElement, events: MatrixEvents) {
@@ -67,6 +72,12 @@ export class Matrix {
     this.#redraw();
   }
 
+  /** The other cells step back; undefined marks none. */
+  mark(marks: Marks | undefined): void {
+    this.#marks = marks;
+    this.#redraw();
+  }
+
   cell(from: number, to: number): Cell {
     return this.#cells[from * this.#grid!.nodes.length + to]!;
   }
@@ -91,7 +102,11 @@ export class Matrix {
     context.clearRect(0, 0, layout.width, layout.height);
     const painter = new CellPainter(context, PALETTES[this.#theme], this.scale);
     for (let from = 0; from < n; from++) {
-      for (let to = 0; to < n; to++) painter.paint(this.#cells[from * n + to]!, layout.box(from, to));
+      for (let to = 0; to < n; to++) {
+        painter.paint(this.#cells[from * n + to]!, layout.box(from, to));
+        if (this.#marks && (from === to || !this.#marks(grid.nodes[from]!, grid.nodes[to]!)))
+          painter.stepBack(layout.box(from, to));
+      }
     }
     this.#at = { from: Math.min(this.#at.from, n - 1), to: Math.min(this.#at.to, n - 1) };
     this.#placeCursor();

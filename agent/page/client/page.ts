@@ -1,4 +1,6 @@
 // The page: takes snapshots from the feed, lets a person choose what to see, and keeps the choice in the address.
+import { pairsOf } from "../../diagnosis/notes/concern.ts";
+import type { Finding } from "../../model/finding.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import { ANY_PATH, type Measure, MEASURES, pathIndex, type View } from "../../diagnosis/notes/cells.ts";
 import { element, setText } from "./dom.ts";
@@ -11,6 +13,8 @@ import { MeshGrid, pathKey } from "../../diagnosis/notes/mesh-grid.ts";
 import { type OpenPair, PairPanel } from "./pair-panel.ts";
 import type { Theme } from "./scale.ts";
 import { matrixTable } from "./table.ts";
+import { startVerdictFeed } from "./verdict-feed.ts";
+import { VerdictView } from "./verdict-view.ts";
 
 const get = (id: string): HTMLElement => document.getElementById(id)!;
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -20,12 +24,21 @@ let view: View = { measure: "loss", path: ANY_PATH };
 let state: MeshState = "waiting";
 let stale = false;
 
-const panel = new PairPanel(get("pair") as HTMLDialogElement, keepAddress);
+const verdict = new VerdictView(get("summary"), (marks) => matrix.mark(marks));
+const panel = new PairPanel(get("pair") as HTMLDialogElement, {
+  closed: keepAddress,
+  findingsOf: (source, destination) => findingsOf(source, destination),
+});
 const matrix = new Matrix(get("matrix"), get("tip"), {
   open: (source, destination) => openPair({ source, destination }),
 });
 
 const theme = (): Theme => (dark.matches ? "dark" : "light");
+
+function findingsOf(source: string, destination: string): readonly Finding[] {
+  const node = (name: string) => grid?.nodes.find((known) => known.name === name) ?? { name, zone: "" };
+  return (verdict.findings?.findings ?? []).filter(({ subject }) => pairsOf(subject)(node(source), node(destination)));
+}
 
 function openPair(pair: OpenPair): void {
   panel.open(pair);
@@ -56,9 +69,19 @@ function show(snapshot: Snapshot): void {
   // Of delays there is no worst path: the first one is shown until a person chooses.
   if (!known.has(view.path) && (view.path !== ANY_PATH || view.measure !== "loss") && grid.paths.length > 0)
     view = { ...view, path: view.measure === "loss" ? ANY_PATH : pathKey(grid.paths[0]!) };
-  const summary = summarize(grid);
+  showSummary();
+  drawChoices(grid);
+  draw();
+}
+
+/** The verdict and the snapshot come each at its own time; what is said is made from both. */
+function showSummary(): void {
+  const findings = verdict.findings;
+  if (!grid || !findings) return;
+  const summary = summarize(grid, findings);
   state = summary.state;
   setText(get("headline"), summary.headline);
+  setText(get("lately"), summary.lately);
   const notes = get("notes");
   const key = JSON.stringify(summary.notes);
   // Unchanged notes keep their elements, and with them a person's focus.
@@ -68,8 +91,7 @@ function show(snapshot: Snapshot): void {
       ...summary.notes.map(({ text, pair }) => element("li", {}, pair ? noteButton(text, pair) : text)),
     );
   }
-  drawChoices(grid);
-  draw();
+  showState();
 }
 
 function noteButton(text: string, pair: OpenPair): HTMLElement {
@@ -142,9 +164,9 @@ function choose(): void {
 
 const TITLES: Readonly<Record<MeshState, string>> = {
   waiting: "waiting",
-  fine: "nothing lost",
-  losing: "packets lost",
-  broken: "pairs down",
+  fine: "nothing is wrong",
+  losing: "something is wrong",
+  broken: "something is down",
 };
 
 /** Title and icon tell the state to who looks at another tab. */
@@ -163,6 +185,10 @@ panel.connect();
 get("controls").addEventListener("change", choose);
 get("as-table").addEventListener("toggle", drawTable);
 dark.addEventListener("change", draw);
+startVerdictFeed((findings) => {
+  verdict.show(findings);
+  showSummary();
+});
 startFeed({
   snapshot: show,
   age({ ageMs, stale: nowStale, trouble }) {
@@ -174,6 +200,7 @@ startFeed({
       setText(status, trouble ? `No snapshot yet: ${trouble}` : "Waiting for the first snapshot…");
     else if (stale) setText(status, `Old: nothing heard for ${formatAge(ageMs)}${trouble ? `; ${trouble}` : ""}`);
     else setText(status, `Live, ${seen}`);
+    verdict.tellAge();
     showState();
   },
 });

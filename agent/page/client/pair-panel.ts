@@ -1,5 +1,6 @@
 // One pair, opened: both directions side by side, every path's last minute as a line and in figures. Asks anew
 // every two seconds while it is open.
+import type { Finding } from "../../model/finding.ts";
 import type { PairDetail, PairDirection } from "../../model/pair-detail.ts";
 import type { PairWindow } from "../../model/snapshot.ts";
 import { lossRatio, type WindowSummary } from "../../model/window.ts";
@@ -8,6 +9,8 @@ import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { lineChart } from "./line-chart.ts";
 import { type Path, pathKey, pathName } from "../../diagnosis/notes/mesh-grid.ts";
 
+import { particulars } from "./verdict-view.ts";
+
 const ASK_EVERY_MS = 2_000;
 
 export interface OpenPair {
@@ -15,19 +18,25 @@ export interface OpenPair {
   readonly destination: string;
 }
 
+export interface PairPanelOptions {
+  readonly closed: () => void;
+  /** What the judge says of this pair, or of what it is part of. */
+  readonly findingsOf: (source: string, destination: string) => readonly Finding[];
+}
+
 export class PairPanel {
   readonly #dialog: HTMLDialogElement;
   readonly #title: HTMLElement;
   readonly #body: HTMLElement;
-  readonly #closed: () => void;
+  readonly #options: PairPanelOptions;
   #pair: OpenPair | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(dialog: HTMLDialogElement, closed: () => void) {
+  constructor(dialog: HTMLDialogElement, options: PairPanelOptions) {
     this.#dialog = dialog;
     this.#title = dialog.querySelector("h2")!;
     this.#body = dialog.querySelector("#pair-body")!;
-    this.#closed = closed;
+    this.#options = options;
   }
 
   connect(): void {
@@ -38,7 +47,7 @@ export class PairPanel {
     this.#dialog.addEventListener("close", () => {
       clearTimeout(this.#timer);
       this.#pair = undefined;
-      this.#closed();
+      this.#options.closed();
     });
   }
 
@@ -58,7 +67,11 @@ export class PairPanel {
     clearTimeout(this.#timer);
     const content = await answerFor(pair);
     if (this.#pair !== pair) return;
-    this.#body.replaceChildren(...content);
+    const findings = this.#options.findingsOf(pair.source, pair.destination);
+    this.#body.replaceChildren(
+      ...findings.map((finding) => element("div", { class: "finding" }, finding.text, ...particulars(finding))),
+      ...content,
+    );
     this.#timer = setTimeout(() => void this.#ask(pair), ASK_EVERY_MS);
   }
 }

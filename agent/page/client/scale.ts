@@ -21,6 +21,8 @@ export function lossStep(ratio: number): number {
 export interface Palette {
   readonly loss: readonly string[];
   readonly delay: readonly string[];
+  /** What is behind the matrix. */
+  readonly ground: string;
   readonly self: string;
   readonly noData: string;
   readonly noDataLine: string;
@@ -34,6 +36,7 @@ const INKS = { darkInk: "#000000", lightInk: "#ffffff" } as const;
 
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
   light: {
+    ground: "#f5f7f9",
     loss: ["#d3e4f1", "#fbe6bd", "#f7c877", "#ee9a3d", "#cc5f14", "#8f2f08", "#4a1403"],
     delay: [
       "#f7f0d2",
@@ -54,6 +57,7 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     ...INKS,
   },
   dark: {
+    ground: "#0f151b",
     loss: ["#1c3d58", "#4c3f1d", "#77561a", "#b5781c", "#eaa136", "#ffcf73", "#fff3d6"],
     delay: [
       "#0b2a55",

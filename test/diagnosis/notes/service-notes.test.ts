@@ -1,5 +1,6 @@
 // The service path, as the page and `internode matrix` tell of it.
 import { expect, test } from "vitest";
+import { judgeSnapshot } from "../../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../../agent/diagnosis/notes/summary.ts";
 import type { ServiceState, ServiceWindow } from "../../../agent/model/service.ts";
@@ -25,7 +26,8 @@ function summaryOf(states: Readonly<Record<number, Partial<ServiceState>>>) {
     ...row,
     servicePath: { paths: [window({})], unresolved: [], ...states[i + 1] },
   }));
-  return summarize(new MeshGrid({ ...snapshot, rows }));
+  const told = { ...snapshot, rows };
+  return summarize(new MeshGrid(told), judgeSnapshot(told));
 }
 const texts = (states: Parameters<typeof summaryOf>[0]) => summaryOf(states).notes.map(({ text }) => text);
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { summarize } from "../../../agent/diagnosis/notes/summary.ts";
+import { judgeSnapshot } from "../../../agent/diagnosis/judge-snapshot.ts";
+import { findingLine, summarize } from "../../../agent/diagnosis/notes/summary.ts";
 import { MeshGrid } from "../../../agent/diagnosis/notes/mesh-grid.ts";
 import type { AgentHealth, Row, Snapshot } from "../../../agent/model/snapshot.ts";
 import { sampleNodes, sampleRow, sampleSnapshot, type SampleMesh } from "../../support/sample-mesh.ts";
 import { goldenSnapshot } from "../../api/golden.ts";
 
-const summaryOf = (mesh: SampleMesh) => summarize(new MeshGrid(sampleSnapshot(mesh)));
-const texts = (mesh: SampleMesh) => summaryOf(mesh).notes.map((n) => n.text);
+const summaryOfSnapshot = (snapshot: Snapshot) => summarize(new MeshGrid(snapshot), judgeSnapshot(snapshot));
+const summaryOf = (mesh: SampleMesh) => summaryOfSnapshot(sampleSnapshot(mesh));
 const SIX = { nodes: 6, zones: 3 };
 const pairs = (a: readonly number[], b: readonly number[], ratio: number) =>
   a.flatMap((x) => b.filter((y) => y !== x).map((y) => ({ from: `node-${x}`, to: `node-${y}`, ratio })));
@@ -14,106 +15,80 @@ const pairs = (a: readonly number[], b: readonly number[], ratio: number) =>
 test("a mesh that loses nothing is said to be fine in one sentence, with nothing to add", () => {
   expect(summaryOf(SIX)).toEqual({
     state: "fine",
-    headline: "All 30 pairs between 6 nodes lost nothing in the last minute.",
+    headline: "Nothing is wrong between 6 nodes, as far as can be seen.",
+    lately: "All 30 pairs between 6 nodes lost nothing in the last minute.",
+    findings: [],
     notes: [],
     isFault: false,
   });
 });
 
-test("the frozen mesh is told as a person would: the dead node, the lossy link with its direction, the refusal, the path MTU", () => {
-  const { state, headline, notes } = summarize(new MeshGrid(goldenSnapshot()));
+test("the frozen mesh is told in the judge's words: the dead node, the lossy link, the closed port, the path MTU", () => {
+  const { state, headline, lately, findings, notes } = summaryOfSnapshot(goldenSnapshot());
   expect(state).toBe("broken");
-  expect(headline).toBe("7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.");
-  expect(notes.map((n) => n.text)).toEqual([
-    "Nobody gets an answer from node-6 (5 nodes try); its row is missing: no answer from 10.244.6.2:8843 within 1 s; discovery says it is not ready either.",
-    "node-2 ↔ node-4 loses 21% (60 of 292 on all paths); UDP lost them on the way node-2 → node-4.",
-    "node-5 refuses Pod TCP from 4 nodes: the host answers, the port is closed. Not loss.",
-    "Packets over 1400 bytes vanish from node-1 to node-5, on the pod network; the kernel believes in 1450.",
-  ]);
-  expect(notes[1]!.pair).toEqual({ source: "node-2", destination: "node-4" });
+  expect(headline).toMatch(/^Node node-6 is gone: nothing gets through to it, .* And \d more findings\.$/);
+  expect(lately).toBe("7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.");
+  const lines = findings.map(findingLine);
+  expect(lines[0]).toMatch(/^Node node-6 is gone: .* \(IN-NODE-DOWN, since \d\d:\d\d:\d\d UTC, over 99% sure\)$/);
+  expect(lines.join("\n")).toContain("node-2 and node-4");
+  expect(findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["IN-REJECTED", "IN-PATH-MTU"]));
+  expect(notes).toEqual([]);
 });
 
 test("a missing row without any loss is not called fine", () => {
   const snapshot = sampleSnapshot({ ...SIX, tcpRefused: [] });
-  const summary = summarize(
-    new MeshGrid({
-      ...snapshot,
-      rows: snapshot.rows.slice(1),
-      missing: [{ node: snapshot.nodes[0]!, reason: "its row is invalid" }],
-    }),
-  );
+  const summary = summaryOfSnapshot({
+    ...snapshot,
+    rows: snapshot.rows.slice(1),
+    missing: [{ node: snapshot.nodes[0]!, reason: "its row is invalid" }],
+  });
   expect(summary).toMatchObject({
     state: "losing",
-    headline: "The 25 pairs that we know of lost nothing in the last minute, but the row of node-1 is missing.",
+    lately: "The 25 pairs that we know of lost nothing in the last minute, but the row of node-1 is missing.",
+    isFault: true,
   });
   expect(summary.notes).toEqual([{ text: "No row from node-1: its row is invalid." }]);
 });
 
 test("with no row at all nothing is claimed of any pair", () => {
   const snapshot = sampleSnapshot(SIX);
-  const summary = summarize(
-    new MeshGrid({ ...snapshot, rows: [], missing: snapshot.nodes.map((node) => ({ node, reason: "no answer" })) }),
-  );
-  expect(summary).toMatchObject({ state: "waiting", headline: "No pair has been measured yet." });
+  const summary = summaryOfSnapshot({
+    ...snapshot,
+    rows: [],
+    missing: snapshot.nodes.map((node) => ({ node, reason: "no answer" })),
+  });
+  expect(summary).toMatchObject({
+    state: "losing",
+    headline: expect.stringMatching(/^It cannot be decided from here/) as string,
+    lately: "No pair has been measured yet.",
+  });
 });
 
-describe("what losing pairs have in common", () => {
-  test("a node whose row and column lose is one note, not one for each pair", () => {
-    const loss = [...pairs([5], [1, 2, 3, 4, 6, 7, 8, 9, 10], 0.3)];
-    expect(texts({ nodes: 10, zones: 2, loss })).toEqual(["node-5 loses packets with 9 of 9 nodes, coming and going."]);
+describe("one incident is one finding", () => {
+  const names = (mesh: SampleMesh) => summaryOf(mesh).findings.map(({ code }) => code);
+
+  test("a node whose row and column lose is one, not one for each pair", () => {
+    expect(names({ nodes: 10, zones: 2, loss: pairs([5], [1, 2, 3, 4, 6, 7, 8, 9, 10], 0.3) })).toEqual([
+      "IN-NODE-LOSS",
+    ]);
   });
 
-  test("two zones that lose each other's packets are one note", () => {
-    const notes = texts({ nodes: 9, zones: 3, loss: pairs([1, 2, 3], [7, 8, 9], 0.4) });
-    expect(notes).toEqual([
-      expect.stringMatching(/^18 of 18 pairs between zone-a and zone-c lose packets, up to \d+%\.$/),
-    ]);
+  test("two zones that lose each other's packets are one", () => {
+    expect(names({ nodes: 9, zones: 3, loss: pairs([1, 2, 3], [7, 8, 9], 0.4) })).toEqual(["IN-ZONE-PAIR-LOSS"]);
   });
 
   test("when most of the mesh loses, no node is blamed", () => {
-    expect(texts({ ...SIX, loss: pairs([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], 0.5) }).join()).not.toContain(
-      "coming and going",
-    );
-  });
-
-  test("many lossy links are told as the worst few and a count", () => {
-    const loss = [
-      [1, 20],
-      [2, 19],
-      [3, 18],
-      [4, 17],
-      [5, 16],
-      [6, 15],
-      [7, 14],
-    ].flatMap(([a, b], i) => pairs([a!], [b!], 0.1 + i / 20));
-    const notes = texts({ nodes: 20, zones: 10, loss });
-    expect(notes).toHaveLength(6);
-    expect(notes[5]).toBe("2 more links lose less.");
-  });
-
-  test("many missing rows are told in one note that names some", () => {
-    const snapshot = sampleSnapshot({ nodes: 40, zones: 1 });
-    const missing = snapshot.nodes
-      .slice(10)
-      .map((node) => ({ node, reason: `no answer from ${node.name} within 1 s` }));
-    const { notes } = summarize(new MeshGrid({ ...snapshot, rows: snapshot.rows.slice(0, 10), missing }));
-    expect(notes).toEqual([
-      { text: expect.stringMatching(/^No row from node-11, .* and 23 more; of node-11, for instance: no answer/) },
-    ]);
+    expect(names({ ...SIX, loss: pairs([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], 0.5) })).not.toContain("IN-NODE-LOSS");
   });
 });
 
-test("loss of one protocol alone is told as such", () => {
-  const snapshot = sampleSnapshot(SIX);
-  const [first, ...rest] = snapshot.rows;
-  const pairs = first!.pairs.map((p) =>
-    p.destination.name === "node-3" && p.protocol === "udp"
-      ? { ...p, window: { ...p.window, failures: 6, lostForward: 6 } }
-      : p,
-  );
-  expect(
-    summarize(new MeshGrid({ ...snapshot, rows: [{ ...first!, pairs }, ...rest] })).notes.map((n) => n.text),
-  ).toEqual(["node-1 → node-3 loses 50% on Pod UDP only (6 of 12); UDP lost them on the way node-1 → node-3."]);
+test("many missing rows are told in one note that names some", () => {
+  const snapshot = sampleSnapshot({ nodes: 40, zones: 1 });
+  const missing = snapshot.nodes.slice(10).map((node) => ({ node, reason: `no answer from ${node.name} within 1 s` }));
+  const { notes } = summaryOfSnapshot({ ...snapshot, rows: snapshot.rows.slice(0, 10), missing });
+  expect(notes).toEqual([
+    { text: expect.stringMatching(/^No row from node-11, .* and 23 more; of node-11, for instance: no answer/) },
+  ]);
 });
 
 test("a protocol that an agent cannot open is said with its reason", () => {
@@ -129,7 +104,7 @@ test("a protocol that an agent cannot open is said with its reason", () => {
     },
     ...rest,
   ];
-  expect(summarize(new MeshGrid({ ...snapshot, rows })).notes).toEqual([
+  expect(summaryOfSnapshot({ ...snapshot, rows }).notes).toEqual([
     { text: "node-1 cannot measure ICMP on the pod network: ping_group_range is closed." },
   ]);
 });
@@ -138,46 +113,22 @@ test("a protocol that an agent cannot open is said with its reason", () => {
 function notesOf(row: Partial<Row>, snapshot: Partial<Snapshot> = {}): string[] {
   const calm = sampleSnapshot(SIX);
   const rows = calm.rows.map((r) => (r.source.name === "node-1" ? { ...r, ...row } : r));
-  return summarize(new MeshGrid({ ...calm, rows, ...snapshot })).notes.map((n) => n.text);
+  return summaryOfSnapshot({ ...calm, rows, ...snapshot }).notes.map((n) => n.text);
 }
 const [one, two, three] = sampleNodes(SIX);
 
-describe("large packets that vanish", () => {
-  const holes = (pairs: readonly (readonly [number, number])[], passesBytes = 1_200): string[] =>
-    texts({ ...SIX, mtuShortfall: pairs.map(([a, b]) => ({ from: `node-${a}`, to: `node-${b}`, passesBytes })) });
-
-  test("both ways of a link are one note", () => {
-    expect(
-      holes([
-        [1, 3],
-        [3, 1],
-      ]),
-    ).toEqual([
-      "Packets over 1200 bytes vanish between node-1 and node-3, both ways, on the pod network; the kernel believes in 1450.",
-    ]);
-  });
-
-  test("all links of a node are one note, with the way where there is only one", () => {
-    const others = [1, 2, 4, 5, 6];
-    const from = others.map((i) => [3, i] as const);
-    const to = others.map((i) => [i, 3] as const);
-    const rest = ", on the pod network; the kernel believes in 1450.";
-    expect(holes([...from, ...to])).toEqual([`Packets over 1200 bytes vanish between node-3 and 5 nodes${rest}`]);
-    expect(holes(from)).toEqual([`Packets over 1200 bytes vanish between node-3 and 5 nodes, coming from it${rest}`]);
-    expect(holes(to)).toEqual([`Packets over 1200 bytes vanish between node-3 and 5 nodes, towards it${rest}`]);
-  });
-
-  test("they are a fault, though nothing is lost", () => {
-    const mesh = { ...SIX, mtuShortfall: [{ from: "node-1", to: "node-3", passesBytes: 1_200 }] };
-    expect(summaryOf(mesh)).toMatchObject({ state: "fine", isFault: true });
-  });
+test("large packets that vanish are a fault, though nothing is lost", () => {
+  const mesh = { ...SIX, mtuShortfall: [{ from: "node-1", to: "node-3", passesBytes: 1_200 }] };
+  expect(summaryOf(mesh)).toMatchObject({ isFault: true, lately: expect.stringContaining("lost nothing") as string });
+  expect(summaryOf(mesh).findings.map(({ code }) => code)).toEqual(["IN-PATH-MTU"]);
 });
 
-test("a dead node is one note, however many pairs it has", () => {
-  const notes = texts({ nodes: 9, zones: 3, dead: { "node-4": "no answer from 10.244.4.2:8843 within 1 s" } });
-  expect(notes).toEqual([
-    "Nobody gets an answer from node-4 (8 nodes try); its row is missing: no answer from 10.244.4.2:8843 within 1 s.",
+test("a dead node is one line, however many pairs it has", () => {
+  const { findings, notes } = summaryOf({ nodes: 9, zones: 3, dead: { "node-4": "no answer within 1 s" } });
+  expect(findings.map(({ code, subject }) => [code, subject])).toEqual([
+    ["IN-NODE-DOWN", { kind: "node", node: "node-4" }],
   ]);
+  expect(notes).toEqual([]);
 });
 
 test.each([
@@ -189,7 +140,7 @@ test.each([
     ...r,
     pairs: r.pairs.map((p, j) => (i + j === 0 ? { ...p, window: { ...p.window, failures } } : p)),
   }));
-  expect(summarize(new MeshGrid({ ...calm, rows })).isFault).toBe(isFault);
+  expect(summaryOfSnapshot({ ...calm, rows }).isFault).toBe(isFault);
 });
 
 describe("rows that came by way of others", () => {
@@ -219,9 +170,11 @@ describe("rows that came by way of others", () => {
     const four = calm.nodes.find((n) => n.name === "node-4")!;
     const rows = calm.rows.filter((r) => r.source !== four);
     const reason = "it came by way of node-2 alone";
-    const summary = summarize(
-      new MeshGrid({ ...calm, rows, missing: [{ node: four, reason, hearsay: sampleRow(mesh, four) }] }),
-    );
+    const summary = summaryOfSnapshot({
+      ...calm,
+      rows,
+      missing: [{ node: four, reason, hearsay: sampleRow(mesh, four) }],
+    });
     expect(summary.state).toBe("losing");
     expect(summary.notes.map((n) => n.text)).toEqual([`No row from node-4: ${reason}.`]);
   });
@@ -242,7 +195,7 @@ describe("peers that are not probed", () => {
       { ...identity, network: "node" as const, reason: "node_address", text: "nobody told its address" },
     ];
     const rows = calm.rows.map((r, i) => (i < 2 ? { ...r, unprobed } : r));
-    expect(summarize(new MeshGrid({ ...calm, rows })).notes.map((n) => n.text)).toEqual([
+    expect(summaryOfSnapshot({ ...calm, rows }).notes.map((n) => n.text)).toEqual([
       "2 nodes do not probe node-3 on the node network: nobody told its address.",
     ]);
   });
@@ -265,9 +218,10 @@ describe("peers that are not probed", () => {
     const unprobed = calm.nodes
       .slice(1)
       .map((destination, i) => ({ destination, reason: "address", text: `it has no address, number ${i}` }));
-    const notes = summarize(
-      new MeshGrid({ ...calm, rows: calm.rows.map((r, i) => (i === 0 ? { ...r, unprobed } : r)) }),
-    ).notes;
+    const notes = summaryOfSnapshot({
+      ...calm,
+      rows: calm.rows.map((r, i) => (i === 0 ? { ...r, unprobed } : r)),
+    }).notes;
     expect(notes).toHaveLength(7);
     expect(notes[6]!.text).toMatch(/^Not probed either, by some node: node-8, .* and 6 more\.$/);
   });
@@ -284,8 +238,7 @@ test("an agent that knows fewer nodes than most is named, once it has run for a 
   const extent = (nodes: number) => ({ nodes, probed: nodes - 1, isFullMesh: true, largestInDegree: nodes - 1 });
   const rows = (startedAt: string): Row[] =>
     calm.rows.map((r) => ({ ...r, startedAt, extent: extent(r.source.name === "node-4" ? 5 : 6) }));
-  const texts = (startedAt: string) =>
-    summarize(new MeshGrid({ ...calm, rows: rows(startedAt) })).notes.map((n) => n.text);
+  const texts = (startedAt: string) => summaryOfSnapshot({ ...calm, rows: rows(startedAt) }).notes.map((n) => n.text);
   expect(texts("2026-11-23T19:00:00.000Z")).toEqual([
     "node-4 knows 5 nodes, where most agents know 6: its discovery is behind, or theirs.",
   ]);
@@ -301,12 +254,6 @@ test("an agent that cannot be trusted with its numbers says why", () => {
   ]);
 });
 
-test("closed ports of many nodes are the first few and a count", () => {
-  const notes = texts({ nodes: 12, zones: 1, tcpRefused: Array.from({ length: 12 }, (_, i) => `node-${i + 1}`) });
-  expect(notes).toHaveLength(6);
-  expect(notes[5]).toBe("So do 7 more nodes or paths.");
-});
-
 describe("an answering end that turns UDP packets away", () => {
   const notes = (udpFailures: number): string[] => {
     const calm = sampleSnapshot(SIX);
@@ -320,7 +267,7 @@ describe("an answering end that turns UDP packets away", () => {
       );
       return r.source.name === "node-1" ? { ...r, pairs: failing } : r;
     });
-    return summarize(new MeshGrid({ ...calm, rows })).notes.map((n) => n.text);
+    return summaryOfSnapshot({ ...calm, rows }).notes.map((n) => n.text);
   };
 
   test("is told while somebody loses UDP packets to it, for a wrong key looks like loss", () => {

@@ -96,19 +96,48 @@ describe("the page", () => {
     );
   }
 
-  test("says in words what is wrong, names the missing row with its reason, and shows the state in title and icon", async () => {
+  test("says in the judge's words what is wrong, what was counted, and shows the state in title and icon", async () => {
     const { page } = await open(SIX);
-    expect(await page.locator("#headline").textContent()).toBe(
+    expect(await page.locator("#headline").textContent()).toMatch(
+      /^Node node-6 is gone: nothing gets through to it, and its agent does not report\. And \d more findings\.$/,
+    );
+    expect(await page.locator("#lately").textContent()).toBe(
       "7 of 25 pairs lost packets in the last minute. The row of node-6 is missing.",
     );
-    const notes = await page.locator("#notes li").allTextContents();
-    expect(notes[0]).toMatch(
-      /^Nobody gets an answer from node-6 \(5 nodes try\); its row is missing: no answer from .* within 1 s; node-\d and node-\d cannot get it either; discovery says it is not ready either\.$/,
-    );
-    expect(notes[1]).toContain("UDP lost them on the way node-2 → node-4");
-    expect(await page.title()).toBe("pairs down – Internode");
+    const findings = await page.locator("#findings button").allTextContents();
+    expect(findings[0]).toBe("Node node-6 is gone: nothing gets through to it, and its agent does not report.");
+    expect(findings.join()).toContain("node-2 and node-4");
+    expect(await page.locator("#notes").textContent()).not.toContain("node-6");
+    expect(await page.title()).toBe("something is down – Internode");
     expect(await page.locator("#icon").getAttribute("href")).toBe("/icons/broken.svg");
     expect(await page.locator(".rows .node.missing").allTextContents()).toEqual(["node-6"]);
+  });
+
+  test("a finding says why and what to run next, and a click marks its cells until the next", async () => {
+    const { page } = await open(SIX);
+    const plain = await Promise.all([pixel(page, 0, 5), pixel(page, 0, 1)]);
+    const gone = page.getByRole("button", { name: "Node node-6 is gone" });
+    await gone.click();
+    expect(await gone.getAttribute("aria-pressed")).toBe("true");
+    expect(await pixel(page, 0, 5)).toEqual(plain[0]);
+    expect(await pixel(page, 0, 1)).not.toEqual(plain[1]);
+    await gone.click();
+    expect(await pixel(page, 0, 1)).toEqual(plain[1]);
+    const item = page.locator("#findings > li").first();
+    await item.locator("summary").click();
+    const text = (await item.textContent())!;
+    expect(text).toMatch(/IN-NODE-DOWN, since .*% sure/);
+    expect(text).toContain("Next: kubectl describe node node-6");
+    expect(text).toContain("What helps: ");
+  });
+
+  test("Kubernetes' four promises are always listed, and when nothing is wrong it says so", async () => {
+    const { page } = await open({ nodes: 6, zones: 3 });
+    await page.getByText("Nothing is wrong between 6 nodes").waitFor();
+    expect(await page.locator("#checks li").count()).toBe(4);
+    expect(await page.locator("#checks li").first().textContent()).toContain("Every pod reaches every pod");
+    expect(await page.locator("#judge").textContent()).toBe("Judged by node-1.");
+    expect(await page.locator("#findings li").count()).toBe(0);
   });
 
   test("has nodes in the same order on both axes, grouped by zone", async () => {
@@ -193,13 +222,14 @@ describe("the page", () => {
     expect(text).toContain("100% (60 of 60)");
   });
 
-  test("a note leads to its pair, and a shortfall of the path MTU is told there", async () => {
-    const { page } = await open(SIX);
-    await page.getByRole("button", { name: "Packets over 1400 bytes" }).click();
+  test("a pair shows the findings that concern it, and a shortfall of its path MTU", async () => {
+    const { page } = await open(SIX, { hash: "#pair=node-1,node-5" });
     await page.locator("dialog[open] figure").first().waitFor();
-    expect(await page.locator("dialog").textContent()).toContain(
-      "packets over 1400 bytes vanish; the kernel believes in 1450",
-    );
+    await page.locator("dialog .finding").first().waitFor();
+    const text = (await page.locator("dialog").textContent())!;
+    expect(text).toContain("packets over 1400 bytes vanish; the kernel believes in 1450");
+    expect(text).toContain("IN-PATH-MTU");
+    expect(text).not.toContain("IN-NODE-DOWN");
   });
 
   test("shows delays by path, keeps the choice in the address, and has no worst of all for them", async () => {
@@ -225,7 +255,7 @@ describe("the page", () => {
   test("follows the mesh by itself: a fault shows, and goes again", async () => {
     const { page, agents } = await open({ nodes: 6, zones: 3 });
     await page.getByText("All 30 pairs between 6 nodes lost nothing").waitFor();
-    expect(await page.title()).toBe("nothing lost – Internode");
+    expect(await page.title()).toBe("nothing is wrong – Internode");
     const calm = await pixel(page, 1, 3);
     agents.mesh = { nodes: 6, zones: 3, loss: [{ from: "node-2", to: "node-4", ratio: 0.3 }] };
     await page.getByText("2 of 30 pairs lost packets").waitFor();
@@ -326,7 +356,8 @@ describe("the page", () => {
     const names = Object.values(HOSTILE);
     const { page } = await open({ nodes: names.length, zones: 2, names, dead: { [names[1]!]: "" } });
     await page.getByText("is missing").first().waitFor();
-    await page.locator("details summary").click();
+    await page.locator("#findings summary").first().click();
+    await page.locator("#as-table summary").click();
     await goTo(page, 0, 1);
     await page.keyboard.press("Enter");
     await page.locator("dialog[open] figure").first().waitFor();
