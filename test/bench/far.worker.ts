@@ -1,8 +1,9 @@
 // The answering end of TCP and UDP for a far namespace in which many peers live: far.worker.ts ADDRESSES [ask]
-// Prints "ready". With `ask`, the near agent's address, it probes back as every peer would, so that the agent's
-// reflector has as many sources to remember.
+// Prints "ready". With `ask`, the near agent's address, it probes back by UDP and TCP as every peer would, so that the
+// agent has as many to answer and to remember.
 import { setInterval as every } from "node:timers";
 import { systemClock } from "../../agent/kernel/clock.ts";
+import type { TcpHandshake } from "../../agent/kernel/kernel.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { tcpResponder } from "../../agent/reflector/tcp-responder.ts";
 import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
@@ -46,6 +47,8 @@ function askBack(agent: string): void {
   const peers = addresses.map((address, i) => ({
     socket: kernel.openUdp({ family: "ipv4", port: 0, address, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
     source: nodeHash(`node-${i + 1}`),
+    address,
+    handshake: undefined as TcpHandshake | undefined,
     next: 1,
   }));
   let turn = 0;
@@ -69,5 +72,8 @@ function askBack(agent: string): void {
     batch.prepare(0, PACKET_BYTES, to);
     peer.socket.send(batch, 0, 1);
     while (peer.socket.receive(batch) > 0);
+    peer.handshake?.[Symbol.dispose]();
+    const handshake = kernel.connect(to, { from: peer.address });
+    peer.handshake = "errno" in handshake ? undefined : handshake;
   }, ASK_EVERY_MS / peers.length);
 }
