@@ -1,7 +1,7 @@
 // The agent's HTTP side: the page and /api/v1 (design §4). Reads only; what it says comes from AgentView.
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createServer, type Server } from "node:http";
-import { closeServer, listen } from "../base/listen.ts";
+import { closeServer, descriptorOf, listen } from "../base/listen.ts";
 import { accessControl } from "./access.ts";
 import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView } from "./mesh-view.ts";
@@ -120,10 +120,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
 
 function limitSegments(server: Server, { smallSegments, log }: ApiOptions): void {
   if (smallSegments === undefined) return;
-  // Node has no documented name for it. A test fails when this one goes.
-  const { fd = -1 } = Reflect.get(server, "_handle") as { readonly fd?: number };
   try {
-    smallSegments(fd);
+    smallSegments(descriptorOf(server));
   } catch (err) {
     log.error({ err }, "answers of the HTTP API may not pass where the path MTU is small");
   }

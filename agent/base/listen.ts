@@ -36,6 +36,12 @@ export async function listen(
   return server.address() as AddressInfo; // a TCP server that listens has one
 }
 
+/** Of a server that listens. Node.js has no documented name for it: a test fails when this one goes. */
+export function descriptorOf(server: Server): number {
+  const { fd = -1 } = Reflect.get(server, "_handle") as { readonly fd?: number };
+  return fd;
+}
+
 /** Why a port cannot be opened, by errno, with what would help. */
 export function cannotListen({ what, port, address, option }: Port, errno: string, cause: unknown): Error {
   const cures: Readonly<Record<string, string>> = {

@@ -58,6 +58,7 @@ export const EE_ORIGIN_ICMP6 = 3;
 export const EE_ORIGIN_TIMESTAMPING = 4;
 
 export const TCP_MAXSEG = 2;
+export const TCP_DEFER_ACCEPT = 9;
 export const TCP_INFO = 11;
 /** `tcpi_state` (net/tcp_states.h). */
 export const TCP_ESTABLISHED = 1;

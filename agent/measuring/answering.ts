@@ -18,7 +18,7 @@ export interface AnsweringOptions {
   readonly config: Pick<Config, "ports" | "listen">;
   readonly families: readonly IpFamily[];
   readonly log: Pick<Logger, "warn">;
-  readonly engine: Pick<OpenedEngine, "kernel" | "clock">;
+  readonly engine: Pick<OpenedEngine, "kernel" | "clock" | "deferAccept">;
   /** This agent's, 16 hex digits. */
   readonly incarnation: string;
   readonly key?: Uint8Array | undefined;
@@ -82,14 +82,14 @@ export class Answering implements AsyncDisposable {
   }
 
   #responderOptions(protocol: Protocol): TcpResponderOptions {
-    const { config, log } = this.#options;
+    const { config, log, engine } = this.#options;
     const logged = new Set<string | undefined>();
     const failed = (err: NodeJS.ErrnoException): void => {
       const what = `a ${protocol.toUpperCase()} probe could not be accepted; its kernel has answered it`;
       if (!logged.has(err.code)) log.warn({ err }, what);
       logged.add(err.code);
     };
-    return { port: config.ports.probe, addresses: config.listen, failed };
+    return { port: config.ports.probe, addresses: config.listen, failed, deferAccept: engine.deferAccept };
   }
 
   #reflectorOptions(): UdpReflectorOptions {

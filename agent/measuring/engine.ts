@@ -10,6 +10,8 @@ export interface OpenedEngine {
   readonly engine: Engine;
   /** Lets a TCP socket send segments that every path carries; only with FFI. */
   readonly smallSegments?: (descriptor: number) => void;
+  /** Lets the kernel alone answer handshakes that are reset; only with FFI. */
+  readonly deferAccept?: (descriptor: number) => void;
 }
 
 /** What every path carries: the segment of a packet of 576 bytes (RFC 9293 §3.7.1). */
@@ -37,13 +39,13 @@ export async function openEngine(name: Config["engine"]): Promise<OpenedEngine> 
 }
 
 async function openKernelEngine(): Promise<OpenedEngine> {
-  const [{ systemClock }, { openLinuxKernel }, { limitSegments }] = await Promise.all([
+  const [{ systemClock }, { openLinuxKernel }, { deferAccept, limitSegments }] = await Promise.all([
     import("../kernel/clock.ts"),
     import("../kernel/linux.ts"),
-    import("../kernel/segment-size.ts"),
+    import("../kernel/listening-socket.ts"),
   ]);
   const clock = systemClock();
   const kernel = openLinuxKernel(clock);
   const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
-  return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments };
+  return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments, deferAccept };
 }

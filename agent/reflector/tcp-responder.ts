@@ -1,7 +1,7 @@
 // The answering end of TCP probes: accepts and closes at once. The prober's handshake is all that is measured, and
 // it was answered by the kernel before this process hears of it.
 import { createServer, type Server } from "node:net";
-import { closeServer, listen } from "../base/listen.ts";
+import { closeServer, descriptorOf, listen } from "../base/listen.ts";
 
 export interface TcpResponderOptions {
   readonly port: number;
@@ -9,6 +9,11 @@ export interface TcpResponderOptions {
   readonly addresses: readonly string[];
   /** A connection could not be taken (no descriptor left, say). The kernel has answered its handshake all the same. */
   readonly failed?: (err: NodeJS.ErrnoException) => void;
+  /**
+   * Tells the kernel to complete handshakes on its own: a probe is reset before anything is sent, so this process never
+   * wakes for it. Without it, or where it throws, every connection is accepted and closed.
+   */
+  readonly deferAccept?: ((listening: number) => void) | undefined;
 }
 
 export interface TcpResponder extends AsyncDisposable {
@@ -23,7 +28,7 @@ const BACKLOG = 1_024;
 
 /** Rejects when an address cannot be listened on, with nothing left open. */
 export async function tcpResponder(options: TcpResponderOptions): Promise<TcpResponder> {
-  const responder = new Responder(options.failed);
+  const responder = new Responder(options);
   try {
     const addresses = options.addresses.length > 0 ? options.addresses : [undefined];
     for (const address of addresses) await responder.listen(options.port, address);
@@ -36,11 +41,11 @@ export async function tcpResponder(options: TcpResponderOptions): Promise<TcpRes
 
 class Responder implements TcpResponder {
   readonly #servers: Server[] = [];
-  readonly #failed: TcpResponderOptions["failed"];
+  readonly #options: TcpResponderOptions;
   #accepted = 0;
 
-  constructor(failed: TcpResponderOptions["failed"]) {
-    this.#failed = failed;
+  constructor(options: TcpResponderOptions) {
+    this.#options = options;
   }
 
   get accepted(): number {
@@ -55,10 +60,15 @@ class Responder implements TcpResponder {
     });
     server.maxConnections = MAX_CONNECTIONS;
     // Running out of descriptors for a moment must not end the agent; the next accept may succeed.
-    const failed = (err: NodeJS.ErrnoException): void => this.#failed?.(err);
+    const failed = (err: NodeJS.ErrnoException): void => this.#options.failed?.(err);
     const more = { backlog: BACKLOG, ipv6Only: address?.includes(":") === true, failed };
     await listen(server, { what: "TCP probes", port, address, option: "ports.probe" }, more);
     this.#servers.push(server);
+    try {
+      this.#options.deferAccept?.(descriptorOf(server));
+    } catch {
+      // Then each connection is accepted: more work, the same answer.
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

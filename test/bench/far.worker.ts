@@ -4,6 +4,7 @@
 import { setInterval as every } from "node:timers";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import type { TcpHandshake } from "../../agent/kernel/kernel.ts";
+import { deferAccept } from "../../agent/kernel/listening-socket.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { tcpResponder } from "../../agent/reflector/tcp-responder.ts";
 import { udpReflector } from "../../agent/reflector/udp-reflector.ts";
@@ -34,7 +35,7 @@ const reflectors = addresses.map((address, i) =>
     nodeOf: () => undefined,
   }),
 );
-await tcpResponder({ port: PORT, addresses: [] });
+await tcpResponder({ port: PORT, addresses: [], deferAccept });
 every(() => reflectors.forEach((reflector) => reflector.drain()), addresses.length > 250 ? 10 * TICK_MS : TICK_MS);
 if (process.argv[3] !== undefined) askBack(process.argv[3]);
 console.log("ready");

@@ -2,6 +2,7 @@
 // contrary answering end. For suites that must see what a real kernel does.
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../agent/kernel/clock.ts";
+import { deferAccept } from "../../agent/kernel/listening-socket.ts";
 import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import type { Clock } from "../../agent/base/clock.ts";
 import type { Slot } from "../../agent/model/slot.ts";
@@ -58,7 +59,7 @@ export async function realNetwork(): Promise<RealNetwork> {
     void there;
     return open();
   };
-  const responder = await far(() => tcpResponder({ port: PROBE_PORT, addresses: [] }));
+  const responder = await far(() => tcpResponder({ port: PROBE_PORT, addresses: [], deferAccept }));
   const kernel = openLinuxKernel(clock);
   // A socket for each address: one for all would answer from the first.
   const listen = [pair.farIp, ...farAddresses(FAR_ADDRESSES)].map((address) => ({ family: "ipv4", address }) as const);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { expect, it } from "vitest";
+import { deferAccept } from "../../agent/kernel/listening-socket.ts";
 import { tcpResponder } from "../../agent/reflector/tcp-responder.ts";
 
 async function freePort(): Promise<number> {
@@ -25,6 +26,35 @@ it("accepts each connection, closes it at once, and listens no more when dispose
   const refused = connect({ port, host: "127.0.0.1" });
   const [err] = (await once(refused, "error").catch((e: unknown) => [e])) as [NodeJS.ErrnoException];
   expect(err.code).toBe("ECONNREFUSED");
+});
+
+it("is not woken by a handshake that is reset, where the kernel can answer alone, and closes one that sends or ends", async () => {
+  const port = await freePort();
+  await using responder = await tcpResponder({ port, addresses: ["127.0.0.1"], deferAccept });
+  for (let i = 0; i < 20; i++) {
+    const socket = connect({ port, host: "127.0.0.1" });
+    await once(socket, "connect");
+    socket.resetAndDestroy();
+  }
+  for (const words of ["hello", ""]) {
+    const socket = connect({ port, host: "127.0.0.1" });
+    await once(socket, "connect");
+    // What it sends is not read: then the end is a reset.
+    socket.on("error", () => {}).end(words);
+    await new Promise((closed) => socket.resume().on("close", closed));
+  }
+  expect(responder.accepted).toBe(2);
+});
+
+it("accepts every connection where the kernel cannot be told", async () => {
+  const port = await freePort();
+  const deferAccept = (): never => {
+    throw new Error("ENOPROTOOPT");
+  };
+  await using responder = await tcpResponder({ port, addresses: ["127.0.0.1"], deferAccept });
+  const socket = connect({ port, host: "127.0.0.1" });
+  await once(socket.resume(), "close");
+  expect(responder.accepted).toBe(1);
 });
 
 it("says what to do when its port is taken, and leaves no other address listening", async () => {
