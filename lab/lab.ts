@@ -7,6 +7,7 @@ import { removeCpuQuotas } from "./cpu-quota.ts";
 import { LabFaults, type FaultStatus } from "./faults/faults.ts";
 import { inNamespace, LabError, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
+import { MAX_LEARNING_NODES } from "./network.ts";
 import { planLab, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
 import { formatStamp, stampOf } from "./process-stamp.ts";
 import { inWords, refusalOf } from "./rights.ts";
@@ -169,6 +170,8 @@ class NamespaceLab implements Lab {
     const { ports } = configSchema.shape;
     const probePort = ports.parse(settings.ports).probe;
     onProgress(`laying ${this.nodes.length} nodes in namespaces ${this.#plan.fabric.replace("fabric", "*")}`);
+    if (this.nodes.length > MAX_LEARNING_NODES)
+      onProgress("with permanent neighbours: the kernel's table is too small for so many nodes to learn each other");
     await layNetwork(this.#plan, {
       owner: formatStamp(await stampOf(process.pid)),
       group: process.getegid!(),

@@ -36,6 +36,13 @@ export interface NetworkOptions {
   readonly hostPort: number | undefined;
 }
 
+/**
+ * Up to so many nodes learn each other's hardware addresses, as machines do. In a larger lab that would be more than the
+ * kernel keeps: its table holds gc_thresh3 (1,024) neighbours of all namespaces together (arp(7)), and what is over that
+ * is unreachable. Permanent ones are not counted, and laying them takes no right that a user namespace lacks.
+ */
+export const MAX_LEARNING_NODES = 20;
+
 /** The cables: a veth pair a node, its far end in the node's namespace as `eth0`, and the switch they meet in. */
 export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "owner">): NamespaceScript {
   return {
@@ -83,6 +90,9 @@ export function nodeScript(
       "link set pod master cni0 up",
       `address add ${podSubnet(number)}.1/24 dev cni0`,
       "link set cni0 up",
+      ...(plan.nodes.length > MAX_LEARNING_NODES
+        ? to((other) => other.nodeAddresses.map((address) => permanentNeighbour(other, address)))
+        : []),
       ...to((other) => [
         `neighbour add ${podSubnet(other.number)}.0 lladdr ${vtepMac(other.number)} dev vxlan0 nud permanent`,
         `route add ${podSubnet(other.number)}.0/24 via ${podSubnet(other.number)}.0 dev vxlan0 onlink`,
@@ -103,6 +113,9 @@ export function nodeScript(
     nft: natRules(node, hostPort),
   };
 }
+
+const permanentNeighbour = ({ number }: LabNode, address: string): string =>
+  `neighbour add ${address} lladdr ${underlayMac(number)} dev eth0 nud permanent`;
 
 /** A pod: one cable to its node, and the right to open datagram ICMP sockets (ping(7)). */
 export function podScript(plan: LabPlan, node: LabNode, { group }: Pick<NetworkOptions, "group">): NamespaceScript {

@@ -77,6 +77,21 @@ test("every node knows a route, a permanent neighbour and a forwarding entry for
   }
 });
 
+test.each([
+  [20, 0],
+  [21, 2 * 20],
+])(
+  "of %i nodes each is told %i hardware addresses of the others: more than 20 would fill the kernel's table by learning",
+  (nodes, told) => {
+    const plan = planLab("00beef", { ...SIX, nodes, ipv6: true });
+    const { ip } = nodeScript(plan, plan.nodes[0]!, { hostPort: undefined });
+    const lines = ip.filter((line) => /^neighbour add .* dev eth0 nud permanent$/.test(line));
+    expect(lines).toHaveLength(told);
+    // Only a device that is up keeps them.
+    expect(lines.every((line) => ip.indexOf(line) > ip.indexOf("link set eth0 up"))).toBe(true);
+  },
+);
+
 test("without IPv6 no script mentions an IPv6 address to add, and the family is switched off", () => {
   const plan = planLab("00beef", SIX);
   const scripts = [
