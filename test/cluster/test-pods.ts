@@ -81,7 +81,12 @@ export class TestPods {
 
   /** Over HTTP, from a pod: the name of the pod that answered. */
   fetch(pod: TestPod, host: string): Promise<string> {
-    return this.#exec(pod, "fetch", `http://${host}:${PORT}/`);
+    return this.get(pod, `http://${host}:${PORT}/`);
+  }
+
+  /** Over HTTP, from a pod, whatever is there. */
+  get(pod: TestPod, url: string): Promise<string> {
+    return this.#exec(pod, "fetch", url);
   }
 
   async endpoints(): Promise<readonly { readonly nodeName: string; readonly zone: string }[]> {

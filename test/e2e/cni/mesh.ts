@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import type { ClusterOptions } from "../../cluster/plan.ts";
 import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
 import { UDP_SETTLED_MS, untilHealthy } from "../measured.ts";
@@ -88,6 +89,38 @@ export class CniMesh implements AsyncDisposable {
         resolve({ exitCode: error === null ? 0 : Number(error.code), text: stdout + stderr }),
       );
     });
+  }
+
+  /** On every node, and for good: what it laid stays. */
+  async killFlannel(): Promise<void> {
+    const nowhere = { spec: { template: { spec: { nodeSelector: { nowhere: "true" } } } } };
+    const flannel = ["--namespace", "kube-flannel"];
+    const patch = ["patch", "daemonset", "kube-flannel-ds", "--patch", JSON.stringify(nowhere)];
+    await this.target.kubectl([...flannel, ...patch]);
+    await this.target.kubectl([...flannel, "wait", "pod", "--all", "--for=delete", "--timeout=60s"]);
+  }
+
+  /** Stopped and off the network: the kernel of a node that is only stopped goes on answering. */
+  async expectDeadNodeTold(name: (typeof NODES)[number]): Promise<void> {
+    const node = this.target.own.node(name);
+    const seen = this.slots.filter((slot) => !slot.startsWith(name));
+    await node.freeze();
+    await node.cutLink();
+    try {
+      expect(await this.countedNow(NODES.filter((other) => other !== name))).toEqual({
+        dead: seen.filter((slot) => slot.includes(name)),
+        healthy: seen.filter((slot) => !slot.includes(name)),
+      });
+      const { exitCode, text } = await this.matrix();
+      expect(text).toMatch(
+        new RegExp(`^- Nobody gets an answer from ${name} \\(2 nodes try\\); its row is missing: `, "m"),
+      );
+      expect(exitCode).toBe(1);
+    } finally {
+      await node.healLink();
+      await node.thaw();
+    }
+    await this.allHealthy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
