@@ -4,6 +4,8 @@ import type { CommandEntry } from "./command.ts";
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
   matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
+  doctor: { summary: "Say what is broken, where, since when, why, and what to do", load: () => import("./doctor.ts") },
+  explain: { summary: "Explain the code of a finding", load: () => import("./explain.ts") },
   config: {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),

@@ -53,7 +53,12 @@ export function readReach({ options }: Pick<Typed, "options">, env: NodeJS.Proce
 export interface ReachedMesh {
   readonly snapshot: Snapshot;
   readonly verdict: Verdict;
+  /** `judge`: an agent that watches all the time; `here`: from this one snapshot, without memory. */
+  readonly judged: "judge" | "here";
 }
+
+const meshOf = (snapshot: Snapshot, verdict: Verdict | undefined): ReachedMesh =>
+  verdict ? { snapshot, verdict, judged: "judge" } : { snapshot, verdict: judgeSnapshot(snapshot), judged: "here" };
 
 /** Rejects with AgentUnreachable, whose message says what was tried and what would help. */
 export async function reachMesh(reach: Reach, signal: AbortSignal): Promise<ReachedMesh> {
@@ -82,7 +87,7 @@ export async function reachMesh(reach: Reach, signal: AbortSignal): Promise<Reac
 
 async function fromAgent(url: string, signal: AbortSignal): Promise<ReachedMesh> {
   const [snapshot, verdict] = await Promise.all([fetchSnapshot(url, signal), fetchVerdict(url, signal)]);
-  return { snapshot, verdict: verdict ?? judgeSnapshot(snapshot) };
+  return meshOf(snapshot, verdict);
 }
 
 async function fromCluster(
@@ -103,7 +108,7 @@ async function fromCluster(
       signal,
       progress: (step) => progress.step(step),
     });
-    return { snapshot, verdict: verdict ?? judgeSnapshot(snapshot) };
+    return meshOf(snapshot, verdict);
   } catch (err) {
     throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
   }

@@ -10,11 +10,21 @@ import type { Look } from "./locate/culprits.ts";
 export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {
   const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
     "pods-reach-pods": () =>
-      reach(look, findings, { name: "pods-reach-pods", network: "pod", promise: "every pod reaches every pod" }),
+      reach(look, findings, {
+        name: "pods-reach-pods",
+        network: "pod",
+        promise: "every pod reaches every pod",
+        denial: "not every pod reaches every pod",
+      }),
     "no-nat": () => noNat(look, findings),
     "unique-addresses": () => uniqueAddresses(look, findings),
     "pods-and-nodes": () =>
-      reach(look, findings, { name: "pods-and-nodes", network: "node", promise: "pods and nodes reach each other" }),
+      reach(look, findings, {
+        name: "pods-and-nodes",
+        network: "node",
+        promise: "pods and nodes reach each other",
+        denial: "not all pods and nodes reach each other",
+      }),
   };
   return NETWORK_CHECKS.map((name) => check[name]());
 }
@@ -23,10 +33,15 @@ interface Reach {
   readonly name: NetworkCheckName;
   readonly network: Network;
   readonly promise: string;
+  readonly denial: string;
 }
 
 /** An ordered pair reaches when anything on this network was answered in the last minute. */
-function reach({ evidence }: Look, findings: readonly Finding[], { name, network, promise }: Reach): NetworkCheck {
+function reach(
+  { evidence }: Look,
+  findings: readonly Finding[],
+  { name, network, promise, denial }: Reach,
+): NetworkCheck {
   const { paths, pairs, nodes } = evidence;
   const own = paths.filter((path) => path.network === network);
   let [measured, reached] = [0, 0];
@@ -44,7 +59,7 @@ function reach({ evidence }: Look, findings: readonly Finding[], { name, network
   const figures = `${reached.toLocaleString("en")} of ${counted(measured, "measured pair")} reach each other`;
   return reached === measured
     ? { name, state: "holds", text: `${capital(promise)}: ${figures}.`, findings: [] }
-    : { name, state: "broken", text: `Not ${promise}: ${figures}.`, findings: ids };
+    : { name, state: "broken", text: `${capital(denial)}: ${figures}.`, findings: ids };
 }
 
 const concerns = ({ code, scope }: Finding, network: Network): boolean =>

@@ -111,7 +111,7 @@ test("every link to another page or file leads somewhere", () => {
 
 test("every command of ours that a page calls exists, with the options it is given", async () => {
   const called = guides.flatMap(({ path, calls }) => calls.map((words) => ({ path, words })));
-  expect(new Set(called.map(({ words }) => words[0]))).toEqual(new Set(["matrix", "config"]));
+  expect(new Set(called.map(({ words }) => words[0]))).toContain("matrix");
   for (const { path, words } of called) {
     const entry = COMMANDS[words[0]!];
     if (entry === undefined) throw new Error(`${path} calls internode ${words.join(" ")}: there is no such command`);

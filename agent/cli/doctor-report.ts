@@ -1,0 +1,142 @@
+// What `doctor` says, for a terminal, a chat and a ticket. Pure: all text from peers is escaped here.
+import { styleText } from "node:util";
+import { forMarkdown, forText } from "../base/escape.ts";
+import type { Check, CheckState } from "../diagnosis/checkup.ts";
+import type { Cause, Finding, Verdict } from "../model/finding.ts";
+import { subjectName } from "../model/finding.ts";
+import { table } from "./text-table.ts";
+
+export const DOCTOR_SCHEMA_VERSION = 1;
+
+/** Printed by `-o json`. A new field raises nothing; another meaning raises `schemaVersion`. */
+export interface DoctorReport {
+  readonly schemaVersion: typeof DOCTOR_SCHEMA_VERSION;
+  readonly verdict: Verdict;
+  readonly checks: readonly Check[];
+  /** `judge`: an agent that watches all the time; `here`: from one look at the last minute, without memory. */
+  readonly judged: "judge" | "here";
+  /** What this judgement is made from. */
+  readonly nodes: number;
+  readonly rows: number;
+  readonly missing: readonly { readonly node: string; readonly reason: string }[];
+}
+
+const MARK: Readonly<Record<CheckState, string>> = { holds: "✔", broken: "✘", unknown: "?", absent: "–" };
+const COLOUR: Readonly<Record<CheckState, Parameters<typeof styleText>[0]>> = {
+  holds: "green",
+  broken: ["red", "bold"],
+  unknown: "yellow",
+  absent: "dim",
+};
+/** What only the machines themselves can tell. */
+const UNSEEN = "Not looked at: routes, neighbour tables, connection tables and interfaces of the hosts.";
+
+export const percentSure = (confidence: number): string =>
+  confidence >= 0.995 ? "sure" : `${Math.min(99, Math.round(confidence * 100))} % sure`;
+
+/** `3 min`, from the beginning to the moment of the verdict. */
+export function lasted(since: string, at: string): string {
+  const seconds = Math.max(0, Math.round((Date.parse(at) - Date.parse(since)) / 1_000));
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 100 * 60) return `${Math.round(seconds / 60)} min`;
+  return seconds < 72 * 3_600 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+const clockOf = (moment: string): string => `${moment.slice(0, 10)} ${moment.slice(11, 19)} UTC`;
+
+const basis = ({ verdict, judged, rows, nodes }: DoctorReport): string =>
+  judged === "judge"
+    ? `Judged by the agent of ${verdict.by.name} at ${clockOf(verdict.at)}; ${rows} of ${nodes} rows are here.`
+    : `Judged here, from the last minute of ${rows} of ${nodes} rows at ${clockOf(verdict.at)}: no judge answered, so nothing before that minute counts.`;
+
+export function doctorText(report: DoctorReport): string {
+  const { verdict, checks, missing } = report;
+  const marks = table(
+    checks.map(({ state, title, text }) => [styleText(COLOUR[state], MARK[state]), title, forText(text)]),
+  );
+  return [
+    styleText("bold", forText(verdict.text)),
+    marks,
+    ...verdict.findings.map((finding, i) => findingText(finding, { number: i + 1, at: verdict.at })),
+    ...(missing.length > 0
+      ? [["Rows that did not come:", ...missing.map((row) => `  ${forText(`${row.node}: ${row.reason}`)}`)].join("\n")]
+      : []),
+    [forText(basis(report)), ...(verdict.findings.length === 0 ? [floorText()] : []), UNSEEN].join("\n"),
+  ].join("\n\n");
+}
+
+const floorText = (): string =>
+  "Loss that is thinner than a mesh of this size can see in its window is not excluded: docs/detection.md.";
+
+function findingText(finding: Finding, { number, at }: { readonly number: number; readonly at: string }): string {
+  const { code, text, confidence, since, causes, next, cure, runbook } = finding;
+  const line = (label: string, words: string) => `   ${label.padEnd(12)} ${forText(words)}`;
+  return [
+    `${styleText("bold", `${number}. ${code}`)}  ${forText(text)}`,
+    line("since", `${clockOf(since)}, ${lasted(since, at)}; ${percentSure(confidence)}`),
+    ...causes.flatMap((cause, i) => causeLines(cause, i).map(([label, words]) => line(label, words))),
+    line("next", next),
+    line("cure", cure),
+    line("page", `docs/${runbook} (internode explain ${code})`),
+  ].join("\n");
+}
+
+function causeLines({ text, for: pro, against }: Cause, i: number): readonly (readonly [string, string])[] {
+  return [
+    [i === 0 ? "most likely" : "or", text],
+    ...pro.map((words) => ["  for", words] as const),
+    ...against.map((words) => ["  against", words] as const),
+  ];
+}
+
+/** A line a finding: for a chat. */
+export function doctorShort({ verdict }: DoctorReport): string {
+  return [
+    forText(verdict.text),
+    ...verdict.findings.map(({ code, subject, since, confidence, causes }) =>
+      forText(
+        `${code} ${subjectName(subject)}, ${lasted(since, verdict.at)}, ${percentSure(confidence)}: ${causes[0]?.text ?? ""}`,
+      ),
+    ),
+  ].join("\n");
+}
+
+export function doctorMarkdown(report: DoctorReport): string {
+  const { verdict, checks, missing } = report;
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const findings = verdict.findings.map(({ code, text, since, confidence, causes, next, cure, runbook }) =>
+    [
+      `### ${code}: ${forMarkdown(text)}`,
+      "",
+      `Since ${clockOf(since)} (${lasted(since, verdict.at)}), ${percentSure(confidence)}. Page: docs/${forMarkdown(runbook)}`,
+      "",
+      ...causes.map(
+        (cause, i) =>
+          `${i + 1}. ${[cause.text, ...cause.for.map((words) => `For: ${words}`), ...cause.against.map((words) => `Against: ${words}`)].map(forMarkdown).join(" ")}`,
+      ),
+      "",
+      `- Next: ${inCode(next)}`,
+      `- Cure: ${forMarkdown(cure)}`,
+    ].join("\n"),
+  );
+  return [
+    `## ${forMarkdown(verdict.text)}`,
+    [
+      row(["", "check", "result"]),
+      row(["---", "---", "---"]),
+      ...checks.map(({ state, title, text }) => row([MARK[state], title, forMarkdown(text)])),
+    ].join("\n"),
+    ...findings,
+    ...(missing.length > 0
+      ? [missing.map(({ node, reason }) => `- No row from ${forMarkdown(`${node}: ${reason}`)}`).join("\n")]
+      : []),
+    forMarkdown(`${basis(report)} ${UNSEEN}`),
+  ].join("\n\n");
+}
+
+/** A code span ends at its own fence only (CommonMark §6.1): one backtick more than the longest run inside. */
+function inCode(text: string): string {
+  const shown = forText(text);
+  const fence = "`".repeat(Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length)) + 1);
+  return fence.length > 1 ? `${fence} ${shown} ${fence}` : `${fence}${shown}${fence}`;
+}
