@@ -5,8 +5,9 @@ import type { History } from "../evidence/history.ts";
 import { samePlace, type Candidate } from "./candidate.ts";
 import { directionOf, type DirectionOdds } from "./direction.ts";
 import type { Score } from "./likelihood.ts";
+import { splitPlaces } from "./flows.ts";
 import { explain } from "./locate.ts";
-import { burstiness, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
+import { burstiness, momentsOf, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
 import { pathScopes } from "./scopes.ts";
 import { splitOf } from "./split.ts";
 import type { Topology } from "./topology.ts";
@@ -26,6 +27,8 @@ export interface Culprit {
   /** Score left when losses count by independent events; below 0 it is a burst and no fault. */
   readonly steady: number;
   readonly rhythm: Rhythm;
+  /** Seconds among which its losses are spread. */
+  readonly moments: number;
   readonly burstiness: number;
   /** Rate in the model that explains all culprits together. */
   readonly rate: number;
@@ -44,32 +47,43 @@ export interface Look {
 export function findCulprits({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Culprit[] {
   const scopes = pathScopes(evidence.paths);
   const found: Culprit[] = [];
+  const splits = splitPlaces({ evidence, history, topology }, scopes, leftOut);
   for (const seconds of WINDOWS_SECONDS) {
     const window = lossWindow({ evidence, history, topology, scopes, seconds, leftOut });
-    const known = found.filter(({ steady, margin }) => steady > 0 && margin >= SURE).map(({ candidate }) => candidate);
-    const { model, standings } = explain(window, {
-      known,
-      isSplit: (c) => splitOf(c.edges, { evidence, history, topology }).isSplit,
-    });
+    const known = found.filter((c) => !c.isSplit && isFault(c) && c.margin >= SURE).map(({ candidate }) => candidate);
+    const { model, standings } = explain(window, { known, splits });
     for (const [component, { own, rival, margin }] of standings) {
+      const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
+      const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;
       const culprit: Culprit = {
         window,
-        candidate: component.candidate,
+        candidate,
         score: own,
         rival,
         margin,
-        steady: steadyScore(own, rhythm),
+        steady: component.isSplit ? own.score : steadyScore(own, rhythm),
         rhythm,
+        moments: momentsOf(rhythmOf(model, component, { evidence, history, isPrompt: true })),
         burstiness: burstiness(rhythm),
         rate: component.rate,
-        isSplit: component.isSplit,
+        isSplit: component.isSplit || isSplitPair,
         direction: directionOf(model, component, { evidence, history }),
       };
       const before = found.findIndex((c) => samePlace(c.candidate.place, culprit.candidate.place));
       if (before < 0) found.push(culprit);
-      else if (found[before]!.steady < culprit.steady) found[before] = culprit;
+      else if (isClearer(culprit, found[before]!)) found[before] = culprit;
     }
   }
   return found;
 }
+
+/** Losses of fewer seconds are one burst: of a second or three, and TCP and UDP notice it a little later. */
+const LEAST_MOMENTS = 5;
+
+/** A burst explains what it explains, and is nothing that anybody should look at. */
+export const isFault = ({ steady, moments }: Pick<Culprit, "steady" | "moments">): boolean =>
+  steady > 0 && moments >= LEAST_MOMENTS;
+
+/** What began just now is thin in the long window, and what is weak in the short one. */
+const isClearer = (a: Culprit, b: Culprit): boolean => (isFault(a) === isFault(b) ? a.margin > b.margin : isFault(a));

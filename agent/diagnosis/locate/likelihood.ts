@@ -18,6 +18,8 @@ export interface Score {
 const STEPS = 10;
 /** Weight of our belief, before looking, that edges lose evenly: as of so many edges. */
 const EVEN_EDGES = 3;
+/** By how much the rates of one culprit's edges differ from each other anyway: relative standard deviation. */
+const UNEVEN = 0.3;
 
 let lostOf = new Float64Array(256);
 let probesOf = new Float64Array(256);
@@ -75,7 +77,8 @@ function dispersionOf(model: LossModel, { edges, scope }: Candidate, rate: numbe
   let sum = 0;
   for (const e of edges) {
     const mean = expected[e]! + rate * probes[e]!;
-    squares += (lost[e]! - mean) ** 2;
+    // Of edges that lose much, some lose a little more than others for reasons of their own.
+    squares += (lost[e]! - mean) ** 2 / (1 + UNEVEN ** 2 * mean);
     sum += mean;
   }
   if (sum === 0) return 1;

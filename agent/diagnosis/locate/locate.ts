@@ -6,77 +6,65 @@ import { groupCandidate } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
 import { LossModel, type Component } from "./model.ts";
 import { standingOf, type Standing } from "./rivals.ts";
-import { pairScores, wideScores } from "./screen.ts";
+import { nodeCandidate, pairScores, wideScores } from "./screen.ts";
 import type { LossWindow } from "./window.ts";
 
 /** More culprits at once than this are one culprit that we do not understand. */
 const MOST_ROUNDS = 40;
 /** Sets of culprits that are tried as one group. */
 const MOST_MERGES = 30;
+/** Pairs that are tried as the node that they share. */
+const SEVERAL = 3;
 
 export interface Explanation {
   readonly model: LossModel;
-  /** New culprits only, each against the best other place that could stand in for it. */
+  /** Each culprit against the best other place that could stand in for it. */
   readonly standings: ReadonlyMap<Component, Standing>;
 }
 
 export interface ExplainOptions {
+  /** Culprits that are certain already: they explain what they explain, and do not make way for others. */
   readonly known?: readonly Candidate[];
-  /** Whether some of a candidate's flows lose everything and others nothing. */
-  readonly isSplit?: (candidate: Candidate) => boolean;
+  /** Places where some of several equal paths are bad, as far as they are known. */
+  readonly splits?: readonly SplitPlace[];
 }
 
-/** `known`: culprits that are certain already; they explain what they explain, and are not questioned. */
-export function explain(window: LossWindow, { known = [], isSplit = () => false }: ExplainOptions = {}): Explanation {
+export interface SplitPlace {
+  readonly candidate: Candidate;
+  readonly standing: Standing;
+}
+
+export function explain(window: LossWindow, { known = [], splits: places = [] }: ExplainOptions = {}): Explanation {
   const model = new LossModel(window);
-  const splits = addSplits(model, isSplit);
-  if (known.length > 0) {
-    model.components = [...model.components, ...known.map((candidate) => ({ candidate, rate: 0.01, isSplit: false }))];
+  const splits = new Map(
+    places.map(({ candidate, standing }): [Component, Standing] => [{ candidate, rate: 0, isSplit: true }, standing]),
+  );
+  model.components = [...splits.keys()];
+  model.components = [...model.components, ...known.map((candidate) => ({ candidate, rate: 0.01, isSplit: false }))];
+  if (model.components.length > 0) {
     model.refit();
     dropUseless(model);
   }
   const certain = new Set(known);
   addCulprits(model);
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const open = model.components.filter(({ candidate, isSplit }) => !isSplit && !certain.has(candidate));
-    if (mergeNodes(model, open)) {
+    joinScopes(model);
+    const fitted = model.components.filter((component) => !component.isSplit);
+    const open = fitted.filter(({ candidate }) => !certain.has(candidate));
+    if (mergeNodes(model, open) || mergePairs(model, open) || toggleMembers(model, fitted)) {
       dropUseless(model);
       continue;
     }
-    const standings = new Map(open.map((component) => [component, standingOf(model, component)]));
-    if (!swapOne(model, standings)) return { model, standings: new Map([...splits, ...standings]) };
+    const standings = standingsOf(model, open);
+    if (!swapOne(model, standings)) break;
     dropUseless(model);
   }
-  return { model, standings: splits };
+  const fitted = model.components.filter((component) => !component.isSplit);
+  return { model, standings: new Map([...splits, ...standingsOf(model, fitted)]) };
 }
 
-/**
- * Before anything else, the widest places whose flows lose all or nothing: taken apart into pairs that are cut and
- * pairs that are not, they would never be seen. TCP and UDP, which use many ports, lose evenly there.
- */
-function addSplits(model: LossModel, isSplit: (candidate: Candidate) => boolean): Map<Component, Standing> {
-  const standings = new Map<Component, Standing>();
-  const isTaken = new Uint8Array(model.window.topology.edges);
-  for (const [scope, { isProcess }] of model.window.scopes.entries()) {
-    if (!isProcess) continue;
-    const scores = [...wideScores(model, [scope]), ...pairScores(model, [scope])].filter(({ candidate }) =>
-      isSplit(candidate),
-    );
-    for (const [i, own] of scores.entries()) {
-      const { candidate, rate } = own;
-      if (candidate.edges.some((e) => isTaken[e] === 1)) continue;
-      for (const e of candidate.edges) isTaken[e] = 1;
-      const rival = scores[i + 1];
-      standings.set(
-        { candidate, rate, isSplit: true },
-        { own, rival, margin: own.score - Math.max(0, rival?.score ?? 0) },
-      );
-    }
-  }
-  model.components = [...standings.keys()];
-  if (standings.size > 0) model.refit();
-  return standings;
-}
+const standingsOf = (model: LossModel, components: readonly Component[]): Map<Component, Standing> =>
+  new Map(components.map((component) => [component, standingOf(model, component)]));
 
 function addCulprits(model: LossModel): void {
   for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -119,6 +107,28 @@ function dropUseless(model: LossModel): void {
   }
 }
 
+/** One place that loses on two scopes, more on the one and less on the other, is one culprit of both. */
+function joinScopes(model: LossModel): void {
+  const { scopes } = model.window;
+  for (;;) {
+    const { components } = model;
+    const second = components.find((c, i) => components.findIndex((other) => isTwin(other, c)) < i);
+    if (!second) return;
+    const twins = components.filter((c) => isTwin(c, second));
+    const paths = new Set(twins.flatMap(({ candidate }) => scopes[candidate.scope]!.paths));
+    const covers = (scope: number): boolean => paths.isSubsetOf(new Set(scopes[scope]!.paths));
+    const scope = [...scopes.keys()]
+      .filter(covers)
+      .reduce((best, s) => (scopes[s]!.paths.length < scopes[best]!.paths.length ? s : best), 0);
+    const joined = { ...second, candidate: { ...second.candidate, scope }, rate: twins[0]!.rate };
+    model.components = [...components.filter((c) => !twins.includes(c)), joined];
+    model.refit();
+  }
+}
+
+const isTwin = (a: Component, b: Component): boolean =>
+  !a.isSplit && !b.isSplit && samePlace(a.candidate.place, b.candidate.place);
+
 /** Nodes and groups that were taken one by one may be one group. */
 function mergeNodes(model: LossModel, open: readonly Component[]): boolean {
   const parts = open.filter(({ candidate }) => membersOf(candidate).length > 0);
@@ -131,6 +141,46 @@ function mergeNodes(model: LossModel, open: readonly Component[]): boolean {
     for (const scope of new Set([0, ...set.map(({ candidate }) => candidate.scope)])) {
       const group = { candidate: groupCandidate(model, members, scope), rate: set[0]!.rate, isSplit: false };
       if (model.tryComponents([...model.components.filter((c) => !set.includes(c)), group])) return true;
+    }
+  }
+  return false;
+}
+
+/** Pairs that share a node may be that node. */
+function mergePairs(model: LossModel, open: readonly Component[]): boolean {
+  const { topology } = model.window;
+  const byNode = new Map<number, Component[]>();
+  for (const component of open) {
+    const { place } = component.candidate;
+    if (place.kind !== "pair") continue;
+    for (const node of [topology.low[place.edge]!, topology.high[place.edge]!])
+      byNode.set(node, [...(byNode.get(node) ?? []), component]);
+  }
+  for (const [node, pairs] of byNode) {
+    if (pairs.length < SEVERAL || topology.nodes < 3) continue;
+    for (const scope of new Set([0, ...pairs.map(({ candidate }) => candidate.scope)])) {
+      const instead = { candidate: nodeCandidate(model, node, scope), rate: pairs[0]!.rate, isSplit: false };
+      if (model.tryComponents([...model.components.filter((c) => !pairs.includes(c)), instead])) return true;
+    }
+  }
+  return false;
+}
+
+/** A node that loses by itself hides whether it is a member of a group that does. */
+function toggleMembers(model: LossModel, fitted: readonly Component[]): boolean {
+  const { topology } = model.window;
+  for (const group of fitted) {
+    const { place, scope } = group.candidate;
+    if (place.kind !== "group") continue;
+    for (const { candidate } of fitted) {
+      if (candidate.place.kind !== "node") continue;
+      const { node } = candidate.place;
+      const members = place.members.includes(node)
+        ? place.members.filter((m) => m !== node)
+        : [...place.members, node].sort((a, b) => a - b);
+      if (members.length < 2 || members.length > topology.nodes / 2) continue;
+      const instead = { ...group, candidate: groupCandidate(model, members, scope) };
+      if (model.tryComponents(model.components.map((c) => (c === group ? instead : c)))) return true;
     }
   }
   return false;

@@ -179,8 +179,9 @@ export class LossModel {
     }
     for (const { candidate, isSplit } of this.components) {
       if (!isSplit) continue;
-      for (const [p, { lost }] of byPath.entries()) {
+      for (const p of scopes[candidate.scope]!.paths) {
         const expected = this.#expectedByPath[p]!;
+        const { lost } = byPath[p]!;
         for (const e of candidate.edges) expected[e] = Math.max(expected[e]!, lost[e]!);
       }
     }

@@ -11,21 +11,30 @@ export type Rhythm = Float64Array;
 /** What began just now is judged by the seconds since, but by no fewer than these. */
 const SHORTEST = 20;
 
+interface RhythmOptions {
+  readonly evidence: Evidence;
+  readonly history: History;
+  /** Only what is booked in the second in which it is lost, where there is any: TCP and UDP notice some seconds later. */
+  readonly isPrompt?: boolean;
+}
+
 export function rhythmOf(
   model: LossModel,
   component: Component,
-  { evidence, history }: { readonly evidence: Evidence; readonly history: History },
+  { evidence, history, isPrompt = false }: RhythmOptions,
 ): Rhythm {
   const { window, expected } = model;
   const { topology, scopes, byScope, seconds } = window;
   const { edges, scope } = component.candidate;
   const rhythm = new Float64Array(seconds);
   const cells = byScope[scope]!;
-  const rings = scopes[scope]!.paths.map((p) => history.paths.get(pathName(evidence.paths[p]!))?.lost);
+  const all = scopes[scope]!.paths;
+  const prompt = isPrompt ? all.filter((p) => evidence.paths[p]!.protocol === "icmp") : [];
+  const rings = (prompt.length > 0 ? prompt : all).map((p) => history.paths.get(pathName(evidence.paths[p]!))?.lost);
   const oldest = history.now - seconds + 1;
   for (const e of edges) {
     if (cells.lost[e] === 0) continue;
-    const blame = Math.min(1, (component.rate * cells.probes[e]!) / expected[scope]![e]!);
+    const blame = component.isSplit ? 1 : Math.min(1, (component.rate * cells.probes[e]!) / expected[scope]![e]!);
     for (const pair of [topology.there[e]!, topology.back[e]!]) {
       if (pair < 0) continue;
       for (const ring of rings) {
@@ -65,6 +74,12 @@ export function burstiness(rhythm: Rhythm, from = 0): number {
   let squares = 0;
   for (let s = from; s < rhythm.length; s++) squares += (rhythm[s]! - mean) ** 2;
   return Math.max(1, squares / (mean * (seconds - 1)));
+}
+
+/** Among how many seconds the losses are spread, as if evenly: one burst is few moments, however much it takes. */
+export function momentsOf(rhythm: Rhythm): number {
+  const squares = rhythm.reduce((sum, lost) => sum + lost * lost, 0);
+  return squares === 0 ? 0 : sumFrom(rhythm, 0) ** 2 / squares;
 }
 
 export function firstLoss(rhythm: Rhythm): number {

@@ -116,6 +116,8 @@ export function zonePairCandidate(model: LossModel, edge: number, scope: number)
   if (a < 0 || b < 0) return undefined;
   const zones = a < b ? ([a, b] as const) : ([b, a] as const);
   const edges = topology.zoneEdges.get(zonePair(a, b, count))!;
+  // That is the pair of nodes itself.
+  if (edges.length < 2) return undefined;
   const price = FAULT_PRICE + scopes[scope]!.cost + Math.log((count * (count + 1)) / 2);
   return { place: { kind: "zone-pair", zones }, edges, scope, price };
 }

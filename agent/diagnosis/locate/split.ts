@@ -1,45 +1,30 @@
-// Whether losses fall on some flows entirely and on others not at all: then one of several equal paths is bad, between
-// which routers choose by hashing addresses and ports. Told from UDP source ports, which are long-lived flows, and from
-// ICMP, whose flow is the pair itself.
-import { pathName, type Evidence, type PortEvidence } from "../evidence/evidence.ts";
-import { countBits, ringMask, type History } from "../evidence/history.ts";
+// Whether the losses of a pair fall on some of its UDP source ports entirely and on others not at all: then one of
+// several equal paths is bad, between which routers choose by hashing addresses and ports.
+import type { Evidence, PortEvidence } from "../evidence/evidence.ts";
 import type { Topology } from "./topology.ts";
 
 /** Nats by which two kinds of flows must explain the counts better than one loss ratio for each pair. */
-const CLEARLY = 12;
-/** Probes of a flow that say something. */
-const ENOUGH_ICMP = 15;
-const ICMP_SECONDS = 20;
+const CLEARLY = 9;
 /** Loss of a good flow, and the least loss of a bad one. */
 const GOOD = 0.005;
 const BAD = 0.3;
 
 export interface Split {
   readonly isSplit: boolean;
-  /** Share of flows that are bad. */
-  readonly share: number;
   /** Source ports that are bad, where only one pair is looked at. */
   readonly badPorts: readonly number[];
 }
 
 export interface SplitOptions {
   readonly evidence: Evidence;
-  readonly history: History;
   readonly topology: Topology;
 }
 
-export function splitOf(edges: Uint32Array, options: SplitOptions): Split {
-  const ports = portFlows(edges, options);
-  const icmp = edges.length > 1 ? icmpFlows(edges, options) : [];
-  const byPort = gainOfTwoKinds(ports);
-  const byPair = gainOfTwoKinds(icmp);
-  const isSplit =
-    (byPort.gain > CLEARLY && byPort.share < 0.9) ||
-    // Pairs that are cut look like this as well, but then their UDP is cut on all ports.
-    (byPair.gain > CLEARLY && byPair.share < 0.9 && !ports.some((pair) => isCut(pair)) && hasSomeLoss(ports));
+export function splitOf(edges: Uint32Array, { evidence, topology }: SplitOptions): Split {
+  const ports = portFlows(edges, { evidence, topology });
+  const { gain, share } = gainOfTwoKinds(ports);
   return {
-    isSplit,
-    share: byPort.gain > CLEARLY ? byPort.share : byPair.share,
+    isSplit: gain > CLEARLY + Math.log(topology.edges) && share < 0.9,
     badPorts: ports.length === 1 ? badIn(ports[0]!) : [],
   };
 }
@@ -71,22 +56,6 @@ function flowsOfPair({ count, probes, failures }: PortEvidence, pair: number): F
     if (n > 0) flows.push({ probes: n, lost: Math.min(n, failures[pair * count + port]!), port });
   }
   return flows;
-}
-
-/** For every ICMP path all pairs together: the flow of a pair is bad or it is not. */
-function icmpFlows(edges: Uint32Array, { evidence, history, topology }: SplitOptions): Flows[] {
-  const mask = ringMask(history.now, ICMP_SECONDS);
-  return evidence.paths.flatMap((path) => {
-    const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
-    if (!kept) return [];
-    const flows: Flow[] = [];
-    forEachPair(edges, topology, (pair) => {
-      const probes = Math.round((kept.perMinute[pair]! * ICMP_SECONDS) / 60);
-      const lost = Math.min(probes, countBits(kept.lost, pair, mask));
-      if (probes >= ENOUGH_ICMP) flows.push({ probes, lost, port: 0 });
-    });
-    return flows.some(({ lost }) => lost > 0) ? [flows] : [];
-  });
 }
 
 function forEachPair(edges: Uint32Array, { there, back }: Topology, work: (pair: number) => void): void {
@@ -128,7 +97,5 @@ function gainOfTwoKinds(sets: readonly Flows[]): { readonly gain: number; readon
 const logOf = ({ probes, lost }: Flow, ratio: number): number =>
   lost * Math.log(ratio) + (probes - lost) * Math.log1p(-ratio);
 
-const isCut = (flows: Flows): boolean => flows.length > 3 && flows.every(({ lost, probes }) => lost > probes * BAD);
-const hasSomeLoss = (sets: readonly Flows[]): boolean => sets.length > 0;
 const badIn = (flows: Flows): number[] =>
   flows.filter(({ lost, probes }) => lost > probes * BAD && lost > 1).map(({ port }) => port);

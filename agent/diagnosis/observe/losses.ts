@@ -1,9 +1,10 @@
 // Culprits as observations: which code fits a place that loses, and which causes fit what it loses.
 import type { FindingCode, Scope } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
-import { SURE, type Culprit, type Look } from "../locate/culprits.ts";
+import { SURE, isFault, type Culprit, type Look } from "../locate/culprits.ts";
 import { splitOf } from "../locate/split.ts";
 import { lossCauses } from "./loss-causes.ts";
+import type { Place } from "../locate/candidate.ts";
 import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, type Observation } from "./observation.ts";
 import { subjectOf } from "./places.ts";
 import { countsOf, pairsOn, recentLoss } from "./view.ts";
@@ -17,7 +18,7 @@ const JUST_NOW = 15;
 /** Nats: at once, when seen twice, and not yet. */
 const CERTAIN = 10;
 /** Losses of less than this are not worth a finding, however certain. */
-const LEAST_RATE = 0.001;
+const LEAST_LOSS = 0.001;
 
 /** What is known of a place that loses, before it has a name. */
 export interface LossSigns {
@@ -33,9 +34,9 @@ export interface LossSigns {
 
 export function observeLosses(culprits: readonly Culprit[], look: Look): Observation[] {
   return culprits
-    .filter(({ steady, rate, score }) => steady > 0 && score.score > 0 && rate >= LEAST_RATE)
-    .filter(isStillOn)
-    .map((culprit) => observeLoss(culprit, look));
+    .filter((culprit) => isFault(culprit) && culprit.score.score > 0 && isStillOn(culprit))
+    .map((culprit) => observeLoss(culprit, look))
+    .filter(({ figures }) => (figures.loss ?? 0) >= LEAST_LOSS);
 }
 
 function observeLoss(culprit: Culprit, look: Look): Observation {
@@ -75,15 +76,17 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds: history.now - window.seconds + 1 + begun,
     causes: lossCauses(signs, code, look),
-    opensAfterSeconds: opensAfter(code, margin),
+    opensAfterSeconds: opensAfter(code, candidate.place, margin),
     isLoss: true,
   };
 }
 
 /** A restart lasts less than a minute and is none of our business. */
-function opensAfter(code: FindingCode, margin: number): number {
+function opensAfter(code: FindingCode, { kind }: Place, margin: number): number {
   if (code === "IN-AGENT-DOWN" || code === "IN-AGENT-STARVED") return ONE_MINUTE;
   if (code === "IN-BETWEEN") return SEEN_TWICE;
+  // While its members change from one judgement to the next they are not understood.
+  if (kind === "group" && margin >= SURE) return SEEN_TWICE;
   return margin >= CERTAIN ? AT_ONCE : margin >= SURE ? SEEN_TWICE : Number.POSITIVE_INFINITY;
 }
 

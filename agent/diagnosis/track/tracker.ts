@@ -5,7 +5,7 @@ import type { EndedFinding, Finding, FindingCode, Subject } from "../../model/fi
 import { subjectName } from "../../model/finding.ts";
 import { CAUSES } from "../catalogue/causes.ts";
 import { CODES, runbookOf } from "../catalogue/codes.ts";
-import type { Observation } from "../observe/observation.ts";
+import { SEEN_TWICE, type Observation } from "../observe/observation.ts";
 import type { Silence } from "./silence.ts";
 
 /** A judgement that is missing is no news: seen within this is seen without a break. */
@@ -87,18 +87,23 @@ export class Tracker {
   update(update: Update): Finding[] {
     const { now, observations } = update;
     const seen = new Set<string>();
+    const isCrowded = observations.filter((o) => this.#isNews(o)).length > 1;
     for (const observation of strongestFirst(observations)) {
       const key = this.#keyOf(observation);
       if (seen.has(key)) continue;
       seen.add(key);
       const open = this.#open.get(key);
       if (open) this.#renew(open, observation, now);
-      else this.#consider(key, observation, now);
+      else this.#consider(key, isCrowded ? patient(observation) : observation, now);
     }
     this.#forgetWaiting(now);
     this.#close(update, seen);
     this.#closed = this.#closed.filter(({ endedAt }) => now - endedAt < AGAIN_SECONDS);
     return this.findings;
+  }
+
+  #isNews(observation: Observation): boolean {
+    return observation.isLoss && !this.#open.has(this.#keyOf(observation));
   }
 
   #renew(open: Open, observation: Observation, now: number): void {
@@ -183,6 +188,12 @@ export class Tracker {
     return keyOf(observation);
   }
 }
+
+/** One that may be part of a wider loss that is not understood yet: many begin at once. */
+const patient = (observation: Observation): Observation =>
+  observation.isLoss
+    ? { ...observation, opensAfterSeconds: Math.max(SEEN_TWICE, observation.opensAfterSeconds) }
+    : observation;
 
 /** Loss of one subject is one finding, whatever it is called; anything else is one of its code. */
 const familyOf = (code: FindingCode): string => (CODES[code].isLoss ? "loss" : code);

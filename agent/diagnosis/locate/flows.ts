@@ -1,0 +1,133 @@
+// Places where some of several equal paths are bad. Routers hash addresses and ports to choose between them, so a flow
+// that is hashed to the bad one loses everything, and the next one nothing. ICMP tells it soonest: its flow is the pair
+// itself, once a second. A flow is dead, fine or between the two; the same search that finds who loses packets finds
+// which place has dead flows beside fine ones.
+import { pathName, type Evidence } from "../evidence/evidence.ts";
+import { countBits, ringMask, type History } from "../evidence/history.ts";
+import { explain, type SplitPlace } from "./locate.ts";
+import type { PathScope } from "./scopes.ts";
+import type { Topology } from "./topology.ts";
+import type { Cells, LossWindow } from "./window.ts";
+
+const SECONDS = 10;
+/** Probes of a flow within these that say something. */
+const ENOUGH = 7;
+const DEAD = 0.9;
+const FINE = 0.1;
+/** Of a place's flows, the share that may be dead: fewer are pairs, more is a place that is cut. */
+const LEAST_SHARE = 0.05;
+const MOST_SHARE = 0.9;
+/** Flows that are neither, for each dead one: more of them and it is loss like any other, and high. */
+const BETWEEN = 0.2;
+/** Dead flows, and pairs that have one: a pair by itself is told by its source ports (split.ts). */
+const LEAST_DEAD = 3;
+/** In which nothing of a pair that is cut is answered: three probes of those that are sent every five. */
+const CUT_SECONDS = 15;
+
+interface Look {
+  readonly evidence: Evidence;
+  readonly history: History;
+  readonly topology: Topology;
+}
+
+/** In terms of `scopes`, which are those of all paths; `leftOut`: as for a window of losses. */
+export function splitPlaces(look: Look, scopes: readonly PathScope[], leftOut: readonly Uint8Array[]): SplitPlace[] {
+  const flows = flowsOf(look, leftOut);
+  if (flows.dead < LEAST_DEAD) return [];
+  const { window, between } = flows;
+  const { model, standings } = explain(window);
+  return [...standings].flatMap(([{ candidate, rate }, standing]) => {
+    const { lost } = window.byScope[candidate.scope]!;
+    const dead = sumOver(lost, candidate.edges);
+    const losing = candidate.edges.reduce((n, e) => n + (lost[e]! > 0 ? 1 : 0), 0);
+    const isSplit =
+      candidate.place.kind !== "pair" &&
+      losing >= LEAST_DEAD &&
+      rate >= LEAST_SHARE &&
+      rate <= MOST_SHARE &&
+      sumOver(between, candidate.edges) <= BETWEEN * dead;
+    if (!isSplit) return [];
+    const { network } = model.window.scopes[candidate.scope]!.scope;
+    const scope = scopes.findIndex(
+      ({ scope: s, isProcess }) =>
+        !isProcess && s.network === network && s.protocol === undefined && s.family === undefined,
+    );
+    return [{ candidate: { ...candidate, scope: Math.max(0, scope) }, standing }];
+  });
+}
+
+function flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]) {
+  const { paths, pairs } = evidence;
+  const isCut = cutEdgesOf({ evidence, history, topology });
+  const between = new Float32Array(topology.edges);
+  const mask = ringMask(history.now, SECONDS);
+  let dead = 0;
+  const byPath = paths.map((path, p): Cells => {
+    const cells = { probes: new Float32Array(topology.edges), lost: new Float32Array(topology.edges) };
+    const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
+    if (!kept) return cells;
+    const add = (edge: number, pair: number): void => {
+      if (pair < 0 || isCut[edge] === 1 || leftOut[p]![pair] === 1) return;
+      const covered = history.coveredSeconds(pairs.source[pair]!, SECONDS);
+      const probes = (kept.perMinute[pair]! * covered) / 60;
+      if (probes < ENOUGH) return;
+      const lost = countBits(kept.lost, pair, mask);
+      cells.probes[edge]!++;
+      if (lost >= DEAD * probes) cells.lost[edge]!++;
+      else if (lost > FINE * probes) between[edge]!++;
+    };
+    for (let edge = 0; edge < topology.edges; edge++) {
+      add(edge, topology.there[edge]!);
+      add(edge, topology.back[edge]!);
+      dead += cells.lost[edge]!;
+    }
+    return cells;
+  });
+  const icmp = [...paths.keys()].filter((p) => paths[p]!.protocol === "icmp");
+  const scopes: PathScope[] = [{ scope: {}, paths: icmp, isProcess: false, cost: 0 }];
+  for (const network of new Set(icmp.map((p) => paths[p]!.network))) {
+    const own = icmp.filter((p) => paths[p]!.network === network);
+    if (own.length < icmp.length)
+      scopes.push({ scope: { network }, paths: own, isProcess: false, cost: Math.log(scopes.length + 2) });
+  }
+  const byScope = scopes.map(({ paths: of }) =>
+    sumOf(
+      of.map((p) => byPath[p]!),
+      topology.edges,
+    ),
+  );
+  const window: LossWindow = { seconds: SECONDS, topology, scopes, byPath, byScope };
+  return { window, between, dead };
+}
+
+/** Edges on which nothing at all is answered: no path is left that could be a good one. */
+function cutEdgesOf({ evidence, history, topology }: Look): Uint8Array {
+  const isCut = new Uint8Array(topology.edges);
+  const mask = ringMask(history.now, CUT_SECONDS);
+  const all = evidence.paths.flatMap((path) => history.paths.get(pathName(path)) ?? []);
+  for (let edge = 0; edge < topology.edges; edge++) {
+    let [lost, probes] = [0, 0];
+    for (const pair of [topology.there[edge]!, topology.back[edge]!]) {
+      if (pair < 0) continue;
+      for (const kept of all) {
+        lost += countBits(kept.lost, pair, mask);
+        probes += (kept.perMinute[pair]! * history.coveredSeconds(evidence.pairs.source[pair]!, CUT_SECONDS)) / 60;
+      }
+    }
+    if (probes > 0 && lost >= DEAD * probes) isCut[edge] = 1;
+  }
+  return isCut;
+}
+
+const sumOver = (of: Float32Array, edges: Uint32Array): number => edges.reduce((sum, e) => sum + of[e]!, 0);
+
+function sumOf(parts: readonly Cells[], edges: number): Cells {
+  const sum = { probes: new Float32Array(edges), lost: new Float32Array(edges) };
+  for (const { probes, lost } of parts) {
+    for (let e = 0; e < edges; e++) {
+      sum.probes[e]! += probes[e]!;
+      sum.lost[e]! += lost[e]!;
+    }
+  }
+  return sum;
+}

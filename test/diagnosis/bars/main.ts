@@ -1,0 +1,69 @@
+// npm run test:judge -- [--worlds proof|tuning] [--trials N] [--only TEXT] [--nodes 12,30] [--calm] [--threads N] [--all]
+// One table: fault, nodes → recall, precision, time to found, the bar, met or not. Ends with 1 when a bar is missed.
+import { parseArgs } from "node:util";
+import type { WorldKind } from "../sim/worlds.ts";
+import { calmTable, CALM } from "./calm.ts";
+import { runAll } from "./pool.ts";
+import { BARS } from "./rows.ts";
+import { barTable } from "./table.ts";
+import type { Done, Task } from "./trials.worker.ts";
+
+const { values } = parseArgs({
+  options: {
+    worlds: { type: "string", default: "proof" },
+    trials: { type: "string" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+    nodes: { type: "string", default: "" },
+    threads: { type: "string", default: "2" },
+    calm: { type: "boolean", default: false },
+    /** Of the calm minutes asked for, this share. */
+    share: { type: "string", default: "1" },
+    all: { type: "boolean", default: false },
+  },
+});
+const kind: WorldKind = values.worlds === "tuning" ? "tuning" : "proof";
+const sizes = values.nodes.split(",").filter(Boolean).map(Number);
+const isAsked = (nodes: number): boolean => sizes.length === 0 || sizes.includes(nodes);
+/** Large meshes take long. */
+const trialsAt = (nodes: number): number => Number(values.trials ?? (nodes >= 1000 ? 10 : nodes >= 100 ? 30 : 100));
+
+const firstSeed = Number(values.seed);
+const trials = BARS.flatMap((bar, index) =>
+  bar.name.includes(values.only)
+    ? bar.nodes.filter(isAsked).flatMap((nodes) =>
+        Array.from({ length: trialsAt(nodes) }, (_, i): Task => ({
+          do: "trial",
+          bar: index,
+          nodes,
+          seed: firstSeed + i,
+          kind,
+        })),
+      )
+    : [],
+);
+/** So many minutes a piece: threads share them, and each begins a world of its own. */
+const PIECE_MINUTES = 250;
+const calm = CALM.filter(({ nodes }) => isAsked(nodes)).flatMap(({ nodes, minutes }) => {
+  const pieces = Math.max(1, Math.ceil((minutes * Number(values.share)) / PIECE_MINUTES));
+  return Array.from({ length: pieces }, (_, i): Task => ({
+    do: "calm",
+    nodes,
+    minutes: PIECE_MINUTES,
+    seed: firstSeed + i,
+    kind,
+  }));
+});
+const tasks = [...(values.calm ? [] : trials), ...(values.calm || values.all ? calm : [])];
+const done: Done[] = [];
+await runAll(tasks, {
+  threads: Number(values.threads),
+  onDone: (result, left) => {
+    done.push(result);
+    if (process.stderr.isTTY || left % 50 === 0) process.stderr.write(`\r${left} to go    `);
+  },
+});
+process.stderr.write("\n");
+const tables = [barTable(done), calmTable(done)].filter((table) => table !== undefined);
+for (const { text } of tables) console.log(`${kind} worlds\n${text}\n`);
+process.exitCode = tables.every(({ isMet }) => isMet) ? 0 : 1;
