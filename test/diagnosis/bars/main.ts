@@ -65,5 +65,5 @@ await runAll(tasks, {
 });
 process.stderr.write("\n");
 const tables = [barTable(done), calmTable(done)].filter((table) => table !== undefined);
-for (const { text } of tables) console.log(`${kind} worlds\n${text}\n`);
+for (const { text } of tables) process.stdout.write(`${kind} worlds\n${text}\n\n`);
 process.exitCode = tables.every(({ isMet }) => isMet) ? 0 : 1;

@@ -13,6 +13,7 @@ export async function runAll(
       const worker = new Worker(new URL("trials.worker.ts", import.meta.url));
       const next = (): void => {
         const task = waiting.shift();
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
         if (task) worker.postMessage(task);
         else void worker.terminate().then(() => resolve());
       };

@@ -24,6 +24,7 @@ export type Done =
   | { readonly task: Task & { readonly do: "trial" }; readonly trial: TrialResult }
   | { readonly task: Task & { readonly do: "calm" }; readonly calm: CalmResult };
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
 parentPort?.on("message", (task: Task) => parentPort!.postMessage(run(task)));
 
 function run(task: Task): Done {
