@@ -2,7 +2,7 @@
 import { familyOf, ipRanges, parseIp } from "../base/ip.ts";
 import { listed } from "../base/format.ts";
 import { allowanceFault } from "../model/refused-ranges.ts";
-import { PROTOCOLS } from "../probes/protocols.ts";
+import { RULES, type OptionPath, type Rule } from "./rule-table.ts";
 import type { Config } from "./schema.ts";
 
 export interface Contradiction {
@@ -14,68 +14,78 @@ export interface Contradiction {
 
 /** `isSet` tells what somebody asked for from what is only a default. */
 export function contradictions(config: Config, isSet: (path: string) => boolean): Contradiction[] {
-  return [
-    ...timeouts(config),
-    ...ports(config),
-    ...sampling(config),
-    ...lists(config),
-    ...ranges(config),
-    ...places(config),
-    ...wholes(config, isSet),
-  ];
+  return [...RULES.flatMap((rule) => [...broken(rule, config, isSet)]), ...ranges(config), ...places(config)];
 }
 
-function* timeouts(config: Config): Generator<Contradiction> {
-  for (const protocol of [...PROTOCOLS, "dns", "servicePath"] as const) {
-    const { timeoutMs, intervalMs } = config[protocol];
-    if (timeoutMs < intervalMs) continue;
-    yield {
-      options: [`${protocol}.timeoutMs`, `${protocol}.intervalMs`],
-      problem: `is ${timeoutMs}, not less than ${protocol}.intervalMs, which is ${intervalMs}: a second probe would start before the first has ended`,
-      cure: `Set ${protocol}.timeoutMs to at most ${intervalMs - 1}, or raise ${protocol}.intervalMs.`,
-    };
-  }
-}
-
-function* ports(config: Config): Generator<Contradiction> {
-  const names = ["metrics", "probe", "http"] as const;
-  for (const [i, a] of names.entries()) {
-    for (const b of names.slice(i + 1)) {
-      if (config.ports[a] !== config.ports[b]) continue;
+function* broken(rule: Rule, config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
+  const at = (path: OptionPath): unknown => valueAt(config, path);
+  switch (rule.kind) {
+    case "less": {
+      const { low, high, because } = rule;
+      const [lower, limit] = [Number(at(low)), Number(at(high))];
+      if (lower < limit) return;
       yield {
-        options: [`ports.${b}`, `ports.${a}`],
-        problem: `is ${config.ports[b]}, the same as ports.${a}`,
-        cure: "Give each its own port.",
+        options: [low, high],
+        problem: `is ${lower}, not less than ${high}, which is ${limit}: ${because}`,
+        cure: `Set ${low} to at most ${limit - 1}, or raise ${high}.`,
       };
+      return;
+    }
+    case "different":
+      for (const [i, a] of rule.options.entries()) {
+        for (const b of rule.options.slice(i + 1)) {
+          if (at(a) !== at(b)) continue;
+          yield { options: [b, a], problem: `is ${String(at(b))}, the same as ${a}`, cure: plain(rule.cure) };
+        }
+      }
+      return;
+    case "unique": {
+      const values = inOneSpelling(at(rule.option));
+      const twice = values.find((value, i) => values.indexOf(value) !== i);
+      if (twice !== undefined)
+        yield { options: [rule.option], problem: `names "${twice}" twice`, cure: "Name it once." };
+      return;
+    }
+    case "some": {
+      const [first, ...others] = rule.options as [OptionPath, ...OptionPath[]];
+      if (rule.options.some((option) => !isEmpty(at(option)))) return;
+      const problem = `is empty like ${listed(others, others.length)}: ${rule.because}`;
+      yield { options: [first, ...others], problem, cure: plain(rule.cure) };
+      return;
+    }
+    case "needs": {
+      const { option, needs, blames, cure } = rule;
+      if (isEmpty(at(option)) || !isEmpty(at(needs))) return;
+      const [blamed, other] = blames === "option" ? [option, needs] : [needs, option];
+      const problem = `is ${inWords(at(blamed))} although ${other} is ${inWords(at(other))}`;
+      yield { options: [blamed, other], problem, cure: plain(cure) };
+      return;
+    }
+    case "excluded": {
+      const { option, where, is, because, cure } = rule;
+      if (at(where) !== is || isEmpty(at(option)) || !isSet(option)) return;
+      yield { options: [option, where], problem: `is ${inWords(at(option))}, but ${because}`, cure: plain(cure) };
     }
   }
 }
 
-function* sampling({ peers }: Config): Generator<Contradiction> {
-  if (peers.sampleSize < peers.fullMeshLimit) return;
-  yield {
-    options: ["peers.sampleSize", "peers.fullMeshLimit"],
-    problem: `is ${peers.sampleSize}, not less than peers.fullMeshLimit, which is ${peers.fullMeshLimit}: above the limit a node would probe as many as below it`,
-    cure: "Lower peers.sampleSize or raise peers.fullMeshLimit.",
-  };
+function valueAt(config: Config, path: OptionPath): unknown {
+  let value: unknown = config;
+  for (const key of path.split(".")) value = (value as Readonly<Record<string, unknown>>)[key];
+  return value;
 }
 
-function* lists(config: Config): Generator<Contradiction> {
-  const all: readonly (readonly [string, readonly string[]])[] = [
-    ...PROTOCOLS.map((protocol) => [`${protocol}.networks`, config[protocol].networks] as const),
-    ["families", config.families === "primary" ? [] : config.families],
-    ["dns.names", config.dns.names],
-    ["dns.servers", config.dns.servers.map(({ label, address }) => `${label} ${oneSpelling(address)}`)],
-    ["servicePath.hosts", config.servicePath.hosts.map(oneSpelling)],
-    ["listen", config.listen.map(oneSpelling)],
-    ["node.podAddresses", config.node.podAddresses.map(oneSpelling)],
-    ["node.nodeAddresses", config.node.nodeAddresses.map(oneSpelling)],
-    ["peers.allowRanges", config.peers.allowRanges],
-  ];
-  for (const [path, values] of all) {
-    const twice = values.find((value, i) => values.indexOf(value) !== i);
-    if (twice !== undefined) yield { options: [path], problem: `names "${twice}" twice`, cure: "Name it once." };
-  }
+const isEmpty = (value: unknown): boolean => value === false || (Array.isArray(value) && value.length === 0);
+const inWords = (value: unknown): string => (Array.isArray(value) ? "empty" : String(value));
+/** The options that a text names, as the agent's own messages have them. */
+const plain = (text: string): string => text.replaceAll(/[{}]/g, "");
+
+/** What a list names, so that one address in two spellings is one. */
+function inOneSpelling(list: unknown): readonly string[] {
+  if (!Array.isArray(list)) return [];
+  return (list as readonly (string | Readonly<Record<string, string>>)[]).map((entry) =>
+    (typeof entry === "string" ? [entry] : Object.values(entry)).map(oneSpelling).join(" "),
+  );
 }
 
 const oneSpelling = (address: string): string => parseIp(address)?.text ?? address;
@@ -120,40 +130,6 @@ function* places({ listen, dns, servicePath }: Config): Generator<Contradiction>
       options: ["listen"],
       problem: `names ${all}, which is every ${family} address, and ${other} besides`,
       cure: "Remove one of the two.",
-    };
-  }
-}
-
-function* wholes(config: Config, isSet: (path: string) => boolean): Generator<Contradiction> {
-  const { dns, engine, pathMtu, servicePath } = config;
-  if (PROTOCOLS.every((protocol) => config[protocol].networks.length === 0)) {
-    const [first, ...others] = PROTOCOLS.map((protocol) => `${protocol}.networks` as const);
-    yield {
-      options: [first!, ...others],
-      problem: `is empty like ${listed(others)}: no peer would be measured`,
-      cure: "Name a network for at least one protocol.",
-    };
-  }
-  if (dns.enabled && dns.names.length === 0) {
-    yield {
-      options: ["dns.names", "dns.enabled"],
-      problem: "is empty although dns.enabled is true",
-      cure: "Name at least one name, or set dns.enabled to false.",
-    };
-  }
-  if (servicePath.apiServer && !servicePath.enabled) {
-    yield {
-      options: ["servicePath.apiServer", "servicePath.enabled"],
-      problem: "is true although servicePath.enabled is false",
-      cure: "Set servicePath.enabled to true, or servicePath.apiServer to false.",
-    };
-  }
-  // By default path MTU is simply not there with this engine; only who asked for it must be told.
-  if (engine === "userspace" && pathMtu.enabled && isSet("pathMtu.enabled")) {
-    yield {
-      options: ["pathMtu.enabled", "engine"],
-      problem: "is true, but the userspace engine cannot forbid fragmentation",
-      cure: 'Set engine to "kernel", or leave pathMtu.enabled out.',
     };
   }
 }

@@ -1,14 +1,15 @@
 {{/* The agent's configuration: what the chart decides, then what `.Values.config` says. Lists replace lists. */}}
 {{- define "internode.config" -}}
+{{- $agent := .Files.Get "files/agent.json" | fromJson -}}
 {{- $chart := dict "discovery" (dict "kind" "kubernetes" "service" (include "internode.fullname" .)) -}}
 {{- $_ := set $chart "servicePath" (dict "hosts" (list (include "internode.servicePathName" .))) -}}
 {{- if .Values.hostNetwork -}}
-{{- range $protocol := list "icmp" "tcp" "udp" -}}
+{{- range $protocol, $facts := $agent.protocols -}}
 {{- $_ := set $chart $protocol (dict "networks" (list "node")) -}}
 {{- end -}}
 {{- else if .Values.hostPort -}}
-{{- range $protocol := list "tcp" "udp" -}}
-{{- $_ := set $chart $protocol (dict "networks" (list "pod" "node")) -}}
+{{- range $protocol, $facts := $agent.protocols -}}
+{{- if $facts.needsProbePort -}}{{- $_ := set $chart $protocol (dict "networks" (list "pod" "node")) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $secrets := dict -}}

@@ -1,7 +1,7 @@
 {{/*
 What a mesh of .nodes nodes costs, as JSON: pairs, series, packetsPerSecond, gigabytesPerDay. From the agent's own
-configuration. Series: 5 a slot, 1 more for TCP, 3 more for UDP (one of them the destination's), 2 for the path MTU of
-a pair where UDP is there; histograms between zones, and about 120 an agent of itself, with 5 more for each Service and
+configuration, and what its protocols say of a slot's series and a probe's packets (files/agent.json). 2 more series for
+the path MTU of a pair; histograms between zones, and about 120 an agent of itself, with 5 more for each Service and
 address family of the service path. Bytes are those of IP packets: requests and replies. (dict "root" $ "nodes" 10 "zones" 3)
 */}}
 {{- define "internode.cost" -}}
@@ -18,23 +18,17 @@ address family of the service path. Bytes are those of IP packets: requests and 
 {{- $packets := 0.0 -}}
 {{- $bytes := 0.0 -}}
 {{- $slots := 0 -}}
-{{- $udpHeaders := 28 -}}
-{{- range $protocol := list "icmp" "tcp" "udp" -}}
+{{- range $protocol, $facts := $agent.protocols -}}
 {{- $settings := get $config $protocol -}}
 {{- $count := mul $families (len $settings.networks) -}}
 {{- $slots = add $slots $count -}}
-{{- $own := dict "icmp" 5 "tcp" 6 "udp" 8 -}}
-{{- $series = addf $series (mulf $count (addf (get $own $protocol) $detail)) -}}
-{{- $perSecond := divf (mulf $count 1000) $settings.intervalMs -}}
-{{- if eq $protocol "tcp" -}}{{/* SYN, SYN-ACK, ACK, RST */}}
-{{- $packets = addf $packets (mulf 4 $perSecond) -}}
-{{- $bytes = addf $bytes (mulf 212 $perSecond) -}}
-{{- else -}}
-{{- $packets = addf $packets (mulf 2 $perSecond) -}}
-{{- $headers := ternary 20 28 (eq $protocol "icmp") -}}
-{{- $bytes = addf $bytes (mulf 2 (addf $settings.sizeBytes $headers) $perSecond) -}}
-{{- end -}}
-{{- if and (eq $protocol "udp") $config.pathMtu.enabled (eq $config.engine "kernel") -}}
+{{- $series = addf $series (mulf $count (addf $facts.series $detail)) -}}
+{{- $perSecond := divf (mulf $count 1000 $facts.cost.packets) $settings.intervalMs -}}
+{{- $packets = addf $packets $perSecond -}}
+{{- $payload := 0.0 -}}
+{{- with $facts.cost.payload -}}{{- $payload = get $settings . -}}{{- end -}}
+{{- $bytes = addf $bytes (mulf $perSecond (addf $facts.cost.packetBytes $payload)) -}}
+{{- if and $facts.hasPathMtu $config.pathMtu.enabled (eq $config.engine "kernel") -}}
 {{- $series = addf $series (mulf 2 $count) -}}
 {{- $verifications := divf (mulf $count 1000) $config.pathMtu.intervalMs -}}
 {{- $packets = addf $packets (mulf 2 $verifications) -}}

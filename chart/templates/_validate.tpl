@@ -14,16 +14,19 @@
 
 {{- define "internode.faults.network" -}}
 {{- $config := include "internode.effective" . | fromJson -}}
+{{- $agent := .Files.Get "files/agent.json" | fromJson -}}
 {{- if and .Values.hostNetwork .Values.hostPort }}
 - "hostNetwork and hostPort are both true: on the host's network the probe port is the node's already. Set hostPort to false."
 {{- end }}
 {{- $onNode := list }}
-{{- range $protocol := list "icmp" "tcp" "udp" }}
+{{- $atPort := list }}
+{{- range $protocol, $facts := $agent.protocols }}
 {{- $networks := (get $config $protocol).networks }}
 {{- if and (has "pod" $networks) $.Values.hostNetwork }}
 - "config.{{ $protocol }}.networks names pod, but with hostNetwork an agent has no address of the pod network. Leave it out, or set hostNetwork to false."
 {{- end }}
-{{- if and (ne $protocol "icmp") (has "node" $networks) }}
+{{- if $facts.needsProbePort }}{{- $atPort = append $atPort (printf "config.%s.networks" $protocol) }}{{- end }}
+{{- if and $facts.needsProbePort (has "node" $networks) }}
 {{- $onNode = append $onNode $protocol }}
 {{- if not (or $.Values.hostNetwork $.Values.hostPort) }}
 - "config.{{ $protocol }}.networks names node, where nothing answers: the probe port is open in the pods only. Set hostPort to true (the namespace then needs the Pod Security level privileged), or leave node out."
@@ -31,10 +34,7 @@
 {{- end }}
 {{- end }}
 {{- if and .Values.hostPort (not .Values.hostNetwork) (not $onNode) }}
-- "hostPort is true, but neither config.tcp.networks nor config.udp.networks names node: the port would be open for nothing. Set hostPort to false, or add node."
-{{- end }}
-{{- if not (concat $config.icmp.networks $config.tcp.networks $config.udp.networks) }}
-- "config.icmp.networks, config.tcp.networks and config.udp.networks are all empty: no peer would be measured. Name a network for at least one."
+- "hostPort is true, but neither {{ join " nor " $atPort }} names node: the port would be open for nothing. Set hostPort to false, or add node."
 {{- end }}
 {{- $reachable := list }}
 {{- range $config.listen }}
@@ -58,43 +58,19 @@
 - "config.families names {{ . }}, and service.ipFamilies only {{ $listed }}: the agents learn no {{ . }} address of each other. Name one family in both."
 {{- end }}
 {{- end }}
-{{- $lists := dict "service.ipFamilies" .Values.service.ipFamilies "config.dns.names" $config.dns.names "config.dns.servers" $config.dns.servers "config.servicePath.hosts" $config.servicePath.hosts "config.listen" $config.listen "config.families" $config.families }}
-{{- range $protocol := list "icmp" "tcp" "udp" }}
-{{- $_ := set $lists (printf "config.%s.networks" $protocol) (get $config $protocol).networks }}
-{{- end }}
-{{- range $path, $values := $lists }}
-{{- if and (kindIs "slice" $values) (ne (len $values) (len (uniq $values))) }}
-- "{{ $path }} names one of its values twice. Name it once."
-{{- end }}
+{{- $listed := default list .Values.service.ipFamilies }}
+{{- if ne (len $listed) (len (uniq $listed)) }}
+- "service.ipFamilies names one of its values twice. Name it once."
 {{- end }}
 {{- end -}}
 
 {{- define "internode.faults.agent" -}}
 {{- $config := include "internode.effective" . | fromJson -}}
-{{- range $protocol := list "icmp" "tcp" "udp" "dns" "servicePath" }}
-{{- $timing := get $config $protocol }}
-{{- if ge (int $timing.timeoutMs) (int $timing.intervalMs) }}
-- "config.{{ $protocol }}.timeoutMs is {{ int $timing.timeoutMs }}, not less than config.{{ $protocol }}.intervalMs, which is {{ int $timing.intervalMs }}: a second probe would start before the first has ended. Lower the timeout or raise the interval."
-{{- end }}
-{{- end }}
-{{- $ports := $config.ports }}
-{{- if or (eq $ports.metrics $ports.probe) (eq $ports.metrics $ports.http) (eq $ports.probe $ports.http) }}
-- "config.ports has one port twice (metrics {{ int $ports.metrics }}, probe {{ int $ports.probe }}, http {{ int $ports.http }}). Give each its own."
-{{- end }}
-{{- if ge (int $config.peers.sampleSize) (int $config.peers.fullMeshLimit) }}
-- "config.peers.sampleSize is {{ int $config.peers.sampleSize }}, not less than config.peers.fullMeshLimit, which is {{ int $config.peers.fullMeshLimit }}: above the limit a node would probe as many as below it. Lower sampleSize or raise fullMeshLimit."
-{{- end }}
-{{- if and $config.dns.enabled (not $config.dns.names) }}
-- "config.dns.names is empty although config.dns.enabled is true. Name at least one name, or set config.dns.enabled to false."
-{{- end }}
-{{- if and $config.servicePath.apiServer (not $config.servicePath.enabled) }}
-- "config.servicePath.apiServer is true although config.servicePath.enabled is false. Set enabled to true, or apiServer to false."
+{{- range (.Files.Get "files/agent.json" | fromJson).rules }}
+{{- include (printf "internode.rule.%s" .kind) (dict "rule" . "config" $config "asked" (default dict $.Values.config)) }}
 {{- end }}
 {{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
-{{- end }}
-{{- if and (eq $config.engine "userspace") (dig "pathMtu" "enabled" false (default dict .Values.config)) }}
-- "config.pathMtu.enabled is true, but the userspace engine cannot forbid fragmentation. Set config.engine to kernel, or leave config.pathMtu.enabled out."
 {{- end }}
 {{- end -}}
 

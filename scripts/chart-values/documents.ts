@@ -3,8 +3,10 @@
 import { dump } from "js-yaml";
 import { z } from "zod";
 import { configJsonSchema, type ValueSchema } from "../../agent/config/options.ts";
+import { RULES, type Rule } from "../../agent/config/rule-table.ts";
 import { configSchema } from "../../agent/config/schema.ts";
 import { CATALOGUE } from "../../agent/metrics/catalogue.ts";
+import { protocolFacts } from "./protocols.ts";
 import { withHints } from "./hints.ts";
 import { valuesSchema } from "./schema.ts";
 
@@ -85,12 +87,17 @@ function agentDefaults(): unknown {
   return rest;
 }
 
+/** Rules between options that an installation may set. */
+const chartRules = (): readonly Rule[] => RULES.filter((rule) => !JSON.stringify(rule).includes('"node.'));
+
 /** chart/files/agent.json: defaults that templates compute with, so that they repeat none. */
 export function agentJson(): string {
   const facts = {
     comment: HEADER,
     defaults: agentDefaults(),
     rttHistogramSeries: CATALOGUE.zoneRtt.buckets.length + 3,
+    protocols: protocolFacts(),
+    rules: chartRules(),
   };
   return `${JSON.stringify(facts, null, 2)}\n`;
 }

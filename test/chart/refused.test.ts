@@ -44,7 +44,7 @@ const CONTRADICTIONS: readonly Wrong[] = [
   {
     what: "a timeout longer than the interval",
     values: { config: { udp: { timeoutMs: 5000 } } },
-    says: [/config\.udp\.timeoutMs is 5000.*intervalMs, which is 5000/, /Lower the timeout/],
+    says: [/config\.udp\.timeoutMs is 5000.*intervalMs, which is 5000/, /Set config\.udp\.timeoutMs to at most 4999/],
   },
   {
     what: "one port twice",
@@ -66,7 +66,7 @@ const CONTRADICTIONS: readonly Wrong[] = [
     values: { config: { servicePath: { enabled: false, apiServer: true } } },
     says: [
       /config\.servicePath\.apiServer is true although config\.servicePath\.enabled is false/,
-      /Set enabled to true/,
+      /Set config\.servicePath\.enabled to true/,
     ],
   },
   {
