@@ -8,7 +8,7 @@ import { LabFaults, type FaultStatus } from "./faults/faults.ts";
 import { inNamespace, LabError, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
 import { MAX_LEARNING_NODES } from "./network.ts";
-import { planLab, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
+import { planLab, SERVICE_ADDRESSES, type LabNode, type LabPlan, type LabShape } from "./plan.ts";
 import { formatStamp, stampOf } from "./process-stamp.ts";
 import { inWords, refusalOf } from "./rights.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
@@ -22,6 +22,8 @@ export interface LabOptions extends Partial<LabShape> {
   readonly settings?: AgentSettings;
   /** Node addresses answer on the probe port too, as with a hostPort; TCP and UDP then run on both networks. */
   readonly hostPorts?: boolean;
+  /** A Service with all agents behind it on every node, and its path probed. */
+  readonly servicePath?: boolean;
   /** An agent ended by itself. Default: nothing but its log tells. */
   readonly onAgentEnd?: (end: AgentEnd) => void;
   /** What is being done, for a person who waits. */
@@ -166,7 +168,13 @@ class NamespaceLab implements Lab {
   }
 
   async build(): Promise<void> {
-    const { agents = true, hostPorts = false, settings = {}, onProgress = () => {} } = this.#options;
+    const {
+      agents = true,
+      hostPorts = false,
+      servicePath = false,
+      settings = {},
+      onProgress = () => {},
+    } = this.#options;
     const { ports } = configSchema.shape;
     const probePort = ports.parse(settings.ports).probe;
     onProgress(`laying ${this.nodes.length} nodes in namespaces ${this.#plan.fabric.replace("fabric", "*")}`);
@@ -176,6 +184,7 @@ class NamespaceLab implements Lab {
       owner: formatStamp(await stampOf(process.pid)),
       group: process.getegid!(),
       hostPort: hostPorts ? probePort : undefined,
+      servicePort: servicePath ? probePort : undefined,
     });
     await writeAgentFiles(this.directory, this.nodes, () => ({
       discovery: { kind: "static", file: meshFileOf(this.directory) },
@@ -183,6 +192,7 @@ class NamespaceLab implements Lab {
       dns: { enabled: false },
       ...(this.#plan.ipv6 ? { families: ["ipv4", "ipv6"] } : {}),
       ...settings,
+      ...(servicePath ? { servicePath: { hosts: this.#serviceAddresses(), ...settings.servicePath } } : {}),
       ...(hostPorts
         ? { tcp: { networks: ["pod", "node"], ...settings.tcp }, udp: { networks: ["pod", "node"], ...settings.udp } }
         : {}),
@@ -190,6 +200,11 @@ class NamespaceLab implements Lab {
     if (!agents) return;
     onProgress("starting the agents");
     await Promise.all([...this.#agents.values()].map((agent) => agent.start()));
+  }
+
+  #serviceAddresses(): string[] {
+    const { ipv4, ipv6 } = SERVICE_ADDRESSES;
+    return this.#plan.ipv6 ? [ipv4, ipv6] : [ipv4];
   }
 
   #agentOf(node: LabNode): AgentProcess {

@@ -4,6 +4,7 @@
 import {
   OVERLAY_MTU,
   POD_CIDR,
+  SERVICE_ADDRESSES,
   podSubnet,
   podSubnet6,
   UNDERLAY_MTU,
@@ -34,6 +35,8 @@ export interface NetworkOptions {
   readonly group: number;
   /** Node addresses answer on this port with the pod behind it, as a CNI's portmap does for a hostPort. */
   readonly hostPort: number | undefined;
+  /** Every node turns the Service's addresses at this port into a pod's, any of them, as kube-proxy does. */
+  readonly servicePort?: number | undefined;
 }
 
 /**
@@ -65,7 +68,7 @@ export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "own
 export function nodeScript(
   plan: LabPlan,
   node: LabNode,
-  { hostPort }: Pick<NetworkOptions, "hostPort">,
+  { hostPort, servicePort }: Pick<NetworkOptions, "hostPort" | "servicePort">,
 ): NamespaceScript {
   const { number } = node;
   const others = plan.nodes.filter((other) => other !== node);
@@ -76,6 +79,9 @@ export function nodeScript(
     sysctls: {
       ...ipv6Sysctls(plan),
       "net/ipv4/ip_forward": "1",
+      // A pod whose connection to the Service comes back to itself is to be told of no shorter way.
+      "net/ipv4/conf/all/send_redirects": "0",
+      "net/ipv4/conf/default/send_redirects": "0",
       ...(plan.ipv6 ? { "net/ipv6/conf/all/forwarding": "1" } : {}),
     },
     ip: [
@@ -88,6 +94,8 @@ export function nodeScript(
       `link add cni0 mtu ${OVERLAY_MTU} type bridge mcast_snooping 0 stp_state 0`,
       `link add pod mtu ${OVERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${OVERLAY_MTU} gso_max_segs 1 netns ${node.podNamespace}`,
       "link set pod master cni0 up",
+      // A connection to the Service may come back to the pod that made it.
+      ...(servicePort === undefined ? [] : ["link set pod type bridge_slave hairpin on"]),
       `address add ${podSubnet(number)}.1/24 dev cni0`,
       "link set cni0 up",
       ...(plan.nodes.length > MAX_LEARNING_NODES
@@ -110,7 +118,9 @@ export function nodeScript(
         : []),
     ],
     bridge: to((other) => [`fdb add ${vtepMac(other.number)} dev vxlan0 dst ${other.nodeAddresses[0]}`]),
-    nft: natRules(node, hostPort),
+    nft: [natRules(node, hostPort), ...(servicePort === undefined ? [] : [serviceRules(plan, node, servicePort)])].join(
+      "\n",
+    ),
   };
 }
 
@@ -168,4 +178,31 @@ function natRules(node: LabNode, hostPort: number | undefined): string {
 function portForward({ address, to, port }: { address: string; to: string; port: number }): string {
   const isV6 = address.includes(":");
   return `${isV6 ? "ip6" : "ip"} daddr ${address} meta l4proto { tcp, udp } th dport ${port} dnat ${isV6 ? "ip6" : "ip"} to ${to}`;
+}
+
+/**
+ * As kube-proxy lays them: each new connection to the Service goes to a pod that chance picks. One that comes back to the
+ * pod that made it gets its node's address, or it would have the same one at both ends.
+ */
+function serviceRules(plan: LabPlan, own: LabNode, port: number): string {
+  const families = plan.ipv6 ? (["ipv4", "ipv6"] as const) : (["ipv4"] as const);
+  const ip = (family: (typeof families)[number]): string => (family === "ipv4" ? "ip" : "ip6");
+  const chosen = families.map((family, i) => {
+    const pods = plan.nodes.map((node, n) => `${n} : ${node.podAddresses[i]!}`).join(", ");
+    return `${ip(family)} daddr ${SERVICE_ADDRESSES[family]} tcp dport ${port} dnat ${ip(family)} to numgen random mod ${plan.nodes.length} map { ${pods} }`;
+  });
+  const back = families.map((family, i) => {
+    const pod = own.podAddresses[i]!;
+    return `${ip(family)} saddr ${pod} ${ip(family)} daddr ${pod} ct status dnat masquerade`;
+  });
+  return `table inet services {
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    ${chosen.join("\n    ")}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    ${back.join("\n    ")}
+  }
+}`;
 }

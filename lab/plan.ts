@@ -8,6 +8,8 @@ export const UNDERLAY_MTU = 1500;
 export const OVERLAY_MTU = UNDERLAY_MTU - 50;
 /** Every pod address is in here. */
 export const POD_CIDR = { ipv4: "10.244.0.0/16", ipv6: "fd00:10:244::/48" } as const;
+/** Where every pod reaches the Service with all agents behind it; no machine has these addresses. */
+export const SERVICE_ADDRESSES = { ipv4: "10.96.0.7", ipv6: "fd00:10:96::7" } as const;
 /** An underlay of one /24, whose last octet is the node's number. */
 export const MAX_NODES = 250;
 export const MAX_ZONES = 26;

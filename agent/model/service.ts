@@ -45,7 +45,15 @@ export interface ServiceState {
 /** A tenth of a minute's probes, and more than what one endpoint that goes away may cost. */
 const FAILING_RATIO = 0.1;
 const FAILING_AT_LEAST = 3;
+/**
+ * How much of the service path's loss the pod network's own explains: where one pod in five is not reached, one connection
+ * in five fails. Twice as much, since chance picks the pods, and a minute has few probes.
+ */
+export const EXPLAINED_BY_POD_LOSS = 2;
 
-/** Whether this address of a Service counts as broken: one failure in a minute does not. */
-export const isFailing = ({ probes, failures }: Pick<ServiceWindow, "probes" | "failures">): boolean =>
-  failures >= FAILING_AT_LEAST && failures > FAILING_RATIO * probes;
+/**
+ * Whether this address of a Service counts as broken: one failure in a minute does not. `podLoss`: the share of TCP probes
+ * between pods that failed from the same node.
+ */
+export const isFailing = ({ probes, failures }: Pick<ServiceWindow, "probes" | "failures">, podLoss: number): boolean =>
+  failures >= FAILING_AT_LEAST && failures > (FAILING_RATIO + EXPLAINED_BY_POD_LOSS * podLoss) * probes;

@@ -148,7 +148,7 @@ interface BringUp {
 
 async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
   if (place.kind === "namespaces") {
-    const lab = await createLab({ ...options, onAgentEnd, onProgress: progress });
+    const lab = await createLab({ ...options, servicePath: true, onAgentEnd, onProgress: progress });
     return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
   progress("agents on loopback addresses");

@@ -32,7 +32,7 @@ export type Fault =
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter"; readonly protocol: Protocol })
-  | (OnAgents & { readonly kind: "freeze" | "kill" })
+  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" })
   | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];

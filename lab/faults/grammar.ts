@@ -13,7 +13,7 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
           A        all links of a node or zone, both ways
   loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
-  filter WHERE icmp|tcp|udp
+  filter WHERE icmp|tcp|udp                     service-path A
   freeze A               starve A 5%            kill A
 Without 'on', both networks are hit; mtu is of the pod network unless told.`;
 
@@ -41,6 +41,7 @@ const KINDS = [
   "corrupt",
   "mtu",
   "filter",
+  "service-path",
   "freeze",
   "starve",
   "kill",
@@ -52,6 +53,7 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
   switch (kind) {
     case "freeze":
     case "kill":
+    case "service-path":
       return { kind, text, nodes: parseNodes(words, nodes) };
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };

@@ -113,7 +113,7 @@ export function bySource(links: readonly Link[]): (readonly [LabNode, LabNode[]]
   return [...Map.groupBy(links, (link) => link.from)].map(([from, group]) => [from, group.map((link) => link.to)]);
 }
 
-function readCounters(json: string): FaultCounters {
+export function readCounters(json: string): FaultCounters {
   const { nftables } = JSON.parse(json) as {
     nftables: readonly { readonly counter?: { readonly name: string; readonly packets: number } }[];
   };

@@ -10,6 +10,7 @@ import { kill } from "./kill.ts";
 import { loss } from "./loss.ts";
 import { mtu } from "./mtu.ts";
 import { reorder } from "./reorder.ts";
+import { servicePath } from "./service-path.ts";
 import { starve } from "./starve.ts";
 
 export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
@@ -21,6 +22,7 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   corrupt,
   mtu,
   filter,
+  "service-path": servicePath,
   freeze,
   starve,
   kill,

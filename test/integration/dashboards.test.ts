@@ -50,8 +50,7 @@ describe("on a healthy mesh", () => {
     }));
   };
 
-  // The lab has no service path yet.
-  test.each(Object.entries(dashboards).filter(([file]) => file !== "services"))(
+  test.each(Object.entries(dashboards))(
     "no query of %s is without data",
     async (file, dashboard) => {
       const empty: string[] = [];

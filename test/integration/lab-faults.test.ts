@@ -1,4 +1,6 @@
 // Every fault of packets, in a lab without agents, judged by programs and kernel counters that know nothing of the lab.
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createLab, type Lab } from "../../lab/lab.ts";
@@ -12,7 +14,7 @@ const { test: heldTest } = await needs("namespaces", "tap devices");
 describe("faults of packets", () => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await createLab({ nodes: 3, zones: 3, ipv6: true, agents: false });
+    lab = await createLab({ nodes: 3, zones: 3, ipv6: true, agents: false, servicePath: true });
     // Neighbours are resolved before anything is counted.
     for (const from of lab.nodes)
       for (const to of lab.nodes)
@@ -67,6 +69,55 @@ describe("faults of packets", () => {
     const [fault] = await lab.faults();
     return fault!.counters!;
   }
+
+  describe("the Service", () => {
+    const SERVICE = ["10.96.0.7", "fd00:10:96::7"];
+    const PORT = 7_843;
+    const accepted = new Map<string, number>();
+    beforeAll(async () => {
+      const listen = `require("node:net").createServer((s) => (console.log("accepted"), s.end())).listen(${PORT}, "::", () => console.log("ready"))`;
+      await Promise.all(
+        lab.nodes.map(async ({ name }) => {
+          accepted.set(name, 0);
+          const listener = lab.spawn(name, process.execPath, ["-e", listen], { stdio: ["ignore", "pipe", "inherit"] });
+          const lines = createInterface(listener.stdout!);
+          await once(lines, "line");
+          lines.on("line", () => accepted.set(name, accepted.get(name)! + 1));
+        }),
+      );
+    });
+
+    /** bash's own connect(2), one after the other: how many of them were answered before a second SYN would be sent. */
+    const connects = async (from: string, to: string, count: number): Promise<number> =>
+      Number(
+        await lab.run(from, "bash", [
+          "-c",
+          `n=0; for i in $(seq ${count}); do timeout 0.8 bash -c 'exec 3<>/dev/tcp/${to}/${PORT}' 2>/dev/null && n=$((n+1)); done; echo $n`,
+        ]),
+      );
+
+    test("is answered by every pod, the one that asks included, in both families", async () => {
+      for (const to of SERVICE) {
+        const before = new Map(accepted);
+        expect(await connects("node-1", to, 60)).toBe(60);
+        const counts = lab.nodes.map(({ name }) => accepted.get(name)! - before.get(name)!);
+        expect(counts.reduce((a, b) => a + b)).toBe(60);
+        // Chance leaves one of three out of 60 once in 10^10 runs.
+        expect(Math.min(...counts)).toBeGreaterThan(0);
+      }
+    });
+
+    test("is broken on one node by its fault, which counts every SYN, while its pods and other nodes are reached", async () => {
+      await lab.inject("service-path node-1");
+      for (const to of SERVICE) expect(await connects("node-1", to, 2)).toBe(0);
+      // Each was given up before a second SYN.
+      expect(await counters()).toEqual({ matched: 4, affected: 4 });
+      expect(await connects("node-1", address("node-2", "pod"), 3)).toBe(3);
+      expect(await connects("node-2", SERVICE[0]!, 10)).toBe(10);
+      await lab.clear();
+      expect(await connects("node-1", SERVICE[0]!, 10)).toBe(10);
+    });
+  });
 
   test("loss one way drops what its counter says, on the way there and not on the way back", async () => {
     await lab.inject("loss node-1->node-2 30%");

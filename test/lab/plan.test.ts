@@ -111,3 +111,14 @@ test("a host port is forwarded to the pod in both families", () => {
   expect(nft).toContain("ip daddr 10.10.0.2 meta l4proto { tcp, udp } th dport 7843 dnat ip to 10.244.2.2");
   expect(nft).toContain("ip6 daddr fd00:10:10::2 meta l4proto { tcp, udp } th dport 7843 dnat ip6 to fd00:10:244:2::2");
 });
+
+test("every node sends a connection to the Service to any of all pods, in every family, when there is a Service", () => {
+  const plan = planLab("00beef", { nodes: 3, zones: 3, ipv6: true });
+  const nft = (servicePort: number | undefined) =>
+    nodeScript(plan, plan.nodes[1]!, { hostPort: undefined, servicePort }).nft;
+  expect(nft(7843)).toContain(
+    "ip daddr 10.96.0.7 tcp dport 7843 dnat ip to numgen random mod 3 map { 0 : 10.244.1.2, 1 : 10.244.2.2, 2 : 10.244.3.2 }",
+  );
+  expect(nft(7843)).toContain("ip6 daddr fd00:10:96::7 tcp dport 7843 dnat ip6 to numgen random mod 3 map");
+  expect(nft(undefined)).not.toContain("10.96.0.7");
+});

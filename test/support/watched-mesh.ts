@@ -45,7 +45,7 @@ export async function startWatchedMesh({
       servers: [{ label: "cluster" as const, address: server }],
     },
   };
-  const lab = made.use(await createLab({ ...options, settings }));
+  const lab = made.use(await createLab({ ...options, servicePath: true, settings }));
   lab.spawn(
     DNS_NODE,
     "dnsmasq",

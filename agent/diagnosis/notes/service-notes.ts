@@ -2,6 +2,7 @@
 // can be made to. Pure.
 import { counted, listed } from "../../base/format.ts";
 import { isFailing, type ServiceWindow } from "../../model/service.ts";
+import type { Row } from "../../model/snapshot.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 import type { Note } from "./note.ts";
 
@@ -20,9 +21,17 @@ interface Failing {
 }
 
 export const failingServicePaths = ({ snapshot }: MeshGrid): readonly Failing[] =>
-  snapshot.rows.flatMap((row) =>
-    (row.servicePath?.paths ?? []).filter(isFailing).map((path) => ({ node: row.source.name, path })),
-  );
+  snapshot.rows.flatMap((row) => {
+    const podLoss = tcpLossOf(row);
+    const failing = (row.servicePath?.paths ?? []).filter((path) => isFailing(path, podLoss));
+    return failing.map((path) => ({ node: row.source.name, path }));
+  });
+
+function tcpLossOf({ pairs }: Row): number {
+  const windows = pairs.filter(({ protocol }) => protocol === "tcp").map(({ window }) => window);
+  const probes = windows.reduce((sum, window) => sum + window.probes, 0);
+  return probes === 0 ? 0 : windows.reduce((sum, window) => sum + window.failures, 0) / probes;
+}
 
 export function serviceNotes(grid: MeshGrid): Note[] {
   const failing = [

@@ -3,6 +3,7 @@ import { parseIp } from "../../base/ip.ts";
 import { NETWORKS } from "../../model/peer.ts";
 import type { FindingCode } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
+import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
 import type { Look } from "../locate/culprits.ts";
 import { told } from "./agents.ts";
 import { SEEN_TWICE, weigh, type Observation, type Weighed } from "./observation.ts";
@@ -18,6 +19,8 @@ export function observeServices(look: Look): Observation[] {
 interface Tally {
   readonly tries: number;
   readonly failures: number;
+  /** Share of failures that something else explains. */
+  readonly explained?: number;
 }
 
 /** Most nodes: it is what they all use. A few: it is on those nodes. */
@@ -25,13 +28,15 @@ function byNodes(
   look: Look,
   code: FindingCode,
   options: {
-    readonly tally: (node: NodeEvidence) => Tally;
+    readonly tally: (node: NodeEvidence, index: number) => Tally;
     readonly causes: (isEverywhere: boolean, said: string) => Weighed[];
   },
 ): Observation[] {
-  const tallies = look.evidence.nodes.map((node) => ({ name: node.node.name, ...options.tally(node) }));
+  const tallies = look.evidence.nodes.map((node, i) => ({ name: node.node.name, ...options.tally(node, i) }));
   const asked = tallies.filter(({ tries }) => tries > 0);
-  const bad = asked.filter(({ tries, failures }) => failures >= AT_LEAST && failures > FAILING * tries);
+  const bad = asked.filter(
+    ({ tries, failures, explained = 0 }) => failures >= AT_LEAST && failures > (FAILING + explained) * tries,
+  );
   if (bad.length === 0) return [];
   const isEverywhere = bad.length * 2 > asked.length && bad.length > 1;
   const sum = (of: "tries" | "failures"): number => bad.reduce((total, t) => total + t[of], 0);
@@ -70,13 +75,32 @@ function dns(look: Look): Observation[] {
 }
 
 function servicePath(look: Look): Observation[] {
+  const podLoss = tcpLossOf(look);
   return byNodes(look, "IN-SERVICE-PATH", {
-    tally: ({ agent }) => ({
-      tries: agent?.service?.reduce((sum, { probes }) => sum + probes, 0) ?? 0,
-      failures: agent?.service?.reduce((sum, { failures }) => sum + failures, 0) ?? 0,
-    }),
+    tally({ agent }, node) {
+      const paths = agent?.service?.filter(({ service }) => service === "agents") ?? [];
+      return {
+        tries: paths.reduce((sum, { probes }) => sum + probes, 0),
+        failures: paths.reduce((sum, { failures }) => sum + failures, 0),
+        explained: EXPLAINED_BY_POD_LOSS * podLoss[node]!,
+      };
+    },
     causes: (_, said) => [weigh("service-proxy", 1, [[true, said, 2]])],
   });
+}
+
+/** By source: the share of its TCP probes between pods that failed. The Service leads to the same pods. */
+function tcpLossOf({ evidence: { nodes, pairs, paths } }: Look): number[] {
+  const probes = nodes.map(() => 0);
+  const failures = nodes.map(() => 0);
+  const tcp = paths.filter(({ protocol }) => protocol === "tcp");
+  for (const path of tcp) {
+    for (let pair = 0; pair < pairs.count; pair++) {
+      probes[pairs.source[pair]!]! += path.probes[pair]!;
+      failures[pairs.source[pair]!]! += path.failures[pair]!;
+    }
+  }
+  return nodes.map((_, node) => (probes[node]! > 0 ? failures[node]! / probes[node]! : 0));
 }
 
 /** Two nodes with one address by discovery, or an agent that answers there with another node's name. */

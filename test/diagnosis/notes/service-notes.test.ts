@@ -4,7 +4,7 @@ import { judgeSnapshot } from "../../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../../agent/diagnosis/notes/summary.ts";
 import type { ServiceState, ServiceWindow } from "../../../agent/model/service.ts";
-import { sampleSnapshot } from "../../support/sample-mesh.ts";
+import { sampleSnapshot, type SampleMesh } from "../../support/sample-mesh.ts";
 
 const window = (said: Partial<ServiceWindow>): ServiceWindow => ({
   service: "agents",
@@ -20,8 +20,8 @@ const window = (said: Partial<ServiceWindow>): ServiceWindow => ({
 const broken = window({ failures: 5, reasons: { timeout: 3, refused: 2 } });
 
 /** The state of each node's service path, by its number from 1. */
-function summaryOf(states: Readonly<Record<number, Partial<ServiceState>>>) {
-  const snapshot = sampleSnapshot({ nodes: 6, zones: 3 });
+function summaryOf(states: Readonly<Record<number, Partial<ServiceState>>>, mesh: Partial<SampleMesh> = {}) {
+  const snapshot = sampleSnapshot({ nodes: 6, zones: 3, ...mesh });
   const rows = snapshot.rows.map((row, i) => ({
     ...row,
     servicePath: { paths: [window({})], unresolved: [], ...states[i + 1] },
@@ -50,6 +50,16 @@ test("a node whose service path fails is told with the address and the reasons, 
       text: "From node-2 5 of 12 connections to the Service of all agents at 10.96.0.7 failed in the last minute: 3 timeout and 2 refused.",
     },
   ]);
+});
+
+test("connections to an agent that no pod reaches are no fault of the service path", () => {
+  const loss = [1, 2, 3, 4, 5].map((from) => ({ from: `node-${from}`, to: "node-6", ratio: 1 }));
+  const said = summaryOf({ 2: { paths: [broken] } }, { loss }).notes.map(({ text }) => text);
+  expect(said.join()).not.toContain("the Service of all agents");
+  const all = { paths: [window({ failures: 12, reasons: { timeout: 12 } })] };
+  expect(summaryOf({ 2: all }, { loss }).notes.map(({ text }) => text)).toContainEqual(
+    "From node-2 12 of 12 connections to the Service of all agents at 10.96.0.7 failed in the last minute: 12 timeout.",
+  );
 });
 
 test("when it fails from many nodes that is one note", () => {

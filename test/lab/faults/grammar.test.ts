@@ -43,7 +43,7 @@ test.each([
   expect(parse(text)).toMatchObject(expected);
 });
 
-test.each(["freeze", "kill"])("%s takes a node, a zone or all", (kind) => {
+test.each(["freeze", "kill", "service-path"])("%s takes a node, a zone or all", (kind) => {
   expect(parse(`${kind} zone-b`)).toMatchObject({ kind, nodes: [nodes[2], nodes[3]] });
 });
 
