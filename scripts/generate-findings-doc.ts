@@ -1,5 +1,6 @@
 // Writes docs/findings.md from the catalogue of findings; a test holds the committed page equal to it.
 import { writeFileSync } from "node:fs";
+import { ALERTING_CODES } from "../agent/diagnosis/catalogue/alerting.ts";
 import { CAUSES } from "../agent/diagnosis/catalogue/causes.ts";
 import { CODES } from "../agent/diagnosis/catalogue/codes.ts";
 import { CAUSE_KINDS, FINDING_CODES, type FindingCode, type Subject } from "../agent/model/finding.ts";
@@ -31,8 +32,10 @@ function section(code: FindingCode): string {
   const { title, meaning, impact, alerts } = CODES[code];
   const named =
     alerts.length === 0
-      ? "No counter alert sees it; `InternodeFinding` tells of it."
-      : `Once it is strong enough: ${alerts.map((alert) => `\`${alert}\``).join(", ")} ([runbooks](runbooks/README.md)).`;
+      ? ALERTING_CODES.includes(code)
+        ? "No counter alert sees it; `InternodeFinding` tells of it."
+        : "None."
+      : `Once it is strong enough: ${alerts.map((alert) => `\`${alert}\``).join(", ")} ([runbooks](runbooks/README.md))${ALERTING_CODES.includes(code) ? "; until then `InternodeFinding`" : ""}.`;
   return `## ${code}
 
 **${title}.** ${meaning}

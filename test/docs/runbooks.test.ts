@@ -80,7 +80,17 @@ describe.each(
     const [, matchers] = /^amtool .*silence add (.+?) --duration=\w+ --comment='[^']+'$/m.exec(text)!;
     const [name, ...labels] = matchers!.split(" ");
     expect(name).toBe(`alertname=${alert}`);
-    const allowed = ["node", "zone", "source_zone", "destination_zone", "network", "protocol", "reason"];
+    const allowed = [
+      "node",
+      "zone",
+      "source_zone",
+      "destination_zone",
+      "network",
+      "protocol",
+      "reason",
+      "code",
+      "subject",
+    ];
     const bodies = rules.split(/^ {6}- (?=alert:|record:)/m).filter((rule) => rule.startsWith(`alert: ${alert}\n`));
     for (const label of labels) {
       const key = label.split("=")[0]!;

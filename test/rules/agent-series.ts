@@ -1,7 +1,7 @@
 // What agents export of themselves.
-import { scrapedLabels, tunable, type Counter } from "./counter.ts";
+import { name, scrapedLabels, tunable, type Counter } from "./counter.ts";
 import { isMember, type History } from "./history.ts";
-import type { Labels } from "./incident.ts";
+import { active, type Incident, type Labels } from "./incident.ts";
 import { intervalsOf, nodesOf, slotsOf } from "./mesh.ts";
 
 export function agentSeries(history: History): readonly Counter[] {
@@ -39,8 +39,25 @@ export function agentSeries(history: History): readonly Counter[] {
       counter("internode_dns_failures_total", 0, dns),
       counter("internode_service_probes_total", 1 / 5, service),
       counter("internode_service_failures_total", 0, service),
+      ...findings(history, source),
     ];
   });
+}
+
+/** What this agent says as a judge: there while it is open, and not otherwise. */
+function findings(history: History, source: string): readonly Counter[] {
+  const said = history.incidents.filter((incident) => incident.kind === "finding" && incident.judge === source);
+  const series = Map.groupBy(said, (incident) => {
+    const { code, subject } = incident as Extract<Incident, { kind: "finding" }>;
+    const labels = { ...scrapedLabels(history, source), code, subject, network: "", protocol: "", judge: source };
+    return name("internode_finding", labels);
+  });
+  return [...series].map(([series, incidents]) => ({
+    series,
+    source,
+    gauge: true,
+    at: (second) => (incidents.some((incident) => active(incident, second)) ? 0.99 : undefined),
+  }));
 }
 
 function meshSize(history: History, { source, labels }: { readonly source: string; readonly labels: Labels }): Counter {

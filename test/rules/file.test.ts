@@ -3,6 +3,9 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { ALERTING_CODES } from "../../agent/diagnosis/catalogue/alerting.ts";
+import { CODES } from "../../agent/diagnosis/catalogue/codes.ts";
+import { withCatalogue } from "../../scripts/generate-finding-alert.ts";
 import { CURRENT_PROMTOOL, PROMTOOL, RULES } from "./promtool.ts";
 import { needs } from "../support/needs.ts";
 
@@ -26,13 +29,25 @@ test("every alert has a severity, a summary without figures, a description, and 
     .split(/^ {6}- (?=alert:|record:)/m)
     .filter((block) => block.startsWith("alert:"));
   const alerts = blocks.map((block) => ({ block, name: block.match(/^alert: (\w+)/)![1]! }));
-  expect(new Set(alerts.map(({ name }) => name)).size).toBe(18);
+  expect(new Set(alerts.map(({ name }) => name)).size).toBe(19);
   for (const { block, name } of alerts) {
     expect(block, name).toMatch(/severity: (critical|warning)\n/);
     expect(block, name).toMatch(/summary: [^{}]+\n/);
     expect(block, name).toMatch(/description: >-\n/);
     expect(block, name).toContain(`/docs/runbooks/${name}.md\n`);
   }
+});
+
+test("what the alert on findings says is the catalogue's (node scripts/generate-finding-alert.ts writes it)", async () => {
+  const rules = await readFile(RULES, "utf8");
+  expect(rules).toBe(withCatalogue(rules));
+  for (const code of ALERTING_CODES) expect(rules).toContain(`eq $labels.code "${code}" }}${CODES[code].title}.`);
+});
+
+test("no rule but the one on findings reads what a judge says: a lying judge raises or silences no counter alert", async () => {
+  const rules = (await readFile(RULES, "utf8")).split(/^ {6}- (?=alert:|record:)/m);
+  const readers = rules.filter((rule) => /internode_finding|internode_judge|internode:finding\b/.test(rule));
+  expect(readers.map((rule) => rule.split("\n")[0])).toEqual(["record: internode:finding", "alert: InternodeFinding"]);
 });
 
 test("no rule knows a job, an instance or a pod: only names that every way of scraping keeps", async () => {

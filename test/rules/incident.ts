@@ -35,6 +35,8 @@ export type Incident = Required<During> &
     /** Its Node object is gone from the API, and so is all that kube-state-metrics said of it. */
     | { readonly kind: "no-object"; readonly node: string }
     | { readonly kind: "taint"; readonly node: string; readonly key: string }
+    /** An agent that judges says so. */
+    | { readonly kind: "finding"; readonly judge: string; readonly code: string; readonly subject: string }
     /** Prometheus itself is down: no sample of anything, and no stale markers. */
     | { readonly kind: "prometheus-down" }
     | {
