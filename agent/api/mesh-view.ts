@@ -1,15 +1,16 @@
-// The whole mesh at one moment: every agent's row by fan-out, gathered once for all who ask at the same time and
-// kept for a second. Rows are held as the JSON they came as (checked), deflated to a tenth, and written out one after
+// The whole mesh at one moment, now or in the last hour: every agent's row by fan-out, gathered once for all who ask at
+// the same time and kept for a second; of the past, one after the other. Rows are held as the JSON they came as (checked), deflated to a tenth, and written out one after
 // the other: to look at a thousand nodes must not cost an agent the memory that its limit is made for.
 import { promisify } from "node:util";
 import { constants, deflateRaw, inflateRawSync } from "node:zlib";
+import type { Span } from "../base/span.ts";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Relayed, type Snapshot } from "../model/snapshot.ts";
 import type { RowAnswer, Rows } from "../peers/rows.ts";
 import type { OwnRow } from "./own-row.ts";
 import type { AgentView } from "./agent-view.ts";
-import type { PeerApi } from "../peers/peer-api.ts";
+import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
 
 export interface MeshViewOptions {
   readonly sources: Pick<AgentView, "node" | "peers" | "peerApis" | "unusable">;
@@ -31,6 +32,7 @@ const FORGET_AFTER_MS = 10_000;
 
 export class MeshSnapshot {
   readonly at: string;
+  readonly span: Span | undefined;
   readonly by: Node;
   readonly nodes: readonly Node[];
   readonly missing: readonly MissingRow[];
@@ -40,11 +42,12 @@ export class MeshSnapshot {
   readonly #rows: readonly Buffer[];
 
   constructor(
-    parts: Pick<MeshSnapshot, "at" | "by" | "nodes" | "missing" | "relayed" | "unusable"> & {
+    parts: Pick<MeshSnapshot, "at" | "span" | "by" | "nodes" | "missing" | "relayed" | "unusable"> & {
       readonly rows: readonly Buffer[];
     },
   ) {
     this.at = parts.at;
+    this.span = parts.span;
     this.by = parts.by;
     this.nodes = parts.nodes;
     this.missing = parts.missing;
@@ -65,10 +68,11 @@ export class MeshSnapshot {
   }
 
   #head(): Omit<Snapshot, "rows"> {
-    const { at, by, nodes, missing, relayed, unusable } = this;
+    const { at, span, by, nodes, missing, relayed, unusable } = this;
     return {
       schemaVersion: SCHEMA_VERSION,
       at,
+      ...(span && { span }),
       by,
       nodes,
       missing,
@@ -83,38 +87,71 @@ type Kept =
   | { readonly kind: "row"; readonly json: Buffer; readonly relayed?: Relayed | undefined }
   | Pick<Extract<RowAnswer, { kind: "missing" }>, "kind" | "reason" | "hearsay">;
 
+interface Taken {
+  readonly snapshot: MeshSnapshot;
+  readonly takenMs: number;
+}
+
+/** Snapshots that are kept: that of now, and one of the past. */
+const KEPT_SNAPSHOTS = 2;
+
 export class MeshView implements Disposable {
   readonly #options: MeshViewOptions;
-  #underWay: Promise<MeshSnapshot> | undefined;
-  #latest: { readonly snapshot: MeshSnapshot; readonly takenMs: number } | undefined;
+  /** By the stretch of time that was asked for, the last one last. */
+  readonly #underWay = new Map<string, Promise<MeshSnapshot>>();
+  readonly #latest = new Map<string, Taken>();
+  /** Ends with the last gathering of the past that was asked for. */
+  #past: Promise<unknown> = Promise.resolve();
   #forget: NodeJS.Timeout | undefined;
 
   constructor(options: MeshViewOptions) {
     this.#options = options;
   }
 
-  async snapshot(): Promise<MeshSnapshot> {
-    if (this.#latest && performance.now() - this.#latest.takenMs < this.#options.freshMs) return this.#latest.snapshot;
-    this.#underWay ??= this.#gather().finally(() => (this.#underWay = undefined));
-    return this.#underWay;
+  async snapshot(span?: Span): Promise<MeshSnapshot> {
+    const key = span ? `${span.since} ${span.until}` : "";
+    const latest = this.#latest.get(key);
+    if (latest && performance.now() - latest.takenMs < this.#options.freshMs) return latest.snapshot;
+    let underWay = this.#underWay.get(key);
+    if (underWay === undefined) {
+      underWay = this.#take(key, span).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, underWay);
+    }
+    return underWay;
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#forget);
-    this.#latest = undefined;
+    this.#latest.clear();
   }
 
-  async #gather(): Promise<MeshSnapshot> {
+  async #take(key: string, span: Span | undefined): Promise<MeshSnapshot> {
+    const gathered = span ? this.#past.then(() => this.#gather(span)) : this.#gather(undefined);
+    if (span) this.#past = gathered.catch(() => {});
+    const snapshot = await gathered;
+    this.#latest.delete(key);
+    this.#latest.set(key, { snapshot, takenMs: performance.now() });
+    for (const oldest of this.#latest.keys()) {
+      if (this.#latest.size <= KEPT_SNAPSHOTS) break;
+      this.#latest.delete(oldest);
+    }
+    clearTimeout(this.#forget);
+    this.#forget = setTimeout(() => this.#latest.clear(), FORGET_AFTER_MS).unref();
+    return snapshot;
+  }
+
+  async #gather(span: Span | undefined): Promise<MeshSnapshot> {
     const { sources } = this.#options;
+    const query: RowQuery = { detail: "window", ...(span && { span }) };
     const apis = sources.peerApis();
     const reached = new Set(apis.map(({ node }) => node.name));
     const nodes = inDisplayOrder([sources.node, ...sources.peers().map(({ node }) => node)]);
-    const answers = new Map<string, Kept>([[sources.node.name, await this.#own()]]);
+    const answers = new Map<string, Kept>([[sources.node.name, await this.#own(query)]]);
     for (const { node } of sources.peers()) {
       if (!reached.has(node.name))
         answers.set(node.name, { kind: "missing", reason: "discovery gives no address for it" });
     }
-    await this.#askAll(apis, answers);
+    await this.#askAll(apis, query, answers);
 
     const rows: Buffer[] = [];
     const missing: MissingRow[] = [];
@@ -131,23 +168,19 @@ export class MeshView implements Disposable {
     }
     const at = new Date().toISOString();
     const unusable = sources.unusable();
-    const snapshot = new MeshSnapshot({ at, by: sources.node, nodes, missing, relayed, unusable, rows });
-    this.#latest = { snapshot, takenMs: performance.now() };
-    clearTimeout(this.#forget);
-    this.#forget = setTimeout(() => (this.#latest = undefined), FORGET_AFTER_MS).unref();
-    return snapshot;
+    return new MeshSnapshot({ at, span, by: sources.node, nodes, missing, relayed, unusable, rows });
   }
 
-  async #own(): Promise<Kept> {
-    const { json } = this.#options.ownRow.give({ detail: "window" });
+  async #own(query: RowQuery): Promise<Kept> {
+    const { json } = this.#options.ownRow.give(query);
     return { kind: "row", json: await thin(json) };
   }
 
-  async #askAll(apis: readonly PeerApi[], answers: Map<string, Kept>): Promise<void> {
+  async #askAll(apis: readonly PeerApi[], query: RowQuery, answers: Map<string, Kept>): Promise<void> {
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let api = apis[next++]; api !== undefined; api = apis[next++]) {
-        const answer = await this.#options.rows.ask(api, { detail: "window" });
+        const answer = await this.#options.rows.ask(api, query);
         answers.set(
           api.node.name,
           answer.kind === "row" ? { kind: "row", json: await thin(answer.json), relayed: answer.relayed } : answer,

@@ -1,4 +1,4 @@
-// This agent's row as it is given away. Without seconds it is built at most once a second, however many ask:
+// This agent's row as it is given away. The plain one is built at most once a second, however many ask:
 // anybody may.
 import type { Row } from "../model/snapshot.ts";
 import { ROW_FRESH_MS, type RowQuery } from "../peers/peer-api.ts";
@@ -26,7 +26,7 @@ export class OwnRow {
   }
 
   give(query: RowQuery): SealedRow {
-    if (query.detail === "seconds") return this.#written(this.#build(query));
+    if (query.detail === "seconds" || query.span !== undefined) return this.#written(this.#build(query));
     const plain = this.#plain();
     return query.destination === undefined ? plain : this.#written(onlyOf(plain.row, { name: query.destination }));
   }

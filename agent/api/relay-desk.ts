@@ -33,7 +33,7 @@ export class RelayDesk implements AsyncDisposable {
   }
 
   async ask(of: string, query: RowQuery): Promise<Relayable> {
-    const key = JSON.stringify([of, query.detail, query.destination]);
+    const key = JSON.stringify([of, query.detail, query.destination, query.span]);
     const kept = this.#answers.get(key);
     if (kept !== undefined) return kept;
     const peer = this.#options.peerApis().find(({ node }) => node.name === of);

@@ -3,6 +3,7 @@ import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import { parseSpan, type Span } from "../base/span.ts";
 import type { FindingsKind } from "../judge/judging.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
@@ -60,7 +61,7 @@ export const ROUTES: readonly Route[] = [
   {
     path: "/api/v1/mesh",
     readers: "loopback",
-    answer: async ({ mesh }, req, res) => sendSnapshot(req, res, await mesh.snapshot()),
+    answer: meshAt,
   },
   { path: "/api/v1/verdict", readers: "agents", answer: (parts, req, res) => findings("verdict", parts, req, res) },
   { path: "/api/v1/findings", readers: "agents", answer: (parts, req, res) => findings("findings", parts, req, res) },
@@ -119,8 +120,24 @@ async function findings(kind: FindingsKind, { sources }: Parts, req: Request, re
 function rowQuery(req: Request): RowQuery | { readonly error: string } {
   const { detail = "window", destination } = req.query;
   if (detail !== "window" && detail !== "seconds") return { error: "detail is 'window' or 'seconds'" };
-  if (destination === undefined) return { detail };
-  return typeof destination === "string" ? { detail, destination } : { error: "name one destination" };
+  const span = askedSpan(req);
+  if (span && "error" in span) return span;
+  if (span && detail === "seconds") return { error: "the past is kept in minutes: leave out detail=seconds" };
+  if (destination !== undefined && typeof destination !== "string") return { error: "name one destination" };
+  return { detail, ...(destination !== undefined && { destination }), ...(span && { span }) };
+}
+
+function askedSpan({ query: { since, until } }: Request): Span | { readonly error: string } | undefined {
+  if (since === undefined && until === undefined) return undefined;
+  if (typeof since !== "string" || (until !== undefined && typeof until !== "string"))
+    return { error: "give one 'since', and one 'until' or none" };
+  return parseSpan({ since, until }, Date.now());
+}
+
+async function meshAt({ mesh }: Parts, req: Request, res: Response): Promise<void> {
+  const span = askedSpan(req);
+  if (span && "error" in span) return void res.status(400).json(span);
+  await sendSnapshot(req, res, await mesh.snapshot(span));
 }
 
 async function sendSnapshot(req: Request, res: Response, snapshot: MeshSnapshot): Promise<void> {

@@ -1,4 +1,5 @@
-// Builds the row of /api/v1/pairs: what this agent has measured in the trailing minute, and how far to trust it.
+// Builds the row of /api/v1/pairs: what this agent has measured in the trailing minute, or in a stretch of the last
+// hour, and how far to trust it.
 import type { Clock } from "../base/clock.ts";
 import type { Node } from "../model/peer.ts";
 import {
@@ -20,7 +21,7 @@ export interface RowInputs {
   readonly incarnation: string;
   readonly startedAt: string;
   readonly clock: Clock;
-  readonly results: Pick<Results, "slots" | "window" | "seconds" | "services">;
+  readonly results: Pick<Results, "slots" | "window" | "seconds" | "past" | "kept" | "services">;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
   readonly unprobed: () => readonly UnprobedPeer[];
@@ -30,16 +31,17 @@ export interface RowInputs {
 
 export function buildRow(sources: RowInputs, query: RowQuery): Row {
   const { results, clock } = sources;
+  const { span } = query;
   const wanted = (node: Node) => query.destination === undefined || node.name === query.destination;
-  const servicePath = results.services.state();
+  const servicePath = span ? undefined : results.services.state();
   const pairOf = (slot: Slot): PairWindow => ({
     destination: slot.pair.destination,
     network: slot.network,
     protocol: slot.protocol,
     family: slot.family,
     address: slot.address,
-    window: results.window(slot),
-    ...(query.detail === "seconds" ? { seconds: results.seconds(slot) } : {}),
+    window: span ? results.past(slot, span) : results.window(slot),
+    ...(query.detail === "seconds" && span === undefined ? { seconds: results.seconds(slot) } : {}),
   });
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -48,14 +50,15 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     incarnation: sources.incarnation,
     startedAt: sources.startedAt,
     at: new Date(clock.baseSeconds * 1000 + clock.realtimeNs() / 1e6).toISOString(),
+    ...(span && { covered: results.kept(span) }),
     health: sources.health(),
     extent: sources.extent(),
     pairs: results
       .slots()
       .filter((slot) => wanted(slot.pair.destination))
       .map(pairOf),
-    pathMtu: [...sources.pathMtu()].filter((mtu) => wanted(mtu.destination)),
-    udpReceived: [...sources.udpReceived()].filter((received) => wanted(received.source)),
+    pathMtu: span ? [] : [...sources.pathMtu()].filter((mtu) => wanted(mtu.destination)),
+    udpReceived: span ? [] : [...sources.udpReceived()].filter((received) => wanted(received.source)),
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
     ...(servicePath && { servicePath }),
   };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
+import { formatSpan, parseSpan } from "../base/span.ts";
 import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
 import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -26,6 +27,10 @@ Below the tables stands what the judge finds wrong, one line a finding, and what
 the page.
 A table that is wider than the terminal shows the nodes that lose most.
 
+With '--since' the cells are of that time until now instead of the last minute, in whole minutes: an agent keeps the last
+hour, from its start on, and what begins later than asked is named. Of the past there are loss, mean and maximum; a SYN that
+was sent again counts as a lost probe, and a refused probe as an answered one.
+
 With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
 for the exit code.
 
@@ -36,6 +41,7 @@ Examples:
   internode matrix --context prod -n internode
   internode matrix --network node --show loss
   internode matrix --zone zone-a --protocol udp --watch 5
+  internode matrix --since 10m
   internode matrix --from node-3 -o csv > node-3.csv
   internode matrix -o html > ticket.html
   internode matrix -o json | jq '.missing'
@@ -56,6 +62,10 @@ export const command: Command = {
       .option("--to <NODE>", "only this destination; may be given again", also, [])
       .option("--zone <ZONE>", "only inside this zone, or between those given", also, [])
       .addOption(new Option("--show <WHAT>", "what is in a cell (default: both; with '-o wide' all)").choices(SHOW))
+      .option(
+        "--since <TIME>",
+        "since a time ago (10m, 1h) or a moment (2026-11-27T02:00:00Z) instead of the last minute",
+      )
       .option("--watch [SECONDS]", "again and again, every 2 s unless told, until Ctrl-C")
       .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
       .addHelpText("after", MORE),
@@ -65,7 +75,7 @@ export const command: Command = {
     for (;;) {
       let fault: boolean;
       try {
-        const { snapshot, verdict } = await reachMesh(options.reach, signal);
+        const { snapshot, verdict } = await reachMesh(options.reach, signal, options.since);
         const selection = select(snapshot, options.filter);
         const grid = new MeshGrid(selection.snapshot);
         const summary = summarize(grid, verdict);
@@ -90,21 +100,27 @@ export const command: Command = {
 interface Options {
   readonly reach: Reach;
   readonly filter: Filter;
+  readonly since: string | undefined;
   readonly show: Show;
   readonly watchMs: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }
 
 function read(typed: Typed): Options {
-  const { network, protocol, family, from, to, zone, watch, output, show } = typed.options as unknown as Filter & {
-    readonly watch?: string | true;
-    readonly show?: Show;
-  } & Pick<Options, "output">;
+  const { network, protocol, family, from, to, zone, since, watch, output, show } =
+    typed.options as unknown as Filter & {
+      readonly since?: string;
+      readonly watch?: string | true;
+      readonly show?: Show;
+    } & Pick<Options, "output">;
   const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
   if (seconds !== undefined && !(seconds >= 1))
     throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
+  const span = since === undefined ? undefined : parseSpan({ since }, Date.now());
+  if (span && "error" in span) throw new UsageError(span.error.replace("'since'", "--since"));
   return {
     reach: readReach(typed),
+    since,
     filter: {
       from,
       to,
@@ -151,8 +167,8 @@ function report({ grid, summary, show, from, to, asked }: MatrixDocument, width:
   return [...tables, said.join("\n"), forText(asked)].join("\n\n");
 }
 
-const askedOf = ({ rows, missing, at, by }: Snapshot): string =>
-  `${rows.length} of ${rows.length + missing.length} rows, the minute before ${at}, asked of ${by.name}.`;
+const askedOf = ({ rows, missing, at, span, by }: Snapshot): string =>
+  `${rows.length} of ${rows.length + missing.length} rows, ${span ? `from ${formatSpan(span)} in whole minutes` : `the minute before ${at}`}, asked of ${by.name}.`;
 
 const COLOURS: Readonly<Record<Health, Parameters<typeof styleText>[0]>> = {
   self: "dim",

@@ -13,12 +13,23 @@ export class AgentUnreachable extends Error {
   nobodyThere = false;
 }
 
+/** Of the mesh now, or since a time of the last hour. */
+export const meshPath = (since: string | undefined): string =>
+  `/api/v1/mesh${since === undefined ? "" : `?${new URLSearchParams({ since }).toString()}`}`;
+
+export const NO_PAST = "is of an older release and keeps no past: finish the upgrade, or leave out --since";
+
 /** One snapshot of the mesh. Rejects with AgentUnreachable. */
-export async function fetchSnapshot(url: string, signal: AbortSignal): Promise<Snapshot> {
-  const body = await fetchJson(new URL("/api/v1/mesh", url), signal);
+export async function fetchSnapshot(url: string, signal: AbortSignal, since?: string): Promise<Snapshot> {
+  const body = await fetchJson(new URL(meshPath(since), url), signal);
   const version = (body as Partial<Snapshot> | null)?.schemaVersion;
   // The document comes from an agent of ours; its rows were validated there.
-  if (version === SCHEMA_VERSION) return body as Snapshot;
+  if (version === SCHEMA_VERSION) {
+    const snapshot = body as Snapshot;
+    if (since !== undefined && snapshot.span === undefined)
+      throw new AgentUnreachable(`the agent at ${url} ${NO_PAST}`);
+    return snapshot;
+  }
   throw new AgentUnreachable(
     `${url} speaks version ${forText(String(version))} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
   );

@@ -52,6 +52,7 @@ export function readReach({ options }: Pick<Typed, "options">, env: NodeJS.Proce
 /** What the agents measured, and what is wrong: by a judge's word or, where none is to be had, as the snapshot shows it. */
 export interface ReachedMesh {
   readonly snapshot: Snapshot;
+  /** Of now, whatever the snapshot is of. */
   readonly verdict: Verdict;
   /** `judge`: an agent that watches all the time; `here`: from this one snapshot, without memory. */
   readonly judged: "judge" | "here";
@@ -60,23 +61,26 @@ export interface ReachedMesh {
 const meshOf = (snapshot: Snapshot, verdict: Verdict | undefined): ReachedMesh =>
   verdict ? { snapshot, verdict, judged: "judge" } : { snapshot, verdict: judgeSnapshot(snapshot), judged: "here" };
 
-/** Rejects with AgentUnreachable, whose message says what was tried and what would help. */
-export async function reachMesh(reach: Reach, signal: AbortSignal): Promise<ReachedMesh> {
+/**
+ * Now, or since a time of the last hour. Rejects with AgentUnreachable, whose message says what was tried and what would
+ * help.
+ */
+export async function reachMesh(reach: Reach, signal: AbortSignal, since?: string): Promise<ReachedMesh> {
   switch (reach.kind) {
     case "url":
-      return fromAgent(reach.url, signal);
+      return fromAgent(reach.url, signal, since);
     case "cluster":
-      return fromCluster(reach, signal);
+      return fromCluster(reach, signal, since);
     case "nearest": {
       let local: unknown;
       try {
-        return await fromAgent(DEFAULT_URL, signal);
+        return await fromAgent(DEFAULT_URL, signal, since);
       } catch (err) {
         if (!(err instanceof AgentUnreachable) || !err.nobodyThere) throw err;
         local = err;
       }
       try {
-        return await fromCluster(reach, signal);
+        return await fromCluster(reach, signal, since);
       } catch (err) {
         if (!(err instanceof AgentUnreachable)) throw err;
         throw new AgentUnreachable(`${(local as Error).message}. By the kubeconfig: ${err.message}`);
@@ -85,14 +89,15 @@ export async function reachMesh(reach: Reach, signal: AbortSignal): Promise<Reac
   }
 }
 
-async function fromAgent(url: string, signal: AbortSignal): Promise<ReachedMesh> {
-  const [snapshot, verdict] = await Promise.all([fetchSnapshot(url, signal), fetchVerdict(url, signal)]);
+async function fromAgent(url: string, signal: AbortSignal, since: string | undefined): Promise<ReachedMesh> {
+  const [snapshot, verdict] = await Promise.all([fetchSnapshot(url, signal, since), fetchVerdict(url, signal)]);
   return meshOf(snapshot, verdict);
 }
 
 async function fromCluster(
   { kubeconfig, context, namespace }: ClusterChoice,
   signal: AbortSignal,
+  since: string | undefined,
 ): Promise<ReachedMesh> {
   using progress = new Progress();
   progress.step("reading the kubeconfig");
@@ -105,6 +110,7 @@ async function fromCluster(
     const { snapshot, verdict } = await clusterMesh({
       cluster,
       namespace,
+      since,
       signal,
       progress: (step) => progress.step(step),
     });

@@ -1,6 +1,7 @@
 // What an agent tells of itself (a row) and what the mesh looks like at one moment (a snapshot). These are the
 // documents of /api/v1/pairs and /api/v1/mesh: the page, the command line and diagnosis read nothing else.
 // A change of meaning raises `schemaVersion`; a new optional field does not.
+import type { Span } from "../base/span.ts";
 import type { StampClock } from "./outcome.ts";
 import type { IpFamily, Network, Node, Protocol } from "./peer.ts";
 import type { ServiceState } from "./service.ts";
@@ -109,6 +110,11 @@ export interface Row {
   readonly startedAt: string;
   /** RFC 3339, the agent's own clock. */
   readonly at: string;
+  /**
+   * Set where the past was asked for (`since=`): what the windows of the pairs tell of, which may begin later than was
+   * asked. Path MTU, UDP received and the service path are of now and left out; retransmits count as probes and failures.
+   */
+  readonly covered?: Span;
   readonly health: AgentHealth;
   readonly pairs: readonly PairWindow[];
   readonly pathMtu: readonly PathMtu[];
@@ -150,6 +156,8 @@ export interface Relayed {
 export interface Snapshot {
   readonly schemaVersion: typeof SCHEMA_VERSION;
   readonly at: string;
+  /** Set where the past was asked for: what was asked. Each row tells what it covers of it. */
+  readonly span?: Span;
   /** The agent that asked. */
   readonly by: Node;
   /** Every node of the mesh, in the order of display: by zone, then by name with numbers counted. */

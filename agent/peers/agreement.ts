@@ -1,6 +1,7 @@
 // What two relays say of one row, where no key tells which of them lies. What counts is what both say: of every loss,
 // delay and shortfall the smaller one. So one relay alone can accuse nobody, whatever it makes up.
 import { isDeepStrictEqual } from "node:util";
+import type { Span } from "../base/span.ts";
 import { FAILURE_REASONS } from "../model/outcome.ts";
 import type { AgentHealth, PairWindow, PathMtu, Row } from "../model/snapshot.ts";
 import type { WindowSummary } from "../model/window.ts";
@@ -28,12 +29,18 @@ export function agreedRow(a: Row, b: Row): Row | { readonly contrary: string } {
     ...a,
     ...said(besides, b),
     source: a.source,
+    ...(a.covered && b.covered && { covered: inBothSpans(a.covered, b.covered) }),
     at: Date.parse(a.at) < Date.parse(b.at) ? a.at : b.at,
     health: { ...a.health, ...said(a.health, b.health), ...smaller(a.health, b.health) },
     pairs: pairs.map(([ours, theirs]) => milderPair(ours, theirs)),
     pathMtu: inBoth(a.pathMtu, b.pathMtu, pathKey).map(([m, n]) => (m.shortfallBytes <= n.shortfallBytes ? m : n)),
   };
 }
+
+const inBothSpans = (a: Span, b: Span): Span => ({
+  since: Date.parse(a.since) > Date.parse(b.since) ? a.since : b.since,
+  until: Date.parse(a.until) < Date.parse(b.until) ? a.until : b.until,
+});
 
 const IDENTITY = ["schemaVersion", "version", "incarnation", "startedAt"] as const;
 const SETUP = ["engine", "stamps"] as const;

@@ -1,4 +1,5 @@
 // A peer as somebody whose row can be asked for.
+import type { Span } from "../base/span.ts";
 import type { Node, Peer } from "../model/peer.ts";
 
 /** Where a peer's API answers, for instance `http://10.244.2.7:8843`. */
@@ -14,6 +15,8 @@ export interface RowQuery {
   readonly detail: "window" | "seconds";
   /** Only what concerns this node: pairs and path MTU to it, UDP received from it. */
   readonly destination?: string;
+  /** Instead of the trailing minute this stretch of the last hour, in whole minutes. */
+  readonly span?: Span;
 }
 
 /** An agent writes its row anew after this time, and a relay asks for it anew: what comes is at most so old, twice by way of a relay. */

@@ -66,7 +66,10 @@ export class PeerRows implements AsyncDisposable {
         const words = inItsWords(body);
         return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
       }
-      return { kind: "row", node, json: body, row: parseRow(body.toString("utf8"), node), seal };
+      const row = parseRow(body.toString("utf8"), node);
+      if (query.span !== undefined && row.covered === undefined)
+        throw new RowFault(`its agent (internode ${excerpt(row.version)}) keeps no past: finish the upgrade`);
+      return { kind: "row", node, json: body, row, seal };
     } catch (err) {
       const reason = this.#inWords(err, url);
       const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
@@ -142,11 +145,12 @@ interface Received {
   readonly seal: string | undefined;
 }
 
-function rowUrl(base: string, { detail, destination }: RowQuery, of: string | undefined): URL {
+function rowUrl(base: string, { detail, destination, span }: RowQuery, of: string | undefined): URL {
   const url = new URL("/api/v1/pairs", base);
   if (of !== undefined) url.searchParams.set("of", of);
   if (detail === "seconds") url.searchParams.set("detail", detail);
   if (destination !== undefined) url.searchParams.set("destination", destination);
+  for (const [name, moment] of Object.entries(span ?? {})) url.searchParams.set(name, moment);
   return url;
 }
 

@@ -10,6 +10,7 @@ import { WINDOW_SECONDS } from "../model/window.ts";
 const count = z.int().min(0);
 const delayNs = z.number().min(0).max(3_600e9).optional();
 const moment = z.iso.datetime({ offset: true });
+const spanSchema = z.object({ since: moment, until: moment });
 const hex = z.string().regex(/^[0-9a-f]{1,64}$/);
 const text = z.string().max(1_000);
 const family = z.enum(IP_FAMILIES);
@@ -120,6 +121,7 @@ export const rowSchema = z
     incarnation: hex,
     startedAt: moment,
     at: moment,
+    covered: spanSchema.optional(),
     health: healthSchema,
     pairs: z.array(pairSchema),
     pathMtu: z.array(z.object({ destination: nodeSchema, network, family, passesBytes: count, shortfallBytes: count })),
@@ -141,6 +143,7 @@ export const rowSchema = z
 export const snapshotSchema = z.object({
   schemaVersion: z.literal(SCHEMA_VERSION),
   at: moment,
+  span: spanSchema.optional(),
   by: nodeSchema,
   nodes: z.array(nodeSchema),
   rows: z.array(rowSchema),

@@ -11,7 +11,9 @@ import type { PairSink } from "../probes/descriptor.ts";
 import type { Delay } from "../probes/prober.ts";
 import { CounterTable, isCounter } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
+import type { Span } from "../base/span.ts";
 import { Trailing } from "../base/trailing.ts";
+import { KEPT_MINUTES, Minutes } from "./minutes.ts";
 import { ServiceResults } from "./service-results.ts";
 import { Windows } from "./windows.ts";
 
@@ -84,6 +86,13 @@ export interface Results extends PairSink {
   window(slot: Slot): WindowSummary;
   /** The same second by second: 60 elements, oldest first. */
   seconds(slot: Slot): readonly (SecondSummary | null)[];
+  /**
+   * What is kept of an open slot's last hour, in whole minutes: all that the span touches. Retransmits count as probes and
+   * failures; refusals, directions and all else that is not kept are 0.
+   */
+  past(slot: Slot, span: Span): WindowSummary;
+  /** The part of a span that `past` tells of: since this agent started, the last hour, whole minutes. */
+  kept(span: Span): Span;
   capture(): Capture;
   counts(): AgentCounts;
   recent(): RecentHealth;
@@ -115,6 +124,10 @@ class TypedArrayResults implements Results {
   #rows = FIRST_ROWS;
   readonly #counters = new CounterTable(FIRST_ROWS);
   readonly #windows = new Windows(FIRST_ROWS);
+  readonly #minutes = new Minutes(FIRST_ROWS);
+  /** What turns seconds of the monotonic clock into those since the epoch, by the clock at the start. */
+  readonly #epochSecond: number;
+  readonly #startSecond: number;
   readonly #open: (Slot | undefined)[] = [];
   /** Per slot index, like `#open`. */
   readonly #zoneOf: (ZoneRecord | undefined)[] = [];
@@ -134,6 +147,8 @@ class TypedArrayResults implements Results {
 
   constructor({ clock, pairDetail }: ResultsOptions) {
     this.#clock = clock;
+    this.#epochSecond = epochOffset(clock);
+    this.#startSecond = this.#second();
     this.services = new ServiceResults(clock);
     this.#full = pairDetail === "full";
     const stamps = () => ({ kernel: new Trailing(clock, WINDOW_SECONDS), user: new Trailing(clock, WINDOW_SECONDS) });
@@ -154,6 +169,7 @@ class TypedArrayResults implements Results {
     if (index >= this.#rows) this.#grow(index);
     this.#counters.clear(index);
     this.#windows.clear(index, this.#second());
+    this.#minutes.clear(index, this.#minute(this.#second()));
     this.#open[index] = slot;
     this.#zoneOf[index] = this.#zoneRecord(slot);
     if (this.#full) this.#histogramOf[index] = new RttHistogram();
@@ -183,6 +199,9 @@ class TypedArrayResults implements Results {
     const { index } = slot;
     const second = this.#second();
     this.#counters.add(index, "probes");
+    const again = outcome.retransmits ?? 0;
+    const failures = again + (outcome.kind === "failed" ? 1 : 0);
+    this.#minutes.add(index, this.#minute(second), { probes: 1 + again, failures });
     if (outcome.retransmits !== undefined) {
       this.#counters.add(index, "retransmits", outcome.retransmits);
       this.#windows.retransmitted(index, second, outcome.retransmits);
@@ -255,6 +274,21 @@ class TypedArrayResults implements Results {
     return this.#windows.seconds(slot.index, this.#second());
   }
 
+  past(slot: Slot, span: Span): WindowSummary {
+    this.#mustHave(slot);
+    const { from, to } = this.#minutesOf(span);
+    return { ...NOTHING_ELSE, ...this.#minutes.sum(slot.index, from, to) };
+  }
+
+  kept(span: Span): Span {
+    const { from, to } = this.#minutesOf(span);
+    const shift = this.#epochShift();
+    const moment = (second: number) => new Date((second + shift) * 1_000).toISOString();
+    const since = Math.max(from * 60, this.#startSecond + this.#epochSecond);
+    const until = Math.min((to + 1) * 60, this.#second() + this.#epochSecond);
+    return { since: moment(Math.min(since, until)), until: moment(until) };
+  }
+
   capture(): Capture {
     const second = this.#second();
     const slots = this.slots();
@@ -309,6 +343,7 @@ class TypedArrayResults implements Results {
   }
 
   #delay({ index, protocol }: Slot, rttNs: number, clock: StampClock): void {
+    this.#minutes.delay(index, this.#minute(this.#second()), rttNs);
     this.#counters.addRtt(index, rttNs);
     this.#zoneOf[index]!.histogram.observe(rttNs);
     this.#histogramOf[index]?.observe(rttNs);
@@ -333,6 +368,7 @@ class TypedArrayResults implements Results {
     while (this.#rows <= index) this.#rows *= 2;
     this.#counters.grow(this.#rows);
     this.#windows.grow(this.#rows);
+    this.#minutes.grow(this.#rows);
   }
 
   #has(slot: Slot): boolean {
@@ -344,10 +380,43 @@ class TypedArrayResults implements Results {
       throw new Error(`slot ${slot.index} to '${slot.pair.destination.name}' is not open: it has no window`);
   }
 
+  /** Those of the span that can be kept, by this agent's own numbers. */
+  #minutesOf({ since, until }: Span): { readonly from: number; readonly to: number } {
+    const own = (moment: string) => Date.parse(moment) / 1_000 - this.#epochShift();
+    const now = this.#minute(this.#second());
+    return {
+      from: Math.max(Math.floor(own(since) / 60), now - KEPT_MINUTES),
+      to: Math.min(Math.ceil(own(until) / 60) - 1, now),
+    };
+  }
+
+  /** How far the clock has been stepped since the start, in seconds: minutes keep their numbers over it. */
+  #epochShift(): number {
+    return epochOffset(this.#clock) - this.#epochSecond;
+  }
+
+  #minute(second: number): number {
+    return Math.floor((second + this.#epochSecond) / 60);
+  }
+
   #second(): number {
     return Math.floor(this.#clock.monotonicNs() / 1e9);
   }
 }
+
+const epochOffset = (clock: Clock): number =>
+  clock.baseSeconds + Math.round((clock.realtimeNs() - clock.monotonicNs()) / 1e9);
+
+/** What the minutes do not keep. */
+const NOTHING_ELSE = {
+  refusals: 0,
+  reasons: {},
+  retransmits: 0,
+  lostForward: 0,
+  lostReverse: 0,
+  rttMinNs: undefined,
+  jitterNs: undefined,
+} as const;
 
 const frozen = (histogram: RttHistogram) => ({ cumulative: histogram.cumulative(), sumNs: histogram.sumNs });
 

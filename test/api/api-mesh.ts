@@ -15,6 +15,8 @@ export class ScriptedAgent implements AgentView {
   ready: Readiness = { ready: true };
   apis: PeerApi[] = [];
   rowsGiven = 0;
+  /** What it was in the past, and since when it is known. */
+  past: { readonly mesh: SampleMesh; readonly since?: string } | undefined;
   /** Pod addresses that discovery lists. */
   readonly agents = new Set<string>();
 
@@ -61,13 +63,18 @@ export class ScriptedAgent implements AgentView {
     return this.apis;
   }
 
-  row({ detail, destination }: RowQuery): Row {
+  row({ detail, destination, span }: RowQuery): Row {
     this.rowsGiven += 1;
-    const row = { ...sampleRow(this.#mesh, this.node), at: new Date().toISOString() };
+    const mesh = span ? (this.past?.mesh ?? this.#mesh) : this.#mesh;
+    const row = {
+      ...sampleRow(mesh, this.node),
+      at: new Date().toISOString(),
+      ...(span && { covered: { ...span, since: this.past?.since ?? span.since } }),
+    };
     const pairs = row.pairs.map((p) =>
       detail === "seconds"
         ? samplePair(
-            this.#mesh,
+            mesh,
             { source: this.node, destination: p.destination, network: p.network, protocol: p.protocol },
             { seconds: true },
           )

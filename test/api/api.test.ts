@@ -157,6 +157,39 @@ test("pairs gives windows, one destination only when asked, and the last 60 seco
   expect((await get(`${self.url}/api/v1/pairs?detail=everything`)).status).toBe(400);
 });
 
+test("since= gives the past: each row what it covers, and an agent that keeps none is missing with the cure", async () => {
+  const two = await open("node-2", "127.0.0.2");
+  const old = await impostor((res) => res.end(JSON.stringify(sampleRow(MESH, NODES[2]!))));
+  self.agent.apis = [peer("node-2", two.url), peer("node-3", old)];
+  const past = { ...MESH, loss: [{ from: "node-1", to: "node-2", ratio: 1 }] };
+  self.agent.past = { mesh: past };
+  const since = "2026-11-27T02:00:00.000Z";
+  two.agent.past = { mesh: past, since };
+  const seen = parseSnapshot((await get(`${self.url}/api/v1/mesh?since=10m`)).json());
+  const { span } = seen;
+  expect(Date.parse(span!.until) - Date.parse(span!.since)).toBe(600_000);
+  expect(seen.rows.map(({ source, covered }) => [source.name, covered?.since])).toEqual([
+    ["node-1", span!.since],
+    ["node-2", since],
+  ]);
+  expect(seen.rows[0]!.pairs[0]!.window.failures).toBeGreaterThan(0);
+  expect(seen.missing.find(({ node }) => node.name === "node-3")?.reason).toContain(
+    "keeps no past: finish the upgrade",
+  );
+  const now = parseSnapshot((await get(`${self.url}/api/v1/mesh`)).json());
+  expect(now).not.toHaveProperty("span");
+  expect(now.rows).toHaveLength(3);
+});
+
+test.each(["since=yesterday", "until=1m", "since=5m&until=10m", "since=1m&since=2m", "since=5m&detail=seconds"])(
+  "a stretch of time that makes none is refused with what is wrong (%s)",
+  async (query) => {
+    const { status, json } = await get(`${self.url}/api/v1/pairs?${query}`);
+    expect(status).toBe(400);
+    expect(json()).toHaveProperty("error");
+  },
+);
+
 test("pair gives both directions from the two agents that measure them, and says which one did not answer", async () => {
   const two = await open("node-2", "127.0.0.2");
   const three = await open("node-3", "127.0.0.3");

@@ -334,3 +334,40 @@ test("health of the trailing minute forgets after a minute, and one user stamp a
   clock.advanceMs(31_000);
   expect(results.recent()).toEqual({ probesSkipped: 0, localErrors: 0, stamps: {} });
 });
+
+test("the last hour of a slot is told in whole minutes: all that the stretch touches, retransmits as lost probes", () => {
+  const { clock, results } = setup();
+  const a = slot(0, { protocol: "tcp" });
+  results.open(a);
+  const nowMs = () => clock.baseSeconds * 1_000 + clock.realtimeNs() / 1e6;
+  const ago = (ms: number) => new Date(nowMs() - ms).toISOString();
+  results.record(a, answered(200_000));
+  clock.advanceMs(10 * 60_000);
+  results.record(a, { ...answered(undefined), retransmits: 1 });
+  results.record(a, FAILED.timeout);
+  clock.advanceMs(60_000);
+  const last = { since: ago(90_000), until: ago(0) };
+  expect(results.past(a, last)).toMatchObject({ probes: 3, failures: 2, retransmits: 0, rttMeanNs: undefined });
+  const all = results.past(a, { since: ago(3_600_000), until: ago(0) });
+  expect(all).toMatchObject({ probes: 4, failures: 2 });
+  expect(Math.abs(all.rttMeanNs! / 200_000 - 1)).toBeLessThan(0.0005);
+});
+
+test("what is kept begins with the agent's start, is at most an hour, and its minutes outlive a step of the clock", () => {
+  const { clock, results } = setup();
+  const a = slot(0);
+  results.open(a);
+  results.record(a, answered(200_000));
+  const nowMs = () => clock.baseSeconds * 1_000 + clock.realtimeNs() / 1e6;
+  const ago = (ms: number) => new Date(nowMs() - ms).toISOString();
+  const startedMs = Math.floor(nowMs() / 1_000) * 1_000;
+  clock.advanceMs(5 * 60_000);
+  expect(Date.parse(results.kept({ since: ago(3_600_000), until: ago(0) }).since)).toBe(startedMs);
+  clock.stepRealtimeMs(7_200_000);
+  expect(results.past(a, { since: ago(360_000), until: ago(240_000) })).toMatchObject({ probes: 1 });
+  expect(results.past(a, { since: ago(120_000), until: ago(0) })).toMatchObject({ probes: 0 });
+  clock.advanceMs(3_600_000 * 3);
+  const kept = results.kept({ since: ago(3_600_000 * 3), until: ago(0) });
+  expect((nowMs() - Date.parse(kept.since)) / 60_000).toBeGreaterThanOrEqual(60);
+  expect((nowMs() - Date.parse(kept.since)) / 60_000).toBeLessThan(61);
+});

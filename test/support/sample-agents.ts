@@ -11,6 +11,7 @@ import type { PeerStatus } from "../../agent/model/unprobed.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Findings } from "../../agent/model/finding.ts";
 import type { Node } from "../../agent/model/peer.ts";
+import type { RowQuery } from "../../agent/peers/peer-api.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "./sample-mesh.ts";
 
@@ -19,6 +20,8 @@ export interface SampleAgents extends AsyncDisposable {
   readonly api: RunningApi;
   /** From the next snapshot on the mesh is this one; its nodes stay the same. */
   mesh: SampleMesh;
+  /** What it was in every minute of the past, and since when that is known. */
+  past: { readonly mesh: SampleMesh; readonly since?: string } | undefined;
 }
 
 export async function startSampleAgents(
@@ -26,10 +29,14 @@ export async function startSampleAgents(
   options: { readonly port?: number } = {},
 ): Promise<SampleAgents> {
   const nodes = sampleNodes(mesh);
-  const state = { mesh };
+  const state: Pick<SampleAgents, "mesh" | "past"> = { mesh, past: undefined };
   // Making up a row of a large mesh costs more than everything that is looked at here.
   const made = new Map<string, Row>();
-  const rowOf = (source: Node, detail: "window" | "seconds", destination?: string): Row => {
+  const rowOf = (source: Node, { detail, destination, span }: RowQuery): Row => {
+    if (span) {
+      const covered = { ...span, since: state.past?.since ?? span.since };
+      return { ...sampleRow(state.past?.mesh ?? state.mesh, source), at: new Date().toISOString(), covered };
+    }
     const key = `${source.name} ${detail}`;
     const row = made.get(key) ?? makeRow(state.mesh, source, detail);
     made.set(key, row);
@@ -47,11 +54,13 @@ export async function startSampleAgents(
     if (isDead(asked)) return;
     const node = nodes.find(({ name }) => name === query.get("of")) ?? asked;
     if (isDead(node)) return void res.writeHead(504).end(JSON.stringify({ error: "no answer" }));
-    res.end(
-      JSON.stringify(
-        rowOf(node, query.get("detail") === "seconds" ? "seconds" : "window", query.get("destination") ?? undefined),
-      ),
-    );
+    const [destination, since, until] = ["destination", "since", "until"].map((name) => query.get(name));
+    const row = rowOf(node, {
+      detail: query.get("detail") === "seconds" ? "seconds" : "window",
+      ...(destination && { destination }),
+      ...(since && until && { span: { since, until } }),
+    });
+    res.end(JSON.stringify(row));
   });
   await new Promise<void>((resolve) => others.listen(0, "0.0.0.0", resolve));
   const { port } = others.address() as AddressInfo;
@@ -85,7 +94,7 @@ export async function startSampleAgents(
         url: `http://${addressOf(nodes.indexOf(node))}:${port}`,
         serving: !(node.name in (state.mesh.dead ?? {})),
       })),
-    row: ({ detail, destination }) => rowOf(self, detail, destination),
+    row: (query) => rowOf(self, query),
     readiness: () => ({ ready: true }),
     isAgent: () => false,
     // The rows say the same until a test changes the mesh.
@@ -121,6 +130,12 @@ export async function startSampleAgents(
       state.mesh = next;
       made.clear();
       judged = undefined;
+    },
+    get past() {
+      return state.past;
+    },
+    set past(past) {
+      state.past = past;
     },
     async [Symbol.asyncDispose]() {
       await api[Symbol.asyncDispose]();

@@ -9,12 +9,15 @@ import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot 
 import type { Verdict } from "../../model/finding.ts";
 import { parseVerdict } from "../../peers/finding-schema.ts";
 import { parseRow, parseSnapshot } from "../../peers/schema.ts";
+import { meshPath, NO_PAST } from "../mesh-client.ts";
 import { agentPods, type AgentPod } from "./agent-pods.ts";
 import { ClusterFault, ForbiddenFault, type ClusterConnection, type Pod } from "./connection.ts";
 
 export interface ClusterSnapshotOptions {
   readonly cluster: ClusterConnection;
   readonly namespace: string | undefined;
+  /** A time of the last hour; now when left out. */
+  readonly since?: string | undefined;
   readonly signal: AbortSignal;
   /** What is being done, for a person who waits. */
   readonly progress: (step: string) => void;
@@ -37,14 +40,15 @@ export interface ClusterMesh {
 
 /** Throws ClusterFault. */
 export async function clusterMesh(options: ClusterSnapshotOptions): Promise<ClusterMesh> {
-  const { cluster, namespace, signal, progress } = options;
+  const { cluster, namespace, since, signal, progress } = options;
   progress("looking for agents");
   const pods = await agentPods(cluster, namespace, signal);
   const failures: unknown[] = [];
   for (const pod of pods.filter(({ ready }) => ready).slice(0, VIEWS_TRIED)) {
     progress(`asking the agent of ${pod.node ?? pod.name} through a port-forward`);
     try {
-      const seen = parseSnapshot(JSON.parse(await forwarded(options, pod, "/api/v1/mesh", VIEW_TIMEOUT_MS)));
+      const seen = parseSnapshot(JSON.parse(await forwarded(options, pod, meshPath(since), VIEW_TIMEOUT_MS)));
+      if (since !== undefined && seen.span === undefined) throw new ClusterFault(`the agent of ${pod.name} ${NO_PAST}`);
       const verdict = await forwardedVerdict(options, pod);
       return { snapshot: await withForwardedRows(seen, pods, options), verdict };
     } catch (err) {
@@ -53,6 +57,11 @@ export async function clusterMesh(options: ClusterSnapshotOptions): Promise<Clus
       if (err instanceof ForbiddenFault) break;
     }
   }
+  // Through the proxy anybody who may read it would come as no known agent: it gives the plain rows of now.
+  if (since !== undefined)
+    throw new ClusterFault(
+      `the past is told through a port-forward only, and none could be used: ${failures[0] instanceof Error ? failures[0].message : "no agent is ready"}`,
+    );
   progress(`asking ${pods.length} agents for their rows through the API server's proxy`);
   return { snapshot: await rowByRow(pods, options, failures[0]), verdict: undefined };
 }
@@ -81,7 +90,10 @@ async function withForwardedRows(
     if (!pod.ready) return { ...row, reason: `${row.reason}; its pod is ${pod.state}` };
     options.progress(`asking the agent of ${row.node.name} through a port-forward`);
     try {
-      rows.push(parseRow(await forwarded(options, pod, "/api/v1/pairs", ROW_TIMEOUT_MS), row.node));
+      const query = seen.span ? `?${new URLSearchParams({ ...seen.span }).toString()}` : "";
+      const given = parseRow(await forwarded(options, pod, `/api/v1/pairs${query}`, ROW_TIMEOUT_MS), row.node);
+      if (seen.span && given.covered === undefined) throw new ClusterFault(`its agent ${NO_PAST}`);
+      rows.push(given);
     } catch (err) {
       return { ...row, reason: `${row.reason}; by way of ${API_SERVER}: ${(err as Error).message}` };
     }

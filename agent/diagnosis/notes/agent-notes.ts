@@ -1,6 +1,7 @@
 // What agents tell of themselves and of each other: rows that did not come, or by way of others; peers that are not
 // probed; protocols that could not be opened; an agent that hears nothing or cannot keep up. Pure.
 import { counted, formatAge, listed } from "../../base/format.ts";
+import { hourOf } from "../../base/span.ts";
 import { UNPROBED_WAITS } from "../../model/unprobed.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 import type { Note } from "./note.ts";
@@ -33,6 +34,24 @@ export function relayNotes({ snapshot }: MeshGrid): Note[] {
       text: `The rows of ${names(relayed.map((row) => row.node.name))} came by way of others; that of ${node.name}, for instance: ${reason}.`,
     },
   ];
+}
+
+/** A minute that was begun before the stretch is told whole. */
+const WHOLE_MS = 60_000;
+
+/** Of the past an agent knows an hour, and nothing from before it started. */
+export function partialNotes({ snapshot: { rows, span } }: MeshGrid): Note[] {
+  if (!span) return [];
+  const later = rows.filter(
+    ({ covered }) => covered !== undefined && Date.parse(covered.since) - Date.parse(span.since) >= WHOLE_MS,
+  );
+  const groups = Map.groupBy(later, ({ covered }) => hourOf(covered!.since));
+  return [...groups]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .slice(0, ROWS_TOLD)
+    .map(([from, who]) => ({
+      text: `Of this time ${names(who.map(({ source }) => source.name))} ${who.length === 1 ? "knows" : "know"} nothing before ${from} UTC: an agent keeps the hour before now, from its start on.`,
+    }));
 }
 
 export function agentNotes(grid: MeshGrid): Note[] {

@@ -56,7 +56,7 @@ export function cellOf(grid: MeshGrid, view: View, from: number, to: number): Ce
   if (path === undefined) return worstLoss(grid, from, to);
   const reading = grid.reading(path, from, to);
   if (!reading) return { kind: "none", why: grid.whyUnprobed(grid.paths[path]!.network, from, to) };
-  if (reading.probes === 0) return { kind: "none", why: "no probe has completed in the last minute" };
+  if (reading.probes === 0) return { kind: "none", why: `no probe has completed in ${grid.time}` };
   const { field } = MEASURES[view.measure];
   if (field === undefined || reading.failures === reading.probes) return lossOf(reading, grid.pathNames[path]!);
   const ns = reading[field];
@@ -97,7 +97,7 @@ function worstLoss(grid: MeshGrid, from: number, to: number): Cell {
 
 function whyNothing(grid: MeshGrid, from: number, to: number): string {
   const isProbed = grid.paths.some((_, i) => grid.reading(i, from, to) !== undefined);
-  return isProbed ? "no probe of this pair has completed in the last minute" : grid.whyUnprobed("pod", from, to);
+  return isProbed ? `no probe of this pair has completed in ${grid.time}` : grid.whyUnprobed("pod", from, to);
 }
 
 function whyMissing({ node, reason, hearsay }: MissingRow, destination: Node): string {

@@ -1,4 +1,5 @@
 // A snapshot as typed arrays, cell by cell: what the matrix, the table and the headline read. Pure.
+import { formatSpan } from "../../base/span.ts";
 import type { IpFamily, Network, Node, Protocol } from "../../model/peer.ts";
 import type { MissingRow, Relayed, Row, Snapshot } from "../../model/snapshot.ts";
 
@@ -53,6 +54,8 @@ export class MeshGrid {
   readonly paths: readonly Path[];
   /** What people call each path. */
   readonly pathNames: readonly string[];
+  /** The time that is told of: "the last minute", or a stretch of the past. */
+  readonly time: string;
   /** By node name: why there is no row, and what one relay alone says of it. */
   readonly missing: ReadonlyMap<string, MissingRow>;
   /** By node name: rows that came by way of others. */
@@ -63,6 +66,7 @@ export class MeshGrid {
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot;
     this.nodes = snapshot.nodes;
+    this.time = snapshot.span ? `the time from ${formatSpan(snapshot.span)}` : "the last minute";
     this.zones = zoneSpans(snapshot.nodes);
     this.missing = new Map(snapshot.missing.map((row) => [row.node.name, row]));
     this.relayed = new Map((snapshot.relayed ?? []).map((row) => [row.node.name, row]));

@@ -2,7 +2,7 @@
 // counted in the last minute and what the agents tell of themselves. Pure.
 import { counted, listed } from "../../base/format.ts";
 import type { Finding, Verdict } from "../../model/finding.ts";
-import { agentNotes, missingNotes, relayNotes } from "./agent-notes.ts";
+import { agentNotes, missingNotes, partialNotes, relayNotes } from "./agent-notes.ts";
 import { concernsGrid } from "./concern.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
 import type { Note } from "./note.ts";
@@ -29,15 +29,16 @@ export const FAULT_RATIO = 0.03;
 /** Nearly all: something is down, not only lossy. */
 const DOWN_RATIO = 0.95;
 
-/** `grid` may be a part of the mesh that was judged. */
+/** `grid` may be a part of the mesh that was judged. A verdict is of now: of the past only what was counted is told. */
 export function summarize(grid: MeshGrid, verdict: Verdict): Summary {
+  if (grid.snapshot.span) return pastSummary(grid);
   const findings = verdict.findings.filter((finding) => concernsGrid(finding, grid));
   const losses = pairLosses(grid);
   const isVanishing = grid.snapshot.rows.some((row) => row.pathMtu.some((m) => m.shortfallBytes > 0));
   return {
     state: stateOf(verdict, findings, grid),
     headline: headlineOf(verdict, findings),
-    lately: latelyOf(grid, losses),
+    lately: countsOf(grid, losses),
     findings,
     notes: [
       ...serviceNotes(grid),
@@ -51,6 +52,20 @@ export function summarize(grid: MeshGrid, verdict: Verdict): Summary {
       isVanishing ||
       failingServicePaths(grid).length > 0 ||
       losses.some((ratio) => ratio > FAULT_RATIO),
+  };
+}
+
+function pastSummary(grid: MeshGrid): Summary {
+  const losses = pairLosses(grid);
+  const isAnyLost = losses.some((ratio) => ratio > 0) || grid.missing.size > 0;
+  return {
+    state: losses.some((ratio) => ratio >= DOWN_RATIO) ? "broken" : isAnyLost ? "losing" : "fine",
+    headline: countsOf(grid, losses),
+    lately: "This is what was counted then; the judge speaks of now.",
+    findings: [],
+    // What agents tell of themselves is of now too.
+    notes: [...missingNotes(grid, []), ...relayNotes(grid), ...partialNotes(grid)],
+    isFault: grid.missing.size > 0 || losses.some((ratio) => ratio > FAULT_RATIO),
   };
 }
 
@@ -84,9 +99,9 @@ const goneNodes = (findings: readonly Finding[]): string[] =>
     (code === "IN-NODE-DOWN" || code === "IN-AGENT-DOWN") && subject.kind === "node" ? [subject.node] : [],
   );
 
-function latelyOf(grid: MeshGrid, losses: readonly number[]): string {
+function countsOf(grid: MeshGrid, losses: readonly number[]): string {
   const judged = losses.length;
-  if (judged === 0) return "No pair has been measured yet.";
+  if (judged === 0) return grid.snapshot.span ? `Nothing is known of ${grid.time}.` : "No pair has been measured yet.";
   const losing = losses.filter((ratio) => ratio > 0).length;
   const names = [...grid.missing.keys()];
   const missing =
@@ -94,7 +109,7 @@ function latelyOf(grid: MeshGrid, losses: readonly number[]): string {
       ? ""
       : `the ${names.length === 1 ? "row" : "rows"} of ${listed(names)} ${names.length === 1 ? "is" : "are"} missing`;
   if (losing > 0)
-    return `${losing.toLocaleString("en")} of ${counted(judged, "pair")} lost packets in the last minute.${missing && ` ${missing[0]!.toUpperCase()}${missing.slice(1)}.`}`;
-  if (missing) return `The ${counted(judged, "pair")} that we know of lost nothing in the last minute, but ${missing}.`;
-  return `${judged === 1 ? "The one pair" : `All ${counted(judged, "pair")}`} between ${counted(grid.nodes.length, "node")} lost nothing in the last minute.`;
+    return `${losing.toLocaleString("en")} of ${counted(judged, "pair")} lost packets in ${grid.time}.${missing && ` ${missing[0]!.toUpperCase()}${missing.slice(1)}.`}`;
+  if (missing) return `The ${counted(judged, "pair")} that we know of lost nothing in ${grid.time}, but ${missing}.`;
+  return `${judged === 1 ? "The one pair" : `All ${counted(judged, "pair")}`} between ${counted(grid.nodes.length, "node")} lost nothing in ${grid.time}.`;
 }

@@ -12,14 +12,18 @@ import { Matrix } from "./matrix.ts";
 import { MeshGrid, pathKey } from "../../diagnosis/notes/mesh-grid.ts";
 import { type OpenPair, PairPanel } from "./pair-panel.ts";
 import type { Theme } from "./scale.ts";
+import { hourOf } from "../../base/span.ts";
 import { matrixTable } from "./table.ts";
 import { startVerdictFeed } from "./verdict-feed.ts";
 import { VerdictView } from "./verdict-view.ts";
+import { TimeSlider } from "./time-slider.ts";
 
 const get = (id: string): HTMLElement => document.getElementById(id)!;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 let grid: MeshGrid | undefined;
+/** The latest of the feed; the past may be on the screen meanwhile. */
+let latest: Snapshot | undefined;
 let view: View = { measure: "loss", path: ANY_PATH };
 let state: MeshState = "waiting";
 let stale = false;
@@ -31,6 +35,17 @@ const panel = new PairPanel(get("pair") as HTMLDialogElement, {
 });
 const matrix = new Matrix(get("matrix"), get("tip"), {
   open: (source, destination) => openPair({ source, destination }),
+});
+
+const time = new TimeSlider(get("time"), {
+  snapshot(past) {
+    const shown = past ?? latest;
+    if (shown) show(shown);
+  },
+  chosen() {
+    keepAddress();
+    showState();
+  },
 });
 
 const theme = (): Theme => (dark.matches ? "dark" : "light");
@@ -48,12 +63,12 @@ function openPair(pair: OpenPair): void {
 /** What is shown is in the address, so that a reload or a colleague sees the same. */
 function keepAddress(): void {
   const parts = new URLSearchParams({ show: view.measure, on: view.path });
+  if (time.span) parts.set("at", time.span.since);
   if (panel.pair) parts.set("pair", `${panel.pair.source},${panel.pair.destination}`);
   history.replaceState(null, "", `#${parts.toString()}`);
 }
 
-function fromAddress(): OpenPair | undefined {
-  const parts = new URLSearchParams(location.hash.slice(1));
+function fromAddress(parts: URLSearchParams): OpenPair | undefined {
   const measure = parts.get("show") ?? "";
   view = {
     measure: Object.hasOwn(MEASURES, measure) ? (measure as Measure) : "loss",
@@ -65,6 +80,8 @@ function fromAddress(): OpenPair | undefined {
 
 function show(snapshot: Snapshot): void {
   grid = new MeshGrid(snapshot);
+  // No minute of the past has a jitter.
+  if (snapshot.span && view.measure === "jitter") view = { ...view, measure: "rttMean" };
   const known = new Set(grid.paths.map(pathKey));
   // Of delays there is no worst path: the first one is shown until a person chooses.
   if (!known.has(view.path) && (view.path !== ANY_PATH || view.measure !== "loss") && grid.paths.length > 0)
@@ -117,7 +134,7 @@ function drawTable(): void {
     matrixTable(
       grid,
       matrix,
-      `${MEASURES[view.measure].name} of the last minute, ${shown === undefined ? "worst of all paths" : grid.pathNames[shown]!}`,
+      `${MEASURES[view.measure].name} of ${grid.time}, ${shown === undefined ? "worst of all paths" : grid.pathNames[shown]!}`,
     ),
   );
 }
@@ -129,7 +146,9 @@ function drawChoices(grid: MeshGrid): void {
   ];
   choices(
     "measures",
-    Object.entries(MEASURES).map(([value, { name }]) => ({ value, text: name })),
+    Object.entries(MEASURES)
+      .filter(([value]) => value !== "jitter" || grid.snapshot.span === undefined)
+      .map(([value, { name }]) => ({ value, text: name })),
     view.measure,
   );
   choices("paths", paths, view.path);
@@ -171,17 +190,21 @@ const TITLES: Readonly<Record<MeshState, string>> = {
 
 /** Title and icon tell the state to who looks at another tab. */
 function showState(): void {
-  document.title = `${stale ? "no news" : TITLES[state]} – Internode`;
-  const icon = `/icons/${stale ? "waiting" : state}.svg`;
+  const past = time.span && hourOf(time.span.since);
+  document.title = `${past ? `at ${past} UTC` : stale ? "no news" : TITLES[state]} – Internode`;
+  const icon = `/icons/${past || stale ? "waiting" : state}.svg`;
   const link = get("icon") as HTMLLinkElement;
   if (link.getAttribute("href") !== icon) link.setAttribute("href", icon);
   document.body.dataset["state"] = state;
-  document.body.classList.toggle("stale", stale);
+  document.body.classList.toggle("stale", stale && !past);
+  document.body.classList.toggle("past", past !== undefined);
 }
 
-const opened = fromAddress();
+const address = new URLSearchParams(location.hash.slice(1));
+const opened = fromAddress(address);
 matrix.connect();
 panel.connect();
+time.connect(address.get("at"));
 get("controls").addEventListener("change", choose);
 get("as-table").addEventListener("toggle", drawTable);
 dark.addEventListener("change", draw);
@@ -190,11 +213,15 @@ startVerdictFeed((findings) => {
   showSummary();
 });
 startFeed({
-  snapshot: show,
+  snapshot(snapshot) {
+    latest = snapshot;
+    if (!time.span) show(snapshot);
+  },
   age({ ageMs, stale: nowStale, trouble }) {
     stale = nowStale;
+    time.tick();
     const status = get("status");
-    const seen = grid ? `seen from ${grid.snapshot.by.name}` : "";
+    const seen = latest ? `seen from ${latest.by.name}` : "";
     status.dataset["state"] = ageMs === undefined ? "waiting" : stale ? "stale" : "live";
     if (ageMs === undefined)
       setText(status, trouble ? `No snapshot yet: ${trouble}` : "Waiting for the first snapshot…");

@@ -280,3 +280,23 @@ describe("an answering end that turns UDP packets away", () => {
     expect(notes(0)).toEqual([]);
   });
 });
+
+test("of the past only what was counted is told, with who knows it from later on, and nothing of now", () => {
+  const snapshot = sampleSnapshot({ nodes: 3, zones: 1, loss: [{ from: "node-1", to: "node-2", ratio: 0.5 }] });
+  const span = { since: "2026-11-23T19:00:00.000Z", until: "2026-11-23T19:10:00.000Z" };
+  const rows = snapshot.rows.map((row, i) => ({
+    ...row,
+    covered: { ...span, since: i === 0 ? "2026-11-23T19:05:10.000Z" : span.since },
+    health: { ...row.health, probesSkipped: 900, clockSteps: 3 },
+  }));
+  const { headline, findings, notes, isFault } = summarize(
+    new MeshGrid({ ...snapshot, span, rows }),
+    judgeSnapshot(snapshot),
+  );
+  expect(headline).toBe("2 of 6 pairs lost packets in the time from 19:00 to 19:10 UTC.");
+  expect(findings).toEqual([]);
+  expect(notes.map(({ text }) => text)).toEqual([
+    "Of this time node-1 knows nothing before 19:05 UTC: an agent keeps the hour before now, from its start on.",
+  ]);
+  expect(isFault).toBe(true);
+});

@@ -280,6 +280,40 @@ describe("the page", () => {
     expect(await page.locator("#matrix").evaluate((matrix) => getComputedStyle(matrix).filter)).toBe("none");
   });
 
+  test("shows any minute of the last hour by slider and keys, what is not known of it, and goes back to now", async () => {
+    const { page, agents } = await open({ nodes: 6, zones: 3 });
+    await page.getByText("All 30 pairs between 6 nodes lost nothing in the last minute").waitFor();
+    const calm = await pixel(page, 1, 3);
+    agents.past = {
+      mesh: { nodes: 6, zones: 3, loss: [{ from: "node-2", to: "node-4", ratio: 0.3 }] },
+      since: new Date().toISOString(),
+    };
+    const slider = page.getByRole("slider", { name: "Minute of the last hour" });
+    await slider.focus();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowLeft");
+    await page.getByText(/^2 of 30 pairs lost packets in the time from \d\d:\d\d to \d\d:\d\d UTC\.$/).waitFor();
+    expect(await page.locator("#time output").textContent()).toMatch(/^\d\d:\d\d to \d\d:\d\d UTC, 3 min ago$/);
+    expect(await slider.getAttribute("aria-valuetext")).toContain("3 min ago");
+    expect(await pixel(page, 1, 3)).not.toEqual(calm);
+    await page.getByText(/^Of this time node-1, .* know nothing before \d\d:\d\d UTC/).waitFor();
+    expect(await page.title()).toMatch(/^at \d\d:\d\d UTC – Internode$/);
+    const hash = new URLSearchParams(new URL(page.url()).hash.slice(1));
+    expect(Date.parse(hash.get("at")!) % 60_000).toBe(0);
+    // Live snapshots go on coming, and do not take the minute away; nor does a reload.
+    await page.reload();
+    await page.getByText(/^2 of 30 pairs lost packets in the time from/).waitFor();
+    await slider.focus();
+    await page.keyboard.press("End");
+    await page.getByText("All 30 pairs between 6 nodes lost nothing in the last minute").waitFor();
+    expect(await page.getByRole("button", { name: "Back to now" }).isVisible()).toBe(false);
+    await page.keyboard.press("Home");
+    await page.getByText(/60 min ago/).waitFor();
+    await page.getByRole("button", { name: "Back to now" }).click();
+    await page.getByText("All 30 pairs between 6 nodes lost nothing in the last minute").waitFor();
+    expect(await page.title()).toBe("nothing is wrong – Internode");
+    expect(await pixel(page, 1, 3)).toEqual(calm);
+  });
+
   test("has a table with the same values for who cannot see the drawing", async () => {
     const { page } = await open(SIX);
     await page.getByText("The same as a table").click();
