@@ -54,3 +54,8 @@ export function forCsv(text: string): string {
   const harmless = /^[=+\-@]/.test(shown) ? `'${shown}` : shown;
   return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
+
+/** A string of DOT, between double quotes. A backslash is an escape there, and \N the name of the node. */
+export function forDot(text: string): string {
+  return `"${forText(text).replaceAll(/[\\"]/g, "\\$&")}"`;
+}

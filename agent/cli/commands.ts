@@ -6,6 +6,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
   doctor: { summary: "Say what is broken, where, since when, why, and what to do", load: () => import("./doctor.ts") },
   explain: { summary: "Explain the code of a finding", load: () => import("./explain.ts") },
+  topology: {
+    summary: "Show nodes, address ranges and the CNI, and what of them disagrees",
+    load: () => import("./topology.ts"),
+  },
   config: {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),

@@ -16,6 +16,6 @@ export function compareNodes(a: Node, b: Node): number {
   return compareNames(a.name, b.name);
 }
 
-export function inDisplayOrder(nodes: Iterable<Node>): Node[] {
+export function inDisplayOrder<N extends Node>(nodes: Iterable<N>): N[] {
   return [...nodes].sort(compareNodes);
 }

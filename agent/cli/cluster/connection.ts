@@ -1,8 +1,11 @@
 // The API server as a kubeconfig names it: one GET at a time, and the raw port of a pod. Exec plugins, tokens and client
 // certificates are the Kubernetes client's business.
 import type { KubeConfig } from "@kubernetes/client-node";
+import { existsSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { Duplex, PassThrough } from "node:stream";
 import { readBody } from "../../base/body.ts";
 import { forText } from "../../base/escape.ts";
@@ -23,6 +26,9 @@ export interface Pod {
   readonly name: string;
   readonly port: number;
 }
+
+/** There is no such object, or the cluster does not know its kind. */
+export class AbsentFault extends ClusterFault {}
 
 /** What the client opens: a WebSocket, since it is not told to try again. */
 interface Forwarding {
@@ -97,6 +103,12 @@ export class ClusterConnection {
   }
 }
 
+/** Where there is none, the client would ask an API server on this machine. */
+export const hasKubeconfig = (env: NodeJS.ProcessEnv): boolean =>
+  env["KUBECONFIG"] !== undefined ||
+  env["KUBERNETES_SERVICE_HOST"] !== undefined ||
+  existsSync(join(homedir(), ".kube", "config"));
+
 /** Throws ClusterFault. */
 export async function openCluster({ kubeconfig, context }: ClusterOptions): Promise<ClusterConnection> {
   const { KubeConfig } = await import("@kubernetes/client-node");
@@ -118,8 +130,8 @@ export async function openCluster({ kubeconfig, context }: ClusterOptions): Prom
   return new ClusterConnection(loaded);
 }
 
-export const ruleFor = (resource: string, verb: string): string =>
-  `the RBAC rule that allows it: apiGroups: [""], resources: ["${resource}"], verbs: ["${verb}"]`;
+export const ruleFor = (resource: string, verb: string, group = ""): string =>
+  `the RBAC rule that allows it: apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]`;
 
 function answered(url: URL, options: RequestOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -137,5 +149,6 @@ function refusal(path: string, status: number, body: string): ClusterFault {
     // Not the API server's own words, or those of a pod behind it.
   }
   const words = `HTTP ${status} for ${path.split("?")[0]}: ${forText(said.slice(0, 300).trim())}`;
-  return status === 401 || status === 403 ? new ForbiddenFault(words) : new ClusterFault(words);
+  if (status === 401 || status === 403) return new ForbiddenFault(words);
+  return status === 404 ? new AbsentFault(words) : new ClusterFault(words);
 }

@@ -1,0 +1,67 @@
+// Objects of a cluster as a test has them: those recorded from real CNIs, or written down, and what is refused.
+import { existsSync, readFileSync } from "node:fs";
+import { ruleFor } from "../../agent/cli/cluster/connection.ts";
+import type { Kind, Objects, Reading, Where } from "../../agent/cli/cluster/objects.ts";
+
+interface Named {
+  readonly metadata?: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+}
+
+export interface RecordedObjects extends Objects {
+  /** By the plural of their kind; a kind that is not here is one that the cluster does not know. */
+  readonly kinds: Map<string, Named[]>;
+  /** Plurals that this user may not read. */
+  readonly forbidden: Set<string>;
+}
+
+export function recordedObjects(kinds: Readonly<Record<string, readonly object[]>> = {}): RecordedObjects {
+  const known = new Map(Object.entries(kinds).map(([plural, list]) => [plural, [...list] as Named[]]));
+  const forbidden = new Set<string>();
+  const refused = ({ plural, group }: Kind, verb: string): Reading<never> | undefined => {
+    if (forbidden.has(plural))
+      return { kind: "forbidden", why: `${plural} is forbidden`, rule: ruleFor(plural, verb, group) };
+    return known.has(plural) ? undefined : { kind: "absent", why: `HTTP 404 for ${plural}` };
+  };
+  const inNamespace = (plural: string, { namespace, labels }: Where) =>
+    known.get(plural)!.filter(({ metadata }) => {
+      if (namespace !== undefined && metadata?.namespace !== namespace) return false;
+      return (labels?.split(",") ?? []).every((pair) => {
+        const [key, value] = pair.split("=");
+        return metadata?.labels?.[key!] === value;
+      });
+    });
+  return {
+    kinds: known,
+    forbidden,
+    list: <T>(kind: Kind, where: Where = {}): Promise<Reading<readonly T[]>> => {
+      const found = known.has(kind.plural) ? (inNamespace(kind.plural, where) as unknown[]) : [];
+      return Promise.resolve(refused(kind, "list") ?? { kind: "read", value: found as readonly T[] });
+    },
+    get: <T>(kind: Kind, name: string, where: Where = {}) => {
+      const refusal = refused(kind, "get");
+      if (refusal) return Promise.resolve(refusal);
+      const found = inNamespace(kind.plural, where).find(({ metadata }) => metadata?.name === name);
+      return Promise.resolve<Reading<T>>(
+        found === undefined ? { kind: "absent", why: "HTTP 404" } : { kind: "read", value: found as T },
+      );
+    },
+  };
+}
+
+/** What test/cluster/record.ts has recorded from a live cluster. */
+export function recordedCluster(name: string): RecordedObjects {
+  const folder = new URL(`../fixtures/cni/${name}/`, import.meta.url);
+  return recordedObjects(
+    Object.fromEntries(
+      ["nodes", "daemonsets", "configmaps", "pods", "namespaces", "networkpolicies"].flatMap((plural) => {
+        const file = new URL(`${plural}.json`, folder);
+        if (!existsSync(file)) return [];
+        return [[plural, (JSON.parse(readFileSync(file, "utf8")) as { readonly items: readonly object[] }).items]];
+      }),
+    ),
+  );
+}
