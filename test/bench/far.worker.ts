@@ -49,10 +49,10 @@ function askBack(agent: string): void {
     socket: kernel.openUdp({ family: "ipv4", port: 0, address, receiveBufferBytes: RECEIVE_BUFFER_BYTES }),
     source: nodeHash(`node-${i + 1}`),
     address,
-    handshake: undefined as TcpHandshake | undefined,
     next: 1,
   }));
   let turn = 0;
+  let opened: TcpHandshake | undefined;
   every(() => {
     const peer = peers[turn++ % peers.length]!;
     const number = peer.next++;
@@ -73,8 +73,9 @@ function askBack(agent: string): void {
     batch.prepare(0, PACKET_BYTES, to);
     peer.socket.send(batch, 0, 1);
     while (peer.socket.receive(batch) > 0);
-    peer.handshake?.[Symbol.dispose]();
+    // As a tick later every prober does.
+    opened?.[Symbol.dispose]();
     const handshake = kernel.connect(to, { from: peer.address });
-    peer.handshake = "errno" in handshake ? undefined : handshake;
+    opened = "errno" in handshake ? undefined : handshake;
   }, ASK_EVERY_MS / peers.length);
 }

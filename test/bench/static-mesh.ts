@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigInput } from "../../agent/config/schema.ts";
 import type { StaticMesh } from "../../agent/mesh/static-file.ts";
+import { JUDGES, judgeOrder } from "../../agent/judge/order.ts";
 import { farAddresses, vethPair, type VethPair } from "../support/veth.ts";
 
 export interface MeshFiles extends Disposable {
@@ -15,6 +16,8 @@ export interface MeshFilesOptions {
   readonly peers: number;
   /** Peers have an address on the node network as well. */
   readonly nodeNetwork?: boolean;
+  /** Of the agent itself; node-0 unless given. */
+  readonly name?: string;
   readonly settings: Partial<Omit<ConfigInput, "node" | "discovery">>;
 }
 
@@ -44,14 +47,31 @@ export function routedPair(addresses: number): VethPair {
   return pair;
 }
 
+/** Of the i-th node. */
+const zone = (i: number) => `zone-${"abc"[i % 3]}`;
+
+/** A name for the agent itself that ranks behind the judges: what it costs to judge is a figure of its own. */
+export function bystander(peers: number): string {
+  const others = Array.from({ length: peers }, (_, i) => ({ name: `node-${i + 1}`, zone: zone(i + 1) }));
+  for (let i = 0; ; i++) {
+    const self = { name: `self-${i}`, zone: zone(0) };
+    if (
+      !judgeOrder([self, ...others], undefined)
+        .slice(0, JUDGES)
+        .includes(self)
+    )
+      return self.name;
+  }
+}
+
 /** One agent, at `address`, that knows `peers` others at the far addresses, over three zones. */
 export function meshFiles(options: MeshFilesOptions): MeshFiles {
+  const { name = "node-0" } = options;
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
-  const zone = (i: number) => `zone-${"abc"[i % 3]}`;
   const addresses = peerAddresses(options.peers);
   const mesh: StaticMesh = {
     nodes: [
-      { name: "node-0", zone: zone(0), podAddresses: [options.address] },
+      { name, zone: zone(0), podAddresses: [options.address] },
       ...addresses.pod.map((pod, i) => ({
         name: `node-${i + 1}`,
         zone: zone(i + 1),
@@ -61,7 +81,7 @@ export function meshFiles(options: MeshFilesOptions): MeshFiles {
     ],
   };
   const config: ConfigInput = {
-    node: { name: "node-0", zone: zone(0), podAddresses: [options.address] },
+    node: { name, zone: zone(0), podAddresses: [options.address] },
     discovery: { kind: "static", file: join(folder, "mesh.json") },
     peers: { fullMeshLimit: 5_000 },
     shutdown: { drainMs: 0 },
