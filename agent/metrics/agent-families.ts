@@ -11,7 +11,9 @@ import { UNPROBED_FAULTS } from "../model/unprobed.ts";
 import type { ReflectorResult } from "../model/snapshot.ts";
 import type { Results } from "../results/results.ts";
 import { listedFindings } from "./finding-series.ts";
-import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
+import { AGENT_METRICS, type AgentMetricKey } from "./agent-metrics.ts";
+import type { Part } from "./catalogue.ts";
+import type { Metric } from "./metric.ts";
 
 export interface SocketDrops {
   readonly network: Network;
@@ -58,46 +60,32 @@ const LEFT_OUT = [
   ...["min", "max", "mean", "stddev", "p50", "p90", "p99"].map((what) => `nodejs_eventloop_lag_${what}_seconds`),
 ];
 
+type PromMetric = { readonly counter: Counter; readonly gauge: Gauge; readonly histogram: Histogram };
+/** Every metric of the agent is made: one that is not does not compile. */
+type Made = { readonly [K in AgentMetricKey]: PromMetric[(typeof AGENT_METRICS)[K]["type"]] };
+
 export class AgentFamilies {
   readonly #options: AgentFamiliesOptions;
   readonly #registry = new Registry();
+  readonly #made: Made;
   readonly #tickLag: Histogram.Internal<string>;
-  readonly #discoveryLastSync: Gauge;
-  readonly #discoveryErrors: Counter;
-  readonly #protocolAvailable: Gauge;
-  readonly #clockSteps: Counter;
-  readonly #faults: Counter;
-  readonly #dnsLookups: Counter;
-  readonly #dnsFailures: Counter;
-  readonly #dnsLookup: Histogram;
-  readonly #dnsFailureReasons: Counter;
-  readonly #dnsLocalErrors: Counter;
 
   constructor(options: AgentFamiliesOptions) {
     this.#options = options;
+    this.#made = {
+      ...this.#fromEvents(),
+      ...this.#constants(),
+      ...this.#fromResults(),
+      ...this.#fromProviders(),
+      ...this.#fromJudge(),
+    };
     const source_node = options.nodeName;
-
-    const tickLag = this.#histogram("tickLag");
+    const { tickLag, discoveryErrors, clockSteps } = this.#made;
     tickLag.zero({ source_node });
     this.#tickLag = tickLag.labels({ source_node });
-    this.#discoveryErrors = this.#counter("discoveryErrors");
-    this.#discoveryErrors.inc({ source_node }, 0);
-    this.#clockSteps = this.#counter("clockSteps");
-    this.#clockSteps.inc({ source_node }, 0);
-    this.#discoveryLastSync = this.#gauge("discoveryLastSync");
+    discoveryErrors.inc({ source_node }, 0);
+    clockSteps.inc({ source_node }, 0);
     this.discoverySynced();
-    this.#protocolAvailable = this.#gauge("protocolAvailable");
-    this.#faults = this.#counter("faults");
-    this.#dnsLookups = this.#counter("dnsLookups");
-    this.#dnsFailures = this.#counter("dnsFailures");
-    this.#dnsLookup = this.#histogram("dnsLookup");
-    this.#dnsFailureReasons = this.#counter("dnsFailureReasons");
-    this.#dnsLocalErrors = this.#counter("dnsLocalErrors");
-
-    this.#constants();
-    this.#readFromResults();
-    this.#readFromProviders();
-    this.#readFromJudge();
     if (options.runtime) this.#runtime();
   }
 
@@ -106,16 +94,16 @@ export class AgentFamilies {
   }
 
   clockStep(): void {
-    this.#clockSteps.inc({ source_node: this.#options.nodeName });
+    this.#made.clockSteps.inc({ source_node: this.#options.nodeName });
   }
 
   discoverySynced(): void {
     const { clock, nodeName } = this.#options;
-    this.#discoveryLastSync.set({ source_node: nodeName }, clock.baseSeconds + clock.realtimeNs() / 1e9);
+    this.#made.discoveryLastSync.set({ source_node: nodeName }, clock.baseSeconds + clock.realtimeNs() / 1e9);
   }
 
   discoveryFailed(): void {
-    this.#discoveryErrors.inc({ source_node: this.#options.nodeName });
+    this.#made.discoveryErrors.inc({ source_node: this.#options.nodeName });
   }
 
   protocolAvailable({
@@ -127,101 +115,122 @@ export class AgentFamilies {
     readonly protocol: Protocol;
     readonly available: boolean;
   }): void {
-    this.#protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
+    this.#made.protocolAvailable.set({ source_node: this.#options.nodeName, network, protocol }, available ? 1 : 0);
   }
 
   fault(part: Part, count: number): void {
-    this.#faults.inc({ source_node: this.#options.nodeName, part }, count);
+    this.#made.faults.inc({ source_node: this.#options.nodeName, part }, count);
   }
 
   dns({ server, name }: { readonly server: string; readonly name: string }): DnsRecorder {
     const labels = { source_node: this.#options.nodeName, server, name };
-    this.#dnsLookups.inc(labels, 0);
-    this.#dnsFailures.inc(labels, 0);
-    this.#dnsLookup.zero(labels);
+    this.#made.dnsLookups.inc(labels, 0);
+    this.#made.dnsFailures.inc(labels, 0);
+    this.#made.dnsLookup.zero(labels);
     return {
       answered: (seconds) => {
-        this.#dnsLookups.inc(labels);
-        if (seconds !== undefined) this.#dnsLookup.observe(labels, seconds);
+        this.#made.dnsLookups.inc(labels);
+        if (seconds !== undefined) this.#made.dnsLookup.observe(labels, seconds);
       },
       failed: (reason) => {
-        this.#dnsLookups.inc(labels);
-        this.#dnsFailures.inc(labels);
-        this.#dnsFailureReasons.inc({ ...labels, reason });
+        this.#made.dnsLookups.inc(labels);
+        this.#made.dnsFailures.inc(labels);
+        this.#made.dnsFailureReasons.inc({ ...labels, reason });
       },
-      localError: (errno) => this.#dnsLocalErrors.inc({ ...labels, errno }),
+      localError: (errno) => this.#made.dnsLocalErrors.inc({ ...labels, errno }),
     };
   }
 
   /** Text of one family of the catalogue. */
-  text(key: MetricKey): Promise<string> {
-    return this.#registry.getSingleMetricAsString(CATALOGUE[key].name);
+  text(key: AgentMetricKey): Promise<string> {
+    return this.#registry.getSingleMetricAsString(AGENT_METRICS[key].name);
   }
 
   /** Texts of the families that are not in the catalogue: those of the Node.js process. */
   async *runtimeTexts(): AsyncGenerator<string, void, void> {
-    const catalogued = new Set<string>(Object.values(CATALOGUE).map((metric) => metric.name));
+    const catalogued = new Set<string>(Object.values(AGENT_METRICS).map((metric) => metric.name));
     for (const { name } of this.#registry.getMetricsAsArray()) {
       if (!catalogued.has(name)) yield this.#registry.getSingleMetricAsString(name);
     }
   }
 
-  #constants(): void {
+  #fromEvents() {
+    return {
+      tickLag: this.#histogram("tickLag"),
+      discoveryErrors: this.#counter("discoveryErrors"),
+      discoveryLastSync: this.#gauge("discoveryLastSync"),
+      clockSteps: this.#counter("clockSteps"),
+      protocolAvailable: this.#gauge("protocolAvailable"),
+      faults: this.#counter("faults"),
+      dnsLookups: this.#counter("dnsLookups"),
+      dnsFailures: this.#counter("dnsFailures"),
+      dnsLookup: this.#histogram("dnsLookup"),
+      dnsFailureReasons: this.#counter("dnsFailureReasons"),
+      dnsLocalErrors: this.#counter("dnsLocalErrors"),
+    };
+  }
+
+  #constants() {
     const { config, build, nodeName: source_node } = this.#options;
-    const interval = this.#gauge("probeInterval");
-    const timeout = this.#gauge("probeTimeout");
+    const probeInterval = this.#gauge("probeInterval");
+    const probeTimeout = this.#gauge("probeTimeout");
+    const buildInfo = this.#gauge("buildInfo");
     for (const protocol of PROTOCOLS) {
       const { networks, intervalMs, timeoutMs } = config[protocol];
       if (networks.length === 0) continue;
-      interval.set({ source_node, protocol }, intervalMs / 1e3);
-      timeout.set({ source_node, protocol }, timeoutMs / 1e3);
+      probeInterval.set({ source_node, protocol }, intervalMs / 1e3);
+      probeTimeout.set({ source_node, protocol }, timeoutMs / 1e3);
     }
-    this.#gauge("buildInfo").set(
-      { version: build.version, nodejs_version: build.nodejsVersion, engine: config.engine, source_node },
-      1,
-    );
+    const { version, nodejsVersion: nodejs_version } = build;
+    buildInfo.set({ version, nodejs_version, engine: config.engine, source_node }, 1);
+    return { probeInterval, probeTimeout, buildInfo };
   }
 
   /** Counters that results already keeps: prom-client only repeats them when it is asked. */
-  #readFromResults(): void {
+  #fromResults() {
     const { config, results, nodeName: source_node } = this.#options;
-    this.#counter("timestamps", (counter) => {
-      for (const { protocol, clock, count } of results.counts().stamps) {
-        if (config[protocol].networks.length > 0) counter.inc({ source_node, protocol, clock }, count);
-      }
-    });
-    this.#counter("skipped", (counter) => {
-      for (const { network, protocol, count } of results.counts().skipped) {
-        if (config[protocol].networks.includes(network)) counter.inc({ source_node, network, protocol }, count);
-      }
-    });
-    this.#counter("localErrors", (counter) => {
-      for (const { network, protocol, errno, count } of results.counts().localErrors)
-        counter.inc({ source_node, network, protocol, errno }, count);
-    });
+    return {
+      timestamps: this.#counter("timestamps", (counter) => {
+        for (const { protocol, clock, count } of results.counts().stamps) {
+          if (config[protocol].networks.length > 0) counter.inc({ source_node, protocol, clock }, count);
+        }
+      }),
+      skipped: this.#counter("skipped", (counter) => {
+        for (const { network, protocol, count } of results.counts().skipped) {
+          if (config[protocol].networks.includes(network)) counter.inc({ source_node, network, protocol }, count);
+        }
+      }),
+      localErrors: this.#counter("localErrors", (counter) => {
+        for (const { network, protocol, errno, count } of results.counts().localErrors)
+          counter.inc({ source_node, network, protocol, errno }, count);
+      }),
+    };
   }
 
-  #readFromProviders(): void {
+  #fromProviders() {
     const { mesh, socketDrops, reflector, nodeName: source_node } = this.#options;
-    this.#counter("reflectorPackets", (counter) => {
-      for (const [result, count] of Object.entries(reflector())) counter.inc({ source_node, result }, count);
-    });
-    this.#gauge("peers", (gauge) => {
-      const { serving, notServing, unprobed } = mesh();
-      gauge.set({ source_node, state: "serving" }, serving);
-      gauge.set({ source_node, state: "not_serving" }, notServing);
-      gauge.set({ source_node, state: "unprobed" }, unprobed);
-    });
-    this.#gauge("peersUnprobed", (gauge) => {
-      const { unprobedBy } = mesh();
-      for (const reason of ["sample", ...UNPROBED_FAULTS] as const)
-        gauge.set({ source_node, reason }, unprobedBy[reason] ?? 0);
-    });
-    this.#gauge("largestInDegree", (gauge) => gauge.set({ source_node }, mesh().largestInDegree));
-    this.#gauge("meshSize", (gauge) => gauge.set({ source_node }, mesh().size));
-    this.#counter("socketDrops", (counter) => {
-      for (const { network, protocol, drops } of socketDrops()) counter.inc({ source_node, network, protocol }, drops);
-    });
+    return {
+      reflectorPackets: this.#counter("reflectorPackets", (counter) => {
+        for (const [result, count] of Object.entries(reflector())) counter.inc({ source_node, result }, count);
+      }),
+      peers: this.#gauge("peers", (gauge) => {
+        const { serving, notServing, unprobed } = mesh();
+        gauge.set({ source_node, state: "serving" }, serving);
+        gauge.set({ source_node, state: "not_serving" }, notServing);
+        gauge.set({ source_node, state: "unprobed" }, unprobed);
+      }),
+      peersUnprobed: this.#gauge("peersUnprobed", (gauge) => {
+        const { unprobedBy } = mesh();
+        for (const reason of ["sample", ...UNPROBED_FAULTS] as const)
+          gauge.set({ source_node, reason }, unprobedBy[reason] ?? 0);
+      }),
+      largestInDegree: this.#gauge("largestInDegree", (gauge) => gauge.set({ source_node }, mesh().largestInDegree)),
+      meshSize: this.#gauge("meshSize", (gauge) => gauge.set({ source_node }, mesh().size)),
+      socketDrops: this.#counter("socketDrops", (counter) => {
+        for (const { network, protocol, drops } of socketDrops())
+          counter.inc({ source_node, network, protocol }, drops);
+      }),
+    };
   }
 
   #runtime(): void {
@@ -229,40 +238,42 @@ export class AgentFamilies {
     for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
   }
 
-  #readFromJudge(): void {
+  #fromJudge() {
     const { judge: report, nodeName: judge } = this.#options;
     const listed = () => listedFindings(report()?.latest?.findings ?? []);
-    const gauge = (key: MetricKey, collect: (gauge: Gauge) => void) =>
+    const gauge = (key: AgentMetricKey, collect: (gauge: Gauge) => void) =>
       this.#gauge(key, (gauge) => {
         gauge.reset();
         collect(gauge);
       });
-    gauge("finding", (gauge) => {
-      for (const { labels, confidence } of listed().series) gauge.set({ ...labels, judge }, confidence);
-    });
-    gauge("findingStart", (gauge) => {
-      for (const { labels, startSeconds } of listed().series) gauge.set({ ...labels, judge }, startSeconds);
-    });
-    gauge("findingsUnlisted", (gauge) => {
-      if (report()?.latest) gauge.set({ judge }, listed().unlisted);
-    });
-    gauge("judgeLastVerdict", (gauge) => {
-      const latest = report()?.latest;
-      if (latest) gauge.set({ judge }, latest.atSeconds);
-    });
-    gauge("judgeDuration", (gauge) => {
-      const latest = report()?.latest;
-      if (!latest) return;
-      gauge.set({ judge, step: "gather" }, latest.gatherSeconds);
-      gauge.set({ judge, step: "decide" }, latest.decideSeconds);
-    });
-    gauge("judgeMissingRows", (gauge) => {
-      const latest = report()?.latest;
-      if (latest) gauge.set({ judge }, latest.missingRows);
-    });
+    return {
+      finding: gauge("finding", (gauge) => {
+        for (const { labels, confidence } of listed().series) gauge.set({ ...labels, judge }, confidence);
+      }),
+      findingStart: gauge("findingStart", (gauge) => {
+        for (const { labels, startSeconds } of listed().series) gauge.set({ ...labels, judge }, startSeconds);
+      }),
+      findingsUnlisted: gauge("findingsUnlisted", (gauge) => {
+        if (report()?.latest) gauge.set({ judge }, listed().unlisted);
+      }),
+      judgeLastVerdict: gauge("judgeLastVerdict", (gauge) => {
+        const latest = report()?.latest;
+        if (latest) gauge.set({ judge }, latest.atSeconds);
+      }),
+      judgeDuration: gauge("judgeDuration", (gauge) => {
+        const latest = report()?.latest;
+        if (!latest) return;
+        gauge.set({ judge, step: "gather" }, latest.gatherSeconds);
+        gauge.set({ judge, step: "decide" }, latest.decideSeconds);
+      }),
+      judgeMissingRows: gauge("judgeMissingRows", (gauge) => {
+        const latest = report()?.latest;
+        if (latest) gauge.set({ judge }, latest.missingRows);
+      }),
+    };
   }
 
-  #counter(key: MetricKey, collect?: (counter: Counter) => void): Counter {
+  #counter(key: AgentMetricKey, collect?: (counter: Counter) => void): Counter {
     return new Counter({
       ...this.#common(key),
       ...(collect && {
@@ -274,7 +285,7 @@ export class AgentFamilies {
     });
   }
 
-  #gauge(key: MetricKey, collect?: (gauge: Gauge) => void): Gauge {
+  #gauge(key: AgentMetricKey, collect?: (gauge: Gauge) => void): Gauge {
     return new Gauge({
       ...this.#common(key),
       ...(collect && {
@@ -286,11 +297,11 @@ export class AgentFamilies {
   }
 
   #histogram(key: "tickLag" | "dnsLookup"): Histogram {
-    return new Histogram({ ...this.#common(key), buckets: [...CATALOGUE[key].buckets] });
+    return new Histogram({ ...this.#common(key), buckets: [...AGENT_METRICS[key].buckets] });
   }
 
-  #common(key: MetricKey): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
-    const { name, help, labels }: Metric = CATALOGUE[key];
+  #common(key: AgentMetricKey): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+    const { name, help, labels }: Metric = AGENT_METRICS[key];
     return { name, help, labelNames: [...labels], registers: [this.#registry] };
   }
 }

@@ -12,6 +12,9 @@ import type { Results } from "../results/results.ts";
 import { AgentFamilies, type DnsRecorder, type SocketDrops } from "./agent-families.ts";
 import type { MeshCounts } from "../mesh/members.ts";
 import { CATALOGUE, type Metric, type MetricKey, type Part } from "./catalogue.ts";
+import type { AgentMetricKey } from "./agent-metrics.ts";
+import { PAIR_METRICS, type PairMetricKey } from "./pair-metrics.ts";
+import { SERVICE_METRICS, type ServiceMetricKey } from "./service-metrics.ts";
 import { pairFamily, slotLabels, type Family, type PairState } from "./pair-families.ts";
 import { serviceFamily } from "./service-families.ts";
 import { header } from "./text-format.ts";
@@ -129,8 +132,12 @@ class CataloguedMetrics implements Metrics {
     const state = { ...captured, labels: await this.#labelsOf(captured.capture.slots) };
     let text = "";
     for (const key of this.#keys) {
-      const family = pairFamily(key, state) ?? serviceFamily(key, state.self, services);
-      text += family ? header(CATALOGUE[key]) : `${await this.#agent.text(key)}\n`;
+      const family = isPair(key)
+        ? pairFamily(key, state)
+        : isService(key)
+          ? serviceFamily(key, state.self, services)
+          : undefined;
+      text += family ? header(CATALOGUE[key]) : `${await this.#agent.text(key as AgentMetricKey)}\n`;
       for (const lines of family ? familyLines(family) : []) {
         text += lines;
         if (text.length < SLICE_CHARS) continue;
@@ -164,6 +171,9 @@ class CataloguedMetrics implements Metrics {
     return texts;
   }
 }
+
+const isPair = (key: MetricKey): key is PairMetricKey => key in PAIR_METRICS;
+const isService = (key: MetricKey): key is ServiceMetricKey => key in SERVICE_METRICS;
 
 function* familyLines(family: Family): Generator<string, void, void> {
   for (let row = 0; row < family.rows; row++) yield family.lines(row);

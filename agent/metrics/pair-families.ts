@@ -5,10 +5,11 @@ import { ANOMALY_KINDS, FAILURE_REASONS } from "../model/outcome.ts";
 import type { PathMtu, UdpReceived } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import type { OwnCounter } from "../probes/descriptor.ts";
-import { OWN_COUNTERS, type OwnCount } from "../probes/protocols.ts";
+import { OWN_COUNTERS, type OwnCount, type OwnCounterKey } from "../probes/protocols.ts";
 import type { Counter } from "../results/counters.ts";
 import type { Capture, ZoneRtt } from "../results/results.ts";
-import { CATALOGUE, type Metric, type MetricKey } from "./catalogue.ts";
+import type { Metric } from "./metric.ts";
+import { PAIR_METRICS, type PairMetricKey } from "./pair-metrics.ts";
 import { histogramLines, openLabels, seconds } from "./text-format.ts";
 
 /** Everything one response says of pairs, taken at one moment. */
@@ -28,7 +29,7 @@ export interface Family {
 }
 
 export function slotLabels({ pair: { source, destination }, network, protocol, family }: Slot): string {
-  return openLabels(CATALOGUE.probes.labels, [
+  return openLabels(PAIR_METRICS.probes.labels, [
     source.name,
     destination.name,
     source.zone,
@@ -40,14 +41,14 @@ export function slotLabels({ pair: { source, destination }, network, protocol, f
 }
 
 const bounds = (metric: { readonly buckets: readonly number[] }): readonly string[] => metric.buckets.map(String);
-const PAIR_BOUNDS = bounds(CATALOGUE.pairRtt);
-const ZONE_BOUNDS = bounds(CATALOGUE.zoneRtt);
+const PAIR_BOUNDS = bounds(PAIR_METRICS.pairRtt);
+const ZONE_BOUNDS = bounds(PAIR_METRICS.zoneRtt);
 
-/** One of the families below, or undefined for a metric of the agent as a whole. */
-export function pairFamily(key: MetricKey, state: PairState): Family | undefined {
+/** Every pair metric has its family: one without does not compile. */
+export function pairFamily(key: PairMetricKey, state: PairState): Family {
   const { capture, labels } = state;
   const { counters, delays } = capture;
-  const metric: Metric = CATALOGUE[key];
+  const metric: Metric = PAIR_METRICS[key];
   const { name } = metric;
 
   const perSlot = (lines: (row: number) => string): Family => ({
@@ -75,6 +76,7 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
       })
       .join("");
 
+  if (isOwn(key)) return perSlot((row) => ownLines(OWN_COUNTERS[key], row));
   switch (key) {
     case "probes":
     case "failures":
@@ -125,20 +127,18 @@ export function pairFamily(key: MetricKey, state: PairState): Family | undefined
       return pathMtu((entry) => entry.passesBytes);
     case "pathMtuShortfall":
       return pathMtu((entry) => entry.shortfallBytes);
-    default: {
-      const own = (OWN_COUNTERS as Readonly<Record<string, OwnCounter>>)[key];
-      return own && perSlot((row) => ownLines(own, row));
-    }
   }
 }
 
+const isOwn = (key: PairMetricKey): key is OwnCounterKey => key in OWN_COUNTERS;
+
 function zoneLabels({ sourceZone, destinationZone, network, protocol, family }: ZoneRtt): string {
-  return openLabels(CATALOGUE.zoneRtt.labels, [sourceZone, destinationZone, network, protocol, family]);
+  return openLabels(PAIR_METRICS.zoneRtt.labels, [sourceZone, destinationZone, network, protocol, family]);
 }
 
 /** What arrived here: this node is the destination. */
 function receivedLabels(self: Node, { source, network, family }: UdpReceived): string {
-  return openLabels(CATALOGUE.udpReceived.labels, [
+  return openLabels(PAIR_METRICS.udpReceived.labels, [
     source.name,
     self.name,
     source.zone,
@@ -150,7 +150,7 @@ function receivedLabels(self: Node, { source, network, family }: UdpReceived): s
 }
 
 function pathLabels(self: Node, { destination, network, family }: PathMtu): string {
-  return openLabels(CATALOGUE.pathMtu.labels, [
+  return openLabels(PAIR_METRICS.pathMtu.labels, [
     self.name,
     destination.name,
     self.zone,

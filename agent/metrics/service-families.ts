@@ -1,15 +1,15 @@
 // The families of the service path: a few lines an agent, from totals that were taken at one moment.
 import type { Node } from "../model/peer.ts";
 import type { ServiceCounts, ServiceTotals } from "../results/service-results.ts";
-import { CATALOGUE, type MetricKey } from "./catalogue.ts";
 import type { Family } from "./pair-families.ts";
+import { SERVICE_METRICS, type ServiceMetricKey } from "./service-metrics.ts";
 import { openLabels, seconds } from "./text-format.ts";
 
-/** One of the families of the service path, or undefined for any other metric. */
-export function serviceFamily(key: MetricKey, self: Node, totals: ServiceTotals): Family | undefined {
-  const { name } = CATALOGUE[key];
+/** Every metric of the service path has its family: one without does not compile. */
+export function serviceFamily(key: ServiceMetricKey, self: Node, totals: ServiceTotals): Family {
+  const { name } = SERVICE_METRICS[key];
   const labelsOf = ({ service, family }: ServiceCounts) =>
-    openLabels(CATALOGUE.serviceProbes.labels, [self.name, service, family]);
+    openLabels(SERVICE_METRICS.serviceProbes.labels, [self.name, service, family]);
   const perPath = (lines: (counts: ServiceCounts, labels: string) => string): Family => ({
     rows: totals.paths.length,
     lines: (row) => lines(totals.paths[row]!, labelsOf(totals.paths[row]!)),
@@ -38,11 +38,9 @@ export function serviceFamily(key: MetricKey, self: Node, totals: ServiceTotals)
         rows: addresses.length,
         lines: (row) => {
           const [service, count] = addresses[row]!;
-          return `${name}${openLabels(CATALOGUE.serviceAddresses.labels, [self.name, service])}} ${count}\n`;
+          return `${name}${openLabels(SERVICE_METRICS.serviceAddresses.labels, [self.name, service])}} ${count}\n`;
         },
       };
     }
-    default:
-      return undefined;
   }
 }

@@ -1,5 +1,5 @@
 // The Prometheus text format 0.0.4, as far as one line of it goes.
-import type { Metric } from "./catalogue.ts";
+import type { Metric } from "./metric.ts";
 
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
