@@ -14,6 +14,8 @@ const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
 const PLACES = ["test/places/**"];
 const SERIAL = ["test/serial/**"];
+/** What binds the C library of Linux. */
+const LINUX = process.platform === "linux" ? [] : ["test/kernel/**", "test/reflector/tcp-responder.test.ts"];
 
 export default defineConfig({
   test: {
@@ -31,6 +33,7 @@ export default defineConfig({
             ...INTEGRATION,
             ...PLACES,
             ...SERIAL,
+            ...LINUX,
             "test/bench/**",
             "**/node_modules/**",
           ],

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { ApiOptions } from "../../agent/api/api.ts";
 import { parseSnapshot } from "../../agent/peers/schema.ts";
 import { SEAL_HEADER } from "../../agent/peers/row-seal.ts";
@@ -200,7 +200,9 @@ describe("who is asked", () => {
     const { self, two } = await mesh();
     self.agent.apis = [api("node-2", two.url, false), api("node-3", "http://127.0.0.8:9"), api("node-4", NOWHERE)];
     await snapshot(self);
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    const now = performance.now.bind(performance);
+    const later = vi.spyOn(performance, "now").mockImplementation(() => now() + 1_050);
+    onTestFinished(() => later.mockRestore());
     const { missing } = await snapshot(self);
     expect(missing.find((m) => m.node.name === "node-4")!.reason).toBe(
       "nothing listens at 127.0.0.9:9 (connection refused)",

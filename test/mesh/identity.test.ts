@@ -250,7 +250,7 @@ describe("asking", () => {
     let most = 0;
     const fetchJson = async (url: string) => {
       most = Math.max(most, (open += 1));
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
       open -= 1;
       const number = /127\.0\.77\.(\d+)/.exec(url)![1]!;
       return identityDocument(`node-${number}`, { ipv4: `192.168.0.${number}` });
