@@ -280,11 +280,13 @@ export const valuesSchema = z.strictObject({
     .prefault({}),
   service: z
     .strictObject({
-      annotations: mapOfStrings.default({}).describe("Annotations of the headless Service."),
+      annotations: mapOfStrings.default({}).describe("Annotations of the headless Service, which lists the agents."),
       ipFamilyPolicy: z
         .enum(["SingleStack", "PreferDualStack", "RequireDualStack"])
         .default("PreferDualStack")
-        .describe("Dual-stack clusters list both addresses of every agent."),
+        .describe(
+          "Dual-stack clusters list both addresses of every agent. Of the Service that the service path is probed with, too: every address family that it gets is probed.",
+        ),
       ipFamilies: z
         .array(z.enum(["IPv4", "IPv6"]))
         .max(2)

@@ -319,6 +319,13 @@ describe("contradictions", () => {
     [{ peers: { allowRanges: ["169.254.1.1", "169.254.1.1"] } }, 'names "169.254.1.1" twice'],
     [{ icmp: { networks: [] }, tcp: { networks: [] }, udp: { networks: [] } }, "no peer would be measured"],
     [{ dns: { names: [] } }, "dns.names"],
+    [{ servicePath: { timeoutMs: 5_000 } }, "servicePath.timeoutMs"],
+    [{ servicePath: { hosts: ["10.96.0.7", "10.96.0.7"] } }, 'names "10.96.0.7" twice'],
+    [{ servicePath: { hosts: ["ff02::1"] } }, "names ff02::1, which is no machine's own address"],
+    [
+      { servicePath: { enabled: false, apiServer: true } },
+      "servicePath.apiServer | file internode.json | is true although servicePath.enabled is false",
+    ],
     [{ engine: "userspace", pathMtu: { enabled: true } }, "cannot forbid fragmentation"],
   ])("%j is refused", (change, expected) => {
     const faults = faultsOf(() => load({ file: { ...BASE, ...change } }));
@@ -333,6 +340,7 @@ describe("contradictions", () => {
     [{ engine: "userspace" }],
     [{ icmp: { networks: [] } }],
     [{ peers: { fullMeshLimit: 20, sampleSize: 19 } }],
+    [{ servicePath: { hosts: ["internode-agents.net.svc", "fd00:96::7"], apiServer: true } }],
   ])("%j is not refused", (change) => {
     expect(load({ file: { ...BASE, ...change } }).config).toMatchObject(change);
   });
