@@ -48,6 +48,60 @@ test("nothing is wrong is an answer, with all four checks of Kubernetes' network
   expect(verdict.checks.map(({ state }) => state)).toEqual(["holds", "unknown", "unknown", "holds"]);
 });
 
+describe("the service path", () => {
+  const service = (probes: number, failures: number) => ({
+    paths: [
+      {
+        service: "agents",
+        family: "ipv4" as const,
+        address: "10.96.0.7",
+        probes,
+        failures,
+        reasons: { timeout: failures },
+        retransmits: 0,
+        rttMeanNs: undefined,
+      },
+    ],
+    unresolved: [],
+  });
+  const of = (mesh: Snapshot, failures: (node: string) => number): Snapshot => ({
+    ...mesh,
+    rows: mesh.rows.map((row) => ({ ...row, servicePath: service(12, failures(row.source.name)) })),
+  });
+
+  test("that fails from one node is that node's, from all of them the mesh's", () => {
+    const mesh = sampleSnapshot({ nodes: 6, zones: 3 });
+    expect(
+      named(
+        judged(
+          of(mesh, (node) => (node === "node-2" ? 12 : 0)),
+          4,
+        ),
+      ),
+    ).toEqual(['IN-SERVICE-PATH ["node-2"]']);
+    expect(
+      named(
+        judged(
+          of(mesh, () => 6),
+          4,
+        ),
+      ),
+    ).toEqual(["IN-SERVICE-PATH []"]);
+  });
+
+  test("that leads to a dead node one time in six is that node's alone", () => {
+    const mesh = sampleSnapshot({ nodes: 6, zones: 3, dead: { "node-6": "no answer" } });
+    expect(
+      named(
+        judged(
+          of(mesh, () => 4),
+          4,
+        ),
+      ),
+    ).toEqual(['IN-NODE-DOWN ["node-6"]']);
+  });
+});
+
 test("between two nodes it cannot be told which of them, and it says so", () => {
   const verdict = judged(
     sampleSnapshot({ nodes: 2, zones: 1, loss: [{ from: "node-1", to: "node-2", ratio: 0.3 }] }),
