@@ -1,6 +1,7 @@
 // The judge: evidence in, verdict out. It keeps the last minutes of losses and its open findings, asks nobody and
 // knows no clock but that of the evidence: the same evidence gives the same verdicts.
 import type { EndedFinding, Finding, Subject, Verdict } from "../model/finding.ts";
+import { atOnce, inSlices, type Steps } from "../base/slices.ts";
 import { networkChecks } from "./checks.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import { History } from "./evidence/history.ts";
@@ -11,6 +12,9 @@ import { namesIn } from "./observe/places.ts";
 import { silenceOf } from "./track/silence.ts";
 import { Tracker } from "./track/tracker.ts";
 import { answer } from "./verdict.ts";
+
+/** What may hold up the tick, whose own work comes on top. */
+const SLICE_MS = 5;
 
 export class Judge {
   readonly #history = new History();
@@ -25,16 +29,30 @@ export class Judge {
     this.#tracker = new Tracker(seenBeforeSeconds);
   }
 
+  /** All at once: it takes a third of a second for a thousand nodes. */
   judge(evidence: Evidence): Verdict {
-    this.#history.add(evidence);
+    return atOnce(this.steps(evidence));
+  }
+
+  /** The same, in slices of a few milliseconds. One judgement at a time, and the evidence stays as it is meanwhile. */
+  judgeInSlices(evidence: Evidence): Promise<Verdict> {
+    return inSlices(this.steps(evidence), SLICE_MS);
+  }
+
+  /** Each of them short. */
+  *steps(evidence: Evidence): Steps<Verdict> {
+    yield* this.#history.add(evidence);
     const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
-    const { observations } = observe(look);
-    const findings = this.#tracker.update({
+    yield;
+    const { observations } = yield* observe(look);
+    yield;
+    const findings = yield* this.#tracker.update({
       now: evidence.atSeconds,
       observations,
       silence: silenceOf(look),
       contains: (outer, inner) => contains(outer, inner, evidence),
     });
+    yield;
     return answer(evidence, findings, networkChecks(look, findings));
   }
 

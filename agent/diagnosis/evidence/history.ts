@@ -1,6 +1,7 @@
 // The last five minutes of every slot, second by second, as one bit each: lost something or not. Fed with the evidence
 // of every judgement; the only memory that localisation needs. A row that does not tell its seconds is filled in from
 // its counts, as lost since it was last heard. 40 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
+import type { Steps } from "../../base/slices.ts";
 import { SECONDS_TOLD, SECONDS_WORDS, pathName, type Evidence, type PairList, type PathEvidence } from "./evidence.ts";
 
 /** How far back one can look. The ring is a little longer, in whole words. */
@@ -38,12 +39,13 @@ export class History {
   #pairs: PairList = { count: 0, source: new Uint16Array(), destination: new Uint16Array() };
   #heard = new Map<string, Heard>();
 
-  add(evidence: Evidence): void {
+  *add(evidence: Evidence): Steps<void> {
     const now = Math.floor(evidence.atSeconds);
     const names = evidence.nodes.map(({ node }) => node.name);
     if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs)) this.#remap(names, evidence.pairs);
     this.#forget(now);
     this.now = now;
+    yield;
     const fresh = this.#cover(evidence, now);
     for (const path of evidence.paths) {
       const kept = this.#pathOf(path, evidence.pairs.count);
@@ -51,6 +53,7 @@ export class History {
         (agent?.uptimeSeconds ?? 0) < SECONDS_TOLD ? 1 : 0,
       );
       record(kept, path, { pairs: evidence.pairs, fresh, isYoung, now });
+      yield;
     }
   }
 

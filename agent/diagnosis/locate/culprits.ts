@@ -1,5 +1,6 @@
 // From evidence and its history to culprits: what the last minute says, then what the last five say beyond it. Each
 // with how sure it is, and whether it is a fault at all or one burst.
+import type { Steps } from "../../base/slices.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import type { History } from "../evidence/history.ts";
 import { samePlace, type Candidate } from "./candidate.ts";
@@ -44,15 +45,16 @@ export interface Look {
 }
 
 /** `leftOut`: slots whose failures are no loss, by path and pair. */
-export function findCulprits({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Culprit[] {
+export function* findCulprits({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Steps<Culprit[]> {
   const scopes = pathScopes(evidence.paths);
   const found: Culprit[] = [];
-  const splits = splitPlaces({ evidence, history, topology }, scopes, leftOut);
+  const splits = yield* splitPlaces({ evidence, history, topology }, scopes, leftOut);
   for (const seconds of WINDOWS_SECONDS) {
-    const window = lossWindow({ evidence, history, topology, scopes, seconds, leftOut });
+    const window = yield* lossWindow({ evidence, history, topology, scopes, seconds, leftOut });
     const known = found.filter((c) => !c.isSplit && isFault(c) && c.margin >= SURE).map(({ candidate }) => candidate);
-    const { model, standings } = explain(window, { known, splits });
+    const { model, standings } = yield* explain(window, { known, splits });
     for (const [component, { own, rival, margin }] of standings) {
+      yield;
       const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
       const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;

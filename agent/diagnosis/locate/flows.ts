@@ -2,6 +2,7 @@
 // that is hashed to the bad one loses everything, and the next one nothing. ICMP tells it soonest: its flow is the pair
 // itself, once a second. A flow is dead, fine or between the two; the same search that finds who loses packets finds
 // which place has dead flows beside fine ones.
+import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
 import { countBits, ringMask, type History } from "../evidence/history.ts";
 import { explain, type SplitPlace } from "./locate.ts";
@@ -31,11 +32,15 @@ interface Look {
 }
 
 /** In terms of `scopes`, which are those of all paths; `leftOut`: as for a window of losses. */
-export function splitPlaces(look: Look, scopes: readonly PathScope[], leftOut: readonly Uint8Array[]): SplitPlace[] {
-  const flows = flowsOf(look, leftOut);
+export function* splitPlaces(
+  look: Look,
+  scopes: readonly PathScope[],
+  leftOut: readonly Uint8Array[],
+): Steps<SplitPlace[]> {
+  const flows = yield* flowsOf(look, leftOut);
   if (flows.dead < LEAST_DEAD) return [];
   const { window, between } = flows;
-  const { model, standings } = explain(window);
+  const { model, standings } = yield* explain(window);
   return [...standings].flatMap(([{ candidate, rate }, standing]) => {
     const { lost } = window.byScope[candidate.scope]!;
     const dead = sumOver(lost, candidate.edges);
@@ -56,20 +61,29 @@ export function splitPlaces(look: Look, scopes: readonly PathScope[], leftOut: r
   });
 }
 
-function flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]) {
+interface Flows {
+  /** Flows that say something, and of these the dead: as probes and lost probes. */
+  readonly window: LossWindow;
+  /** Those that are neither dead nor fine, by edge. */
+  readonly between: Float32Array;
+  readonly dead: number;
+}
+
+function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Steps<Flows> {
   const { paths, pairs } = evidence;
-  const isCut = cutEdgesOf({ evidence, history, topology });
+  const covered = coveredBy({ evidence, history }, SECONDS);
   const between = new Float32Array(topology.edges);
   const mask = ringMask(history.now, SECONDS);
+  const byPath: Cells[] = [];
   let dead = 0;
-  const byPath = paths.map((path, p): Cells => {
+  for (const [p, path] of paths.entries()) {
     const cells = { probes: new Float32Array(topology.edges), lost: new Float32Array(topology.edges) };
+    byPath.push(cells);
     const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
-    if (!kept) return cells;
+    if (!kept) continue;
     const add = (edge: number, pair: number): void => {
-      if (pair < 0 || isCut[edge] === 1 || leftOut[p]![pair] === 1) return;
-      const covered = history.coveredSeconds(pairs.source[pair]!, SECONDS);
-      const probes = (kept.perMinute[pair]! * covered) / 60;
+      if (pair < 0 || leftOut[p]![pair] === 1) return;
+      const probes = (kept.perMinute[pair]! * covered[pairs.source[pair]!]!) / 60;
       if (probes < ENOUGH) return;
       const lost = countBits(kept.lost, pair, mask);
       cells.probes[edge]!++;
@@ -79,10 +93,16 @@ function flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8A
     for (let edge = 0; edge < topology.edges; edge++) {
       add(edge, topology.there[edge]!);
       add(edge, topology.back[edge]!);
-      dead += cells.lost[edge]!;
     }
-    return cells;
-  });
+    yield;
+  }
+  const isCut = cutOf({ evidence, history, topology });
+  for (let edge = 0; edge < topology.edges; edge++) {
+    const lost = byPath.reduce((sum, cells) => sum + cells.lost[edge]!, 0);
+    if (lost === 0) continue;
+    if (isCut(edge)) for (const { probes, lost: none } of byPath) probes[edge] = none[edge] = 0;
+    else dead += lost;
+  }
   const icmp = [...paths.keys()].filter((p) => paths[p]!.protocol === "icmp");
   const scopes: PathScope[] = [{ scope: {}, paths: icmp, isProcess: false, cost: 0 }];
   for (const network of new Set(icmp.map((p) => paths[p]!.network))) {
@@ -100,23 +120,25 @@ function flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8A
   return { window, between, dead };
 }
 
-/** Edges on which nothing at all is answered: no path is left that could be a good one. */
-function cutEdgesOf({ evidence, history, topology }: Look): Uint8Array {
-  const isCut = new Uint8Array(topology.edges);
+const coveredBy = ({ evidence, history }: Pick<Look, "evidence" | "history">, seconds: number): Uint16Array =>
+  Uint16Array.from(evidence.nodes, (_, node) => history.coveredSeconds(node, seconds));
+
+/** Whether nothing at all is answered on an edge: no path is left that could be a good one. */
+function cutOf({ evidence, history, topology }: Look): (edge: number) => boolean {
   const mask = ringMask(history.now, CUT_SECONDS);
+  const covered = coveredBy({ evidence, history }, CUT_SECONDS);
   const all = evidence.paths.flatMap((path) => history.paths.get(pathName(path)) ?? []);
-  for (let edge = 0; edge < topology.edges; edge++) {
+  return (edge) => {
     let [lost, probes] = [0, 0];
     for (const pair of [topology.there[edge]!, topology.back[edge]!]) {
       if (pair < 0) continue;
       for (const kept of all) {
         lost += countBits(kept.lost, pair, mask);
-        probes += (kept.perMinute[pair]! * history.coveredSeconds(evidence.pairs.source[pair]!, CUT_SECONDS)) / 60;
+        probes += (kept.perMinute[pair]! * covered[evidence.pairs.source[pair]!]!) / 60;
       }
     }
-    if (probes > 0 && lost >= DEAD * probes) isCut[edge] = 1;
-  }
-  return isCut;
+    return probes > 0 && lost >= DEAD * probes;
+  };
 }
 
 const sumOver = (of: Float32Array, edges: Uint32Array): number => edges.reduce((sum, e) => sum + of[e]!, 0);

@@ -1,6 +1,7 @@
 // Finds the culprits of a window: take the candidate that explains most, fit the rates of all anew, drop what no
 // longer pays, again. Strong faults are taken out before weak ones are looked for, and a wide culprit that two narrow
 // ones explain better goes when they come.
+import type { Steps } from "../../base/slices.ts";
 import { samePlace, type Candidate } from "./candidate.ts";
 import { groupCandidate } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
@@ -34,8 +35,12 @@ export interface SplitPlace {
   readonly standing: Standing;
 }
 
-export function explain(window: LossWindow, { known = [], splits: places = [] }: ExplainOptions = {}): Explanation {
+export function* explain(
+  window: LossWindow,
+  { known = [], splits: places = [] }: ExplainOptions = {},
+): Steps<Explanation> {
   const model = new LossModel(window);
+  yield;
   const splits = new Map(
     places.map(({ candidate, standing }): [Component, Standing] => [{ candidate, rate: 0, isSplit: true }, standing]),
   );
@@ -43,67 +48,83 @@ export function explain(window: LossWindow, { known = [], splits: places = [] }:
   model.components = [...model.components, ...known.map((candidate) => ({ candidate, rate: 0.01, isSplit: false }))];
   if (model.components.length > 0) {
     model.refit();
-    dropUseless(model);
+    yield* dropUseless(model);
   }
+  yield;
   const certain = new Set(known);
-  addCulprits(model);
+  yield* addCulprits(model);
   for (let round = 0; round < MOST_ROUNDS; round++) {
     joinScopes(model);
     const fitted = model.components.filter((component) => !component.isSplit);
     const open = fitted.filter(({ candidate }) => !certain.has(candidate));
-    if (mergeNodes(model, open) || mergePairs(model, open) || toggleMembers(model, fitted)) {
-      dropUseless(model);
-      continue;
-    }
-    const standings = standingsOf(model, open);
-    if (!swapOne(model, standings)) break;
-    dropUseless(model);
+    if (
+      (yield* mergeNodes(model, open)) ||
+      (yield* mergePairs(model, open)) ||
+      (yield* toggleMembers(model, fitted)) ||
+      (yield* swapOne(model, yield* standingsOf(model, open)))
+    )
+      yield* dropUseless(model);
+    else break;
   }
   const fitted = model.components.filter((component) => !component.isSplit);
-  return { model, standings: new Map([...splits, ...standingsOf(model, fitted)]) };
+  return { model, standings: new Map([...splits, ...(yield* standingsOf(model, fitted))]) };
 }
 
-const standingsOf = (model: LossModel, components: readonly Component[]): Map<Component, Standing> =>
-  new Map(components.map((component) => [component, standingOf(model, component)]));
+function* standingsOf(model: LossModel, components: readonly Component[]): Steps<Map<Component, Standing>> {
+  const standings = new Map<Component, Standing>();
+  for (const component of components) {
+    standings.set(component, yield* standingOf(model, component));
+    yield;
+  }
+  return standings;
+}
 
-function addCulprits(model: LossModel): void {
+function* addCulprits(model: LossModel): Steps<void> {
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const next = bestCandidates(model);
+    const next = yield* bestCandidates(model);
     if (next.length === 0) return;
     model.components = [
       ...model.components,
       ...next.map(({ candidate, rate }) => ({ candidate, rate, isSplit: false })),
     ];
     model.refit();
-    dropUseless(model);
+    yield;
+    yield* dropUseless(model);
   }
 }
 
 /** The wide candidate that pays best; or all pairs that pay better than it, since they do not compete with each other. */
-function bestCandidates(model: LossModel): Score[] {
+function* bestCandidates(model: LossModel): Steps<Score[]> {
   const isNew = ({ candidate }: Score): boolean =>
     !model.components.some(
       (c) => c.candidate.scope === candidate.scope && samePlace(c.candidate.place, candidate.place),
     );
-  const wide = wideScores(model).find(isNew);
-  const pairs = pairScores(model).filter((pair) => isNew(pair) && pair.score > (wide?.score ?? 0));
+  let wide: Score | undefined;
+  for (const scope of model.window.scopes.keys()) {
+    const best = wideScores(model, [scope]).find(isNew);
+    if (best && best.score > (wide?.score ?? 0)) wide = best;
+    yield;
+  }
+  const pairs = (yield* pairScores(model)).filter((pair) => isNew(pair) && pair.score > (wide?.score ?? 0));
   if (pairs.length > 0) return pairs;
   return wide ? [wide] : [];
 }
 
 /** Without those that do not pay any more now that others explain the same; the least useful first. */
-function dropUseless(model: LossModel): void {
+function* dropUseless(model: LossModel): Steps<void> {
   for (;;) {
     let worst: { readonly component: Component; readonly score: number } | undefined;
     for (const component of model.components) {
       if (component.isSplit) continue;
       const { score } = model.without(component, () => scoreOf(model, component.candidate));
       if (score <= 0 && (!worst || score < worst.score)) worst = { component, score };
+      yield;
     }
     if (!worst) return;
     const { component } = worst;
     model.components = model.components.filter((other) => other !== component);
     model.refit();
+    yield;
   }
 }
 
@@ -112,7 +133,7 @@ function joinScopes(model: LossModel): void {
   const { scopes } = model.window;
   for (;;) {
     const { components } = model;
-    const second = components.find((c, i) => components.findIndex((other) => isTwin(other, c)) < i);
+    const second = components.find((c, i) => components.slice(0, i).some((other) => isTwin(other, c)));
     if (!second) return;
     const twins = components.filter((c) => isTwin(c, second));
     const paths = new Set(twins.flatMap(({ candidate }) => scopes[candidate.scope]!.paths));
@@ -130,7 +151,7 @@ const isTwin = (a: Component, b: Component): boolean =>
   !a.isSplit && !b.isSplit && samePlace(a.candidate.place, b.candidate.place);
 
 /** Nodes and groups that were taken one by one may be one group. */
-function mergeNodes(model: LossModel, open: readonly Component[]): boolean {
+function* mergeNodes(model: LossModel, open: readonly Component[]): Steps<boolean> {
   const parts = open.filter(({ candidate }) => membersOf(candidate).length > 0);
   if (parts.length < 2) return false;
   const sets = [parts, ...parts.flatMap((a, i) => parts.slice(i + 1).map((b) => [a, b]))];
@@ -140,6 +161,7 @@ function mergeNodes(model: LossModel, open: readonly Component[]): boolean {
     // All paths may be meant even where each part was found on some only.
     for (const scope of new Set([0, ...set.map(({ candidate }) => candidate.scope)])) {
       const group = { candidate: groupCandidate(model, members, scope), rate: set[0]!.rate, isSplit: false };
+      yield;
       if (model.tryComponents([...model.components.filter((c) => !set.includes(c)), group])) return true;
     }
   }
@@ -147,7 +169,7 @@ function mergeNodes(model: LossModel, open: readonly Component[]): boolean {
 }
 
 /** Pairs that share a node may be that node. */
-function mergePairs(model: LossModel, open: readonly Component[]): boolean {
+function* mergePairs(model: LossModel, open: readonly Component[]): Steps<boolean> {
   const { topology } = model.window;
   const byNode = new Map<number, Component[]>();
   for (const component of open) {
@@ -160,6 +182,7 @@ function mergePairs(model: LossModel, open: readonly Component[]): boolean {
     if (pairs.length < SEVERAL || topology.nodes < 3) continue;
     for (const scope of new Set([0, ...pairs.map(({ candidate }) => candidate.scope)])) {
       const instead = { candidate: nodeCandidate(model, node, scope), rate: pairs[0]!.rate, isSplit: false };
+      yield;
       if (model.tryComponents([...model.components.filter((c) => !pairs.includes(c)), instead])) return true;
     }
   }
@@ -167,7 +190,7 @@ function mergePairs(model: LossModel, open: readonly Component[]): boolean {
 }
 
 /** A node that loses by itself hides whether it is a member of a group that does. */
-function toggleMembers(model: LossModel, fitted: readonly Component[]): boolean {
+function* toggleMembers(model: LossModel, fitted: readonly Component[]): Steps<boolean> {
   const { topology } = model.window;
   for (const group of fitted) {
     const { place, scope } = group.candidate;
@@ -180,6 +203,7 @@ function toggleMembers(model: LossModel, fitted: readonly Component[]): boolean 
         : [...place.members, node].sort((a, b) => a - b);
       if (members.length < 2 || members.length > topology.nodes / 2) continue;
       const instead = { ...group, candidate: groupCandidate(model, members, scope) };
+      yield;
       if (model.tryComponents(model.components.map((c) => (c === group ? instead : c)))) return true;
     }
   }
@@ -191,10 +215,11 @@ function membersOf({ place }: Candidate): readonly number[] {
 }
 
 /** A place that looked right before the others were known, and does not now, makes way for its best rival. */
-function swapOne(model: LossModel, standings: ReadonlyMap<Component, Standing>): boolean {
+function* swapOne(model: LossModel, standings: ReadonlyMap<Component, Standing>): Steps<boolean> {
   for (const [component, { own, rival }] of standings) {
     if (!rival || rival.score <= own.score + 1e-6) continue;
     const others = model.components.filter((c) => c !== component);
+    yield;
     if (model.tryComponents([...others, { candidate: rival.candidate, rate: rival.rate, isSplit: false }])) return true;
   }
   return false;

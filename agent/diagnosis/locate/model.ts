@@ -114,12 +114,18 @@ export class LossModel {
 
   /** What is expected without one of the components, while `work` runs. */
   without<T>(component: Component, work: () => T): T {
-    this.#shift(component, -1);
+    const putBack = this.takeOut(component);
     try {
       return work();
     } finally {
-      this.#shift(component, 1);
+      putBack();
     }
+  }
+
+  /** The same until what is returned is called. */
+  takeOut(component: Component): () => void {
+    this.#shift(component, -1);
+    return () => this.#shift(component, 1);
   }
 
   #shift({ candidate, rate }: Component, sign: 1 | -1): void {

@@ -1,5 +1,6 @@
 // How sure it is that this culprit and no other is to blame: its score against that of the best other place that could
 // stand in for it, the rest of the model left as it is.
+import type { Steps } from "../../base/slices.ts";
 import { samePlace } from "./candidate.ts";
 import { groupCandidate, nodeSums } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
@@ -17,15 +18,18 @@ export interface Standing {
   readonly margin: number;
 }
 
-export function standingOf(model: LossModel, component: Component): Standing {
-  return model.without(component, () => {
+export function* standingOf(model: LossModel, component: Component): Steps<Standing> {
+  const putBack = model.takeOut(component);
+  try {
     const own = scoreOf(model, component.candidate);
-    const rivals = rivalsOf(model, component).filter(
+    const rivals = (yield* rivalsOf(model, component)).filter(
       ({ candidate }) => !samePlace(candidate.place, component.candidate.place),
     );
     const rival = rivals.reduce<Score | undefined>((best, r) => (best && best.score >= r.score ? best : r), undefined);
     return { own, rival, margin: marginOf(own, rivals) };
-  });
+  } finally {
+    putBack();
+  }
 }
 
 /** By plain likelihood: that a rival's edges lose unevenly is in it already. What pays nothing counts as 0. */
@@ -34,12 +38,18 @@ function marginOf(own: Score, rivals: readonly Score[]): number {
   return (own.gain - own.candidate.price - best) / own.dispersion;
 }
 
-function rivalsOf(model: LossModel, { candidate }: Component): Score[] {
+function* rivalsOf(model: LossModel, { candidate }: Component): Steps<Score[]> {
   const { place, scope } = candidate;
   if (place.kind === "pair") return rivalsOfPair(model, place.edge, scope);
-  const rivals = [...wideScores(model, new Set([0, scope])), ...pairScores(model).slice(0, 3)];
-  if (place.kind === "group") return [...rivals, ...otherMembers(model, place.members, scope)];
-  return place.kind === "node" ? [...rivals, ...otherMembers(model, [place.node], scope)] : rivals;
+  const rivals = (yield* pairScores(model)).slice(0, 3);
+  for (const each of new Set([0, scope])) {
+    yield;
+    rivals.push(...wideScores(model, [each]));
+  }
+  yield;
+  if (place.kind !== "group" && place.kind !== "node") return rivals;
+  const members = place.kind === "group" ? place.members : [place.node];
+  return [...rivals, ...(yield* otherMembers(model, members, scope))];
 }
 
 /** Few, since there may be many pairs: the nodes at its ends and the zones that it lies between. */
@@ -53,7 +63,7 @@ function rivalsOfPair(model: LossModel, edge: number, scope: number): Score[] {
 }
 
 /** The group with one member more, and with one less; what is left of two is a node. */
-export function otherMembers(model: LossModel, members: readonly number[], scope: number): Score[] {
+function* otherMembers(model: LossModel, members: readonly number[], scope: number): Steps<Score[]> {
   const { topology } = model.window;
   const { excess } = nodeSums(topology, model.surpluses(scope)[0]!);
   const own = new Set(members);
@@ -65,7 +75,11 @@ export function otherMembers(model: LossModel, members: readonly number[], scope
     ...members.map((m) => members.filter((other) => other !== m)),
     ...outside.map((v) => [...members, v].sort((a, b) => a - b)),
   ].filter((set) => set.length > 0 && set.length <= topology.nodes / 2);
-  return sets.map((set) =>
-    scoreOf(model, set.length === 1 ? nodeCandidate(model, set[0]!, scope) : groupCandidate(model, set, scope)),
-  );
+  const scores: Score[] = [];
+  for (const set of sets) {
+    yield;
+    const candidate = set.length === 1 ? nodeCandidate(model, set[0]!, scope) : groupCandidate(model, set, scope);
+    scores.push(scoreOf(model, candidate));
+  }
+  return scores;
 }

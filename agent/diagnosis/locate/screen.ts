@@ -1,4 +1,5 @@
 // Looks over all candidates by sums, and scores exactly those that look worst.
+import type { Steps } from "../../base/slices.ts";
 import { FAULT_PRICE, nodeEdges, type Candidate, type Place } from "./candidate.ts";
 import { groupCandidates, nodeSums, poissonGain } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
@@ -23,10 +24,11 @@ export function wideScores(model: LossModel, scopes: Iterable<number> = model.wi
 }
 
 /** Of every edge the scope in which it pays best, if any; best first. */
-export function pairScores(model: LossModel, only: Iterable<number> = model.window.scopes.keys()): Score[] {
+export function* pairScores(model: LossModel): Steps<Score[]> {
   const { topology, byScope, scopes } = model.window;
   const best = new Map<number, Score>();
-  for (const scope of only) {
+  for (const scope of scopes.keys()) {
+    yield;
     const { cost } = scopes[scope]!;
     const { lost } = byScope[scope]!;
     const expected = model.expected[scope]!;

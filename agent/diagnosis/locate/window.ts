@@ -1,5 +1,6 @@
 // Losses of the last so many seconds, laid on the edges of the mesh: for every path, and summed for every scope that
 // a fault may have.
+import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
 import { countBits, ringMask, type History } from "../evidence/history.ts";
 import type { PathScope } from "./scopes.ts";
@@ -29,10 +30,15 @@ export interface WindowOptions {
   readonly leftOut: readonly Uint8Array[];
 }
 
-export function lossWindow(options: WindowOptions): LossWindow {
+export function* lossWindow(options: WindowOptions): Steps<LossWindow> {
   const { evidence, topology, scopes, seconds } = options;
-  const byPath = evidence.paths.map((_, path) => cellsOf(options, path));
+  const byPath: Cells[] = [];
+  for (const path of evidence.paths.keys()) {
+    byPath.push(cellsOf(options, path));
+    yield;
+  }
   const byScope = scopes.map(({ paths }) => sumOf(paths.map((p) => byPath[p]!)));
+  yield;
   return { seconds, topology, scopes, byPath, byScope };
 }
 

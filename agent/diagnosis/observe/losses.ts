@@ -1,4 +1,5 @@
 // Culprits as observations: which code fits a place that loses, and which causes fit what it loses.
+import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
 import { SURE, isFault, type Culprit, type Look } from "../locate/culprits.ts";
@@ -32,11 +33,15 @@ export interface LossSigns {
   readonly node: NodeEvidence | undefined;
 }
 
-export function observeLosses(culprits: readonly Culprit[], look: Look): Observation[] {
-  return culprits
-    .filter((culprit) => isFault(culprit) && culprit.score.score > 0 && isStillOn(culprit))
-    .map((culprit) => observeLoss(culprit, look))
-    .filter(({ figures }) => (figures.loss ?? 0) >= LEAST_LOSS);
+export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<Observation[]> {
+  const observed: Observation[] = [];
+  for (const culprit of culprits) {
+    if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit)) continue;
+    const observation = observeLoss(culprit, look);
+    if ((observation.figures.loss ?? 0) >= LEAST_LOSS) observed.push(observation);
+    yield;
+  }
+  return observed;
 }
 
 function observeLoss(culprit: Culprit, look: Look): Observation {

@@ -9,9 +9,8 @@ import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
 import { subjectOf } from "./places.ts";
 
-export function observeMarks(look: Look): Observation[] {
-  return [...pathMtu(look), ...rejected(look), ...slower(look), ...routes(look)];
-}
+/** Each kind of mark by itself. */
+export const MARKS: readonly ((look: Look) => Observation[])[] = [pathMtu, rejected, slower, routes];
 
 interface Marked {
   readonly code: FindingCode;
@@ -112,21 +111,23 @@ function slower(look: Look): Observation[] {
   const { evidence, history } = look;
   return NETWORKS.flatMap((network) => {
     const paths = evidence.paths.filter((path) => path.network === network);
-    const [measured, slow] = [new Set<number>(), new Set<number>()];
-    for (const pair of pairsWhere(look, () => true)) {
-      let [known, slower] = [0, 0];
-      for (const path of paths) {
-        const kept = history.paths.get(pathName(path));
-        const rttNs = path.rttMinNs[pair]!;
-        if (!kept || Number.isNaN(rttNs)) continue;
-        known++;
+    const known = paths.flatMap((path) => {
+      const kept = history.paths.get(pathName(path));
+      return kept ? [{ kept, rttMinNs: path.rttMinNs }] : [];
+    });
+    const [measured, slow]: [number[], number[]] = [[], []];
+    for (let pair = 0; pair < evidence.pairs.count; pair++) {
+      let [answered, slower] = [0, 0];
+      for (const { kept, rttMinNs } of known) {
+        const rttNs = rttMinNs[pair]!;
+        if (Number.isNaN(rttNs)) continue;
+        answered++;
         if (isSlow(kept, pair, rttNs)) slower++;
       }
-      if (known === 0) continue;
-      measured.add(pair);
-      if (slower * 2 > known) slow.add(pair);
+      if (answered > 0) measured.push(pair);
+      if (slower * 2 > answered) slow.push(pair);
     }
-    return coverOf(look, [...slow], [...measured]).map((covered) =>
+    return coverOf(look, slow, measured).map((covered) =>
       observationOf(look, covered, {
         code: "IN-LATENCY",
         scope: { network },

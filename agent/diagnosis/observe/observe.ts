@@ -1,10 +1,11 @@
 // All that one judgement sees, with what one observation explains of another taken away: one incident, one finding.
 import type { Subject } from "../../model/finding.ts";
 import { findCulprits, type Culprit, type Look } from "../locate/culprits.ts";
+import type { Steps } from "../../base/slices.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import { observeAgents } from "./agents.ts";
 import { observeLosses } from "./losses.ts";
-import { observeMarks } from "./marks.ts";
+import { MARKS } from "./marks.ts";
 import type { Observation } from "./observation.ts";
 import { namesIn } from "./places.ts";
 import { mergePairs } from "./some-peers.ts";
@@ -15,10 +16,15 @@ export interface Observed {
   readonly culprits: readonly Culprit[];
 }
 
-export function observe(look: Look): Observed {
-  const culprits = findCulprits(look, rejectedSlots(look.evidence));
-  const losses = mergePairs(observeLosses(culprits, look), look);
-  const others = [...observeMarks(look), ...observeAgents(look), ...observeServices(look)];
+export function* observe(look: Look): Steps<Observed> {
+  const culprits = yield* findCulprits(look, rejectedSlots(look.evidence));
+  const losses = mergePairs(yield* observeLosses(culprits, look), look);
+  yield;
+  const others: Observation[] = [];
+  for (const kind of [...MARKS, observeAgents, observeServices]) {
+    others.push(...kind(look));
+    yield;
+  }
   const down = new Set(
     losses.filter(({ code }) => GONE.has(code)).flatMap(({ subject }) => namesIn(subject, look.evidence)),
   );

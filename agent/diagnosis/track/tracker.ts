@@ -1,6 +1,7 @@
 // Findings that last: they open when they have been seen for long enough, keep their id, their beginning and their
 // place while they are there, and close when the evidence says so. Nothing flaps: what comes back soon is the same
 // finding again, and must then be quiet for longer.
+import type { Steps } from "../../base/slices.ts";
 import type { EndedFinding, Finding, FindingCode, Subject } from "../../model/finding.ts";
 import { subjectName } from "../../model/finding.ts";
 import { CAUSES } from "../catalogue/causes.ts";
@@ -84,7 +85,7 @@ export class Tracker {
     }
   }
 
-  update(update: Update): Finding[] {
+  *update(update: Update): Steps<Finding[]> {
     const { now, observations } = update;
     const seen = new Set<string>();
     const isCrowded = observations.filter((o) => this.#isNews(o)).length > 1;
@@ -95,9 +96,10 @@ export class Tracker {
       const open = this.#open.get(key);
       if (open) this.#renew(open, observation, now);
       else this.#consider(key, isCrowded ? patient(observation) : observation, now);
+      yield;
     }
     this.#forgetWaiting(now);
-    this.#close(update, seen);
+    yield* this.#close(update, seen);
     this.#closed = this.#closed.filter(({ endedAt }) => now - endedAt < AGAIN_SECONDS);
     return this.findings;
   }
@@ -147,9 +149,10 @@ export class Tracker {
     for (const [key, { seen }] of this.#waiting) if (now - seen > BREAK_SECONDS) this.#waiting.delete(key);
   }
 
-  #close({ now, silence, contains }: Update, seen: ReadonlySet<string>): void {
+  *#close({ now, silence, contains }: Update, seen: ReadonlySet<string>): Steps<void> {
     for (const [key, open] of this.#open) {
       if (seen.has(key)) continue;
+      yield;
       const because = this.#endOf(key, open, { now, silence, contains });
       if (!because) continue;
       this.#open.delete(key);

@@ -1,8 +1,11 @@
-// npm run test:judge -- [--worlds proof|tuning] [--trials N] [--only TEXT] [--nodes 12,30] [--calm] [--threads N] [--all]
+// npm run test:judge -- [--worlds proof|tuning] [--trials N] [--only TEXT] [--nodes 12,30] [--calm] [--all] [--threads N]
+// npm run test:judge -- --cost; -- --floor [--trials N] [--nodes 3,5]
 // One table: fault, nodes → recall, precision, time to found, the bar, met or not. Ends with 1 when a bar is missed.
 import { parseArgs } from "node:util";
 import type { WorldKind } from "../sim/worlds.ts";
 import { calmTable, CALM } from "./calm.ts";
+import { costTable } from "./cost.ts";
+import { floorTable } from "./floor.ts";
 import { runAll } from "./pool.ts";
 import { BARS } from "./rows.ts";
 import { barTable } from "./table.ts";
@@ -19,9 +22,23 @@ const { values } = parseArgs({
     calm: { type: "boolean", default: false },
     /** Of the calm minutes asked for, this share. */
     share: { type: "string", default: "1" },
+    cost: { type: "boolean", default: false },
+    floor: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
   },
 });
+if (values.cost) {
+  const { text, isMet } = costTable();
+  process.stdout.write(`${text}\n`);
+  process.exit(isMet ? 0 : 1);
+}
+if (values.floor) {
+  const nodes = values.nodes === "" ? [3, 5, 8, 10, 12, 30] : values.nodes.split(",").map(Number);
+  process.stdout.write(
+    floorTable({ nodes, windows: [60, 300], trials: Number(values.trials ?? 1000), udpEvery: [5, 1] }),
+  );
+  process.exit();
+}
 const kind: WorldKind = values.worlds === "tuning" ? "tuning" : "proof";
 const sizes = values.nodes.split(",").filter(Boolean).map(Number);
 const isAsked = (nodes: number): boolean => sizes.length === 0 || sizes.includes(nodes);

@@ -14,6 +14,8 @@ export interface TrialOptions extends WorldOptions {
   readonly fault: Fault;
   /** From the first lost packet. */
   readonly withinSeconds: number;
+  /** For who only asks whether it is found. */
+  readonly stopsWhenFound?: boolean;
 }
 
 export interface TrialResult {
@@ -70,6 +72,7 @@ export function runTrial(options: TrialOptions): TrialResult {
       }
     }
     if (foundAfter === undefined && found.every(Boolean)) foundAfter = since;
+    if (foundAfter !== undefined && options.stopsWhenFound === true) break;
   }
   return {
     isFound: foundAfter !== undefined,
