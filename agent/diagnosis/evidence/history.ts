@@ -224,6 +224,9 @@ function learnDelay(kept: PathHistory, pair: number, rttNs: number): void {
   if (learnt < LEARNT) kept.learnt[pair] = learnt + 1;
 }
 
+/** Multiples of it lie as evenly between 0 and 1 as can be. */
+const GOLDEN = 0.618034;
+
 interface Recording {
   readonly pairs: PairList;
   readonly fresh: Uint8Array;
@@ -275,14 +278,15 @@ function copySeconds(
   }
 }
 
-/** New losses of a row that tells no seconds: spread evenly over what is new of it. */
+/** New losses of a row that tells no seconds: spread evenly over what is new of it, and not of all pairs in the same. */
 function guessSeconds(
   ring: Uint32Array,
   pair: number,
   { count, news, now }: { readonly count: number; readonly news: number; readonly now: number },
 ): void {
   const spread = Math.min(count, news);
-  for (let i = 0; i < spread; i++) setBit(ring, pair, now - Math.floor((i * news) / spread));
+  const phase = (pair * GOLDEN + spread * GOLDEN * GOLDEN) % 1;
+  for (let i = 0; i < spread; i++) setBit(ring, pair, now - Math.floor(((i + phase) * news) / spread));
 }
 
 /** Losses that now have a direction: the oldest of the last minute that have none, as the agent books them itself. */
