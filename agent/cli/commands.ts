@@ -10,6 +10,12 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show nodes, address ranges and the CNI, and what of them disagrees",
     load: () => import("./topology.ts"),
   },
+  cni: { summary: "Show what the CNI says of itself", load: () => import("./cni.ts") },
+  policy: {
+    summary: "Show what NetworkPolicies let through between agents, against what is measured",
+    load: () => import("./policy.ts"),
+  },
+  cleanup: { summary: "Verify that nothing of ours was left in the cluster", load: () => import("./cleanup.ts") },
   config: {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),

@@ -3,6 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { asHtml, asJson, asMarkdown, asTerminal } from "../../agent/cli/report/render.ts";
 import type { Report } from "../../agent/cli/report/report.ts";
+import { makeCleanup } from "../../agent/cli/cleanup.ts";
+import type { Sources } from "../../agent/cli/sources.ts";
+import { cniReport } from "../../agent/cli/survey/cni-report.ts";
+import { policyReport } from "../../agent/cli/survey/policy-report.ts";
 import { topologyDot, topologySvg } from "../../agent/cli/survey/topology-picture.ts";
 import { topologyReport } from "../../agent/cli/survey/topology-report.ts";
 import { surveyTopology } from "../../agent/cli/survey/topology.ts";
@@ -38,12 +42,35 @@ function hostileCluster(bad: string): RecordedObjects {
         data: { "net-conf.json": `{"Network":${JSON.stringify(bad)}}` },
       },
     ],
+    pods: [
+      {
+        metadata: {
+          ...meta,
+          labels: { "app.kubernetes.io/name": "internode" },
+          ownerReferences: [{ kind: "DaemonSet" }],
+        },
+        spec: { nodeName: bad },
+      },
+      { metadata: { ...meta, labels: { "app.kubernetes.io/name": "internode" } } },
+    ],
+    networkpolicies: [{ metadata: meta, spec: { podSelector: {}, policyTypes: ["Ingress"] } }],
+    bgppeers: [{ metadata: meta, spec: { peerIP: bad, nodeSelector: bad } }],
+    bgpconfigurations: [{ metadata: meta, spec: { asNumber: bad } }],
+    felixconfigurations: [{ metadata: meta, spec: { vxlanMTU: bad } }],
+    blockaffinities: [{ metadata: meta, spec: { node: bad, cidr: bad } }],
+    caliconodestatuses: [
+      { metadata: meta, status: { bgp: { peersV4: [{ peerIP: bad, type: bad, state: bad, since: bad }] } } },
+    ],
+    tigerastatuses: [{ metadata: meta, status: { conditions: [{ type: "Degraded", status: "True", message: bad }] } }],
     servicecidrs: [{ metadata: meta, spec: { cidrs: [bad] } }],
     ippools: [{ metadata: meta, spec: { cidr: bad, vxlanMode: bad } }],
   });
 }
 
 const REPORTS: Readonly<Record<string, (objects: RecordedObjects, bad: string) => Promise<Report>>> = {
+  cni: (objects) => cniReport(objects),
+  policy: (objects, bad) => policyReport({ objects, snapshot: { why: bad } }),
+  cleanup: (objects) => makeCleanup({ objects: () => Promise.resolve(objects) } as Partial<Sources> as Sources),
   topology: async (objects, bad) => topologyReport(await surveyTopology({ objects, snapshot: { why: bad } })),
 };
 

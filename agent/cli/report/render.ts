@@ -4,7 +4,7 @@ import { forHtml, forLog, forMarkdown, forText } from "../../base/escape.ts";
 import { table } from "../text-table.ts";
 import type { Block, Item, Mark, Report, Section } from "./report.ts";
 
-const SIGNS: Readonly<Record<Mark, string>> = { fine: "✓", broken: "✗", unknown: "?", note: "·" };
+const SIGNS: Readonly<Record<Mark, string>> = { fine: "✔", broken: "✘", unknown: "?", note: "–" };
 const COLOURS: Readonly<Record<Mark, Parameters<typeof styleText>[0]>> = {
   fine: "green",
   broken: ["red", "bold"],
