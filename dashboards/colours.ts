@@ -2,6 +2,7 @@
 // work on Grafana's dark and light grounds. Grafana writes black on what is brighter than 180 of 255, else white: nothing
 // lies just below that.
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from "@grafana/grafana-foundation-sdk/dashboard";
+import { LOSSY_RATIO } from "../agent/model/thresholds.ts";
 import { PROTOCOLS as NAMES } from "../agent/probes/protocols.ts";
 
 export const FINE = "#2f8f5b";
@@ -26,8 +27,8 @@ const steps = (base: string, ...rest: readonly (readonly [from: number, color: s
     .steps([first, ...rest.map(([value, color]) => ({ value, color }))]);
 };
 
-/** From 3 % the rules call a protocol of a pair lossy. Below a tenth of a per mille is floating-point dust. */
-export const lossSteps = () => steps(FINE, [0.0001, SOME], [0.03, LOSSY], [0.1, BAD], [0.5, DEAD]);
+/** From this on the rules call a protocol of a pair lossy. Below a tenth of a per mille is floating-point dust. */
+export const lossSteps = () => steps(FINE, [0.0001, SOME], [LOSSY_RATIO, LOSSY], [0.1, BAD], [0.5, DEAD]);
 
 /** Seconds, about doubling: a delay is long or short, not good or bad, so the scale is one hue. */
 export const rttSteps = () =>

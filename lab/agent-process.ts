@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { DOORS_VARIABLE, type Doors } from "./door.ts";
+import { UNIX_PROXIES_VARIABLE, type UnixProxies } from "./unix-proxy.ts";
 import { LabError, toolEnvironment } from "./machine.ts";
 
 export interface AgentProcessOptions {
@@ -13,7 +13,7 @@ export interface AgentProcessOptions {
   readonly namespace: string | undefined;
   readonly configFile: string;
   readonly logFile: string;
-  readonly doors: Doors;
+  readonly unixProxies: UnixProxies;
   /** It ended though nobody ended it. */
   readonly onUnexpectedEnd: (end: AgentEnd) => void;
 }
@@ -28,7 +28,7 @@ export interface AgentEnd {
 }
 
 const MAIN = fileURLToPath(new URL("../agent/main.ts", import.meta.url));
-const DOOR = new URL("door.ts", import.meta.url).href;
+const UNIX_PROXY = new URL("unix-proxy.ts", import.meta.url).href;
 const LAST_WORDS = 5;
 
 export class AgentProcess implements AsyncDisposable {
@@ -47,19 +47,19 @@ export class AgentProcess implements AsyncDisposable {
   /** Returns once the process exists; whether its API answers is another question. */
   async start(): Promise<void> {
     if (this.#child) return;
-    const { namespace, configFile, logFile, doors } = this.#options;
-    // A door whose process was killed leaves its socket behind, and the next one could not listen there.
-    await Promise.all(Object.keys(doors).map((path) => rm(path, { force: true })));
+    const { namespace, configFile, logFile, unixProxies } = this.#options;
+    // A proxy whose process was killed leaves its socket behind, and the next one could not listen there.
+    await Promise.all(Object.keys(unixProxies).map((path) => rm(path, { force: true })));
     const log = openSync(logFile, "a", 0o600);
     try {
-      const agent = [process.execPath, "--import", DOOR, MAIN, "agent", "--config", configFile];
+      const agent = [process.execPath, "--import", UNIX_PROXY, MAIN, "agent", "--config", configFile];
       const [command, ...args] = [
         ...dieWithParent(),
         ...(namespace === undefined ? [] : ["ip", "netns", "exec", namespace]),
         ...agent,
       ];
       const child = spawn(command!, args, {
-        env: { ...agentEnvironment(), [DOORS_VARIABLE]: JSON.stringify(doors) },
+        env: { ...agentEnvironment(), [UNIX_PROXIES_VARIABLE]: JSON.stringify(unixProxies) },
         stdio: ["ignore", log, log],
       });
       await once(child, "spawn").catch((err: Error) => {

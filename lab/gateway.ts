@@ -1,4 +1,4 @@
-// A port on the machine's own 127.0.0.1 that leads to an agent: to its door, or to a loopback address of its own.
+// A port on the machine's own 127.0.0.1 that leads to an agent: to its proxy, or to a loopback address of its own.
 import { connect, type NetConnectOpts, type Server, type Socket } from "node:net";
 import { closed } from "./ports.ts";
 

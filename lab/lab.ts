@@ -214,7 +214,7 @@ class NamespaceLab implements Lab {
       namespace: node.podNamespace,
       configFile: configFileOf(this.directory, node.name),
       logFile: logFileOf(this.directory, node.name),
-      doors: {
+      unixProxies: {
         [this.target(node.name, "http").path]: ports.http,
         [this.target(node.name, "metrics").path]: ports.metrics,
       },

@@ -91,7 +91,7 @@ function agentOf(directory: RunDirectory, node: AgentNode, onUnexpectedEnd: (end
     namespace: undefined,
     configFile: configFileOf(directory.path, node.name),
     logFile: logFileOf(directory.path, node.name),
-    doors: {},
+    unixProxies: {},
     onUnexpectedEnd,
   });
 }

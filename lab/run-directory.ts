@@ -1,4 +1,4 @@
-// A lab's directory under the machine's temporary one: who runs it, its agents' configurations, logs and doors. What
+// A lab's directory under the machine's temporary one: who runs it, its agents' configurations, logs and sockets. What
 // a clean-up needs after a crash is written here before anything is made.
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";

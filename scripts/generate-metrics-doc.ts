@@ -1,6 +1,7 @@
 // Writes docs/metrics.md from the catalogue; a test holds the committed page equal to it.
 import { writeFileSync } from "node:fs";
 import { CATALOGUE, LABEL_VALUES, PAIR_LABELS, type Metric } from "../agent/metrics/catalogue.ts";
+import { LOSSY_RATIO } from "../agent/model/thresholds.ts";
 import { FAILURE_REASONS } from "../agent/model/outcome.ts";
 
 const QUERIES: readonly { readonly question: string; readonly query: string; readonly note?: string }[] = [
@@ -46,10 +47,10 @@ const QUERIES: readonly { readonly question: string; readonly query: string; rea
   {
     question: "Which pairs lose on the pod network but not on the node network (the CNI's fault)?",
     query: `(sum by (source_node, destination_node) (rate(internode_probe_failures_total{network="pod", protocol="icmp"}[5m]))
-  / (sum by (source_node, destination_node) (rate(internode_probes_total{network="pod", protocol="icmp"}[5m])) > 0) > 0.03)
+  / (sum by (source_node, destination_node) (rate(internode_probes_total{network="pod", protocol="icmp"}[5m])) > 0) > ${LOSSY_RATIO})
 unless
 (sum by (source_node, destination_node) (rate(internode_probe_failures_total{network="node", protocol="icmp"}[5m]))
-  / (sum by (source_node, destination_node) (rate(internode_probes_total{network="node", protocol="icmp"}[5m])) > 0) > 0.03)`,
+  / (sum by (source_node, destination_node) (rate(internode_probes_total{network="node", protocol="icmp"}[5m])) > 0) > ${LOSSY_RATIO})`,
   },
   {
     question: "Between which nodes do large packets vanish silently?",

@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
 import { formatSpan, parseSpan } from "../base/span.ts";
 import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
+import { LOSSY_RATIO } from "../model/thresholds.ts";
 import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
@@ -46,7 +47,7 @@ Examples:
   internode matrix -o html > ticket.html
   internode matrix -o json | jq '.missing'
 
-Exit: 0 nothing broken, 1 a finding, a row is missing, a pair loses more than 3% or large packets vanish, 2 bad usage.`;
+Exit: 0 nothing broken, 1 a finding, a row is missing, a pair loses more than ${LOSSY_RATIO * 100}% or large packets vanish, 2 bad usage.`;
 
 const OUTPUTS = ["table", "wide", "json", "csv", "markdown", "html"] as const;
 

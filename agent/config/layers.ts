@@ -1,10 +1,10 @@
 // Where settings come from: a JSON file, the environment, flags. Each source is read into a flat list of settings by
-// option path, with what it could not make sense of as faults.
+// option path, with what it could not make sense of as errors.
 import { ENVIRONMENT_PREFIX, OPTIONS, optionAt, valueOfText } from "./options.ts";
 import { nearest } from "./nearest.ts";
 
 /** One thing that is wrong, where it was said, and what to do about it. */
-export interface Fault {
+export interface OptionError {
   /** Path of the option, when it is known. */
   readonly option?: string;
   /** Where it was said: "flag --x", "environment X", "file F", "default". */
@@ -21,7 +21,7 @@ export interface Setting {
 /** What one source says. A later layer overrides an earlier one. */
 export interface Layer {
   readonly settings: ReadonlyMap<string, Setting>;
-  readonly faults: readonly Fault[];
+  readonly errors: readonly OptionError[];
 }
 
 /** Plain names that a pod specification gives by the downward API; used when nothing else says the same. */
@@ -48,25 +48,25 @@ export function fromDownwardApi(env: Environment): Layer {
     if (text !== undefined && text !== "" && option)
       settings.set(path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
   }
-  return { settings, faults: [] };
+  return { settings, errors: [] };
 }
 
 export function fromEnvironment(env: Environment): Layer {
   const settings = new Map<string, Setting>();
-  const faults: Fault[] = [];
+  const errors: OptionError[] = [];
   const byName = new Map(OPTIONS.map((o) => [o.environment, o]));
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined || name === CONFIG_FILE_VARIABLE) continue;
     const option = byName.get(name);
     if (option) settings.set(option.path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
     else if (!SERVICE_LINK.test(name))
-      faults.push({
+      errors.push({
         origin: `environment ${name}`,
         problem: "there is no such option",
         cure: didYouMean(name, [...byName.keys()], "Unset it"),
       });
   }
-  return { settings, faults };
+  return { settings, errors };
 }
 
 export interface FlagLayer extends Layer {
@@ -77,13 +77,13 @@ export interface FlagLayer extends Layer {
 /** `--flag value`, `--flag=value`; a boolean alone means true. */
 export function fromFlags(argv: readonly string[]): FlagLayer {
   const settings = new Map<string, Setting>();
-  const faults: Fault[] = [];
+  const errors: OptionError[] = [];
   const byFlag = new Map(OPTIONS.map((o) => [o.flag, o]));
   let file: string | undefined;
   for (let i = 0; i < argv.length; i += 1) {
     const arg = argv[i]!;
     if (!arg.startsWith("--")) {
-      faults.push({
+      errors.push({
         origin: `argument '${arg}'`,
         problem: "is not an option",
         cure: "Options begin with '--'; a value follows its option. Remove it.",
@@ -97,12 +97,12 @@ export function fromFlags(argv: readonly string[]): FlagLayer {
     const next = argv[i + 1];
     let text = equals < 0 ? undefined : arg.slice(equals + 1);
     if (!option && flag !== "--config") {
-      faults.push({
+      errors.push({
         origin,
         problem: "there is no such option",
         cure: didYouMean(flag, [...byFlag.keys(), "--config"], "Remove it"),
       });
-      // What follows an unknown flag is most likely its value: one fault, not two.
+      // What follows an unknown flag is most likely its value: one error, not two.
       if (text === undefined && next !== undefined && !next.startsWith("--")) i += 1;
       continue;
     }
@@ -117,9 +117,9 @@ export function fromFlags(argv: readonly string[]): FlagLayer {
     if (text === undefined && option?.schema.type === "boolean") text = "true";
     const seen = option ? settings.has(option.path) : file !== undefined;
     if (text === undefined || (!option && text === ""))
-      faults.push({ origin, problem: "has no value", cure: `Write ${flag}=VALUE.` });
+      errors.push({ origin, problem: "has no value", cure: `Write ${flag}=VALUE.` });
     else if (seen)
-      faults.push({
+      errors.push({
         origin,
         problem: "is given more than once",
         cure: "Give it once; the values of a list are separated by commas.",
@@ -127,24 +127,24 @@ export function fromFlags(argv: readonly string[]): FlagLayer {
     else if (option) settings.set(option.path, { value: valueOfText(option.schema, text), origin });
     else file = text;
   }
-  return { settings, faults, ...(file === undefined ? {} : { file }) };
+  return { settings, errors, ...(file === undefined ? {} : { file }) };
 }
 
 /** The text of a JSON file whose keys are those of the schema. */
 export function fromFile(path: string, text: string): Layer {
   const settings = new Map<string, Setting>();
-  const faults: Fault[] = [];
+  const errors: OptionError[] = [];
   const origin = `file ${path}`;
   let root: unknown;
   try {
     root = JSON.parse(text);
   } catch (err) {
-    faults.push({
+    errors.push({
       origin,
       problem: `is not JSON: ${(err as Error).message}`,
       cure: "Correct it at that place; comments and trailing commas are not JSON.",
     });
-    return { settings, faults };
+    return { settings, errors };
   }
   const groups = new Set(
     OPTIONS.flatMap((o) =>
@@ -157,7 +157,7 @@ export function fromFile(path: string, text: string): Layer {
 
   const visit = (prefix: string, value: unknown): void => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      faults.push({
+      errors.push({
         origin,
         ...(prefix === "" ? {} : { option: prefix }),
         problem: `must be an object, not ${preview(value)}`,
@@ -170,7 +170,7 @@ export function fromFile(path: string, text: string): Layer {
       if (optionAt.has(at)) settings.set(at, { value: child, origin });
       else if (groups.has(at)) visit(at, child);
       else
-        faults.push({
+        errors.push({
           origin,
           option: at,
           problem: "there is no such option",
@@ -185,7 +185,7 @@ export function fromFile(path: string, text: string): Layer {
     return [...here, ...paths];
   };
   visit("", root);
-  return { settings, faults };
+  return { settings, errors };
 }
 
 function didYouMean(word: string, candidates: readonly string[], otherwise: string): string {

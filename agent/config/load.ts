@@ -1,4 +1,4 @@
-// The effective configuration from flags, environment, file and defaults, in this order of precedence; or every fault
+// The effective configuration from flags, environment, file and defaults, in this order of precedence; or every error
 // there is, at once, each with where it came from and its cure.
 import { readBytesSync, textOf } from "../base/files.ts";
 import { OPTIONS, describeValues, optionAt } from "./options.ts";
@@ -12,7 +12,7 @@ import {
   fromFile,
   fromFlags,
   preview,
-  type Fault,
+  type OptionError,
   type Layer,
   type Setting,
 } from "./layers.ts";
@@ -33,17 +33,17 @@ export interface LoadedConfig {
 
 /** All that is wrong with a configuration. */
 export class ConfigError extends Error {
-  readonly faults: readonly Fault[];
-  constructor(faults: readonly Fault[]) {
+  readonly errors: readonly OptionError[];
+  constructor(errors: readonly OptionError[]) {
     super(
-      `the configuration has ${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n${faults.map((f) => `  - ${describeFault(f)}`).join("\n")}`,
+      `the configuration has ${errors.length} ${errors.length === 1 ? "error" : "errors"}:\n${errors.map((f) => `  - ${describeError(f)}`).join("\n")}`,
     );
     this.name = "ConfigError";
-    this.faults = faults;
+    this.errors = errors;
   }
 }
 
-const describeFault = (f: Fault): string =>
+const describeError = (f: OptionError): string =>
   `${f.option === undefined ? f.origin : `${f.option} (${f.origin})`}: ${f.problem}. ${f.cure}`;
 
 export function loadConfig(sources: ConfigSources): LoadedConfig {
@@ -55,8 +55,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     fromEnvironment(sources.env),
     flags,
   ];
-  const faults = layers.flatMap((layer) => layer.faults);
-  const settings = merge(layers, faults);
+  const errors = layers.flatMap((layer) => layer.errors);
+  const settings = merge(layers, errors);
 
   const parsed = configSchema.safeParse(nested(settings));
   const wrong = new Set<string>();
@@ -64,17 +64,17 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     const path = owningOption(issue.path);
     if (wrong.has(path)) continue;
     wrong.add(path);
-    faults.push(valueFault(path, settings.get(path)));
+    errors.push(valueError(path, settings.get(path)));
   }
   // Contradictions among the options that are right are reported together with those that are wrong.
   const judged = parsed.success ? parsed.data : configSchema.parse(nested(withoutWrong(settings, wrong)));
   const origin = (path: string): string => settings.get(path)?.origin ?? "default";
   for (const { options, problem, cure } of contradictions(judged, (path) => settings.has(path))) {
     const [option] = options;
-    if (!options.some((path) => wrong.has(path))) faults.push({ option, origin: origin(option), problem, cure });
+    if (!options.some((path) => wrong.has(path))) errors.push({ option, origin: origin(option), problem, cure });
   }
-  if (!wrong.has("udp.keyFile")) faults.push(...keyFault(judged, origin("udp.keyFile"), read));
-  if (faults.length > 0 || !parsed.success) throw new ConfigError(faults);
+  if (!wrong.has("udp.keyFile")) errors.push(...keyError(judged, origin("udp.keyFile"), read));
+  if (errors.length > 0 || !parsed.success) throw new ConfigError(errors);
   const origins = OPTIONS.filter((o) => o.kind === undefined || o.kind === parsed.data.discovery.kind).map(
     (o) => [o.path, origin(o.path)] as const,
   );
@@ -82,20 +82,20 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 }
 
 function fileLayer(path: string | undefined, read: (path: string) => Uint8Array): Layer {
-  if (path === undefined || path === "") return { settings: new Map(), faults: [] };
+  if (path === undefined || path === "") return { settings: new Map(), errors: [] };
   try {
     return fromFile(path, textOf(read(path)));
   } catch (err) {
-    const fault: Fault = {
+    const error: OptionError = {
       origin: `file ${path}`,
       problem: `cannot be read: ${(err as Error).message}`,
       cure: `Correct the path in --config or ${CONFIG_FILE_VARIABLE}, or make the file readable.`,
     };
-    return { settings: new Map(), faults: [fault] };
+    return { settings: new Map(), errors: [error] };
   }
 }
 
-function keyFault({ udp }: Config, origin: string, read: (path: string) => Uint8Array): Fault[] {
+function keyError({ udp }: Config, origin: string, read: (path: string) => Uint8Array): OptionError[] {
   if (udp.keyFile === undefined) return [];
   try {
     readUdpKey(udp.keyFile, read);
@@ -108,7 +108,7 @@ function keyFault({ udp }: Config, origin: string, read: (path: string) => Uint8
 }
 
 /** Later layers win. Whoever names another kind of discovery begins it afresh: what earlier layers said of the old kind goes. */
-function merge(layers: readonly Layer[], faults: Fault[]): Map<string, Setting> {
+function merge(layers: readonly Layer[], errors: OptionError[]): Map<string, Setting> {
   const merged = new Map<string, Setting>();
   const rank = new Map<string, number>();
   for (const [i, layer] of layers.entries()) {
@@ -125,9 +125,9 @@ function merge(layers: readonly Layer[], faults: Fault[]): Map<string, Setting> 
   });
   for (const { path, setting, belongsTo } of strays) {
     merged.delete(path);
-    // An unknown or missing kind is a fault of its own.
+    // An unknown or missing kind is an error of its own.
     if (!kindIsKnown || rank.get(path)! < rank.get("discovery.kind")!) continue;
-    faults.push({
+    errors.push({
       option: path,
       origin: setting.origin,
       problem: `belongs to discovery of kind "${belongsTo}", and the kind is ${preview(kind?.value)} (${kind?.origin})`,
@@ -159,7 +159,7 @@ function owningOption(path: readonly PropertyKey[]): string {
   return path.join(".");
 }
 
-function valueFault(path: string, setting: Setting | undefined): Fault {
+function valueError(path: string, setting: Setting | undefined): OptionError {
   const option = optionAt.get(path)!;
   const ways = `Set ${path} in the file, ${option.environment} or ${option.flag}`;
   if (setting === undefined) {

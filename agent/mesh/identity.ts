@@ -5,7 +5,7 @@ import type { Addresses } from "../model/peer.ts";
 import { sameAddresses } from "./addresses.ts";
 import { backoffMs, type BackoffOptions } from "../base/backoff.ts";
 import { readIdentity, type IdentityAnswer } from "./identity-answer.ts";
-import type { Told } from "./peer-addresses.ts";
+import type { LearntIdentities } from "./peer-addresses.ts";
 
 /** Whom to ask. */
 export interface IdentityTarget {
@@ -60,7 +60,7 @@ export interface IdentityState {
   readonly errors: number;
 }
 
-export class Identities implements Told, AsyncDisposable {
+export class Identities implements LearntIdentities, AsyncDisposable {
   readonly #options: IdentitiesOptions;
   readonly #asked = new Map<string, Asked>();
   /** Node → who said so → what. Kept only for nodes whose own word is missing. */

@@ -10,7 +10,7 @@ import {
   type JudgedAddresses,
   type PeerAddressesOptions,
   type Speaker,
-  type Told,
+  type LearntIdentities,
 } from "./peer-addresses.ts";
 import type { Endpoint } from "./source.ts";
 
@@ -110,12 +110,12 @@ export class Membership {
     return "taken";
   }
 
-  /** Decide again: after a list, after something was told, and as time passes. True when `peers` changed. */
-  decide(nowNs: number, told: Told): boolean {
+  /** Decide again: after a list, after something was learnt, and as time passes. True when `peers` changed. */
+  decide(nowNs: number, learnt: LearntIdentities): boolean {
     this.#nextDecisionNs = Infinity;
     const byNode = Map.groupBy(this.#listed, (e) => e.node.name);
     const speakers = [...byNode].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoints]) => this.#speaker(endpoints));
-    const judged = this.#addresses.judge(speakers, told);
+    const judged = this.#addresses.judge(speakers, learnt);
     const before = new Map(this.#peers.map((peer) => [peer.node.name, peer]));
     this.#members = speakers.map((speaker) =>
       speaker.endpoint.node.name === this.#options.self.name

@@ -8,7 +8,7 @@ import type { NetworkAddresses, Refusal } from "./network-addresses.ts";
 import type { Endpoint } from "./source.ts";
 
 /** What peers told of themselves and of each other. */
-export interface Told {
+export interface LearntIdentities {
   /** The node addresses a node told of itself; undefined while it has not been heard. */
   own(nodeName: string): Addresses | undefined;
   /** The node addresses others tell of it. */
@@ -52,7 +52,7 @@ export class PeerAddresses {
   }
 
   /** Of the nodes in `speakers`, all at once: an address may be said of several. */
-  judge(speakers: readonly Speaker[], told: Told): (speaker: Speaker) => JudgedAddresses {
+  judge(speakers: readonly Speaker[], learnt: LearntIdentities): (speaker: Speaker) => JudgedAddresses {
     if (this.#checked.size > 4 * speakers.length) this.#checked.clear();
     const self = speakers.find(({ endpoint }) => endpoint.node.name === this.#options.selfName);
     const own: Record<Network, ReadonlySet<string>> = {
@@ -62,22 +62,22 @@ export class PeerAddresses {
     const said = new Map(
       speakers
         .filter((speaker) => speaker !== self)
-        .map((speaker) => [speaker.endpoint, this.#said(speaker.endpoint, told)] as const),
+        .map((speaker) => [speaker.endpoint, this.#said(speaker.endpoint, learnt)] as const),
     );
     const claims = (network: Network) => claimsByAddress(this.#claimants(speakers, network, said, own[network]));
     const claimed = { pod: claims("pod"), node: claims("node") };
-    return (speaker) => this.#judgeOne(speaker, { said: said.get(speaker.endpoint)!, claimed, told });
+    return (speaker) => this.#judgeOne(speaker, { said: said.get(speaker.endpoint)!, claimed, learnt });
   }
 
   /** What is said of one node, checked. */
-  #said(endpoint: Endpoint, told: Told): Record<Network, CheckedAddresses> {
+  #said(endpoint: Endpoint, learnt: LearntIdentities): Record<Network, CheckedAddresses> {
     const { name } = endpoint.node;
     return {
       pod: this.#check(endpoint.podAddresses),
       node: this.#check({
-        ...told.relayed(name),
+        ...learnt.relayed(name),
         ...(this.isOnHostNetwork ? endpoint.podAddresses : {}),
-        ...told.own(name),
+        ...learnt.own(name),
         ...endpoint.nodeAddresses,
       }),
     };
@@ -105,11 +105,11 @@ export class PeerAddresses {
     {
       said,
       claimed,
-      told,
+      learnt,
     }: {
       readonly said: Record<Network, CheckedAddresses>;
       readonly claimed: Record<Network, ReadonlyMap<string, readonly Claim[]>>;
-      readonly told: Told;
+      readonly learnt: LearntIdentities;
     },
   ): JudgedAddresses {
     const claim = claimOf(speaker);
@@ -117,10 +117,10 @@ export class PeerAddresses {
       NETWORKS.map((network) => [network, policyRefusals(network, said[network])]),
     ) as Record<Network, Refusal[]>;
     const askedAt = ownAddresses(said.pod.addresses, refusals.pod, (address) =>
-      this.#podAddressTrouble(claim, address, claimed.pod.get(address)!, told.answeredAt(address)),
+      this.#podAddressTrouble(claim, address, claimed.pod.get(address)!, learnt.answeredAt(address)),
     );
     const podAddresses = ownAddresses(askedAt, refusals.pod, (address) => {
-      const answered = told.answeredAt(address);
+      const answered = learnt.answeredAt(address);
       if (answered === undefined || answered === claim.nodeName) return undefined;
       return { reason: "identity", text: `${answered} answers at its pod address ${address}` };
     });
@@ -140,7 +140,7 @@ export class PeerAddresses {
         network: "node",
         addresses: nodeAddresses,
         refusals: refusals.node,
-        nothingSaid: nodeAddressUnknown(claim.nodeName, told, isImpersonated),
+        nothingSaid: nodeAddressUnknown(claim.nodeName, learnt, isImpersonated),
       },
     };
   }
@@ -219,9 +219,13 @@ function whyOwner(owner: Claim, other: Claim, answered: string | undefined): str
   return "until one of them answers who it is";
 }
 
-function nodeAddressUnknown(nodeName: string, told: Told, isImpersonated: boolean): NetworkAddresses["nothingSaid"] {
-  const trouble = told.trouble(nodeName);
-  if (told.own(nodeName) !== undefined)
+function nodeAddressUnknown(
+  nodeName: string,
+  learnt: LearntIdentities,
+  isImpersonated: boolean,
+): NetworkAddresses["nothingSaid"] {
+  const trouble = learnt.trouble(nodeName);
+  if (learnt.own(nodeName) !== undefined)
     return {
       reason: "node_address",
       text: "it does not know its node's address, and no peer does; node.nodeAddresses tells it (downward API status.hostIPs)",

@@ -59,7 +59,7 @@ test("prints all faults on stderr and ends with 2", () => {
   const { stdout, stderr, status } = config(["--icmp-timeout-ms=1500", "--nope"], { INTERNODE_ENGIN: "kernel" });
   expect(status).toBe(2);
   expect(stdout).toBe("");
-  expect(stderr).toContain("the configuration has 5 faults");
+  expect(stderr).toContain("the configuration has 5 errors");
   expect(stderr).toContain("environment INTERNODE_ENGIN: there is no such option. Did you mean 'INTERNODE_ENGINE'?");
   expect(stderr).toContain("icmp.timeoutMs (flag --icmp-timeout-ms)");
   expect(stderr).toContain("node.name (not set)");

@@ -30,7 +30,7 @@ function faultsOf(load: () => unknown): string[] {
     load();
   } catch (err) {
     if (err instanceof ConfigError)
-      return err.faults.map((f) => `${f.option ?? ""} | ${f.origin} | ${f.problem} | ${f.cure}`);
+      return err.errors.map((f) => `${f.option ?? ""} | ${f.origin} | ${f.problem} | ${f.cure}`);
     throw err;
   }
   throw new Error("the configuration was accepted");
@@ -289,7 +289,7 @@ describe("wrong values", () => {
   test("the error's text has a line for each fault, with its origin", () => {
     expect(() => load({ argv: ["--icmp-timeout-ms=1500", "--nope=1"] })).toThrow(
       [
-        "the configuration has 2 faults:",
+        "the configuration has 2 errors:",
         "  - flag --nope: there is no such option. Remove it; docs/configuration.md lists all options.",
         "  - icmp.timeoutMs (flag --icmp-timeout-ms): is 1500, not less than icmp.intervalMs, which is 1000: a second probe would start before the first has ended. Set icmp.timeoutMs to at most 999, or raise icmp.intervalMs.",
       ].join("\n"),

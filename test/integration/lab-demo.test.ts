@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { limitCpu, removeCpuQuotas } from "../../lab/cpu-quota.ts";
 import { createLab, type Lab } from "../../lab/lab.ts";
 import { listNamespaces, run as runTool } from "../../lab/machine.ts";
-import { getOverDoor } from "./lab-door.ts";
+import { getOverProxy } from "./lab-proxy.ts";
 import { CGROUPS, openDemos, traces, until, type Demos } from "../support/demos.ts";
 import { needs } from "../support/needs.ts";
 
@@ -21,7 +21,7 @@ labDescribe("a lab with agents", () => {
   beforeAll(async () => {
     lab = await createLab({ nodes: 2, zones: 1 });
     for (const { name } of lab.nodes)
-      await until(`${name} answers`, async () => (await getOverDoor(lab, name, "/healthz")) !== undefined);
+      await until(`${name} answers`, async () => (await getOverProxy(lab, name, "/healthz")) !== undefined);
   });
   afterEach(async () => {
     await lab.clear();
@@ -41,7 +41,7 @@ labDescribe("a lab with agents", () => {
     const { pid } = lab.agent("node-1");
     expect((await readdir(`/proc/${pid}/root/sys/class/net`)).sort()).toEqual(["eth0", "lo"]);
     await until("the peer was measured on both networks", async () => {
-      const row = JSON.parse((await getOverDoor(lab, "node-1", "/api/v1/pairs")) ?? "{}") as {
+      const row = JSON.parse((await getOverProxy(lab, "node-1", "/api/v1/pairs")) ?? "{}") as {
         pairs?: { network: string; window: { probes: number; failures: number } }[];
       };
       return ["pod", "node"].every((network) =>
@@ -57,10 +57,10 @@ labDescribe("a lab with agents", () => {
     expect(await lab.run("node-1", "sh", ["-c", `ping -c 1 -W 1 ${lab.node("node-2").podAddresses[0]}`])).toContain(
       " 0% packet loss",
     );
-    expect(await getOverDoor(lab, "node-2", "/healthz", 300)).toBeUndefined();
+    expect(await getOverProxy(lab, "node-2", "/healthz", 300)).toBeUndefined();
     await expect(lab.inject("freeze all")).rejects.toThrow("does that to node-2 already");
     await lab.clear();
-    await until("it answers again", async () => (await getOverDoor(lab, "node-2", "/healthz")) !== undefined);
+    await until("it answers again", async () => (await getOverProxy(lab, "node-2", "/healthz")) !== undefined);
   });
 
   test("a killed node answers nobody and has no agent, and comes back whole", async () => {
@@ -70,7 +70,7 @@ labDescribe("a lab with agents", () => {
     await expect(lab.inject("freeze node-2")).rejects.toThrow("does not run");
     await expect(lab.inject("starve node-2 5%")).rejects.toThrow("does not run");
     await lab.clear();
-    await until("its agent answers again", async () => (await getOverDoor(lab, "node-2", "/healthz")) !== undefined);
+    await until("its agent answers again", async () => (await getOverProxy(lab, "node-2", "/healthz")) !== undefined);
     await until("its link is up again", () => pings("node-1", "node-2"));
   });
 

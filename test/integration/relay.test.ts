@@ -5,7 +5,7 @@ import type { Snapshot } from "../../agent/model/snapshot.ts";
 import type { PairDetail } from "../../agent/model/pair-detail.ts";
 import { parseSnapshot } from "../../agent/peers/schema.ts";
 import { createLab, type Lab } from "../../lab/lab.ts";
-import { getOverDoor } from "./lab-door.ts";
+import { getOverProxy } from "./lab-proxy.ts";
 import { needs } from "../support/needs.ts";
 
 const { describe } = await needs("namespaces");
@@ -27,7 +27,7 @@ describe("rows behind a fault", () => {
   async function snapshotWhere(isSo: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
     let last: Snapshot | undefined;
     for (let tries = 0; tries < 60; tries++) {
-      const text = await getOverDoor(lab, "node-1", "/api/v1/mesh", 5_000);
+      const text = await getOverProxy(lab, "node-1", "/api/v1/mesh", 5_000);
       last = text === undefined ? undefined : parseSnapshot(JSON.parse(text));
       if (last !== undefined && isSo(last)) return last;
       await sleep(500);
@@ -38,7 +38,7 @@ describe("rows behind a fault", () => {
   }
 
   test("where large packets vanish the row comes from its own agent, in small ones", async () => {
-    const longest = Buffer.byteLength((await getOverDoor(lab, "node-3", "/api/v1/pairs"))!);
+    const longest = Buffer.byteLength((await getOverProxy(lab, "node-3", "/api/v1/pairs"))!);
     expect(longest).toBeGreaterThan(1_200);
     await lab.inject("mtu node-1<->node-3 1200");
     for (let i = 0; i < 3; i++) {
@@ -61,7 +61,7 @@ describe("rows behind a fault", () => {
     expect(relayed![0]!.reason).toMatch(/^no answer from 10\.244\.3\.2:8843 within 1 s/);
     expect(rows.map((r) => r.source.name)).toContain("node-3");
     const pair = JSON.parse(
-      (await getOverDoor(lab, "node-1", "/api/v1/pair?source=node-3&destination=node-1", 5_000))!,
+      (await getOverProxy(lab, "node-1", "/api/v1/pair?source=node-3&destination=node-1", 5_000))!,
     ) as PairDetail;
     expect(pair.directions[0]).toMatchObject({ relayed: { trust: "agreed" }, row: { source: { name: "node-3" } } });
     await lab.clear();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Membership, type MembershipOptions } from "../../agent/mesh/membership.ts";
-import type { Told } from "../../agent/mesh/peer-addresses.ts";
+import type { LearntIdentities } from "../../agent/mesh/peer-addresses.ts";
 import type { Endpoint } from "../../agent/mesh/source.ts";
 import type { Addresses } from "../../agent/model/peer.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -37,13 +37,13 @@ function mesh(options: Partial<MembershipOptions> = {}) {
     isAllowed: () => false,
     ...options,
   });
-  const told: Told = {
+  const identities: LearntIdentities = {
     own: (name) => learnt.get(name),
     relayed: () => ({}),
     answeredAt: (address) => answered.get(address),
     trouble: (name) => troubles.get(name),
   };
-  const decide = () => membership.decide(clock.monotonicNs(), told);
+  const decide = () => membership.decide(clock.monotonicNs(), identities);
   return {
     clock,
     learnt,

@@ -8,6 +8,7 @@ import { CODES } from "../../agent/diagnosis/catalogue/codes.ts";
 import { withCatalogue } from "../../scripts/generate-finding-alert.ts";
 import { CURRENT_PROMTOOL, PROMTOOL, RULES } from "./promtool.ts";
 import { needs } from "../support/needs.ts";
+import { LOSSY_RATIO } from "../../agent/model/thresholds.ts";
 
 const { test: promtoolTest } = await needs("promtool");
 const { test: currentTest } = await needs("built prometheus");
@@ -62,4 +63,10 @@ test("every threshold is a constant of the first group and is read somewhere as 
   );
   const read = new Set([...rules.matchAll(/scalar\(max\((internode:threshold_\w+)\)\)/g)].map(([, name]) => name!));
   expect(read).toEqual(new Set(constants));
+});
+
+test("a pair is lossy for the rules where it is for the agent, its page and the dashboards", async () => {
+  const rules = await readFile(RULES, "utf8");
+  const [, ratio] = /- record: internode:threshold_loss_ratio\n\s+expr: vector\(([\d.]+)\)/.exec(rules)!;
+  expect(Number(ratio)).toBe(LOSSY_RATIO);
 });

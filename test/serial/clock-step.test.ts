@@ -28,7 +28,7 @@ describe("a step of the wall clock under a mesh that probes", () => {
     };
     lab = await createLab({ nodes: NODES.length, zones: 3, settings });
     for (let ready = false; !ready; await sleep(200)) {
-      // Until its agent is there a door has no socket.
+      // Until its agent is there a proxy has no socket.
       const probes = (await samples(lab).catch(() => [])).filter((s) => s.name === "internode_probes_total");
       ready = probes.length === SERIES && probes.every((s) => s.value >= 10);
     }

@@ -2,6 +2,7 @@
 // counted in the last minute and what the agents tell of themselves. Pure.
 import { counted, listed } from "../../base/format.ts";
 import type { Finding, Verdict } from "../../model/finding.ts";
+import { LOSSY_RATIO } from "../../model/thresholds.ts";
 import { agentNotes, missingNotes, partialNotes, relayNotes } from "./agent-notes.ts";
 import { concernsGrid } from "./concern.ts";
 import type { MeshGrid } from "./mesh-grid.ts";
@@ -24,8 +25,6 @@ export interface Summary {
   readonly isFault: boolean;
 }
 
-/** From this loss on a pair is a fault: that of the alerts (3%). */
-export const FAULT_RATIO = 0.03;
 /** Nearly all: something is down, not only lossy. */
 const DOWN_RATIO = 0.95;
 
@@ -51,7 +50,7 @@ export function summarize(grid: MeshGrid, verdict: Verdict): Summary {
       grid.missing.size > 0 ||
       isVanishing ||
       failingServicePaths(grid).length > 0 ||
-      losses.some((ratio) => ratio > FAULT_RATIO),
+      losses.some((ratio) => ratio > LOSSY_RATIO),
   };
 }
 
@@ -65,7 +64,7 @@ function pastSummary(grid: MeshGrid): Summary {
     findings: [],
     // What agents tell of themselves is of now too.
     notes: [...missingNotes(grid, []), ...relayNotes(grid), ...partialNotes(grid)],
-    isFault: grid.missing.size > 0 || losses.some((ratio) => ratio > FAULT_RATIO),
+    isFault: grid.missing.size > 0 || losses.some((ratio) => ratio > LOSSY_RATIO),
   };
 }
 

@@ -1,5 +1,6 @@
 // Colours of the matrix, in both themes. Loss: blue for none, then orange steps whose lightness alone tells them
 // apart. Delay: cividis (Nuñez, Anderton, Renslow 2018), made for all colour vision, low values calm in both themes. Pure.
+import { LOSSY_RATIO } from "../../model/thresholds.ts";
 
 export type Theme = "light" | "dark";
 
@@ -7,8 +8,8 @@ export type Theme = "light" | "dark";
 export const LOSS_STEPS = [
   { name: "none", below: 0 },
   { name: "under 1%", below: 0.01 },
-  { name: "1–3%", below: 0.03 },
-  { name: "3–10%", below: 0.1 },
+  { name: `1–${LOSSY_RATIO * 100}%`, below: LOSSY_RATIO },
+  { name: `${LOSSY_RATIO * 100}–10%`, below: 0.1 },
   { name: "10–50%", below: 0.5 },
   { name: "over 50%", below: 1 },
   { name: "all", below: Number.POSITIVE_INFINITY },

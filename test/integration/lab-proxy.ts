@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import type { Lab } from "../../lab/lab.ts";
 
 /** The body, or undefined when nobody answered within `timeoutMs`. */
-export function getOverDoor(lab: Lab, node: string, path: string, timeoutMs = 3_000): Promise<string | undefined> {
+export function getOverProxy(lab: Lab, node: string, path: string, timeoutMs = 3_000): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const request = get(
     {
