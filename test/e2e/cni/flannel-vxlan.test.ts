@@ -2,6 +2,7 @@
 // while the node network stays fine, which is how a reader tells a CNI's fault from a cable's.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../cluster/until.ts";
+import { failingCells, notesOf } from "../../support/matrix-cells.ts";
 import { CniMesh, podSlotsBetween, without } from "./mesh.ts";
 
 const PEER_PODS = "10.244.2.0/24";
@@ -35,8 +36,8 @@ test("with a route deleted, the two nodes lose each other's pods in both orders,
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
     const { exitCode, text } = await mesh.matrix();
-    expect(text).toMatch(/^- node-1 ↔ node-2 loses 100% on Pod ICMP, Pod TCP and Pod UDP only \(/m);
-    expect(text).not.toMatch(/^- .*node-3/m);
+    expect(failingCells(text)).toEqual(lost);
+    expect(notesOf(text).join()).toMatch(/node-1.*node-2|node-2.*node-1/);
     expect(exitCode).toBe(1);
   } finally {
     await on("node-1", `ip route replace ${PEER_PODS} via 10.244.2.0 dev flannel.1 onlink`);
@@ -53,8 +54,8 @@ test("with a wrong forwarding entry, the packets go to a third node, which drops
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
     const { exitCode, text } = await mesh.matrix();
-    expect(text).toMatch(/^- node-1 ↔ node-2 loses 100% on Pod ICMP, Pod TCP and Pod UDP only \(/m);
-    expect(text).not.toMatch(/^- .*node-3/m);
+    expect(failingCells(text)).toEqual(lost);
+    expect(notesOf(text).join()).toMatch(/node-1.*node-2|node-2.*node-1/);
     expect(exitCode).toBe(1);
   } finally {
     await point("10.100.0.102");
@@ -77,7 +78,8 @@ test("a node that Flannel announces under a wrong tunnel address is lost to ever
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
     const { exitCode, text } = await mesh.matrix();
-    expect(text).toMatch(/^- node-2 loses packets with 2 of 2 nodes, coming and going, on the pod network only\.$/m);
+    expect(failingCells(text)).toEqual(lost);
+    expect(notesOf(text).join()).toContain("node-2");
     expect(exitCode).toBe(1);
   } finally {
     await mesh.target.kubectl(["annotate", "node", "node-2", `${overwrite}-`]);
@@ -91,7 +93,8 @@ test("a dead node is lost on both networks, and the others are fine", async () =
   const lost = seen.filter((slot) => slot.includes("node-3"));
   const { dead, healthy, matrix } = await mesh.whileDead("node-3");
   expect({ dead, healthy }).toEqual({ dead: lost, healthy: without(seen, lost) });
-  expect(matrix.text).toMatch(/^- Nobody gets an answer from node-3 \(2 nodes try\); its row is missing: /m);
+  expect(failingCells(matrix.text)).toEqual(lost);
+  expect(notesOf(matrix.text).join()).toContain("node-3");
   expect(matrix.exitCode).toBe(1);
   await mesh.allHealthy();
 });
