@@ -2,6 +2,7 @@
 // of every judgement; the only memory that localisation needs. A row that does not tell its seconds is filled in from
 // its counts, as lost since it was last heard. 40 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
 import type { Steps } from "../../base/slices.ts";
+import { learnDelay } from "./delays.ts";
 import { SECONDS_TOLD, SECONDS_WORDS, pathName, type Evidence, type PairList, type PathEvidence } from "./evidence.ts";
 
 /** How far back one can look. The ring is a little longer, in whole words. */
@@ -15,6 +16,8 @@ export interface PathHistory {
   /** UDP: of the lost, those known to have died on the way there, and on the way back. */
   readonly forward: Uint32Array | undefined;
   readonly reverse: Uint32Array | undefined;
+  /** 1 where the row does not tell which seconds lost something: bits are right to within a judgement only. */
+  readonly guessed: Uint8Array;
   /** Seconds in which it is probed, of each minute. */
   readonly perMinute: Uint8Array;
   /** When it was probed first, as far as is known. */
@@ -27,7 +30,19 @@ export interface PathHistory {
 interface Heard {
   readonly incarnation: string;
   readonly ownSeconds: number;
+  /** Judge's clock. */
+  readonly at: number;
 }
+
+interface Restart {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Before the first second of an agent that nobody knew: its pod is there, or its address listed, a little earlier. */
+const STARTING_SECONDS = 30;
+/** After it: until all peers have heard of it, and the last lost probes have timed out. */
+const SETTLING_SECONDS = 10;
 
 export class History {
   /** The second of the last evidence, judge's clock. */
@@ -38,6 +53,8 @@ export class History {
   #names: readonly string[] = [];
   #pairs: PairList = { count: 0, source: new Uint16Array(), destination: new Uint16Array() };
   #heard = new Map<string, Heard>();
+  /** By node name: from its old life's last word to its new one's first seconds. */
+  readonly #restarts = new Map<string, Restart>();
 
   *add(evidence: Evidence): Steps<void> {
     const now = Math.floor(evidence.atSeconds);
@@ -47,14 +64,16 @@ export class History {
     this.now = now;
     yield;
     const fresh = this.#cover(evidence, now);
+    const isSettling = Uint8Array.from(names, (name) => (this.#restarts.has(name) ? 1 : 0));
     for (const path of evidence.paths) {
       const kept = this.#pathOf(path, evidence.pairs.count);
       const isYoung = Uint8Array.from(evidence.nodes, ({ agent }) =>
         (agent?.uptimeSeconds ?? 0) < SECONDS_TOLD ? 1 : 0,
       );
-      record(kept, path, { pairs: evidence.pairs, fresh, isYoung, now });
+      record(kept, path, { pairs: evidence.pairs, fresh, isYoung, isSettling, now });
       yield;
     }
+    this.#forgetRestarts(evidence, now);
   }
 
   /** How many of the last `seconds` of a node's row are known. */
@@ -71,6 +90,7 @@ export class History {
         lost: new Uint32Array(count * RING_WORDS),
         forward: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
         reverse: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
+        guessed: new Uint8Array(count),
         perMinute: new Uint8Array(count),
         first: new Float64Array(count).fill(Number.POSITIVE_INFINITY),
         usualRttNs: new Float32Array(count),
@@ -106,7 +126,12 @@ export class History {
         continue;
       }
       const { incarnation, ownSeconds } = agent;
-      heard.set(node.name, { incarnation, ownSeconds });
+      heard.set(node.name, { incarnation, ownSeconds, at: now });
+      if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS) {
+        const start = now - Math.floor(agent.uptimeSeconds);
+        const from = before ? Math.min(start, before.at) : start - STARTING_SECONDS;
+        this.#restarts.set(node.name, { from, until: start + SETTLING_SECONDS });
+      }
       const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
       const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
@@ -114,6 +139,29 @@ export class History {
     }
     this.#heard = heard;
     return fresh;
+  }
+
+  /**
+   * An agent that restarts, and its pod with it, answers nobody for some seconds, and a rollout is many of these: what was
+   * lost to it meanwhile is no loss of the network. Only the node's own network answers without it.
+   */
+  #forgetRestarts({ nodes, pairs, paths }: Evidence, now: number): void {
+    for (const [name, { from, until }] of this.#restarts) {
+      const node = nodes.findIndex((n) => n.node.name === name);
+      const keep = ringMask(Math.min(now, until), Math.min(RING_SECONDS, Math.min(now, until) - from)).map((w) => ~w);
+      for (const path of paths) {
+        const kept = this.paths.get(pathName(path))!;
+        if (path.network === "node" && path.protocol === "icmp") continue;
+        for (const ring of [kept.lost, kept.forward, kept.reverse]) {
+          if (!ring) continue;
+          for (let pair = 0; pair < pairs.count; pair++) {
+            if (pairs.source[pair] !== node && pairs.destination[pair] !== node) continue;
+            for (let w = 0; w < RING_WORDS; w++) ring[pair * RING_WORDS + w]! &= keep[w]!;
+          }
+        }
+      }
+      if (now > until + SECONDS_TOLD) this.#restarts.delete(name);
+    }
   }
 
   #remap(names: readonly string[], pairs: PairList): void {
@@ -128,11 +176,12 @@ export class History {
       pairFrom[i] = s < 0 || d < 0 ? -1 : (oldPair.get(pairKey(s, d)) ?? -1);
     }
     this.covered = moved(this.covered, nodeFrom);
-    for (const [name, { lost, forward, reverse, perMinute, first, usualRttNs, learnt }] of this.paths) {
+    for (const [name, { lost, forward, reverse, guessed, perMinute, first, usualRttNs, learnt }] of this.paths) {
       this.paths.set(name, {
         lost: moved(lost, pairFrom),
         forward: forward && moved(forward, pairFrom),
         reverse: reverse && moved(reverse, pairFrom),
+        guessed: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : guessed[from]!)),
         perMinute: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : perMinute[from]!)),
         first: Float64Array.from(pairFrom, (from) => (from < 0 ? Number.POSITIVE_INFINITY : first[from]!)),
         usualRttNs: Float32Array.from(pairFrom, (from) => (from < 0 ? 0 : usualRttNs[from]!)),
@@ -202,28 +251,6 @@ function samePairs(a: PairList, b: PairList): boolean {
   return true;
 }
 
-/** Judgements after which the usual delay is known: five minutes of them. */
-const LEARNT = 30;
-/** Of a judgement, in what is usual: it follows in a quarter of an hour, and what is slow in some hours. */
-const FOLLOWS = 1 / 90;
-const FOLLOWS_SLOW = 1 / 1500;
-const SLOWER_NS = 1e6;
-
-/** Twice as slow as usual and a millisecond more, even the fastest round trip of the minute. */
-export function isSlow(kept: PathHistory, pair: number, rttNs: number): boolean {
-  const usual = kept.usualRttNs[pair]!;
-  return kept.learnt[pair]! >= LEARNT && rttNs > 2 * usual && rttNs > usual + SLOWER_NS;
-}
-
-function learnDelay(kept: PathHistory, pair: number, rttNs: number): void {
-  if (Number.isNaN(rttNs)) return;
-  const learnt = kept.learnt[pair]!;
-  const usual = kept.usualRttNs[pair]!;
-  const share = learnt < LEARNT ? 1 / (learnt + 1) : isSlow(kept, pair, rttNs) ? FOLLOWS_SLOW : FOLLOWS;
-  kept.usualRttNs[pair] = usual + (rttNs - usual) * share;
-  if (learnt < LEARNT) kept.learnt[pair] = learnt + 1;
-}
-
 /** Multiples of it lie as evenly between 0 and 1 as can be. */
 const GOLDEN = 0.618034;
 
@@ -232,10 +259,12 @@ interface Recording {
   readonly fresh: Uint8Array;
   /** Nodes whose agent has not run for a minute: it has not done all the probes of a minute. */
   readonly isYoung: Uint8Array;
+  /** Nodes that have restarted within the last minute: how much of that a row counts that tells no seconds is not known. */
+  readonly isSettling: Uint8Array;
   readonly now: number;
 }
 
-function record(kept: PathHistory, path: PathEvidence, { pairs, fresh, isYoung, now }: Recording): void {
+function record(kept: PathHistory, path: PathEvidence, { pairs, fresh, isYoung, isSettling, now }: Recording): void {
   const lastMinute = ringMask(now, SECONDS_TOLD);
   const { lostSeconds, failures, retransmits } = path;
   for (let pair = 0; pair < pairs.count; pair++) {
@@ -247,8 +276,10 @@ function record(kept: PathHistory, path: PathEvidence, { pairs, fresh, isYoung, 
     if (news > 0) learnDelay(kept, pair, path.rttMinNs[pair]!);
     const lost = failures[pair]! + retransmits[pair]!;
     if (lost === 0 || news === 0) continue;
-    if (lostSeconds?.told[pair] === 1) copySeconds(kept.lost, pair, { bits: lostSeconds.bits, news, now });
-    else guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute), news, now });
+    kept.guessed[pair] = lostSeconds?.told[pair] === 1 ? 0 : 1;
+    if (kept.guessed[pair] === 0) copySeconds(kept.lost, pair, { bits: lostSeconds!.bits, news, now });
+    else if (isSettling[source] === 0 && isSettling[pairs.destination[pair]!] === 0)
+      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute), news, now });
     if (!kept.forward || !kept.reverse || !(path.lostForward[pair]! + path.lostReverse[pair]! > 0)) continue;
     const claim = { lost: kept.lost, taken: [kept.forward, kept.reverse], now };
     claimSeconds(kept.forward, pair, {

@@ -8,7 +8,7 @@ import { directionOf, type DirectionOdds } from "./direction.ts";
 import type { Score } from "./likelihood.ts";
 import { splitPlaces } from "./flows.ts";
 import { explain } from "./locate.ts";
-import { burstiness, momentsOf, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
+import { burstiness, coarse, isGuessed, momentsOf, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
 import { pathScopes } from "./scopes.ts";
 import { splitOf } from "./split.ts";
 import type { Topology } from "./topology.ts";
@@ -57,6 +57,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
       yield;
       const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
+      const prompt = rhythmOf(model, component, { evidence, history, isPrompt: true });
       const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;
       const culprit: Culprit = {
         window,
@@ -66,7 +67,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         margin,
         steady: component.isSplit ? own.score : steadyScore(own, rhythm),
         rhythm,
-        moments: momentsOf(rhythmOf(model, component, { evidence, history, isPrompt: true })),
+        moments: momentsOf(isGuessed(model, component, { evidence, history }) ? coarse(prompt) : prompt),
         burstiness: burstiness(rhythm),
         rate: component.rate,
         isSplit: component.isSplit || isSplitPair,

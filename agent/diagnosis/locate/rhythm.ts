@@ -76,6 +76,43 @@ export function burstiness(rhythm: Rhythm, from = 0): number {
   return Math.max(1, squares / (mean * (seconds - 1)));
 }
 
+/** Whether most of its losing slots are of rows that do not tell their seconds. */
+export function isGuessed(
+  { window }: LossModel,
+  { candidate }: Component,
+  { evidence, history }: Pick<RhythmOptions, "evidence" | "history">,
+): boolean {
+  const { topology, scopes, byPath } = window;
+  let [guessed, told] = [0, 0];
+  for (const p of scopes[candidate.scope]!.paths) {
+    const kept = history.paths.get(pathName(evidence.paths[p]!));
+    if (!kept) continue;
+    for (const e of candidate.edges) {
+      if (byPath[p]!.lost[e] === 0) continue;
+      for (const pair of [topology.there[e]!, topology.back[e]!]) {
+        if (pair < 0) continue;
+        if (kept.guessed[pair] === 1) guessed++;
+        else told++;
+      }
+    }
+  }
+  return guessed * 4 > told;
+}
+
+/** Seconds from one judgement to the next: what a row tells no seconds of is known to this. */
+const JUDGED_EVERY = 10;
+
+/** By judgement instead of by second, each of which counts as two moments: a burst falls into two of them at most. */
+export function coarse(rhythm: Rhythm): Rhythm {
+  const blocks = new Float64Array(2 * Math.ceil(rhythm.length / JUDGED_EVERY));
+  for (const [s, lost] of rhythm.entries()) {
+    const block = 2 * Math.floor((rhythm.length - 1 - s) / JUDGED_EVERY);
+    blocks[block]! += lost / 2;
+    blocks[block + 1]! += lost / 2;
+  }
+  return blocks;
+}
+
 /** Among how many seconds the losses are spread, as if evenly: one burst is few moments, however much it takes. */
 export function momentsOf(rhythm: Rhythm): number {
   const squares = rhythm.reduce((sum, lost) => sum + lost * lost, 0);

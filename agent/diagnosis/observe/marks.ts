@@ -3,7 +3,7 @@
 import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
 import { NETWORKS } from "../../model/peer.ts";
 import { pathName, type PathEvidence } from "../evidence/evidence.ts";
-import { isSlow } from "../evidence/history.ts";
+import { isSlow } from "../evidence/delays.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
