@@ -35,7 +35,7 @@ export class SelfWatch {
     metrics.tickLag(lagSeconds);
     this.#lag.add(lagSeconds);
     const before = this.#clockWatch.steps;
-    this.#clockWatch.look();
+    this.#clockWatch.check();
     if (this.#clockWatch.steps === before) return;
     this.#steps.add(1);
     metrics.clockStep();

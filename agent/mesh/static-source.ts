@@ -27,12 +27,12 @@ class StaticWatch implements AsyncDisposable {
   readonly #listener: MeshSourceListener;
   readonly #pollMs: number;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #reading: Promise<void> = Promise.resolve();
   #disposed = false;
   /** What the file looked like when it was last found good, and what was in it. */
   #lastStat = "";
   #lastText: string | undefined;
-  /** The last complaint, so that a fault that stays is told once and not at every look. */
+  /** The last complaint, so that a fault that stays is told once and not at every reading. */
   #lastComplaint = "";
 
   constructor(options: StaticSourceOptions, listener: MeshSourceListener) {
@@ -42,17 +42,17 @@ class StaticWatch implements AsyncDisposable {
   }
 
   begin(): void {
-    this.#looking = this.#look().then(() => {
+    this.#reading = this.#readFile().then(() => {
       if (!this.#disposed) this.#timer = setTimeout(() => this.begin(), this.#pollMs);
     });
   }
 
-  async #look(): Promise<void> {
+  async #readFile(): Promise<void> {
     try {
       const now = await fingerprint(this.#options.file);
       if (now !== this.#lastStat) {
         const text = await readText(this.#options.file);
-        // Written to while it was read: the next look sees it whole.
+        // Written to while it was read: the next reading sees it whole.
         if ((await fingerprint(this.#options.file)) !== now) return;
         this.#take(text);
         this.#lastStat = now;
@@ -88,7 +88,7 @@ class StaticWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearTimeout(this.#timer);
-    await this.#looking;
+    await this.#reading;
   }
 }
 

@@ -96,7 +96,7 @@ export class PacketExchange<P> implements Disposable {
     let unsent = 0;
     for (let i = from; i < to; i++) codec.prepare(packets[i]!, outgoing, i - from);
     for (let first = from, retried = false; first < to;) {
-      const nowNs = watch.look();
+      const nowNs = watch.check();
       for (let i = first; i < to; i++) codec.sending(packets[i]!, nowNs);
       const sent = socket.send(outgoing, first - from, to - from);
       if (sent > 0) {
@@ -135,7 +135,7 @@ export class PacketExchange<P> implements Disposable {
       (batch) => socket.receive(batch),
       (batch, i) => {
         // A step of the clock since the last look makes what was read after it no delay.
-        if (i === 0) watch.look();
+        if (i === 0) watch.check();
         const finish = codec.reply(batch, i);
         if (finish) this.#unfinished.push(finish);
       },
@@ -186,6 +186,6 @@ export function elapsed(
 ): { readonly ns: number; readonly clock: StampClock } | undefined {
   if (!watch.trusts(sentNs)) return undefined;
   const leftNs = Number.isNaN(stampNs) ? watch.toRealtimeNs(sentNs) : stampNs;
-  if (Number.isNaN(receivedNs)) return { ns: watch.toRealtimeNs(watch.look()) - leftNs, clock: "user" };
+  if (Number.isNaN(receivedNs)) return { ns: watch.toRealtimeNs(watch.check()) - leftNs, clock: "user" };
   return { ns: receivedNs - leftNs, clock: Number.isNaN(stampNs) ? "user" : "kernel" };
 }

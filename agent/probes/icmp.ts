@@ -42,7 +42,7 @@ export function icmpProber(options: IcmpProberOptions): Prober {
     open: (slot) => channels.get(slot.family)?.open(slot),
     close: (slot) => channels.get(slot.family)?.close(slot),
     send(due) {
-      watch.look();
+      watch.check();
       for (const [family, channel] of channels)
         channel.send(all.length === 1 ? due : due.filter((slot) => slot.family === family));
     },
@@ -126,7 +126,7 @@ class EchoChannel implements Codec<Place>, Disposable {
   drain(): void {
     // What arrived before this moment will have been read when the queues are dry: expire goes by it, so that a
     // pause of this process between the two is never a loss.
-    this.#drainedNs = this.#watch.look();
+    this.#drainedNs = this.#watch.check();
     this.#exchange.drain();
   }
 

@@ -133,7 +133,7 @@ class StampProber implements UdpProber, ChannelListener {
   }
 
   send(due: readonly Slot[]): void {
-    const sentNs = this.#watch.look();
+    const sentNs = this.#watch.check();
     const byChannel = new Map<UdpChannel, UdpProbe[]>();
     for (const slot of due) {
       const state = this.#slots.get(slot.index);
@@ -159,7 +159,7 @@ class StampProber implements UdpProber, ChannelListener {
   drain(): void {
     // What arrived before this moment is read when the queues are dry: expire goes by it, so that a pause of this
     // process between the two is never a loss.
-    const drainedNs = this.#watch.look();
+    const drainedNs = this.#watch.check();
     const sweep = drainedNs - this.#sweptNs >= SWEEP_NS;
     for (const channel of this.#all) if (sweep || channel.outstanding.size > 0) channel.exchange.drain();
     if (!sweep && this.#losses.pending) for (const channel of this.#all) channel.exchange.drain();
@@ -182,7 +182,7 @@ class StampProber implements UdpProber, ChannelListener {
   }
 
   wantingPeerRow(): readonly Slot[] {
-    return this.#losses.wantingPeerRow(this.#slots.values(), this.#watch.look());
+    return this.#losses.wantingPeerRow(this.#slots.values(), this.#watch.check());
   }
 
   peerReported(slot: Slot, report: { readonly row: PeerRow; readonly askedNs: MonotonicNs }): void {

@@ -1,7 +1,7 @@
 // When the reflector's replies really left: a reply that has been sent waits here for the kernel's transmit stamp, which
 // the next reply of the same sender then carries. Matched by the looped frame's own content, never by counting.
 import type { FollowUp, StampRequest } from "../wire/stamp.ts";
-import type { Life } from "./sources.ts";
+import type { Life } from "./session-senders.ts";
 
 /** More than a drain answers; a device that stamps nothing must not fill the memory. */
 const MAX_WAITING = 4_096;

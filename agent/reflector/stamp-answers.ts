@@ -7,7 +7,7 @@ import { PacketExchange, type Codec, type ExchangeOptions } from "../probes/exch
 import { firstArrival } from "../wire/arrivals.ts";
 import type { Fault, Id64, ReceivedRequest, StampFormat, UnsealedReply } from "../wire/stamp.ts";
 import type { FollowUps } from "./follow-ups.ts";
-import type { Life } from "./sources.ts";
+import type { Life } from "./session-senders.ts";
 import type { TransmitLag } from "./transmit-lag.ts";
 
 /** Answering takes longer than reading: the rest of a flood waits in the receive buffer for the next tick. */

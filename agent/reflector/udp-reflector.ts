@@ -11,7 +11,7 @@ import { exchangeBatches } from "../probes/exchange.ts";
 import { arrivalsHex } from "../wire/arrivals.ts";
 import { id64, StampFormat, type ReceivedRequest } from "../wire/stamp.ts";
 import { FollowUps } from "./follow-ups.ts";
-import { Sources } from "./sources.ts";
+import { SessionSenders } from "./session-senders.ts";
 import { StampAnswers, type Admission, type AnswersContext } from "./stamp-answers.ts";
 import { Tally, type ReflectorCounts, type Unanswered } from "./tally.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -68,7 +68,7 @@ const TRUST_NS = 10e9;
 class StatefulReflector implements UdpReflector {
   readonly #options: UdpReflectorOptions;
   readonly #answers: StampAnswers[] = [];
-  readonly #sources = new Sources();
+  readonly #senders = new SessionSenders();
   readonly #strangers: TokenBucket;
   readonly #followUps = new FollowUps();
   readonly #tally = new Tally();
@@ -121,7 +121,7 @@ class StatefulReflector implements UdpReflector {
   }
 
   drain(): number {
-    this.#watch.look();
+    this.#watch.check();
     if (this.#watch.steps !== this.#steps) this.#followUps.forget();
     let came = 0;
     for (const answers of this.#answers) came += answers.drain();
@@ -130,7 +130,7 @@ class StatefulReflector implements UdpReflector {
   }
 
   received(): readonly UdpReceived[] {
-    return [...this.#sources.all()].flatMap(({ hash, network, family, received, lives }) => {
+    return [...this.#senders.all()].flatMap(({ hash, network, family, received, lives }) => {
       const source = this.#options.nodeOf(hash);
       if (source === undefined) return [];
       const { incarnation, arrivals } = lives[0]!;
@@ -163,19 +163,19 @@ class StatefulReflector implements UdpReflector {
       return undefined;
     }
     if (request.smallReply || !isPeer) return { life: undefined, first: false };
-    const { source, life, first } = this.#sources.note(request);
+    const { sender, life, first } = this.#senders.note(request);
     if (!first) this.#tally.duplicates++;
-    source.trusted ??= { address: anyPort(batch.copyAddress(i)), untilNs: nowNs + TRUST_NS };
+    sender.trusted ??= { address: anyPort(batch.copyAddress(i)), untilNs: nowNs + TRUST_NS };
     return { life, first };
   }
 
   /** A peer's address is asked about once in a while, not for every packet. */
   #isPeer(request: ReceivedRequest, batch: PacketBatch, i: number, nowNs: number): boolean {
-    const source = this.#sources.find(request);
-    const trusted = source?.trusted;
+    const sender = this.#senders.find(request);
+    const trusted = sender?.trusted;
     if (trusted && trusted.untilNs > nowNs && batch.isFrom(i, trusted.address)) return true;
     if (!this.#options.isFrom(request.source, batch.from(i).ip)) return false;
-    if (source) source.trusted = undefined;
+    if (sender) sender.trusted = undefined;
     return true;
   }
 

@@ -24,13 +24,13 @@ describe("the watch on the wall clock", () => {
     "takes a process stopped between its two readings for no step (%s)",
     (pause) => {
       const { state, watch } = clocks();
-      const sentNs = watch.look();
+      const sentNs = watch.check();
       state.nowNs += 20e6;
       state[pause] = 90e6;
-      watch.look();
+      watch.check();
       for (let i = 0; i < 3; i++) {
         state.nowNs += 20e6;
-        watch.look();
+        watch.check();
       }
       expect(watch.steps).toBe(0);
       expect(watch.trusts(sentNs)).toBe(true);
@@ -39,12 +39,12 @@ describe("the watch on the wall clock", () => {
 
   test.each([2e9, -2e9, 5e6, -5e6])("notices a step of %d ns, once, and doubts what was sent before it", (stepNs) => {
     const { state, watch } = clocks();
-    const sentNs = watch.look();
+    const sentNs = watch.check();
     state.nowNs += 20e6;
     state.stepNs = stepNs;
-    const after = watch.look();
+    const after = watch.check();
     state.nowNs += 20e6;
-    watch.look();
+    watch.check();
     expect(watch.steps).toBe(1);
     expect([watch.trusts(sentNs), watch.trusts(after)]).toEqual([false, true]);
   });

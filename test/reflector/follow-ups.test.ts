@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FollowUps } from "../../agent/reflector/follow-ups.ts";
-import type { Life } from "../../agent/reflector/sources.ts";
+import type { Life } from "../../agent/reflector/session-senders.ts";
 
 const life = (): Life => ({
   incarnation: "00000000000000a0",

@@ -6,7 +6,7 @@ import { firstArrival, noteArrival, type Arrivals } from "../wire/arrivals.ts";
 import type { FollowUp, ReceivedRequest } from "../wire/stamp.ts";
 
 /** 1,000 nodes on two networks and two families. */
-const MAX_SOURCES = 4_096;
+const MAX_SENDERS = 4_096;
 /** An agent and the one that replaces it send side by side for a while. */
 const LIVES = 2;
 /** Session-sender ports that replies are counted for. */
@@ -23,7 +23,7 @@ export interface Life {
   followUp: FollowUp | undefined;
 }
 
-export interface Source {
+export interface SessionSender {
   /** Hash of the node's name, hex. */
   readonly hash: string;
   readonly network: Network;
@@ -36,23 +36,23 @@ export interface Source {
   trusted: { readonly address: SocketAddress; readonly untilNs: number } | undefined;
 }
 
-export class Sources {
+export class SessionSenders {
   /** In the order they were last heard, oldest first. */
-  readonly #sources = new Map<string, Source>();
+  readonly #senders = new Map<string, SessionSender>();
 
   /** How many are remembered. */
   get size(): number {
-    return this.#sources.size;
+    return this.#senders.size;
   }
 
-  find(request: Pick<ReceivedRequest, "source" | "network" | "family">): Source | undefined {
-    return this.#sources.get(keyOf(request));
+  find(request: Pick<ReceivedRequest, "source" | "network" | "family">): SessionSender | undefined {
+    return this.#senders.get(keyOf(request));
   }
 
   /** A peer's test packet came. Says whose it is and whether this number came for the first time. */
-  note(request: ReceivedRequest): { readonly source: Source; readonly life: Life; readonly first: boolean } {
-    const source = this.#touch(request);
-    let life = source.lives.find((l) => l.incarnation === request.incarnation);
+  note(request: ReceivedRequest): { readonly sender: SessionSender; readonly life: Life; readonly first: boolean } {
+    const sender = this.#touch(request);
+    let life = sender.lives.find((l) => l.incarnation === request.incarnation);
     const first = life === undefined || noteArrival(life.arrivals, request.number);
     life ??= {
       incarnation: request.incarnation,
@@ -61,21 +61,21 @@ export class Sources {
       latest: undefined,
       followUp: undefined,
     };
-    if (source.lives[0] !== life) {
-      const others = source.lives.filter((l) => l !== life).slice(0, LIVES - 1);
-      source.lives.splice(0, source.lives.length, life, ...others);
+    if (sender.lives[0] !== life) {
+      const others = sender.lives.filter((l) => l !== life).slice(0, LIVES - 1);
+      sender.lives.splice(0, sender.lives.length, life, ...others);
     }
-    if (first) source.received++;
-    return { source, life, first };
+    if (first) sender.received++;
+    return { sender, life, first };
   }
 
-  all(): IterableIterator<Source> {
-    return this.#sources.values();
+  all(): IterableIterator<SessionSender> {
+    return this.#senders.values();
   }
 
-  #touch(request: ReceivedRequest): Source {
+  #touch(request: ReceivedRequest): SessionSender {
     const key = keyOf(request);
-    const source = this.#sources.get(key) ?? {
+    const sender = this.#senders.get(key) ?? {
       hash: request.source,
       network: request.network,
       family: request.family,
@@ -83,10 +83,10 @@ export class Sources {
       lives: [],
       trusted: undefined,
     };
-    this.#sources.delete(key);
-    this.#sources.set(key, source);
-    if (this.#sources.size > MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
-    return source;
+    this.#senders.delete(key);
+    this.#senders.set(key, sender);
+    if (this.#senders.size > MAX_SENDERS) this.#senders.delete(this.#senders.keys().next().value!);
+    return sender;
   }
 }
 
