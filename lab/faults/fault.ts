@@ -25,7 +25,7 @@ interface OnAgents {
 /** Ratios are 0 to 1. */
 export type Fault =
   | (OnLinks & { readonly kind: "loss" | "reorder" | "duplicate"; readonly ratio: number })
-  | (OnLinks & { readonly kind: "drop" })
+  | (OnLinks & { readonly kind: "drop" | "unroute" | "misdirect" })
   | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
   /** `isSilent`: no checksum on the way notices. */
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })

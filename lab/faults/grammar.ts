@@ -14,8 +14,9 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
   filter WHERE icmp|tcp|udp                     service-path A
+  unroute WHERE          misdirect WHERE
   freeze A               starve A 5%            kill A
-Without 'on', both networks are hit; mtu is of the pod network unless told.`;
+Without 'on', both networks are hit; mtu is of the pod network unless told, unroute and misdirect of that alone.`;
 
 /** The smallest IPv4 MTU (RFC 791). */
 const MIN_MTU = 68;
@@ -41,6 +42,8 @@ const KINDS = [
   "corrupt",
   "mtu",
   "filter",
+  "unroute",
+  "misdirect",
   "service-path",
   "freeze",
   "starve",
@@ -57,6 +60,9 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
       return { kind, text, nodes: parseNodes(words, nodes) };
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
+    case "unroute":
+    case "misdirect":
+      return { kind, text, links: parseLinks(words, nodes), on: ["pod"] };
     case "drop":
       return { kind, text, links: parseLinks(words, nodes), on: parseOn(words, NETWORKS) };
     case "loss":

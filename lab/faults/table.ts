@@ -5,6 +5,7 @@ import { drop } from "./drop.ts";
 import { duplicate } from "./duplicate.ts";
 import type { Fault, FaultContext, FaultKind, FaultSpec, InForce } from "./fault.ts";
 import { filter } from "./filter.ts";
+import { misdirect, unroute } from "./forwarding.ts";
 import { freeze } from "./freeze.ts";
 import { kill } from "./kill.ts";
 import { loss } from "./loss.ts";
@@ -22,6 +23,8 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   corrupt,
   mtu,
   filter,
+  unroute,
+  misdirect,
   "service-path": servicePath,
   freeze,
   starve,

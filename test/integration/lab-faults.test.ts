@@ -306,6 +306,27 @@ describe("faults of packets", () => {
     return out.includes("refused") ? "refused" : out.includes("code=124") ? "silence" : out;
   }
 
+  test.each(["unroute", "misdirect"])(
+    "%s takes the pod network from a pair, in both families, and leaves the node network and every other pair",
+    async (kind) => {
+      const { id } = await lab.inject(`${kind} node-1->node-2`);
+      const reached = async (from: string, to: string): Promise<readonly boolean[]> => {
+        const { podAddresses, nodeAddresses } = lab.node(to);
+        const out = await Promise.all(
+          [...podAddresses, ...nodeAddresses].map((one) => ping(from, "-c", "1", "-W", "1", one)),
+        );
+        return out.map((text) => text.includes(" 0% packet loss"));
+      };
+      expect(await reached("node-1", "node-2")).toEqual([false, false, true, true]);
+      expect(await reached("node-2", "node-1")).toEqual([false, false, true, true]);
+      expect(await reached("node-1", "node-3")).toEqual([true, true, true, true]);
+      const refused = await ping("node-1", "-c", "1", "-W", "1", address("node-2", "pod"));
+      expect(refused.includes("Unreachable")).toBe(kind === "unroute");
+      await lab.clear(id);
+      expect(await reached("node-1", "node-2")).toEqual([true, true, true, true]);
+    },
+  );
+
   test.each(["pod", "node"] as const)(
     "a filter on the %s network silences its own protocol, in both families, and no other",
     async (network) => {
