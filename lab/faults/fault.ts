@@ -31,7 +31,7 @@ export type Fault =
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
-  | (OnLinks & { readonly kind: "filter"; readonly protocol: Protocol })
+  | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
   | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" })
   | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
 

@@ -14,9 +14,10 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
   filter WHERE icmp|tcp|udp                     service-path A
+  reject WHERE icmp|tcp|udp
   unroute WHERE          misdirect WHERE
   freeze A               starve A 5%            kill A
-Without 'on', both networks are hit; mtu is of the pod network unless told, unroute and misdirect of that alone.`;
+Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute and misdirect of that alone.`;
 
 /** The smallest IPv4 MTU (RFC 791). */
 const MIN_MTU = 68;
@@ -42,6 +43,7 @@ const KINDS = [
   "corrupt",
   "mtu",
   "filter",
+  "reject",
   "unroute",
   "misdirect",
   "service-path",
@@ -94,6 +96,8 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
         protocol: parseProtocol(words),
         on: parseOn(words, NETWORKS),
       };
+    case "reject":
+      return { kind, text, links: parseLinks(words, nodes), protocol: parseProtocol(words), on: ["pod"] };
     case "mtu": {
       const links = parseLinks(words, nodes);
       const word = words.next("a size in bytes such as 1300");

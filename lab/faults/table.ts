@@ -10,6 +10,7 @@ import { freeze } from "./freeze.ts";
 import { kill } from "./kill.ts";
 import { loss } from "./loss.ts";
 import { mtu } from "./mtu.ts";
+import { reject } from "./reject.ts";
 import { reorder } from "./reorder.ts";
 import { servicePath } from "./service-path.ts";
 import { starve } from "./starve.ts";
@@ -23,6 +24,7 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   corrupt,
   mtu,
   filter,
+  reject,
   unroute,
   misdirect,
   "service-path": servicePath,

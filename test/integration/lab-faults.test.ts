@@ -306,6 +306,19 @@ describe("faults of packets", () => {
     return out.includes("refused") ? "refused" : out.includes("code=124") ? "silence" : out;
   }
 
+  test("a policy that rejects ICMP answers for the pod from its node, one way, in both families, and counts it", async () => {
+    const { id } = await lab.inject("reject node-1->node-2 icmp");
+    for (const to of lab.node("node-2").podAddresses)
+      expect(await ping("node-1", "-c", "1", "-W", "1", to)).toMatch(
+        /From 10\.244\.2\.\d+ .*Unreachable|From fd00:10:244:2::\S* .*[Uu]nreachable/,
+      );
+    for (const to of lab.node("node-1").podAddresses)
+      expect(await ping("node-2", "-c", "1", "-W", "1", to)).toContain(" 0% packet loss");
+    const [ended] = await lab.clear(id);
+    expect(ended!.counters).toEqual({ matched: 2, affected: 2 });
+    expect(await ping("node-1", "-c", "1", "-W", "1", address("node-2", "pod"))).toContain(" 0% packet loss");
+  });
+
   test.each(["unroute", "misdirect"])(
     "%s takes the pod network from a pair, in both families, and leaves the node network and every other pair",
     async (kind) => {

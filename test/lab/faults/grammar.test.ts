@@ -38,6 +38,7 @@ test.each([
   ["mtu node-1 1300", { kind: "mtu", bytes: 1_300, on: ["pod"] }],
   ["mtu node-1->node-2 1499 on node", { kind: "mtu", bytes: 1_499, on: ["node"] }],
   ["filter all udp", { kind: "filter", protocol: "udp", on: ["pod", "node"] }],
+  ["reject all tcp", { kind: "reject", protocol: "tcp", on: ["pod"] }],
   ["unroute node-1->node-2", { kind: "unroute", on: ["pod"] }],
   ["misdirect zone-a<->zone-b", { kind: "misdirect", on: ["pod"] }],
   ["starve node-1 5%", { kind: "starve", ratio: 0.05 }],
