@@ -8,7 +8,17 @@ import { directionOf, type DirectionOdds } from "./direction.ts";
 import type { Score } from "./likelihood.ts";
 import { splitPlaces } from "./flows.ts";
 import { explain } from "./locate.ts";
-import { burstiness, coarse, isGuessed, momentsOf, rhythmOf, steadyScore, type Rhythm } from "./rhythm.ts";
+import {
+  burstiness,
+  coarse,
+  isGuessed,
+  lostBySlot,
+  momentsOf,
+  onsetOf,
+  rhythmOf,
+  steadyScore,
+  type Rhythm,
+} from "./rhythm.ts";
 import { pathScopes } from "./scopes.ts";
 import { splitOf } from "./split.ts";
 import type { Topology } from "./topology.ts";
@@ -30,6 +40,7 @@ export interface Culprit {
   readonly rhythm: Rhythm;
   /** Seconds among which its losses are spread. */
   readonly moments: number;
+  /** Since it began; 1 where seconds are not told. */
   readonly burstiness: number;
   /** Rate in the model that explains all culprits together. */
   readonly rate: number;
@@ -58,6 +69,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
       const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
       const prompt = rhythmOf(model, component, { evidence, history, isPrompt: true });
+      const isGuess = isGuessed(model, component, { evidence, history });
       const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;
       const culprit: Culprit = {
         window,
@@ -67,8 +79,10 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         margin,
         steady: component.isSplit ? own.score : steadyScore(own, rhythm),
         rhythm,
-        moments: momentsOf(isGuessed(model, component, { evidence, history }) ? coarse(prompt) : prompt),
-        burstiness: burstiness(rhythm),
+        moments: isGuess
+          ? Math.max(momentsOf(coarse(prompt)), lostBySlot(model, component, { evidence, history }))
+          : momentsOf(prompt),
+        burstiness: isGuess ? 1 : burstiness(rhythm, onsetOf(rhythm)),
         rate: component.rate,
         isSplit: component.isSplit || isSplitPair,
         direction: directionOf(model, component, { evidence, history }),

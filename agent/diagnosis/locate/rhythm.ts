@@ -1,7 +1,7 @@
 // When a culprit's losses happened: steadily, in bursts, since when. One burst is no fault, however many probes it
 // took: the gain of a burst is that of the few independent events that it is.
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { isBitSet, type History } from "../evidence/history.ts";
+import { countBits, isBitSet, ringMask, type History } from "../evidence/history.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Score } from "./likelihood.ts";
 
@@ -76,6 +76,22 @@ export function burstiness(rhythm: Rhythm, from = 0): number {
   return Math.max(1, squares / (mean * (seconds - 1)));
 }
 
+/** The second of the window at which two rates, before and after, explain its losses best. */
+export function onsetOf(rhythm: Rhythm): number {
+  const total = rhythm.reduce((sum, n) => sum + n, 0);
+  const gainOf = (lost: number, seconds: number): number =>
+    lost > 0 && seconds > 0 ? lost * Math.log(lost / seconds) : 0;
+  const flat = gainOf(total, rhythm.length);
+  // A change must be worth it: nothing before is the usual case and costs nothing.
+  let [best, at, before] = [flat + 3, 0, 0];
+  for (let s = 0; s < rhythm.length; s++) {
+    const gain = gainOf(before, s) + gainOf(total - before, rhythm.length - s);
+    if (gain > best && rhythm[s]! > 0) [best, at] = [gain, s];
+    before += rhythm[s]!;
+  }
+  return at;
+}
+
 /** Whether most of its losing slots are of rows that do not tell their seconds. */
 export function isGuessed(
   { window }: LossModel,
@@ -97,6 +113,32 @@ export function isGuessed(
     }
   }
   return guessed * 4 > told;
+}
+
+/**
+ * Of rows that do not tell their seconds: how many probes the usual losing slot of ICMP has lost. It is probed once a
+ * second, so that these are as many moments.
+ */
+export function lostBySlot(
+  { window }: LossModel,
+  { candidate }: Component,
+  { evidence, history }: Pick<RhythmOptions, "evidence" | "history">,
+): number {
+  const { topology, scopes, seconds } = window;
+  const mask = ringMask(history.now, seconds);
+  const counts: number[] = [];
+  for (const p of scopes[candidate.scope]!.paths) {
+    const path = evidence.paths[p]!;
+    const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
+    if (!kept) continue;
+    for (const e of candidate.edges) {
+      for (const pair of [topology.there[e]!, topology.back[e]!]) {
+        const lost = pair < 0 ? 0 : countBits(kept.lost, pair, mask);
+        if (lost > 0) counts.push(lost);
+      }
+    }
+  }
+  return counts.sort((x, y) => x - y)[counts.length >> 1] ?? 0;
 }
 
 /** Seconds from one judgement to the next: what a row tells no seconds of is known to this. */

@@ -3,6 +3,7 @@ import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
 import { SURE, isFault, type Culprit, type Look } from "../locate/culprits.ts";
+import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
 import { lossCauses } from "./loss-causes.ts";
 import type { Place } from "../locate/candidate.ts";
@@ -12,6 +13,8 @@ import { countsOf, pairsOn, recentLoss } from "./view.ts";
 
 /** Share lost just now that is "all": a probe or two may have been answered at the edge. */
 const ALL = 0.95;
+/** Of a few seconds: what TCP and UDP have lost in the last of them is not told yet. */
+const ALL_JUST_NOW = 0.85;
 /** Share lost on another path that still is "fine". */
 export const FINE = 0.002;
 /** Seconds that tell what is lost just now. */
@@ -60,7 +63,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   };
   const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < SURE && topology.nodes === 3));
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
-  const begun = onsetOf(culprit);
+  const begun = onsetOf(culprit.rhythm);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
@@ -102,13 +105,13 @@ const confidenceOf = (margin: number, isUndecided: boolean): number =>
 function isAllLost(look: Look, pairs: readonly number[], scope: Scope): boolean {
   const minute = countsOf(look.evidence, pairs, scope);
   const justNow = recentLoss(look, pairs, { ...scope, seconds: JUST_NOW }) ?? 0;
-  return justNow >= ALL || (minute.probes > 0 && minute.lost >= ALL * minute.probes);
+  return justNow >= ALL_JUST_NOW || (minute.probes > 0 && minute.lost >= ALL * minute.probes);
 }
 
 /** The long window remembers what is over: so much was probed since its last loss that there should be more. */
 export function isStillOn(culprit: Culprit): boolean {
   const { rhythm } = culprit;
-  const begun = onsetOf(culprit);
+  const begun = onsetOf(culprit.rhythm);
   const quiet = rhythm.length - 1 - rhythm.findLastIndex((lost) => lost > 0.5);
   const busy = rhythm.length - begun - quiet;
   if (quiet < STILL_SECONDS || busy <= 0) return true;
@@ -185,22 +188,6 @@ function agentCode(signs: LossSigns, node: NodeEvidence, look: Look): FindingCod
 const LATE_MS = 500;
 
 const isProcess = ({ culprit }: LossSigns): boolean => culprit.window.scopes[culprit.candidate.scope]!.isProcess;
-
-/** The second of the window at which two rates, before and after, explain its losses best. */
-export function onsetOf({ rhythm }: Culprit): number {
-  const total = rhythm.reduce((sum, n) => sum + n, 0);
-  const gainOf = (lost: number, seconds: number): number =>
-    lost > 0 && seconds > 0 ? lost * Math.log(lost / seconds) : 0;
-  const flat = gainOf(total, rhythm.length);
-  // A change must be worth it: nothing before is the usual case and costs nothing.
-  let [best, at, before] = [flat + 3, 0, 0];
-  for (let s = 0; s < rhythm.length; s++) {
-    const gain = gainOf(before, s) + gainOf(total - before, rhythm.length - s);
-    if (gain > best && rhythm[s]! > 0) [best, at] = [gain, s];
-    before += rhythm[s]!;
-  }
-  return at;
-}
 
 /** Of the seconds that are known: a judge that has just begun knows less than its window is long. */
 function probesSince({ window, candidate }: Culprit, begun: number, { evidence, history }: Look): number {

@@ -4,6 +4,7 @@ import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
 import { NETWORKS } from "../../model/peer.ts";
 import { pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isSlow } from "../evidence/delays.ts";
+import { countBits, ringMask } from "../evidence/history.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
@@ -45,12 +46,21 @@ const pairsWhere = ({ evidence }: Look, matches: (pair: number) => boolean): num
 const coverOf = (look: Look, marked: readonly number[], measured: readonly number[]): Covered[] =>
   cover(marked, measured, { pairs: look.evidence.pairs, topology: look.topology });
 
+const LOSSY = 0.05;
+/** Sizes are verified once a minute: so long after the losses the last of them is still told. */
+const LOSSY_SECONDS = 180;
+
 function pathMtu(look: Look): Observation[] {
   return look.evidence.paths.flatMap((path) => {
     const { mtuPasses, mtuShortfall, network, family } = path;
     if (!mtuPasses || !mtuShortfall) return [];
     const measured = pairsWhere(look, (pair) => mtuPasses[pair]! > 0);
-    const short = measured.filter((pair) => mtuShortfall[pair]! > 0);
+    // Where a twentieth is lost anyway, three large packets are lost now and then while three small ones pass.
+    const kept = look.history.paths.get(pathName(path));
+    const mask = ringMask(look.history.now, LOSSY_SECONDS);
+    const isLossy = (pair: number): boolean =>
+      kept !== undefined && countBits(kept.lost, pair, mask) > LOSSY * kept.perMinute[pair]!;
+    const short = measured.filter((pair) => mtuShortfall[pair]! > 0 && !isLossy(pair));
     return coverOf(look, short, measured).map((covered) => {
       const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
       const shortfallBytes = Math.max(...covered.marked.map((pair) => mtuShortfall[pair]!));

@@ -15,6 +15,9 @@ const BREAK_SECONDS = 25;
 const UNSEEN_SECONDS = 30;
 /** A finding takes another code when it was seen under it for so long. */
 const RENAME_SECONDS = 30;
+/** But at once when it turns out that all is lost: the first judgement saw but the beginning. */
+const TOTAL: ReadonlySet<FindingCode> = new Set(["IN-NODE-DOWN", "IN-PAIR-CUT"]);
+const patienceFor = (code: FindingCode): number => (TOTAL.has(code) ? 0 : RENAME_SECONDS);
 /** The same again within this is the same finding. */
 const AGAIN_SECONDS = 900;
 const MOST_ENDED = 100;
@@ -113,7 +116,7 @@ export class Tracker {
     const { code } = open.finding;
     if (observation.code === code) open.renaming = undefined;
     else if (open.renaming?.code !== observation.code) open.renaming = { code: observation.code, since: now };
-    const isRenamed = open.renaming !== undefined && now - open.renaming.since >= RENAME_SECONDS;
+    const isRenamed = open.renaming !== undefined && now - open.renaming.since >= patienceFor(open.renaming.code);
     const named = isRenamed || observation.code === code ? observation : { ...observation, code };
     if (isRenamed) open.renaming = undefined;
     // Causes fit the code that they were weighed for.
