@@ -85,7 +85,10 @@ const { metafile } = await build({
   // raw-socket is native. esbuild serves checkouts only: here the page's files are inside.
   external: ["raw-socket", "esbuild"],
   plugins: [namedExports],
-  define: { PAGE_ASSETS: JSON.stringify(await buildPageAssets()) },
+  define: {
+    PAGE_ASSETS: JSON.stringify(await buildPageAssets()),
+    TROUBLESHOOTING: JSON.stringify(readFileSync(join(root, "docs/troubleshooting.md"), "utf8")),
+  },
   banner: { js: REQUIRE },
   legalComments: "none",
   metafile: true,

@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),
   },
+  troubleshoot: {
+    summary: "Show the troubleshooting guide, opened at what is wrong now",
+    load: () => import("./troubleshoot.ts"),
+  },
   cleanup: { summary: "Verify that nothing of ours was left in the cluster", load: () => import("./cleanup.ts") },
   config: {
     summary: "Print the effective configuration and where each value comes from",

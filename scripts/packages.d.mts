@@ -1,0 +1,1 @@
+export function outdatedPackages(root: string): string[];
