@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),
   },
+  all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
   troubleshoot: {
     summary: "Show the troubleshooting guide, opened at what is wrong now",
     load: () => import("./troubleshoot.ts"),

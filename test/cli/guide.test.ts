@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { guideSections, guideText, TOPIC_OF } from "../../agent/cli/guide/guide.ts";
 import { markdownForTerminal } from "../../agent/cli/guide/terminal.ts";
@@ -28,7 +29,7 @@ test("every code leads to a part that is there", () => {
 
 test("a terminal gets no marks of Markdown, and no line beyond its width from tables", () => {
   for (const { text } of SECTIONS) {
-    const shown = markdownForTerminal(text, 100).replaceAll(/\u001b\[\d+m/g, "");
+    const shown = stripVTControlCharacters(markdownForTerminal(text, 100));
     expect(shown).not.toMatch(/^\||\*\*|```|\]\(/m);
   }
   expect(markdownForTerminal("| a | b |\n|---|---|\n| x | y |", 100)).toBe("a  b\nx  y");

@@ -4,6 +4,7 @@ import { ruleFor } from "../../agent/cli/cluster/connection.ts";
 import type { Kind, Objects, Reading, Where } from "../../agent/cli/cluster/objects.ts";
 
 interface Named {
+  readonly apiVersion?: string;
   readonly metadata?: {
     readonly name?: string;
     readonly namespace?: string;
@@ -24,7 +25,13 @@ export function recordedObjects(kinds: Readonly<Record<string, readonly object[]
   const refused = ({ plural, group }: Kind, verb: string): Reading<never> | undefined => {
     if (forbidden.has(plural))
       return { kind: "forbidden", why: `${plural} is forbidden`, rule: ruleFor(plural, verb, group) };
-    return known.has(plural) ? undefined : { kind: "absent", why: `HTTP 404 for ${plural}` };
+    // Two groups may have a kind of the same plural; what is written down without its group is of any.
+    const groups = new Set(
+      (known.get(plural) ?? []).map(({ apiVersion }) => apiVersion?.split("/").at(-2) ?? (apiVersion ? "" : group)),
+    );
+    return known.has(plural) && (groups.size === 0 || groups.has(group))
+      ? undefined
+      : { kind: "absent", why: `HTTP 404 for ${plural}` };
   };
   const inNamespace = (plural: string, { namespace, labels }: Where) =>
     known.get(plural)!.filter(({ metadata }) => {

@@ -1,0 +1,181 @@
+// The whole report: what every command that only reads finds, in one go and one file.
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import type { V1Namespace } from "@kubernetes/client-node";
+import { Option } from "commander";
+import { forLog, forText } from "../base/escape.ts";
+import { VERSION } from "../model/version.ts";
+import { makeCleanup } from "./cleanup.ts";
+import { KINDS, valueOf } from "./cluster/objects.ts";
+import { makeCni } from "./cni.ts";
+import { EXIT, UsageError, type Command } from "./command.ts";
+import { makePolicy } from "./policy.ts";
+import { Progress } from "./progress.ts";
+import { declareReach, readReach } from "./reach.ts";
+import { asHtml, asMarkdown, asTerminal, SCHEMA_VERSION } from "./report/render.ts";
+import { text, type Report } from "./report/report.ts";
+import { isUnreached, sourcesOf, type Sources } from "./sources.ts";
+import { topologySvg } from "./survey/topology-picture.ts";
+import { makeTopology } from "./topology.ts";
+import { doctorPart, matrixPart } from "./whole/parts.ts";
+import { Redactor } from "./whole/redact.ts";
+
+const MORE = `
+Everything that only reads: doctor, matrix, topology, cni, policy and cleanup. It goes on when an agent, a right or a resource
+is missing, and says what. For a ticket: one HTML file that needs no other, below 25 MB; its size is told before it is written.
+
+With --redact names of nodes, zones, namespaces and objects, addresses and hosts become pseudonyms that are the same in every
+report of this cluster. Columns that hold no name stay as they are.
+
+Examples:
+  internode all --context prod
+  internode all -o html --file report.html
+  internode all -o html --file report.html --redact
+  internode all -o json | jq '.parts.doctor.headline'
+
+Exit: 0 nothing is wrong, 1 something is or could not be seen, 2 bad usage.`;
+
+const OUTPUTS = ["table", "html", "markdown", "json"] as const;
+type Output = (typeof OUTPUTS)[number];
+
+/** What a ticket system takes. */
+const MAX_BYTES = 25 * 1024 * 1024;
+
+export const command: Command = {
+  declare: (parser) =>
+    void declareReach(parser)
+      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
+      .option("--file <FILE>", "write it there instead of printing it")
+      .option("--redact", "pseudonyms instead of names and addresses")
+      .addHelpText("after", MORE),
+  async run(typed, signal) {
+    const { output, file, redact } = typed.options as {
+      readonly output: Output;
+      readonly file?: string;
+      readonly redact?: boolean;
+    };
+    let whole: Whole;
+    try {
+      whole = await makeWhole(sourcesOf(readReach(typed), signal), { redact: redact === true });
+    } catch (err) {
+      if (signal.aborted) return EXIT.broken;
+      throw err;
+    }
+    const document = rendered(whole, output);
+    const bytes = Buffer.byteLength(document);
+    if (file === undefined) console.log(document);
+    else {
+      console.error(`internode all: ${sizeText(bytes)} to ${file}`);
+      if (bytes > MAX_BYTES) console.error("internode all: that is more than most ticket systems take (25 MB)");
+      try {
+        await writeFile(file, `${document}\n`, { mode: 0o600 });
+      } catch (err) {
+        throw new UsageError(`--file: ${forText((err as Error).message)}`);
+      }
+    }
+    return whole.reports.some(({ isFault }) => isFault) ? EXIT.broken : EXIT.fine;
+  },
+};
+
+export interface Whole {
+  readonly at: string;
+  readonly isRedacted: boolean;
+  readonly reports: readonly Report[];
+  readonly pictures: readonly string[];
+}
+
+export async function makeWhole(sources: Sources, { redact = false } = {}): Promise<Whole> {
+  using progress = new Progress();
+  progress.step("asking the agents and the API server");
+  const mesh = await sources.mesh();
+  const topology = await makeTopology(sources);
+  const reports: Report[] = [doctorPart(mesh), matrixPart(mesh), topology];
+  for (const [title, make] of [
+    ["cni", makeCni],
+    ["policy", makePolicy],
+    ["cleanup", makeCleanup],
+  ] as const) {
+    progress.step(`reading for ${title}`);
+    try {
+      reports.push(await make(sources));
+    } catch (err) {
+      if (sources.signal.aborted) throw err;
+      // One part that fails in a way nobody thought of must not cost the others.
+      reports.push(failed(title, err));
+    }
+  }
+  const at = new Date().toISOString();
+  if (!redact) return { at, isRedacted: false, reports, pictures: [topologySvg(topology.data)] };
+  const redactor = new Redactor(await keyOf(sources), await namesOf(sources, topology.data.nodes));
+  // A picture is drawn from names and addresses alone.
+  return { at, isRedacted: true, reports: reports.map((report) => redactor.report(report)), pictures: [] };
+}
+
+const failed = (title: string, err: unknown): Report => ({
+  title,
+  headline: `This part failed: ${(err as Error).message}`,
+  isFault: true,
+  sections: [{ title: "What to do", blocks: [text(`Please report it, with the version: internode ${VERSION}.`)] }],
+  data: {},
+});
+
+function rendered({ at, isRedacted, reports, pictures }: Whole, output: Output): string {
+  const head = `internode ${VERSION}, ${at}${isRedacted ? ", names and addresses replaced" : ""}`;
+  switch (output) {
+    case "table":
+      return [head, ...reports.map((report) => `── ${report.title} ──\n${asTerminal(report)}`)].join("\n\n");
+    case "markdown":
+      return [head, ...reports.map((report) => `# ${report.title}\n\n${asMarkdown(report)}`)].join("\n\n");
+    case "html":
+      return asHtml(reports, { pictures });
+    case "json":
+      return forLog(
+        JSON.stringify(
+          {
+            schemaVersion: SCHEMA_VERSION,
+            version: VERSION,
+            at,
+            redacted: isRedacted,
+            parts: Object.fromEntries(
+              reports.map(({ title, headline, isFault, data }) => [title, { headline, isFault, ...data }]),
+            ),
+          },
+          null,
+          2,
+        ),
+      );
+  }
+}
+
+/** The same for every report of one cluster, and known to nobody outside; else of this report alone. */
+async function keyOf(sources: Sources): Promise<string> {
+  const objects = await sources.objects();
+  const system = isUnreached(objects)
+    ? undefined
+    : valueOf(await objects.get<V1Namespace>(KINDS.namespaces, "kube-system"));
+  return system?.metadata?.uid ?? randomBytes(16).toString("hex");
+}
+
+async function namesOf(
+  sources: Sources,
+  nodes: readonly { readonly name: string; readonly zone: string }[],
+): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  const [mesh, objects] = await Promise.all([sources.mesh(), sources.objects()]);
+  const known = [...nodes, ...(isUnreached(mesh) ? [] : mesh.snapshot.nodes)];
+  if (!isUnreached(objects)) {
+    const namespaces = valueOf(await objects.list<V1Namespace>(KINDS.namespaces)) ?? [];
+    for (const { metadata } of namespaces) if (!isUsual(metadata?.name)) names.set(metadata?.name ?? "", "namespace");
+  }
+  for (const { zone } of known) names.set(zone, "zone");
+  for (const { name } of known) names.set(name, "node");
+  return names;
+}
+
+/** Every cluster has them, and our own name is in every sentence. */
+const isUsual = (name: string | undefined): boolean =>
+  name === "default" || name === "internode" || (name ?? "").startsWith("kube-");
+
+function sizeText(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
