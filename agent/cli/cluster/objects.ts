@@ -108,7 +108,7 @@ export function whyNot(reading: Reading<unknown>): string | undefined {
     case "absent":
       return "there is none";
     case "forbidden":
-      return `not allowed: ${reading.rule}`;
+      return `not allowed; ${reading.rule}`;
     case "failed":
       return reading.why;
   }
