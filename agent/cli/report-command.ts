@@ -39,7 +39,8 @@ export function reportCommand<R extends Report>({ more, declare, make, formats =
       try {
         report = await make(sourcesOf(reach, signal), typed);
       } catch (err) {
-        if (signal.aborted) return EXIT.fine;
+        // A report that was not made says nothing good.
+        if (signal.aborted) return EXIT.broken;
         throw err;
       }
       console.log(all[String(typed.options["output"])]!(report));

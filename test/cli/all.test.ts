@@ -87,6 +87,10 @@ describe("redacted", () => {
     const said = redactor.text("10.0.0.1, fd00::1 in fd00::/48 and https://api.example.org:6443/x (10.0.0.0/8).");
     expect(said).toMatch(/^ip-\w{6}, ip-\w{6} in net-\w{6}\/48 and https:\/\/host-\w{6}:6443\/x \(net-\w{6}\/8\)\.$/);
   });
+  test("so is the user whom the API server refuses", () => {
+    const said = new Redactor("key", new Map()).text('pods is forbidden: User "jane@example.org" cannot list');
+    expect(said).toMatch(/^pods is forbidden: User "user-\w{6}" cannot list$/);
+  });
   test("a name of a column that is in no list is replaced, too", () => {
     const redactor = new Redactor("key", new Map());
     const { sections } = redactor.report({

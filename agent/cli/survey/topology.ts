@@ -37,7 +37,7 @@ export interface TopologySources {
 
 export async function surveyTopology({ objects, snapshot }: TopologySources): Promise<Topology> {
   const unseen: string[] = [];
-  const mesh = "why" in snapshot ? undefined : snapshot;
+  let mesh = "why" in snapshot ? undefined : snapshot;
   if ("why" in snapshot) unseen.push(`the agents were not asked: ${snapshot.why}`);
   if ("why" in objects) {
     unseen.push(`the API server was not asked: ${objects.why}`);
@@ -46,6 +46,12 @@ export async function surveyTopology({ objects, snapshot }: TopologySources): Pr
   const listed = await objects.list<V1Node>(KINDS.nodes);
   const nodes = valueOf(listed) ?? [];
   if (listed.kind !== "read") unseen.push(`nodes were not seen, only those with an agent: ${whyNot(listed)}`);
+  if (mesh && listed.kind === "read" && isOfOthers(mesh, nodes)) {
+    unseen.push(
+      `the agent that answered is of another mesh than this cluster (${mesh.nodes[0]!.name}, …): use --context`,
+    );
+    mesh = undefined;
+  }
   const { found, signs, unseen: unseenOfCni } = await surveyCni(objects, nodes);
   const ranges = await surveyRanges(objects, nodes, signs);
   unseen.push(...unseenOfCni);
@@ -56,6 +62,10 @@ export async function surveyTopology({ objects, snapshot }: TopologySources): Pr
     unseen,
   });
 }
+
+/** On a machine where the demo runs, or a port is forwarded to another cluster. */
+const isOfOthers = (mesh: Snapshot, nodes: readonly V1Node[]): boolean =>
+  mesh.nodes.length > 0 && !mesh.nodes.some(({ name }) => nodes.some(({ metadata }) => metadata?.name === name));
 
 function topologyOf(seen: Omit<Topology, "disagreements">): Topology {
   const nodes = inDisplayOrder(seen.nodes);

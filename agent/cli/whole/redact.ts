@@ -63,6 +63,10 @@ export class Redactor {
     const named = this.#pattern === undefined ? words : words.replaceAll(this.#pattern, (name) => this.#name(name));
     return named
       .replaceAll(
+        /\b([Uu]ser )"([^"]+)"/g,
+        (_, word: string, user: string) => `${word}"${this.#pseudonym("user", user)}"`,
+      )
+      .replaceAll(
         /(https?:\/\/)([^/\s:,;"')]+)/g,
         (_, scheme: string, host: string) => `${scheme}${this.#pseudonym("host", host)}`,
       )

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { surveyTopology, type Topology } from "../../../agent/cli/survey/topology.ts";
 import { topologyReport } from "../../../agent/cli/survey/topology-report.ts";
 import { asTerminal } from "../../../agent/cli/report/render.ts";
+import { sampleSnapshot } from "../../support/sample-mesh.ts";
 import { recordedCluster, recordedObjects, type RecordedObjects } from "../../support/recorded-objects.ts";
 
 const NO_AGENTS = { why: "there are none" };
@@ -47,6 +48,22 @@ describe("of recorded clusters", () => {
     const { cnis } = await topology(recordedCluster("kube-router"));
     expect(cnis).toMatchObject([{ name: "kube-router", carries: "underlay", backend: "GoBGP" }]);
   });
+});
+
+test("agents tell what passes, and a mesh of other nodes is not taken for this cluster's", async () => {
+  const of = (nodes: object[]) =>
+    surveyTopology({
+      objects: recordedObjects({ nodes, daemonsets: [], configmaps: [] }),
+      snapshot: sampleSnapshot({ nodes: 2, zones: 1 }),
+    });
+  const own = await of([node("node-1"), node("node-2", { ip: "192.0.2.2" })]);
+  expect(own.nodes).toMatchObject([
+    { name: "node-1", hasAgent: true, passesBytes: { pod: expect.any(Number) as number } },
+    { name: "node-2", hasAgent: true },
+  ]);
+  const other = await of([node("worker-a")]);
+  expect(other.nodes).toMatchObject([{ name: "worker-a", hasAgent: undefined, passesBytes: {} }]);
+  expect(other.unseen).toEqual([expect.stringContaining("of another mesh than this cluster")]);
 });
 
 test("Flannel inside of k3s is known by annotations alone", async () => {
