@@ -38,7 +38,7 @@ export interface RunningApi extends AsyncDisposable {
   /** Snapshots of the mesh, shared with those who ask over HTTP. */
   readonly mesh: Pick<MeshView, "snapshot">;
   /** Other agents' rows, directly or by way of others. */
-  readonly rows: Pick<Rows, "ask">;
+  readonly rows: Pick<Rows, "ask" | "evidence">;
 }
 
 /** Connections at once: every peer of a large mesh, its kubelet and a few people. */

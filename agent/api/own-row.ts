@@ -2,11 +2,12 @@
 // anybody may.
 import type { Row } from "../model/snapshot.ts";
 import { ROW_FRESH_MS, type RowQuery } from "../peers/peer-api.ts";
+import { encodeRow } from "../peers/compact-row.ts";
 import type { RowSeal } from "../peers/row-seal.ts";
 import { onlyOf } from "./pair-query.ts";
 import type { AgentView } from "./agent-view.ts";
 
-/** A row as it is sent. */
+/** A row as it is sent, as JSON or in the compact form. */
 export interface SealedRow {
   readonly json: Buffer;
   /** With a shared key. */
@@ -28,6 +29,7 @@ export class OwnRow {
   give(query: RowQuery): SealedRow {
     if (query.detail === "seconds" || query.span !== undefined) return this.#written(this.#build(query));
     const plain = this.#plain();
+    if (query.detail === "evidence") return this.#compact(plain);
     return query.destination === undefined ? plain : this.#written(onlyOf(plain.row, { name: query.destination }));
   }
 
@@ -36,6 +38,14 @@ export class OwnRow {
     if (this.#latest === undefined || nowMs - this.#latest.builtMs >= ROW_FRESH_MS)
       this.#latest = { ...this.#written(this.#build({ detail: "window" })), builtMs: nowMs };
     return this.#latest;
+  }
+
+  #compact(plain: Written & { compact?: SealedRow }): SealedRow {
+    if (plain.compact === undefined) {
+      const bytes = encodeRow(plain.row);
+      plain.compact = { json: bytes, seal: this.#seal?.of(bytes) };
+    }
+    return plain.compact;
   }
 
   #written(row: Row): Written {

@@ -6,6 +6,7 @@ import { constants, createGzip } from "node:zlib";
 import { parseSpan, type Span } from "../base/span.ts";
 import type { FindingsKind } from "../judge/judging.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
+import { COMPACT_TYPE } from "../peers/compact-row.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
 import type { Rows } from "../peers/rows.ts";
 import type { Readers } from "./access.ts";
@@ -93,7 +94,7 @@ async function pairs({ sources, ownRow, relayDesk }: Parts, req: Request, res: R
   const row = of === undefined || of === sources.node.name ? ownRow.give(query) : await relayDesk.ask(of, query);
   if ("error" in row) return void res.status(row.status).json({ error: row.error });
   if (row.seal !== undefined) res.set(SEAL_HEADER, row.seal);
-  res.type("json").send(row.json);
+  res.type(query.detail === "evidence" ? COMPACT_TYPE : "json").send(row.json);
 }
 
 async function pair({ sources, rows }: Parts, req: Request, res: Response): Promise<void> {
@@ -119,11 +120,14 @@ async function findings(kind: FindingsKind, { sources }: Parts, req: Request, re
 
 function rowQuery(req: Request): RowQuery | { readonly error: string } {
   const { detail = "window", destination } = req.query;
-  if (detail !== "window" && detail !== "seconds") return { error: "detail is 'window' or 'seconds'" };
+  if (detail !== "window" && detail !== "seconds" && detail !== "evidence")
+    return { error: "detail is 'window', 'seconds' or 'evidence'" };
   const span = askedSpan(req);
   if (span && "error" in span) return span;
-  if (span && detail === "seconds") return { error: "the past is kept in minutes: leave out detail=seconds" };
+  if (span && detail !== "window") return { error: `the past is kept in minutes: leave out detail=${detail}` };
   if (destination !== undefined && typeof destination !== "string") return { error: "name one destination" };
+  if (detail === "evidence" && (destination !== undefined || req.query["of"] !== undefined))
+    return { error: "the compact form is of a whole row, and of the agent's own: leave out 'destination' and 'of'" };
   return { detail, ...(destination !== undefined && { destination }), ...(span && { span }) };
 }
 

@@ -21,7 +21,10 @@ export interface RowInputs {
   readonly incarnation: string;
   readonly startedAt: string;
   readonly clock: Clock;
-  readonly results: Pick<Results, "slots" | "window" | "seconds" | "past" | "kept" | "services">;
+  readonly results: Pick<
+    Results,
+    "slots" | "window" | "seconds" | "lostSeconds" | "ports" | "past" | "kept" | "services"
+  >;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
   readonly unprobed: () => readonly UnprobedPeer[];
@@ -41,6 +44,7 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     family: slot.family,
     address: slot.address,
     window: span ? results.past(slot, span) : results.window(slot),
+    ...(span === undefined && besides(results, slot)),
     ...(query.detail === "seconds" && span === undefined ? { seconds: results.seconds(slot) } : {}),
   });
   return {
@@ -62,4 +66,14 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
     ...(servicePath && { servicePath }),
   };
+}
+
+/** What a judge needs besides the window, as far as there is something to tell. */
+function besides(
+  results: Pick<Results, "lostSeconds" | "ports">,
+  slot: Slot,
+): Pick<PairWindow, "lostSeconds" | "ports"> {
+  const lostSeconds = results.lostSeconds(slot);
+  const ports = results.ports(slot);
+  return { ...(lostSeconds !== undefined && { lostSeconds }), ...(ports && { ports }) };
 }

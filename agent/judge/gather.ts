@@ -2,10 +2,11 @@
 // Rows come one by one, so that no two are decoded in one turn of the event loop.
 import type { Clock } from "../base/clock.ts";
 import type { Evidence } from "../diagnosis/evidence/evidence.ts";
-import { evidenceFromSnapshot } from "../diagnosis/evidence/from-snapshot.ts";
+import { agentOf, evidenceFromRows, evidenceRow, type EvidenceRow } from "../diagnosis/evidence/from-snapshot.ts";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node, Peer } from "../model/peer.ts";
-import { SCHEMA_VERSION, type MissingRow, type Row } from "../model/snapshot.ts";
+import type { MissingRow, Row } from "../model/snapshot.ts";
+import type { CompactRow } from "../peers/compact-row.ts";
 import type { PeerApi, RowQuery } from "../peers/peer-api.ts";
 import type { Rows } from "../peers/rows.ts";
 
@@ -27,11 +28,11 @@ export async function gatherEvidence({
   clock,
 }: {
   readonly sources: EvidenceSources;
-  readonly rows: Pick<Rows, "ask">;
+  readonly rows: Pick<Rows, "evidence">;
   readonly clock: Clock;
 }): Promise<Evidence> {
   const [self, peers, apis] = [sources.node, sources.peers(), sources.peerApis()];
-  const given: Row[] = [sources.row({ detail: "window" })];
+  const given: EvidenceRow[] = [evidenceRow(sources.row({ detail: "window" }))];
   const missing: MissingRow[] = [];
   const reached = new Set(apis.map(({ node }) => node.name));
   for (const { node } of peers)
@@ -39,24 +40,25 @@ export async function gatherEvidence({
   const queue = apis.values();
   const worker = async (): Promise<void> => {
     for (const api of queue) {
-      const answer = await rows.ask(api, { detail: "window" });
-      if (answer.kind === "row") given.push(answer.row);
-      else missing.push(answer);
+      const answer = await rows.evidence(api);
+      if (answer.kind === "missing") missing.push(answer);
+      else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   const known = new Map(peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }]));
-  return evidenceFromSnapshot(
-    {
-      schemaVersion: SCHEMA_VERSION,
-      at: momentOf(clock),
-      by: self,
-      nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]),
-      rows: given,
-      missing,
-    },
-    known,
-  );
+  return evidenceFromRows({
+    atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,
+    nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]).map((node) => ({ node, ...known.get(node.name) })),
+    judge: self.name,
+    rows: given,
+    missing,
+  });
 }
 
-const momentOf = (clock: Clock): string => new Date(clock.baseSeconds * 1_000 + clock.realtimeNs() / 1e6).toISOString();
+const compactEvidence = (row: CompactRow): EvidenceRow => ({
+  pairs: row.pairs,
+  addTo(builder) {
+    if (builder.beginRow(row.head.source.name, agentOf(row.head))) row.tell(builder);
+  },
+});

@@ -23,6 +23,14 @@ export interface PairWindow {
    * `null` where nothing was completed in that second.
    */
   readonly seconds?: readonly (SecondSummary | null)[];
+  // What a judge needs besides, all absent from an older agent.
+  /**
+   * Probes lost in each second of the window, oldest first: 60 hexadecimal digits, `f` for fifteen or more. Left out where
+   * nothing was lost.
+   */
+  readonly lostSeconds?: string;
+  /** UDP: of each source port in the last five minutes, at most 255. */
+  readonly ports?: { readonly probes: readonly number[]; readonly failures: readonly number[] };
 }
 
 export interface SecondSummary {
@@ -129,6 +137,9 @@ export interface Row {
   /** How much of the mesh this agent knows and probes; absent from an agent that does not tell yet. */
   readonly extent?: MeshExtent;
 }
+
+/** All of a row of the last minute but its lists. */
+export type RowHead = Omit<Row, "pairs" | "pathMtu" | "udpReceived" | "covered">;
 
 /** A row that did not come, named: it is never guessed. */
 export interface MissingRow {

@@ -54,9 +54,14 @@ function areContrary(a: WindowSummary, b: WindowSummary): boolean {
 }
 
 function milderPair(a: PairWindow, b: PairWindow): PairWindow {
-  const { seconds, ...pair } = a;
-  const isSame = seconds !== undefined && isDeepStrictEqual(seconds, b.seconds);
-  return { ...pair, window: milder(a.window, b.window), ...(isSame && { seconds }) };
+  // What only one of them says, or says otherwise, is left out: also what a newer agent may tell besides.
+  const theirs = b as unknown as Readonly<Record<string, unknown>>;
+  const same = Object.entries(a).filter(([name, ours]) => isDeepStrictEqual(ours, theirs[name]));
+  return {
+    ...(Object.fromEntries(same) as unknown as PairWindow),
+    destination: a.destination,
+    window: milder(a.window, b.window),
+  };
 }
 
 function milder(a: WindowSummary, b: WindowSummary): WindowSummary {

@@ -11,8 +11,8 @@ export interface PeerApi {
 }
 
 export interface RowQuery {
-  /** `seconds` adds the last minute second by second to every pair. */
-  readonly detail: "window" | "seconds";
+  /** `seconds` adds the last minute second by second to every pair; `evidence` is the compact form, for judges. */
+  readonly detail: "window" | "seconds" | "evidence";
   /** Only what concerns this node: pairs and path MTU to it, UDP received from it. */
   readonly destination?: string;
   /** Instead of the trailing minute this stretch of the last hour, in whole minutes. */

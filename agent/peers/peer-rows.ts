@@ -5,6 +5,7 @@ import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import { SEAL_HEADER } from "./row-seal.ts";
 import { excerpt, parseRow, RowFault } from "./schema.ts";
+import { COMPACT_TYPE, readCompactRow, type CompactRow } from "./compact-row.ts";
 import type { PeerApi, RowQuery } from "./peer-api.ts";
 
 export type PeerRow =
@@ -23,6 +24,9 @@ export type PeerRow =
       /** Set when who was asked has said something, which is no such row: its HTTP status and its words. */
       readonly answered: { readonly status: number; readonly words: string } | undefined;
     };
+
+export type PeerEvidence =
+  { readonly kind: "compact"; readonly row: CompactRow } | Extract<PeerRow, { kind: "missing" }>;
 
 export interface PeerRowsOptions {
   readonly deadlineMs: number;
@@ -77,6 +81,22 @@ export class PeerRows implements AsyncDisposable {
     }
   }
 
+  /** The same in the compact form, of its own agent only. An older agent answers 400. Never rejects. */
+  async evidence(peer: PeerApi, { onSlow }: Pick<AskOptions, "onSlow"> = {}): Promise<PeerEvidence> {
+    const { node } = peer;
+    const url = rowUrl(peer.url, { detail: "evidence" }, undefined);
+    try {
+      const { status, body } = await this.#read(url, onSlow);
+      if (status === 200) return { kind: "compact", row: readCompactRow(body, node) };
+      const words = inItsWords(body);
+      return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
+    } catch (err) {
+      const reason = this.#inWords(err, url);
+      const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
+      return { kind: "missing", node, reason, answered };
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#dispatcher)?.destroy();
   }
@@ -109,7 +129,7 @@ export class PeerRows implements AsyncDisposable {
       path: url.pathname + url.search,
       method: "GET",
       signal,
-      headers: { accept: "application/json" },
+      headers: { accept: `application/json, ${COMPACT_TYPE}` },
     });
     const read = await readBody(body, {
       maxBytes: this.#options.maxRowBytes,
@@ -148,7 +168,7 @@ interface Received {
 function rowUrl(base: string, { detail, destination, span }: RowQuery, of: string | undefined): URL {
   const url = new URL("/api/v1/pairs", base);
   if (of !== undefined) url.searchParams.set("of", of);
-  if (detail === "seconds") url.searchParams.set("detail", detail);
+  if (detail !== "window") url.searchParams.set("detail", detail);
   if (destination !== undefined) url.searchParams.set("destination", destination);
   for (const [name, moment] of Object.entries(span ?? {})) url.searchParams.set(name, moment);
   return url;

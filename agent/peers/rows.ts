@@ -5,6 +5,7 @@ import { phase } from "../base/hash.ts";
 import type { Node } from "../model/peer.ts";
 import type { Relayed, Row } from "../model/snapshot.ts";
 import { PEER_ROWS_DEFAULTS, PeerRows, type PeerRow } from "./peer-rows.ts";
+import type { CompactRow } from "./compact-row.ts";
 import type { PeerApi, RowQuery } from "./peer-api.ts";
 import { Relays, type RelayedAnswer } from "./relays.ts";
 import type { RowSeal } from "./row-seal.ts";
@@ -21,6 +22,8 @@ export const ROWS_DEFAULTS = { deadlineMs: PEER_ROWS_DEFAULTS.deadlineMs } as co
 export type RowAnswer =
   | { readonly kind: "row"; readonly node: Node; readonly json: Buffer; readonly row: Row; readonly relayed?: Relayed }
   | { readonly kind: "missing"; readonly node: Node; readonly reason: string; readonly hearsay?: Row };
+
+export type EvidenceAnswer = { readonly kind: "compact"; readonly row: CompactRow } | RowAnswer;
 
 /**
  * Rows that others are asked for at half of the deadline already, before their own agents have failed. When more are
@@ -63,20 +66,23 @@ export class Rows implements AsyncDisposable {
     this.#heard.set(peer.node.name, { answered: direct.kind === "row", atMs: performance.now() });
     // What it says of itself is its own word, right or wrong: nobody else's counts against it.
     if (isOwnWord(direct)) return answerOf(direct, peer);
-    const relayed = await askOthers();
-    if (relayed.kind === "row") {
-      const { json, row, by, trust } = relayed;
-      return {
-        kind: "row",
-        node: peer.node,
-        json,
-        row,
-        relayed: { node: peer.node, by, trust, reason: direct.reason },
-      };
-    }
-    const { reason, hearsay } = relayed;
-    const both = reason === undefined ? direct.reason : `${direct.reason}; ${reason}`;
-    return { ...missing(peer, both), ...(hearsay !== undefined && { hearsay }) };
+    return byWayOf(peer, direct.reason, await askOthers());
+  }
+
+  /** For a judge: in the compact form, else (an older agent, or by way of others) as JSON. Never rejects. */
+  async evidence(peer: PeerApi): Promise<EvidenceAnswer> {
+    let byWay: Promise<RelayedAnswer> | undefined;
+    const askOthers = () => (byWay ??= this.#askOthers(peer, { detail: "window" }));
+    const direct = await this.#direct.evidence(peer, {
+      onSlow: () => {
+        if (this.#underWay < ASKED_EARLY) void askOthers();
+      },
+    });
+    this.#heard.set(peer.node.name, { answered: direct.kind === "compact", atMs: performance.now() });
+    if (direct.kind === "compact") return direct;
+    if (direct.answered?.status === BAD_REQUEST) return this.ask(peer, { detail: "window" });
+    if (direct.answered !== undefined) return missing(peer, direct.reason);
+    return byWayOf(peer, direct.reason, await askOthers());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,6 +115,25 @@ export class Rows implements AsyncDisposable {
       .map(({ api }) => api);
   }
 }
+
+function byWayOf(peer: PeerApi, why: string, relayed: RelayedAnswer): RowAnswer {
+  if (relayed.kind === "row") {
+    const { json, row, by, trust } = relayed;
+    return {
+      kind: "row",
+      node: peer.node,
+      json,
+      row,
+      relayed: { node: peer.node, by, trust, reason: why },
+    };
+  }
+  const { reason, hearsay } = relayed;
+  const both = reason === undefined ? why : `${why}; ${reason}`;
+  return { ...missing(peer, both), ...(hearsay !== undefined && { hearsay }) };
+}
+
+/** An agent that does not know what it is asked for. */
+const BAD_REQUEST = 400;
 
 type OwnWord =
   Extract<PeerRow, { kind: "row" }> | (Extract<PeerRow, { kind: "missing" }> & { readonly answered: object });

@@ -10,6 +10,9 @@ import { WINDOW_SECONDS } from "../model/window.ts";
 const count = z.int().min(0);
 const delayNs = z.number().min(0).max(3_600e9).optional();
 const moment = z.iso.datetime({ offset: true });
+/** Source ports that a newer agent may have. */
+const MOST_PORTS = 64;
+const LOST_SECONDS = new RegExp(`^[0-9a-f]{${WINDOW_SECONDS}}$`);
 const spanSchema = z.object({ since: moment, until: moment });
 const hex = z.string().regex(/^[0-9a-f]{1,64}$/);
 const text = z.string().max(1_000);
@@ -53,6 +56,14 @@ const secondSchema = z
   .object({ probes: count, failures: count, rttMeanNs: delayNs, rttMaxNs: delayNs })
   .refine((s) => s.failures <= s.probes, "more failures than probes");
 
+const byte = z.int().min(0).max(255);
+const portsSchema = z
+  .object({ probes: z.array(byte).max(MOST_PORTS), failures: z.array(byte).max(MOST_PORTS) })
+  .refine(
+    ({ probes, failures }) => probes.length === failures.length && failures.every((lost, i) => lost <= probes[i]!),
+    "more failures than probes of a source port",
+  );
+
 const pairSchema = z.object({
   destination: nodeSchema,
   network,
@@ -61,6 +72,8 @@ const pairSchema = z.object({
   address: z.union([z.ipv4(), z.ipv6()]),
   window: windowSchema,
   seconds: z.array(secondSchema.nullable()).length(WINDOW_SECONDS).optional(),
+  lostSeconds: z.string().regex(LOST_SECONDS).optional(),
+  ports: portsSchema.optional(),
 });
 
 const healthSchema = z.object({
@@ -113,24 +126,30 @@ const servicePathSchema = z.object({
 
 const extentSchema = z.object({ nodes: count, probed: count, isFullMesh: z.boolean(), largestInDegree: count });
 
+/** All of a row but its lists: what the compact form says in JSON too. */
+const rowHead = {
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  source: nodeSchema,
+  version: z.string().max(64),
+  incarnation: hex,
+  startedAt: moment,
+  at: moment,
+  health: healthSchema,
+  unprobed: z.array(unprobedSchema).max(10_000).optional(),
+  extent: extentSchema.optional(),
+  servicePath: servicePathSchema.optional(),
+};
+export const rowHeadSchema = z.object(rowHead);
+
 export const rowSchema = z
   .object({
-    schemaVersion: z.literal(SCHEMA_VERSION),
-    source: nodeSchema,
-    version: z.string().max(64),
-    incarnation: hex,
-    startedAt: moment,
-    at: moment,
+    ...rowHead,
     covered: spanSchema.optional(),
-    health: healthSchema,
     pairs: z.array(pairSchema),
     pathMtu: z.array(z.object({ destination: nodeSchema, network, family, passesBytes: count, shortfallBytes: count })),
     udpReceived: z.array(
       z.object({ source: nodeSchema, network, family, received: count, incarnation: hex, highest: count, bitmap: hex }),
     ),
-    unprobed: z.array(unprobedSchema).max(10_000).optional(),
-    extent: extentSchema.optional(),
-    servicePath: servicePathSchema.optional(),
   })
   .refine(
     (row) =>
@@ -194,7 +213,7 @@ export function parseSnapshot(said: unknown): Snapshot {
 
 const SHOWN_FAULTS = 2;
 
-function faults({ issues }: z.ZodError): string {
+export function faults({ issues }: z.ZodError): string {
   const shown = issues
     .slice(0, SHOWN_FAULTS)
     .map((i) => (i.path.length > 0 ? `${i.path.join(".")}: ${i.message}` : i.message));

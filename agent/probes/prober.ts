@@ -17,8 +17,11 @@ export type Endpoint = Pick<Slot, "index" | "family" | "address">;
 
 /** Where outcomes go. Implemented by results/. Every method is cheap and never throws. */
 export interface OutcomeSink<S extends Endpoint = Slot> {
-  /** A probe is complete. Called exactly once for each probe that was really sent, unless its slot was closed first. */
-  record(slot: S, outcome: Outcome): void;
+  /**
+   * A probe is complete. Called exactly once for each probe that was really sent, unless its slot was closed first.
+   * `sourcePort`: UDP, the index of the port that it was sent from.
+   */
+  record(slot: S, outcome: Outcome, sourcePort?: number): void;
   /** The delay of a probe that was recorded as answered without one: it could be known only later (see `Delay`). */
   delay(slot: S, delay: Delay): void;
   anomaly(slot: S, kind: AnomalyKind): void;

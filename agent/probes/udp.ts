@@ -284,7 +284,7 @@ class StampProber implements UdpProber, ChannelListener {
 
   #end(probe: UdpProbe, outcome: Outcome): void {
     this.#leave(probe, outcome.kind);
-    this.#sink.record(probe.slot.slot, outcome);
+    this.#sink.record(probe.slot.slot, outcome, probe.port);
   }
 
   #leave(probe: UdpProbe, state: UdpProbe["state"]): void {

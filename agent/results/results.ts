@@ -14,6 +14,7 @@ import { RttHistogram } from "./histogram.ts";
 import type { Span } from "../base/span.ts";
 import { Trailing } from "../base/trailing.ts";
 import { KEPT_MINUTES, Minutes } from "./minutes.ts";
+import { SourcePorts, type PortCounts } from "./source-ports.ts";
 import { ServiceResults } from "./service-results.ts";
 import { Windows } from "./windows.ts";
 
@@ -86,6 +87,10 @@ export interface Results extends PairSink {
   window(slot: Slot): WindowSummary;
   /** The same second by second: 60 elements, oldest first. */
   seconds(slot: Slot): readonly (SecondSummary | null)[];
+  /** Failures in each of these seconds as a hexadecimal digit; undefined where there are none. */
+  lostSeconds(slot: Slot): string | undefined;
+  /** By UDP source port, of the last five minutes. */
+  ports(slot: Slot): PortCounts | undefined;
   /**
    * What is kept of an open slot's last hour, in whole minutes: all that the span touches. Retransmits count as probes and
    * failures; refusals, directions and all else that is not kept are 0.
@@ -125,6 +130,7 @@ class TypedArrayResults implements Results {
   readonly #counters = new CounterTable(FIRST_ROWS);
   readonly #windows = new Windows(FIRST_ROWS);
   readonly #minutes = new Minutes(FIRST_ROWS);
+  readonly #ports = new SourcePorts();
   /** What turns seconds of the monotonic clock into those since the epoch, by the clock at the start. */
   readonly #epochSecond: number;
   readonly #startSecond: number;
@@ -170,6 +176,7 @@ class TypedArrayResults implements Results {
     this.#counters.clear(index);
     this.#windows.clear(index, this.#second());
     this.#minutes.clear(index, this.#minute(this.#second()));
+    this.#ports.clear(index);
     this.#open[index] = slot;
     this.#zoneOf[index] = this.#zoneRecord(slot);
     if (this.#full) this.#histogramOf[index] = new RttHistogram();
@@ -182,6 +189,7 @@ class TypedArrayResults implements Results {
     zone.slots -= 1;
     if (zone.slots === 0) this.#zones.delete(zoneKey(zone.labels));
     this.#open[index] = undefined;
+    this.#ports.clear(index);
     this.#zoneOf[index] = undefined;
     this.#histogramOf[index] = undefined;
   }
@@ -194,14 +202,17 @@ class TypedArrayResults implements Results {
     this.#windows.interrupt(to.index);
   }
 
-  record(slot: Slot, outcome: Outcome): void {
+  record(slot: Slot, outcome: Outcome, sourcePort?: number): void {
     if (!this.#has(slot)) return;
     const { index } = slot;
     const second = this.#second();
     this.#counters.add(index, "probes");
     const again = outcome.retransmits ?? 0;
     const failures = again + (outcome.kind === "failed" ? 1 : 0);
-    this.#minutes.add(index, this.#minute(second), { probes: 1 + again, failures });
+    const minute = this.#minute(second);
+    this.#minutes.add(index, minute, { probes: 1 + again, failures });
+    if (sourcePort !== undefined)
+      this.#ports.add(index, minute, { port: sourcePort, failed: outcome.kind === "failed" });
     if (outcome.retransmits !== undefined) {
       this.#counters.add(index, "retransmits", outcome.retransmits);
       this.#windows.retransmitted(index, second, outcome.retransmits);
@@ -272,6 +283,16 @@ class TypedArrayResults implements Results {
   seconds(slot: Slot): readonly (SecondSummary | null)[] {
     this.#mustHave(slot);
     return this.#windows.seconds(slot.index, this.#second());
+  }
+
+  lostSeconds(slot: Slot): string | undefined {
+    this.#mustHave(slot);
+    return this.#windows.lostSeconds(slot.index, this.#second());
+  }
+
+  ports(slot: Slot): PortCounts | undefined {
+    this.#mustHave(slot);
+    return this.#ports.sum(slot.index, this.#minute(this.#second()));
   }
 
   past(slot: Slot, span: Span): WindowSummary {

@@ -215,6 +215,19 @@ export class Windows {
     return seconds;
   }
 
+  /** Failures second by second, oldest first, a hexadecimal digit each; undefined where there are none. */
+  lostSeconds(row: number, second: number): string | undefined {
+    let digits = "";
+    let lost = 0;
+    for (let s = second - WINDOW_SECONDS + 1; s <= second; s++) {
+      const known = s >= this.#oldest(row, second) && s <= this.#youngest[row]!;
+      const failures = known ? this.#failures(this.#bucket(row, s)) : 0;
+      digits += Math.min(15, failures).toString(16);
+      lost += failures;
+    }
+    return lost > 0 ? digits : undefined;
+  }
+
   /** First second that the row's buckets still hold and the window at `second` still covers. */
   #oldest(row: number, second: number): number {
     return Math.max(second, this.#youngest[row]!) - WINDOW_SECONDS + 1;

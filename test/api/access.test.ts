@@ -35,6 +35,7 @@ const AGENTS = [
   "/api/v1/pairs?detail=seconds",
   "/api/v1/pairs?destination=node-2&detail=window",
   "/api/v1/pairs?since=10m",
+  "/api/v1/pairs?detail=evidence",
   "/api/v1/pairs?x=1",
   "/api/v1/pairs?of=node-1",
   "/api/v1/verdict",

@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from "node:net";
 import { request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startApi } from "../../agent/api/api.ts";
+import { COMPACT_TYPE, readCompactRow } from "../../agent/peers/compact-row.ts";
 import { parseSnapshot } from "../../agent/peers/schema.ts";
 import type { PairDetail } from "../../agent/model/pair-detail.ts";
 import type { Row, Snapshot } from "../../agent/model/snapshot.ts";
@@ -155,6 +156,15 @@ test("pairs gives windows, one destination only when asked, and the last 60 seco
   expect(new Set(one.pairs.map((p) => p.destination.name))).toEqual(new Set(["node-3"]));
   expect(one.pairs.every((p) => p.seconds?.length === 60)).toBe(true);
   expect((await get(`${self.url}/api/v1/pairs?detail=everything`)).status).toBe(400);
+});
+
+test("detail=evidence gives the row in the compact form, the agent's own and whole only", async () => {
+  const { statusCode, headers, body } = await request(`${self.url}/api/v1/pairs?detail=evidence`);
+  expect(statusCode).toBe(200);
+  expect(headers["content-type"]).toBe(COMPACT_TYPE);
+  expect(readCompactRow(Buffer.from(await body.arrayBuffer()), NODES[0]!).pairs).toBe(NODES.length - 1);
+  for (const more of ["of=node-2", "destination=node-2", "since=5m"])
+    expect((await get(`${self.url}/api/v1/pairs?detail=evidence&${more}`)).status).toBe(400);
 });
 
 test("since= gives the past: each row what it covers, and an agent that keeps none is missing with the cure", async () => {

@@ -10,6 +10,7 @@ const PAGE = new URL("../../docs/benchmarks.md", import.meta.url);
 /** In the order they are run: the one that looks at this process itself comes first. */
 const FIGURES: Readonly<Record<string, () => Promise<{ run(): Promise<Figure> }>>> = {
   scrape: () => import("./scrape.ts"),
+  evidence: () => import("./evidence.ts"),
   rtt: () => import("./rtt.ts"),
   udp: () => import("./udp.ts"),
   held: () => import("./held.ts"),

@@ -371,3 +371,22 @@ test("what is kept begins with the agent's start, is at most an hour, and its mi
   expect((nowMs() - Date.parse(kept.since)) / 60_000).toBeGreaterThanOrEqual(60);
   expect((nowMs() - Date.parse(kept.since)) / 60_000).toBeLessThan(61);
 });
+
+test("a window tells the seconds that lost something, and UDP what each source port lost", () => {
+  const { clock, results } = setup();
+  const a = slot(0, { protocol: "udp" });
+  results.open(a);
+  results.record(a, answered(5_000), 3);
+  expect(results.lostSeconds(a)).toBeUndefined();
+  clock.advanceMs(1_000);
+  results.record(a, FAILED.timeout, 4);
+  results.record(a, FAILED.timeout, 4);
+  clock.advanceMs(2_000);
+  expect(results.lostSeconds(a)).toBe(`${"0".repeat(57)}200`);
+  expect(results.ports(a)).toEqual({ probes: [0, 0, 0, 1, 2, 0, 0, 0], failures: [0, 0, 0, 0, 2, 0, 0, 0] });
+  clock.advanceMs(60_000);
+  expect(results.lostSeconds(a)).toBeUndefined();
+  results.close(a);
+  results.open(a);
+  expect(results.ports(a)).toBeUndefined();
+});

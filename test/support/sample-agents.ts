@@ -11,6 +11,7 @@ import type { PeerStatus } from "../../agent/model/unprobed.ts";
 import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { Findings } from "../../agent/model/finding.ts";
 import type { Node } from "../../agent/model/peer.ts";
+import { encodeRow } from "../../agent/peers/compact-row.ts";
 import type { RowQuery } from "../../agent/peers/peer-api.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "./sample-mesh.ts";
@@ -38,7 +39,7 @@ export async function startSampleAgents(
       return { ...sampleRow(state.past?.mesh ?? state.mesh, source), at: new Date().toISOString(), covered };
     }
     const key = `${source.name} ${detail}`;
-    const row = made.get(key) ?? makeRow(state.mesh, source, detail);
+    const row = made.get(key) ?? makeRow(state.mesh, source, detail === "seconds" ? "seconds" : "window");
     made.set(key, row);
     const now = { ...row, at: new Date().toISOString() };
     return destination === undefined ? now : onlyOf(now, { name: destination });
@@ -60,7 +61,7 @@ export async function startSampleAgents(
       ...(destination && { destination }),
       ...(since && until && { span: { since, until } }),
     });
-    res.end(JSON.stringify(row));
+    res.end(query.get("detail") === "evidence" ? encodeRow(row) : JSON.stringify(row));
   });
   await new Promise<void>((resolve) => others.listen(0, "0.0.0.0", resolve));
   const { port } = others.address() as AddressInfo;

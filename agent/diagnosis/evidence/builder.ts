@@ -1,6 +1,7 @@
 // Fills evidence row by row, from whatever form the rows come in. What names a node outside the judge's discovery is
 // left out; a slot told twice keeps the first.
 import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
+import type { SlotCounts } from "../../model/slot-counts.ts";
 import {
   SECONDS_WORDS,
   pathName,
@@ -24,26 +25,7 @@ export interface BuilderOptions {
   readonly pairCapacity: number;
 }
 
-/** Counts of one slot's last 60 s. */
-export interface SlotCounts {
-  readonly probes: number;
-  readonly failures: number;
-  readonly blocked?: number | undefined;
-  readonly unreachable?: number | undefined;
-  readonly refusals?: number | undefined;
-  readonly retransmits?: number | undefined;
-  readonly lostForward?: number | undefined;
-  readonly lostReverse?: number | undefined;
-  readonly rttMeanNs?: number | undefined;
-  readonly rttMinNs?: number | undefined;
-  /** Two words, see `SECONDS_TOLD`. */
-  readonly lostSeconds?: readonly [number, number] | undefined;
-  readonly ports?: { readonly probes: ArrayLike<number>; readonly failures: ArrayLike<number> } | undefined;
-  readonly hops?: number | undefined;
-  readonly hopsBefore?: number | undefined;
-  readonly hopsThere?: number | undefined;
-  readonly seenAs?: string | undefined;
-}
+export type { SlotCounts } from "../../model/slot-counts.ts";
 
 export interface Path {
   readonly network: Network;
@@ -150,7 +132,7 @@ export class EvidenceBuilder {
   #columnsOf(path: Path): Columns {
     const name = pathName(path);
     let columns = this.#columns.get(name);
-    if (!columns) this.#columns.set(name, (columns = new Columns(path, this.#source.length)));
+    if (!columns) this.#columns.set(name, (columns = new Columns(onlyPath(path), this.#source.length)));
     return columns;
   }
 
@@ -160,6 +142,9 @@ export class EvidenceBuilder {
     return number;
   }
 }
+
+/** Of whatever was given as one: evidence keeps no row. */
+const onlyPath = ({ network, protocol, family }: Path): Path => ({ network, protocol, family });
 
 const COUNTS = [
   "probes",

@@ -1,56 +1,74 @@
-// Evidence from the document of /api/v1/mesh. It says less than a judge would like (no source ports, no hops), and
-// which seconds were lost only where the row was asked for them; all else of the judge is the same.
-import type { PairWindow, Row, SecondSummary, Snapshot } from "../../model/snapshot.ts";
-import { EvidenceBuilder, type SlotCounts } from "./builder.ts";
-import { SECONDS_TOLD, type AgentEvidence, type Evidence, type NodeEvidence } from "./evidence.ts";
+// Evidence from the document of /api/v1/mesh, and from rows however they came.
+import { countsOf } from "../../model/slot-counts.ts";
+import type { Row, RowHead, Snapshot } from "../../model/snapshot.ts";
+import { UNPROBED_FAULTS, type UnprobedPeer } from "../../model/unprobed.ts";
+import { EvidenceBuilder } from "./builder.ts";
+import type { AgentEvidence, Evidence, NodeEvidence } from "./evidence.ts";
 
-const secondsOf = (moment: string): number => Date.parse(moment) / 1000;
+/** One agent's row, however it is held. */
+export interface EvidenceRow {
+  /** At least as many as it has ordered pairs. */
+  readonly pairs: number;
+  addTo(builder: EvidenceBuilder): void;
+}
+
+export interface RowsOfMesh {
+  readonly atSeconds: number;
+  /** The judge's own discovery: everybody that a finding may name. */
+  readonly nodes: readonly Pick<NodeEvidence, "node" | "serving" | "addresses" | "facts">[];
+  readonly judge: string;
+  readonly rows: readonly EvidenceRow[];
+  readonly missing: Snapshot["missing"];
+}
+
+export function evidenceFromRows({ atSeconds, nodes, judge, rows, missing }: RowsOfMesh): Evidence {
+  const pairCapacity = rows.reduce((sum, { pairs }) => sum + Math.min(nodes.length, pairs), 0);
+  const builder = new EvidenceBuilder({ atSeconds, nodes, judge, pairCapacity });
+  for (const { node, reason, hearsay } of missing) builder.missing(node.name, reason, hearsay !== undefined);
+  for (const row of rows) row.addTo(builder);
+  return builder.build();
+}
 
 /** `known`: what the judge's own discovery says beyond names, by node name. */
 export function evidenceFromSnapshot(
   snapshot: Snapshot,
   known: ReadonlyMap<string, Pick<NodeEvidence, "serving" | "addresses" | "facts">> = new Map(),
 ): Evidence {
-  const builder = new EvidenceBuilder({
+  return evidenceFromRows({
     atSeconds: secondsOf(snapshot.at),
     nodes: snapshot.nodes.map((node) => ({ node, ...known.get(node.name) })),
     judge: snapshot.by.name,
-    pairCapacity: snapshot.rows.reduce(
-      (sum, row) => sum + Math.min(snapshot.nodes.length, row.pairs.length + row.pathMtu.length),
-      0,
-    ),
+    rows: snapshot.rows.map(evidenceRow),
+    missing: snapshot.missing,
   });
-  for (const { node, reason, hearsay } of snapshot.missing) builder.missing(node.name, reason, hearsay !== undefined);
-  for (const row of snapshot.rows) addRow(builder, row);
-  return builder.build();
 }
 
-function addRow(builder: EvidenceBuilder, row: Row): void {
-  if (!builder.beginRow(row.source.name, agentOf(row))) return;
-  for (const pair of row.pairs) builder.slot(pair.destination.name, pair, countsOf(pair));
-  for (const mtu of row.pathMtu) builder.pathMtu(mtu.destination.name, { ...mtu, protocol: "icmp" }, mtu);
-}
+export const evidenceRow = (row: Row): EvidenceRow => ({
+  pairs: row.pairs.length + row.pathMtu.length,
+  addTo(builder) {
+    if (!builder.beginRow(row.source.name, agentOf(row))) return;
+    for (const pair of row.pairs) builder.slot(pair.destination.name, pair, countsOf(pair));
+    for (const mtu of row.pathMtu) builder.pathMtu(mtu.destination.name, { ...mtu, protocol: "icmp" }, mtu);
+  },
+});
 
-function agentOf(row: Row): AgentEvidence {
-  const ownSeconds = secondsOf(row.at);
+export function agentOf({ at, startedAt, incarnation, health, extent, unprobed, servicePath }: RowHead): AgentEvidence {
+  const ownSeconds = secondsOf(at);
   return {
-    incarnation: row.incarnation,
+    incarnation,
     ownSeconds: Math.floor(ownSeconds),
-    uptimeSeconds: Math.max(0, ownSeconds - secondsOf(row.startedAt)),
-    health: row.health,
-    ...(row.servicePath && { service: row.servicePath.paths }),
+    uptimeSeconds: Math.max(0, ownSeconds - secondsOf(startedAt)),
+    health,
+    ...(extent && { meshSize: extent.nodes }),
+    ...(unprobed && { unprobed: unprobed.flatMap(faultOf) }),
+    ...(servicePath && { service: servicePath.paths }),
   };
 }
 
-function countsOf({ window, seconds }: PairWindow): SlotCounts {
-  const { blocked, unreachable } = window.reasons;
-  return { ...window, blocked, unreachable, lostSeconds: seconds && lostSecondsOf(seconds) };
+/** What passes by itself, what a large mesh leaves to others, and what we do not know is no fault. */
+function faultOf({ destination, reason }: UnprobedPeer): NonNullable<AgentEvidence["unprobed"]> {
+  if (!(UNPROBED_FAULTS as readonly string[]).includes(reason)) return [];
+  return [{ node: destination.name, reason: reason === "address" || reason === "identity" ? reason : "other" }];
 }
 
-function lostSecondsOf(seconds: readonly (SecondSummary | null)[]): readonly [number, number] {
-  const words: [number, number] = [0, 0];
-  for (const [i, second] of seconds.slice(-SECONDS_TOLD).entries()) {
-    if (second && second.failures > 0) words[i >>> 5]! |= 1 << (i & 31);
-  }
-  return [words[0] >>> 0, words[1] >>> 0];
-}
+const secondsOf = (moment: string): number => Date.parse(moment) / 1000;

@@ -1,0 +1,355 @@
+// A row in few bytes, for judges: the head as JSON, what was measured as numbers, 17 to 60 bytes a slot where JSON takes
+// about 400. It is read straight into evidence, without an object a slot. Everything is checked before anything is
+// taken over: a broken or lying row becomes a missing one, whole.
+//
+// Little endian. "INR1"; head: u32 length, JSON; names of destinations: u16 count, of each u8 length, UTF-8;
+// slots: u32 count, of each u16 destination, u8 path, u16 parts, u16 probes, u16 failures, and the parts in the order of
+// PARTS; path MTU: u32 count, of each u16 destination, u8 path, u16 passes, u16 shortfall.
+import { IP_FAMILIES, NETWORKS, type IpFamily, type Network, type Node, type Protocol } from "../model/peer.ts";
+import { countsOf, type SlotCounts } from "../model/slot-counts.ts";
+import type { PairWindow, Row, RowHead } from "../model/snapshot.ts";
+import { excerpt, faults, rowHeadSchema, RowFault } from "./schema.ts";
+
+export const COMPACT_TYPE = "application/vnd.internode.row";
+
+const MAGIC = "INR1";
+const MOST_U16 = 0xffff;
+const MOST_HEAD_BYTES = 4 * 1024 * 1024;
+const MOST_DELAY_NS = 3_600e9;
+
+/** What a slot tells besides probes and failures, as far as there is something. A bit each, in this order. */
+const PARTS = {
+  reasons: 1,
+  refusals: 2,
+  retransmits: 4,
+  directions: 8,
+  delays: 16,
+  lostSeconds: 32,
+  ports: 64,
+} as const;
+
+/** What stands for them; a newer one goes to the end. */
+const PROTOCOLS: readonly Protocol[] = ["icmp", "tcp", "udp"];
+
+export interface Path {
+  readonly network: Network;
+  readonly protocol: Protocol;
+  readonly family: IpFamily;
+}
+
+const pathByte = ({ network, protocol, family }: Path): number =>
+  NETWORKS.indexOf(network) | (IP_FAMILIES.indexOf(family) << 1) | (PROTOCOLS.indexOf(protocol) << 2);
+
+const PATHS: readonly (Path | undefined)[] = Array.from({ length: 256 }, (_, byte) => {
+  const [network, family, protocol] = [NETWORKS[byte & 1], IP_FAMILIES[(byte >> 1) & 1], PROTOCOLS[byte >> 2]];
+  return network && family && protocol ? { network, protocol, family } : undefined;
+});
+
+export function encodeRow(row: Row): Buffer {
+  const { pairs, pathMtu, udpReceived: _received, covered: _covered, ...head } = row;
+  const out = new Writer();
+  out.text(MAGIC);
+  const json = Buffer.from(JSON.stringify(head));
+  out.u32(json.length);
+  out.bytes(json);
+  const names = new Map<string, number>();
+  for (const { destination } of [...pairs, ...pathMtu])
+    if (!names.has(destination.name)) names.set(destination.name, names.size);
+  out.u16(names.size);
+  for (const name of names.keys()) {
+    const bytes = Buffer.from(name);
+    out.u8(bytes.length);
+    out.bytes(bytes);
+  }
+  out.u32(pairs.length);
+  for (const pair of pairs) writeSlot(out, pair, names.get(pair.destination.name)!);
+  out.u32(pathMtu.length);
+  for (const mtu of pathMtu) {
+    out.u16(names.get(mtu.destination.name)!);
+    out.u8(pathByte({ ...mtu, protocol: "icmp" }));
+    out.u16(mtu.passesBytes);
+    out.u16(mtu.shortfallBytes);
+  }
+  return out.take();
+}
+
+function writeSlot(out: Writer, pair: PairWindow, destination: number): void {
+  const counts = countsOf(pair);
+  const { blocked = 0, unreachable = 0, refusals = 0, retransmits = 0, lostForward = 0, lostReverse = 0 } = counts;
+  const { rttMeanNs, rttMinNs, lostSeconds, ports } = counts;
+  const parts =
+    (blocked + unreachable > 0 ? PARTS.reasons : 0) |
+    (refusals > 0 ? PARTS.refusals : 0) |
+    (retransmits > 0 ? PARTS.retransmits : 0) |
+    (lostForward + lostReverse > 0 ? PARTS.directions : 0) |
+    (rttMeanNs !== undefined && rttMinNs !== undefined ? PARTS.delays : 0) |
+    (lostSeconds ? PARTS.lostSeconds : 0) |
+    (ports ? PARTS.ports : 0);
+  out.u16(destination);
+  out.u8(pathByte(pair));
+  out.u16(parts);
+  out.u16(counts.probes);
+  out.u16(counts.failures);
+  if (parts & PARTS.reasons) {
+    out.u16(blocked);
+    out.u16(unreachable);
+  }
+  if (parts & PARTS.refusals) out.u16(refusals);
+  if (parts & PARTS.retransmits) out.u16(retransmits);
+  if (parts & PARTS.directions) {
+    out.u16(lostForward);
+    out.u16(lostReverse);
+  }
+  if (parts & PARTS.delays) {
+    out.f32(rttMeanNs!);
+    out.f32(rttMinNs!);
+  }
+  if (lostSeconds) for (const word of lostSeconds) out.u32(word);
+  if (ports) {
+    out.u8(ports.probes.length);
+    for (let port = 0; port < ports.probes.length; port++) {
+      out.u8(ports.probes[port]!);
+      out.u8(ports.failures[port]!);
+    }
+  }
+}
+
+/** What takes a row's slots (diagnosis/evidence/builder.ts). */
+export interface SlotSink {
+  slot(destination: string, path: Path, counts: SlotCounts): void;
+  pathMtu(
+    destination: string,
+    path: Path,
+    mtu: { readonly passesBytes: number; readonly shortfallBytes: number },
+  ): void;
+}
+
+/** A checked row, held as it came. */
+export interface CompactRow {
+  readonly head: RowHead;
+  /** Ordered pairs that it tells of. */
+  readonly pairs: number;
+  tell(sink: SlotSink): void;
+}
+
+/** The row of `node`, or RowFault. */
+export function readCompactRow(bytes: Buffer, node: Pick<Node, "name">): CompactRow {
+  try {
+    return new CheckedRow(bytes, node);
+  } catch (err) {
+    if (err instanceof RangeError) throw new RowFault("its compact row ends too early");
+    throw err;
+  }
+}
+
+class CheckedRow implements CompactRow {
+  readonly pairs: number;
+  readonly head: RowHead;
+  readonly #bytes: Buffer;
+  readonly #names: readonly string[];
+  readonly #body: number;
+
+  constructor(bytes: Buffer, node: Pick<Node, "name">) {
+    const input = new Reader(bytes);
+    const magic = input.text(MAGIC.length);
+    if (magic !== MAGIC) throw new RowFault(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
+    const headBytes = input.u32();
+    if (headBytes > MOST_HEAD_BYTES) throw new RowFault(`its head has ${headBytes} bytes`);
+    this.head = headOf(input.text(headBytes));
+    if (this.head.source.name !== node.name)
+      throw new RowFault(`it answered as node '${excerpt(this.head.source.name)}'`);
+    const count = input.u16();
+    // Each takes at least its length, so that a number alone takes no memory.
+    if (count > input.left) throw new RowFault("its compact row ends too early");
+    this.#names = Array.from({ length: count }, () => input.text(input.u8()));
+    if (new Set(this.#names).size !== count || this.#names.includes(node.name))
+      throw new RowFault("it names a destination twice, or itself");
+    this.#bytes = bytes;
+    this.#body = input.at;
+    this.pairs = count;
+    readBody(input, this.#names, undefined);
+    if (input.left > 0) throw new RowFault(`its compact row has ${input.left} bytes too many`);
+  }
+
+  tell(sink: SlotSink): void {
+    readBody(new Reader(this.#bytes, this.#body), this.#names, sink);
+  }
+}
+
+function headOf(json: string): RowHead {
+  let said: unknown;
+  try {
+    said = JSON.parse(json);
+  } catch {
+    throw new RowFault(`the head of its row is not JSON: "${excerpt(json)}"`);
+  }
+  const checked = rowHeadSchema.safeParse(said);
+  if (!checked.success) throw new RowFault(`its row is invalid: ${faults(checked.error)}`);
+  return checked.data as RowHead;
+}
+
+/** Without a sink it only checks. */
+function readBody(input: Reader, names: readonly string[], sink: SlotSink | undefined): void {
+  const told = new Set<number>();
+  for (let left = input.u32(); left > 0; left--) {
+    const { destination, path, key } = input.slotName(names);
+    const counts = readCounts(input);
+    if (sink) sink.slot(destination, path, counts);
+    else {
+      if (told.has(key)) throw new RowFault(`it tells ${excerpt(destination)}, ${path.protocol} twice`);
+      told.add(key);
+      check(counts);
+    }
+  }
+  for (let left = input.u32(); left > 0; left--) {
+    const { destination, path } = input.slotName(names);
+    const mtu = { passesBytes: input.u16(), shortfallBytes: input.u16() };
+    sink?.pathMtu(destination, path, mtu);
+  }
+}
+
+function readCounts(input: Reader): SlotCounts {
+  const parts = input.u16();
+  const has = (part: keyof typeof PARTS): boolean => (parts & PARTS[part]) !== 0;
+  return {
+    probes: input.u16(),
+    failures: input.u16(),
+    ...(has("reasons") && { blocked: input.u16(), unreachable: input.u16() }),
+    ...(has("refusals") && { refusals: input.u16() }),
+    ...(has("retransmits") && { retransmits: input.u16() }),
+    ...(has("directions") && { lostForward: input.u16(), lostReverse: input.u16() }),
+    ...(has("delays") && { rttMeanNs: input.f32(), rttMinNs: input.f32() }),
+    ...(has("lostSeconds") && { lostSeconds: [input.u32(), input.u32()] as const }),
+    ...(has("ports") && { ports: readPorts(input) }),
+  };
+}
+
+function readPorts(input: Reader): NonNullable<SlotCounts["ports"]> {
+  const count = input.u8();
+  const bytes = input.bytes(2 * count);
+  const probes = new Uint8Array(count);
+  const failures = new Uint8Array(count);
+  for (let port = 0; port < count; port++) {
+    probes[port] = bytes[2 * port]!;
+    failures[port] = bytes[2 * port + 1]!;
+  }
+  return { probes, failures };
+}
+
+/** The same that a row as JSON must keep to (schema.ts). */
+function check(counts: SlotCounts): void {
+  const { probes, failures, refusals = 0, blocked = 0, unreachable = 0, lostForward = 0, lostReverse = 0 } = counts;
+  if (failures + refusals > probes) throw new RowFault("its row is invalid: more failures and refusals than probes");
+  if (lostForward + lostReverse > failures || blocked + unreachable > failures)
+    throw new RowFault("its row is invalid: more packets with a direction or a reason than failures");
+  const { rttMeanNs, rttMinNs, ports } = counts;
+  if (rttMeanNs !== undefined && rttMinNs !== undefined) {
+    const inOrder = rttMinNs >= 0 && rttMinNs <= rttMeanNs * (1 + 1e-6) + 1 && rttMeanNs <= MOST_DELAY_NS;
+    if (!inOrder || failures + refusals >= probes) throw new RowFault("its row is invalid: an RTT that cannot be");
+  }
+  for (let port = 0; port < (ports?.probes.length ?? 0); port++)
+    if (ports!.failures[port]! > ports!.probes[port]!)
+      throw new RowFault("its row is invalid: more failures than probes of a source port");
+}
+
+class Writer {
+  #buffer = Buffer.allocUnsafe(8_192);
+  #at = 0;
+
+  u8(value: number): void {
+    this.#at = this.#room(1).writeUInt8(Math.min(0xff, value), this.#at);
+  }
+
+  u16(value: number): void {
+    this.#at = this.#room(2).writeUInt16LE(Math.min(MOST_U16, value), this.#at);
+  }
+
+  u32(value: number): void {
+    this.#at = this.#room(4).writeUInt32LE(value, this.#at);
+  }
+
+  f32(value: number): void {
+    this.#at = this.#room(4).writeFloatLE(value, this.#at);
+  }
+
+  text(text: string): void {
+    this.bytes(Buffer.from(text));
+  }
+
+  bytes(bytes: Buffer): void {
+    this.#room(bytes.length).set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  take(): Buffer {
+    return Buffer.from(this.#buffer.subarray(0, this.#at));
+  }
+
+  #room(bytes: number): Buffer {
+    if (this.#at + bytes > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(2 * (this.#at + bytes));
+      larger.set(this.#buffer.subarray(0, this.#at));
+      this.#buffer = larger;
+    }
+    return this.#buffer;
+  }
+}
+
+/** Throws RangeError beyond the end. */
+class Reader {
+  readonly #buffer: Buffer;
+  at: number;
+
+  constructor(buffer: Buffer, at = 0) {
+    this.#buffer = buffer;
+    this.at = at;
+  }
+
+  get left(): number {
+    return this.#buffer.length - this.at;
+  }
+
+  u8(): number {
+    const value = this.#buffer.readUInt8(this.at);
+    this.at += 1;
+    return value;
+  }
+
+  u16(): number {
+    const value = this.#buffer.readUInt16LE(this.at);
+    this.at += 2;
+    return value;
+  }
+
+  u32(): number {
+    const value = this.#buffer.readUInt32LE(this.at);
+    this.at += 4;
+    return value;
+  }
+
+  f32(): number {
+    const value = this.#buffer.readFloatLE(this.at);
+    this.at += 4;
+    return value;
+  }
+
+  bytes(length: number): Buffer {
+    if (length > this.left) throw new RangeError("beyond the end");
+    const bytes = this.#buffer.subarray(this.at, this.at + length);
+    this.at += length;
+    return bytes;
+  }
+
+  text(length: number): string {
+    return this.bytes(length).toString("utf8");
+  }
+
+  slotName(names: readonly string[]): { readonly destination: string; readonly path: Path; readonly key: number } {
+    const number = this.u16();
+    const byte = this.u8();
+    const [destination, path] = [names[number], PATHS[byte]];
+    if (destination === undefined || path === undefined)
+      throw new RowFault("its row is invalid: a slot of no destination, or of no network, protocol and family");
+    return { destination, path, key: number * 256 + byte };
+  }
+}
