@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import accepts from "accepts";
 import { closeServer, listen } from "../base/listen.ts";
 import type { Metrics } from "./metrics.ts";
 import { CONTENT_TYPE } from "./text-format.ts";
@@ -127,19 +128,13 @@ async function respond({
 }): Promise<void> {
   const signal = AbortSignal.timeout(SCRAPE_TIMEOUT_MS);
   const slices = Readable.from(metrics.scrape(), { objectMode: true, highWaterMark: 1 });
-  if (acceptsGzip(request)) {
+  if (accepts(request).encodings(["gzip"]) === "gzip") {
     response.writeHead(200, { "content-type": CONTENT_TYPE, "content-encoding": "gzip", vary: "accept-encoding" });
     await pipeline(slices, createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });
   } else {
     response.writeHead(200, { "content-type": CONTENT_TYPE, vary: "accept-encoding" });
     await pipeline(slices, response, { signal });
   }
-}
-
-/** RFC 9110 §12.5.3, as far as gzip goes. */
-function acceptsGzip(request: IncomingMessage): boolean {
-  const codings = (request.headers["accept-encoding"] ?? "").toLowerCase().split(",");
-  return codings.some((coding) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/.test(coding));
 }
 
 /** The scraper went away before it had everything: its business, not a fault here. */

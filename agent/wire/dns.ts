@@ -1,5 +1,7 @@
 // DNS messages as far as a lookup needs them: one question out, its answers back (RFC 1035 §4, AAAA: RFC 3596).
-// Pure and bounded: a hostile answer costs at most its own length and is told as malformed.
+// Pure and bounded: a hostile answer costs at most its own length and is told as malformed. (dns-packet 5.6 was tried: it
+// reads every record of every section, names and all. An ordinary answer costs the same, 3 to 5 µs; 64 KiB of records
+// whose names point at a long one hold the event loop for 27 ms, here for 0.03 ms.)
 
 export const QUERY_TYPES = ["A", "AAAA"] as const;
 export type QueryType = (typeof QUERY_TYPES)[number];

@@ -46,7 +46,10 @@ export async function bundleAgent(): Promise<Bundle> {
   return { main: join(folder, "main.mjs"), nodeFlags: imageNodeFlags(), [Symbol.dispose]: remove };
 }
 
+/** Of the first line of the program that the image starts. */
 function imageNodeFlags(): string[] {
-  const [, entrypoint] = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(ROOT, "Dockerfile"), "utf8")) ?? [];
-  return (JSON.parse(entrypoint!) as string[]).filter((word) => word.startsWith("--"));
+  const script = readFileSync(join(ROOT, "scripts/bundle.mjs"), "utf8");
+  const [, interpreter] = /^const FIRST_LINE = "#!(.*)\\n";$/m.exec(script) ?? [];
+  if (interpreter === undefined) throw new Error("scripts/bundle.mjs has no FIRST_LINE any more");
+  return interpreter.split(" ").filter((word) => word.startsWith("--"));
 }
