@@ -12,8 +12,8 @@ import { atMost, type Cell, type Figure } from "./table.ts";
 const SECONDS = 60;
 const SCRAPE_EVERY_S = 5;
 const BARS = [
-  { peers: 100, limitMb: 55 },
-  { peers: 1_000, limitMb: 90 },
+  { peers: 100, limitMb: 40 },
+  { peers: 1_000, limitMb: 85 },
 ] as const;
 const FAR = fileURLToPath(new URL("./far.worker.ts", import.meta.url));
 

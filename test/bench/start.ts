@@ -14,7 +14,7 @@ import { below, type Cell, type Figure } from "./table.ts";
 const PEERS = 100;
 /** Four slots a peer: all protocols on the pod network, ICMP on the node network. */
 const SLOTS = 4 * PEERS;
-const LIMIT_S = 3;
+const LIMIT_S = 2;
 const GIVE_UP_S = 30;
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
 const FAR = fileURLToPath(new URL("./far.worker.ts", import.meta.url));
