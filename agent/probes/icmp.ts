@@ -136,7 +136,8 @@ class EchoChannel implements Codec<Place>, Disposable {
   }
 
   prepare(place: Place, batch: PacketBatch, i: number): void {
-    encodeEchoRequest(batch.room(i).subarray(0, this.#sizeBytes), this.#family, this.#ring.echo(place));
+    // Outgoing rooms are as large as the packet.
+    encodeEchoRequest(batch.room(i), this.#family, this.#ring.echo(place));
     batch.prepare(i, this.#sizeBytes, this.#ring.to[place]!);
   }
 

@@ -20,14 +20,23 @@ export interface Echo {
 
 /** Writes a request that fills `into`. The checksum is for IPv4 raw sockets; everywhere else the kernel sets its own. */
 export function encodeEchoRequest(into: Uint8Array, family: IpFamily, echo: Echo): void {
+  if (template.bytes.length !== into.length) template = templateOf(into.length);
+  into.set(template.bytes);
   into[0] = TYPES[family].request;
-  into[1] = into[2] = into[3] = 0;
   writeU16(into, 4, echo.identifier);
   writeU16(into, 6, echo.sequence);
   writeU32(into, 8, echo.nonceHigh);
   writeU32(into, 12, echo.nonceLow);
-  for (let i = HEADER_BYTES + NONCE_BYTES; i < into.length; i++) into[i] = pattern(i);
-  if (family === "ipv4") writeU16(into, 2, internetChecksum(into));
+  if (family !== "ipv4") return;
+  let sum = template.sum;
+  for (let i = 0; i < HEADER_BYTES + NONCE_BYTES; i += 2) sum += readU16(into, i);
+  writeU16(into, 2, folded(sum));
+}
+
+/** What is the same in every request of a size: nothing, then the pattern. `sum` is the pattern's share of the checksum. */
+function templateOf(length: number): { readonly bytes: Uint8Array; readonly sum: number } {
+  const bytes = Uint8Array.from({ length }, (_, i) => (i < HEADER_BYTES + NONCE_BYTES ? 0 : pattern(i)));
+  return { bytes, sum: sumOfWords(bytes) };
 }
 
 export type EchoMatch = "ours" | "corrupt" | "foreign";
@@ -55,10 +64,19 @@ export function echoSequence(bytes: Uint8Array): number {
 
 /** RFC 1071. `bytes` has even length or is padded with a zero byte. */
 export function internetChecksum(bytes: Uint8Array): number {
+  return folded(sumOfWords(bytes));
+}
+
+function sumOfWords(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+  return sum;
+}
+
+function folded(sum: number): number {
+  let left = sum;
+  while (left > 0xffff) left = (left & 0xffff) + (left >>> 16);
+  return ~left & 0xffff;
 }
 
 function sameNonce(bytes: Uint8Array, echo: Echo): boolean {
@@ -80,3 +98,6 @@ function writeU32(into: Uint8Array, at: number, value: number): void {
 
 const readU16 = (bytes: Uint8Array, at: number) => (bytes[at]! << 8) | bytes[at + 1]!;
 const readU32 = (bytes: Uint8Array, at: number) => ((readU16(bytes, at) << 16) | readU16(bytes, at + 2)) >>> 0;
+
+/** Of the size that was encoded last: an agent sends one. */
+let template = templateOf(MIN_ECHO_BYTES);
