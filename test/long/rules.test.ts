@@ -11,6 +11,7 @@ import { sampled } from "../rules/sampled.scenarios.ts";
 import { services } from "../rules/services.scenarios.ts";
 import { shapes } from "../rules/shapes.scenarios.ts";
 import { slow } from "../rules/slow.scenarios.ts";
+import { thresholds } from "../rules/thresholds.scenarios.ts";
 import { twice } from "../rules/twice.scenarios.ts";
 
 // Those of days first: begun last, they would be waited for on one core.
@@ -20,6 +21,7 @@ for (const scenarios of [
   calm,
   sampled,
   shapes,
+  thresholds,
   twice,
   marked,
   blockedPairs,
