@@ -4,7 +4,7 @@ import { onlyOf } from "../../agent/api/pair-query.ts";
 import type { AgentView, Readiness } from "../../agent/api/agent-view.ts";
 import type { PeerApi, RowQuery } from "../../agent/peers/peer-api.ts";
 import type { Node } from "../../agent/model/peer.ts";
-import type { FindingsAnswer, FindingsKind } from "../../agent/judge/judging.ts";
+import type { FindingsAnswer, FindingsKind, Judging } from "../../agent/judge/judging.ts";
 import type { Findings } from "../../agent/model/finding.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
@@ -17,6 +17,8 @@ export class ScriptedAgent implements AgentView {
   rowsGiven = 0;
   /** What it was in the past, and since when it is known. */
   past: { readonly mesh: SampleMesh; readonly since?: string } | undefined;
+  /** Answers for what is broken; without one nothing is wrong. */
+  judging: Pick<Judging, "answer"> | undefined;
   /** Pod addresses that discovery lists. */
   readonly agents = new Set<string>();
 
@@ -87,7 +89,9 @@ export class ScriptedAgent implements AgentView {
     return this.ready;
   }
 
-  async findings({ kind, by }: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer> {
+  async findings(asked: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer> {
+    if (this.judging) return this.judging.answer(asked);
+    const { kind, by } = asked;
     if (by !== undefined && by !== this.node.name) return { status: 404, error: `this is ${this.node.name}` };
     const findings = sampleFindings(this.node);
     const { ended: _ended, ...verdict } = findings;

@@ -21,6 +21,7 @@ const FIGURES: Readonly<Record<string, () => Promise<{ run(): Promise<Figure> }>
   cpu: () => import("./cpu.ts"),
   memory: () => import("./memory.ts"),
   start: () => import("./start.ts"),
+  judge: () => import("./judge.ts"),
 };
 
 const write = process.argv.includes("--write");

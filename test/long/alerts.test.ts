@@ -19,8 +19,8 @@ interface Scene {
   readonly alerting: Alerting;
 }
 
-async function withHealthyMesh(run: (scene: Scene) => Promise<void>): Promise<void> {
-  await using lab = await createLab({ nodes: NODES, zones: 3 });
+async function withHealthyMesh(run: (scene: Scene) => Promise<void>, nodes = NODES): Promise<void> {
+  await using lab = await createLab({ nodes, zones: 3 });
   await using alerting = await startAlerting(lab, { node: WATCHER });
   // Only pairs that existed two minutes ago are judged; nothing is an incident before all of them are.
   const judgedNodes = async () =>
@@ -29,9 +29,9 @@ async function withHealthyMesh(run: (scene: Scene) => Promise<void>): Promise<vo
         "min_over_time(internode:nodes:count[45s]) and count_over_time(internode:nodes:count[45s]) >= 2",
       )
     )[0]?.value;
-  for (const endMs = Date.now() + 6 * MINUTE_MS; (await judgedNodes()) !== NODES; await sleep(5_000)) {
+  for (const endMs = Date.now() + 6 * MINUTE_MS; (await judgedNodes()) !== nodes; await sleep(5_000)) {
     if (Date.now() > endMs)
-      throw new Error(`the rules do not judge ${NODES} nodes after 6 minutes, but ${await judgedNodes()}`);
+      throw new Error(`the rules do not judge ${nodes} nodes after 6 minutes, but ${await judgedNodes()}`);
   }
   expect(await alerting.prometheus.query("ALERTS")).toEqual([]);
   await run({ lab, alerting });
@@ -137,4 +137,72 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
       );
     });
   });
+
+  /** What the judge alone sees: one ticket, and its resolution once the judge has seen enough to call it over. */
+  async function isOneFinding(
+    scene: Scene,
+    {
+      what,
+      code,
+      isSubject,
+      clear,
+    }: {
+      readonly what: string;
+      readonly code: string;
+      readonly isSubject: (subject: string) => boolean;
+      readonly clear: () => Promise<unknown>;
+    },
+  ): Promise<void> {
+    const { alerting } = scene;
+    const brokenMs = Date.now();
+    const told = await alerting.notified(() => true, 15 * MINUTE_MS);
+    tell({ what, brokenMs, told });
+    expect(told).toMatchObject({ receiver: "tickets", status: "firing" });
+    expect(told.alerts.map(({ labels }) => [labels["alertname"], labels["code"]])).toEqual([
+      ["InternodeFinding", code],
+    ]);
+    expect(told.alerts[0]!.labels["subject"]).toSatisfy(isSubject);
+    expect(told.alerts[0]!.annotations["description"]).toContain(`(${code}, `);
+    await clear();
+    const clearedMs = Date.now();
+    const resolved = await alerting.notified(({ status }) => status === "resolved", 25 * MINUTE_MS);
+    process.stdout.write(`${what}: back to resolved ${secondsFrom(clearedMs, resolved.atMs)}\n`);
+    expect(alerting.notifications).toEqual([told, resolved]);
+  }
+
+  test(
+    "a node that loses 2 % is one ticket, by the judge, and its return is the resolution",
+    async () => {
+      await withHealthyMesh(async (scene) => {
+        await scene.lab.inject("loss node-3->all 2%");
+        await isOneFinding(scene, {
+          what: "node that loses 2 %",
+          code: "IN-NODE-LOSS",
+          isSubject: (subject) => subject === "node-3",
+          clear: () => scene.lab.clear(),
+        });
+      });
+    },
+    45 * MINUTE_MS,
+  );
+
+  test(
+    "a group of nodes that nothing names is one ticket, by the judge, and its return is the resolution",
+    async () => {
+      await withHealthyMesh(async (scene) => {
+        const { lab } = scene;
+        // One of each zone, as behind one switch.
+        const members = ["node-3", "node-6", "node-9"];
+        const rest = lab.nodes.map(({ name }) => name).filter((name) => !members.includes(name));
+        for (const member of members) for (const other of rest) await lab.inject(`loss ${member}->${other} 2%`);
+        await isOneFinding(scene, {
+          what: "hidden group that loses 2 %",
+          code: "IN-GROUP-LOSS",
+          isSubject: (subject) => subject.startsWith("group:"),
+          clear: () => lab.clear(),
+        });
+      }, 9);
+    },
+    45 * MINUTE_MS,
+  );
 });
