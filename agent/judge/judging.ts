@@ -149,7 +149,7 @@ export class Judging implements AsyncDisposable {
       const startNs = clock.monotonicNs();
       const evidence = await gather();
       const gatheredNs = clock.monotonicNs();
-      const { findings } = own.memory.judge(evidence);
+      const { findings } = await own.memory.judge(evidence);
       own.judgedNs = gatheredNs;
       own.latest = {
         atSeconds: evidence.atSeconds,
@@ -210,7 +210,11 @@ export class Judging implements AsyncDisposable {
     const before = this.#alone && nowNs - this.#alone.fromNs < ALONE_KEPT_NS ? this.#alone : undefined;
     if (before && nowNs - before.fromNs < JUDGE_EVERY_MS * 1e6) return before.findings;
     const memory = before?.memory ?? new JudgeMemory({ seenBeforeSeconds: ROWS_STAND_FOR_SECONDS });
-    const findings = gather().then((evidence) => memory.judge(evidence));
+    // One after the other: one judgement takes as long as the slowest agent.
+    const findings = (async () => {
+      await before?.findings.catch(() => {});
+      return memory.judge(await gather());
+    })();
     this.#alone = { memory, findings, fromNs: nowNs };
     findings.catch(() => (this.#alone = undefined));
     return findings;

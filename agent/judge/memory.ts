@@ -20,8 +20,9 @@ export class JudgeMemory {
     return this.#findings;
   }
 
-  judge(evidence: Evidence): Findings {
-    const verdict = this.#judge.judge(evidence);
+  /** In slices: probing goes on meanwhile. One judgement at a time. */
+  async judge(evidence: Evidence): Promise<Findings> {
+    const verdict = await this.#judge.judgeInSlices(evidence);
     this.#findings = { ...verdict, ended: lastEnded([...this.#judge.ended, ...this.#endedElsewhere]) };
     return this.#findings;
   }

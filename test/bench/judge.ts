@@ -76,7 +76,7 @@ async function judgements(mesh: SampleMesh) {
       const before = process.threadCpuUsage();
       const evidence = await gatherEvidence({ sources, rows: rowsOf, clock });
       const gathered = process.threadCpuUsage(before);
-      memory.judge(evidence);
+      await memory.judge(evidence);
       const both = process.threadCpuUsage(before);
       const ms = ({ user, system }: typeof both) => (user + system) / 1_000;
       if (i === 0) continue;

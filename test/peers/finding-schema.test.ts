@@ -8,11 +8,11 @@ import { goldenSnapshot } from "../api/golden.ts";
 import { sampleSnapshot } from "../support/sample-mesh.ts";
 
 const evidence = () => evidenceFromSnapshot(goldenSnapshot());
-const said = (): Findings =>
-  JSON.parse(JSON.stringify(new JudgeMemory({ seenBeforeSeconds: 60 }).judge(evidence()))) as Findings;
+const said = async (): Promise<Findings> =>
+  JSON.parse(JSON.stringify(await new JudgeMemory({ seenBeforeSeconds: 60 }).judge(evidence()))) as Findings;
 
-test("what a judge writes is read unchanged by another", () => {
-  const findings = said();
+test("what a judge writes is read unchanged by another", async () => {
+  const findings = await said();
   expect(findings.findings.length).toBeGreaterThan(2);
   expect(parseFindings(findings)).toEqual(findings);
 });
@@ -23,8 +23,8 @@ test.each([
   ["a text of a megabyte", { text: "x".repeat(1_000_000) }],
   ["a moment that is none", { since: "yesterday" }],
   ["a subject of an unknown kind", { subject: { kind: "planet" } }],
-])("a finding with %s is left out, the others stand", (_, lie) => {
-  const findings = said();
+])("a finding with %s is left out, the others stand", async (_, lie) => {
+  const findings = await said();
   const [first, ...rest] = findings.findings;
   expect(parseVerdict({ ...findings, findings: [{ ...first, ...lie }, ...rest] })?.findings).toEqual(rest);
 });
@@ -34,25 +34,25 @@ test.each([[null], ["{}"], [{}], [[]], [{ schemaVersion: 2 }]])("%j is no verdic
   expect(parseFindings(nonsense)).toBeUndefined();
 });
 
-test("findings of a lying judge about nodes that nobody knows, or about the future, are not taken over", () => {
-  const lie = said().findings.find(({ subject }) => subject.kind === "node")!;
+test("findings of a lying judge about nodes that nobody knows, or about the future, are not taken over", async () => {
+  const lie = (await said()).findings.find(({ subject }) => subject.kind === "node")!;
   const stranger: Finding = { ...lie, id: "a", subject: { kind: "node", node: "visit-evil.example" } };
   const future: Finding = { ...lie, id: "b", since: "2099-01-01T00:00:00.000Z" };
   const calm = evidenceFromSnapshot(sampleSnapshot({ nodes: 6, zones: 1 }));
   const memory = new JudgeMemory();
   const names = new Set(calm.nodes.map(({ node }) => node.name));
-  memory.adopt({ ...said(), findings: [stranger, future], ended: [] }, { names, nowSeconds: calm.atSeconds });
-  expect(memory.judge(calm).findings).toEqual([]);
+  memory.adopt({ ...(await said()), findings: [stranger, future], ended: [] }, { names, nowSeconds: calm.atSeconds });
+  expect((await memory.judge(calm)).findings).toEqual([]);
 });
 
-test("a finding that a lying judge made up ends like any other when the rows do not bear it out", () => {
+test("a finding that a lying judge made up ends like any other when the rows do not bear it out", async () => {
   const calm = evidenceFromSnapshot(sampleSnapshot({ nodes: 6, zones: 1 }));
   const names = new Set(calm.nodes.map(({ node }) => node.name));
-  const lie = said().findings.find(({ code }) => code === "IN-NODE-DOWN")!;
+  const lie = (await said()).findings.find(({ code }) => code === "IN-NODE-DOWN")!;
   const memory = new JudgeMemory();
   const since = new Date(calm.atSeconds * 1_000).toISOString();
   memory.adopt(
-    { ...said(), findings: [{ ...lie, since, subject: { kind: "node", node: "node-2" } }], ended: [] },
+    { ...(await said()), findings: [{ ...lie, since, subject: { kind: "node", node: "node-2" } }], ended: [] },
     { names, nowSeconds: calm.atSeconds },
   );
   const later = (seconds: number) =>
@@ -64,8 +64,8 @@ test("a finding that a lying judge made up ends like any other when the rows do 
         agent: { ...node.agent!, ownSeconds: node.agent!.ownSeconds + seconds },
       })),
     });
-  expect(later(0).findings).toHaveLength(1);
+  expect((await later(0)).findings).toHaveLength(1);
   let open = 1;
-  for (let seconds = 10; seconds <= 300; seconds += 10) open = later(seconds).findings.length;
+  for (let seconds = 10; seconds <= 300; seconds += 10) open = (await later(seconds)).findings.length;
   expect(open).toBe(0);
 });
