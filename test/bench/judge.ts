@@ -41,6 +41,9 @@ export async function run(): Promise<Figure> {
   };
 }
 
+/** The server tells agents apart by the address that they are asked at. */
+const addressOf = (i: number): string => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`;
+
 const lossy = (nodes: number): NonNullable<SampleMesh["loss"]> =>
   Array.from({ length: nodes - 1 }, (_, i) => ({ from: `node-${nodes}`, to: `node-${i + 1}`, ratio: 0.02 }));
 
@@ -50,19 +53,16 @@ async function judgements(mesh: SampleMesh) {
   const made = new Map(all.map((node) => [node.name, sampleRow(mesh, node)]));
   const worker = new Worker(SERVER, {
     eval: true,
-    workerData: Object.fromEntries(others.map(({ name }) => [name, JSON.stringify(made.get(name))])),
+    workerData: Object.fromEntries(others.map(({ name }, i) => [addressOf(i), JSON.stringify(made.get(name))])),
   });
   try {
     const port = await new Promise<number>((resolve) => worker.once("message", resolve));
     const peerApis = (): readonly PeerApi[] =>
       others.map((node, i) => ({
         node,
-        url: `http://127.1.${Math.floor(i / 250)}.${(i % 250) + 1}:${port}`,
+        url: `http://${addressOf(i)}:${port}`,
         serving: true,
       }));
-    worker.postMessage(
-      Object.fromEntries(others.map(({ name }, i) => [`127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`, name])),
-    );
     await using rowsOf = new Rows({ peerApis, deadlineMs: 10_000, seal: undefined });
     const clock = systemClock();
     const peers = others.map((node) => ({ node, addresses: { pod: {}, node: {} }, serving: true }));
@@ -98,8 +98,6 @@ async function judgements(mesh: SampleMesh) {
 
 const SERVER = `
   const { parentPort, workerData } = require("node:worker_threads");
-  let names = {};
-  parentPort.on("message", (told) => (names = told));
   const server = require("node:http").createServer((request, response) =>
-    response.end(workerData[names[request.socket.localAddress]]));
+    response.end(workerData[request.socket.localAddress]));
   server.listen(0, "0.0.0.0", () => parentPort.postMessage(server.address().port));`;

@@ -68,7 +68,7 @@ class HttpMesh {
 
   async findings(name: string): Promise<Findings> {
     const answer = await fetch(`${this.agents.get(name)!.url}/api/v1/findings`);
-    expect(answer.status).toBe(200);
+    if (!answer.ok) throw new Error(`${name} answered ${answer.status}`);
     return (await answer.json()) as Findings;
   }
 }
