@@ -126,3 +126,25 @@ test("a row of a thousand peers is compared in a moment", () => {
   const row = sampleRow(large, sampleNodes(large)[0]!);
   expect(agreed(row, structuredClone(row)).pairs).toHaveLength(row.pairs.length);
 });
+
+test("lost seconds, source ports and the time that is covered count as far as both relays say them", () => {
+  const span = { since: "2026-11-23T19:00:00.000Z", until: "2026-11-23T19:10:00.000Z" };
+  const tells = (row: Row, lostPort: number): Row => ({
+    ...row,
+    covered: { ...span, since: `2026-11-23T19:0${lostPort}:00.000Z` },
+    pairs: row.pairs.map((pair) => ({
+      ...pair,
+      lostSeconds: "f".repeat(60),
+      ports: { probes: [7, 7], failures: [7, lostPort] },
+    })),
+  });
+  const both = agreedRow(tells(honest(), 1), tells(honest(), 2)) as Row;
+  expect(both.covered).toEqual({ ...span, since: "2026-11-23T19:02:00.000Z" });
+  expect(both.pairs[0]).toMatchObject({ lostSeconds: "f".repeat(60) });
+  expect(both.pairs[0]).not.toHaveProperty("ports");
+  const alone = agreedRow(tells(honest(), 1), honest()) as Row;
+  expect(alone).not.toHaveProperty("covered.since");
+  for (const pair of alone.pairs) expect(Object.keys(pair)).not.toContain("lostSeconds");
+  const { pairs } = parseRow(JSON.stringify(both), source!);
+  expect(pairs).toHaveLength(honest().pairs.length);
+});
