@@ -8,6 +8,7 @@ import { scoreOf, type Score } from "./likelihood.ts";
 import { LossModel, type Component } from "./model.ts";
 import { standingOf, type Standing } from "./rivals.ts";
 import { nodeCandidate, pairScores, wideScores } from "./screen.ts";
+import type { Topology } from "./topology.ts";
 import type { LossWindow } from "./window.ts";
 
 /** More culprits at once than this are one culprit that we do not understand. */
@@ -189,6 +190,9 @@ function* mergePairs(model: LossModel, open: readonly Component[]): Steps<boolea
   return false;
 }
 
+const isPairOf = ({ candidate: { place }, isSplit }: Component, node: number, { low, high }: Topology): boolean =>
+  !isSplit && place.kind === "pair" && (low[place.edge] === node || high[place.edge] === node);
+
 /** A node that loses by itself hides whether it is a member of a group that does. */
 function* toggleMembers(model: LossModel, fitted: readonly Component[]): Steps<boolean> {
   const { topology } = model.window;
@@ -204,7 +208,9 @@ function* toggleMembers(model: LossModel, fitted: readonly Component[]): Steps<b
       if (members.length < 2 || members.length > topology.nodes / 2) continue;
       const instead = { ...group, candidate: groupCandidate(model, members, scope) };
       yield;
-      if (model.tryComponents(model.components.map((c) => (c === group ? instead : c)))) return true;
+      // Its pairs with members were what did not fit.
+      const others = model.components.filter((c) => c !== group && !isPairOf(c, node, topology));
+      if (model.tryComponents([...others, instead])) return true;
     }
   }
   return false;
