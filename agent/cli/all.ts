@@ -9,6 +9,7 @@ import { makeCleanup } from "./cleanup.ts";
 import { KINDS, valueOf } from "./cluster/objects.ts";
 import { makeCni } from "./cni.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
+import { makeDns } from "./dns.ts";
 import { makePolicy } from "./policy.ts";
 import { Progress } from "./progress.ts";
 import { declareReach, readReach } from "./reach.ts";
@@ -21,7 +22,7 @@ import { doctorPart, matrixPart } from "./whole/parts.ts";
 import { Redactor } from "./whole/redact.ts";
 
 const MORE = `
-Everything that only reads: doctor, matrix, topology, cni, policy and cleanup. It goes on when an agent, a right or a resource
+Everything that only reads: doctor, matrix, topology, cni, dns, policy and cleanup. It goes on when an agent, a right or a resource
 is missing, and says what. For a ticket: one HTML file that needs no other, below 25 MB; its size is told before it is written.
 
 With --redact names of nodes, zones, namespaces and objects, addresses and hosts become pseudonyms that are the same in every
@@ -92,6 +93,7 @@ export async function makeWhole(sources: Sources, { redact = false } = {}): Prom
   const reports: Report[] = [doctorPart(mesh), matrixPart(mesh), topology];
   for (const [title, make] of [
     ["cni", makeCni],
+    ["dns", makeDns],
     ["policy", makePolicy],
     ["cleanup", makeCleanup],
   ] as const) {

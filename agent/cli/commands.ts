@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./topology.ts"),
   },
   cni: { summary: "Show what the CNI says of itself", load: () => import("./cni.ts") },
+  dns: { summary: "Show lookups of cluster DNS as each node sees them", load: () => import("./dns.ts") },
   policy: {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),

@@ -31,7 +31,15 @@ const everything = async (of: Sources, redact: boolean) => {
 
 test("every part is there, in order", async () => {
   const { reports } = await makeWhole(sources());
-  expect(reports.map(({ title }) => title)).toEqual(["doctor", "matrix", "topology", "cni", "policy", "cleanup"]);
+  expect(reports.map(({ title }) => title)).toEqual([
+    "doctor",
+    "matrix",
+    "topology",
+    "cni",
+    "dns",
+    "policy",
+    "cleanup",
+  ]);
   expect(asTerminal(reports[1]!)).toContain("node-1");
 });
 

@@ -15,6 +15,8 @@ interface Named {
 export interface RecordedObjects extends Objects {
   /** By the plural of their kind; a kind that is not here is one that the cluster does not know. */
   readonly kinds: Map<string, Named[]>;
+  /** What pods answer, by name. */
+  readonly answers: Map<string, string>;
   /** Plurals that this user may not read. */
   readonly forbidden: Set<string>;
 }
@@ -22,6 +24,7 @@ export interface RecordedObjects extends Objects {
 export function recordedObjects(kinds: Readonly<Record<string, readonly object[]>> = {}): RecordedObjects {
   const known = new Map(Object.entries(kinds).map(([plural, list]) => [plural, [...list] as Named[]]));
   const forbidden = new Set<string>();
+  const answers = new Map<string, string>();
   const refused = ({ plural, group }: Kind, verb: string): Reading<never> | undefined => {
     if (forbidden.has(plural))
       return { kind: "forbidden", why: `${plural} is forbidden`, rule: ruleFor(plural, verb, group) };
@@ -44,6 +47,17 @@ export function recordedObjects(kinds: Readonly<Record<string, readonly object[]
   return {
     kinds: known,
     forbidden,
+    answers,
+    fromPod: ({ name }) => {
+      const answer = answers.get(name);
+      if (forbidden.has("pods/proxy"))
+        return Promise.resolve({ kind: "forbidden", why: "no", rule: ruleFor("pods/proxy", "get") });
+      return Promise.resolve(
+        answer === undefined
+          ? { kind: "failed", why: "error trying to reach service" }
+          : { kind: "read", value: answer },
+      );
+    },
     list: <T>(kind: Kind, where: Where = {}): Promise<Reading<readonly T[]>> => {
       const found = known.has(kind.plural) ? (inNamespace(kind.plural, where) as unknown[]) : [];
       return Promise.resolve(refused(kind, "list") ?? { kind: "read", value: found as readonly T[] });

@@ -27,6 +27,14 @@ const AT_ONCE = 500;
 export interface Objects {
   list<T>(kind: Kind, where?: Where): Promise<Reading<readonly T[]>>;
   get<T>(kind: Kind, name: string, where?: Where): Promise<Reading<T>>;
+  /** What a pod answers, by way of the API server's proxy. */
+  fromPod(pod: PodPort, path: string): Promise<Reading<string>>;
+}
+
+export interface PodPort {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
 }
 
 export class ClusterObjects implements Objects {
@@ -57,6 +65,13 @@ export class ClusterObjects implements Objects {
   get<T>(kind: Kind, name: string, where: Where = {}): Promise<Reading<T>> {
     const path = `${pathOf(kind, where)}/${encodeURIComponent(name)}`;
     return this.#once(path, kind, "get", () => this.#json<T>(path));
+  }
+
+  fromPod({ namespace, name, port }: PodPort, path: string): Promise<Reading<string>> {
+    const pod = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}:${port}`;
+    return this.#once(`${pod}/proxy${path}`, { group: "", version: "v1", plural: "pods/proxy" }, "get", async () =>
+      (await this.#cluster.get(`${pod}/proxy${path}`, this.#signal)).toString("utf8"),
+    );
   }
 
   #once<T>(path: string, kind: Kind, verb: string, ask: () => Promise<T>): Promise<Reading<T>> {

@@ -36,6 +36,11 @@ export const CLEAR_COLUMNS: readonly string[] = [
   "agents",
   "for",
   "rules",
+  "server",
+  "lookups",
+  "failed",
+  "reasons",
+  "mean delay",
   "transport MTU",
   "Open vSwitch",
 ];

@@ -1,0 +1,112 @@
+// Cluster DNS as each node sees it.
+import type { V1Pod } from "@kubernetes/client-node";
+import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
+import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
+import { items, tableOf, text, type Report } from "../report/report.ts";
+import type { Unreached } from "../sources.ts";
+import { dnsOf, type DnsLookups } from "./dns.ts";
+import { unseenSection } from "./topology-report.ts";
+
+const AGENTS = "app.kubernetes.io/name=internode";
+const METRICS_PORT = 9843;
+/** Answers of pods under way at once. */
+const AT_ONCE = 32;
+/** That of the alert. */
+const FAILING_RATIO = 0.1;
+
+type Line = DnsLookups & { readonly node: string };
+
+export async function dnsReport(objects: Objects | Unreached): Promise<Report> {
+  if ("why" in objects) return unseenReport([`the API server was not asked: ${objects.why}`]);
+  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
+  if (pods.kind !== "read") return unseenReport([`the agents' pods were not seen: ${whyNot(pods)}`]);
+  const agents = pods.value.filter(({ metadata }) =>
+    metadata?.ownerReferences?.some(({ kind }) => kind === "DaemonSet"),
+  );
+  if (agents.length === 0) return unseenReport([`there is no agent: no pod of a DaemonSet with ${AGENTS}`]);
+  const { lines, unseen, answered } = await read(objects, agents);
+  if (answered === 0) return unseenReport(unseen);
+  const failing = lines.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > FAILING_RATIO);
+  const late = lines.filter((line) => line.late > 0);
+  return {
+    title: "dns",
+    headline:
+      lines.length === 0
+        ? `DNS is not measured by the ${counted(answered, "agent")} that answered.`
+        : failing.length === 0
+          ? `Lookups work on ${counted(new Set(lines.map(({ node }) => node)).size, "node")}.`
+          : `Lookups fail on ${listed([...new Set(failing.map(({ node }) => node))])}.`,
+    isFault: failing.length > 0,
+    sections: [
+      ...(lines.length === 0
+        ? []
+        : [{ title: "Lookups since each agent started, A and AAAA at once", blocks: [lookupTable(lines)] }]),
+      ...(late.length === 0
+        ? []
+        : [
+            {
+              title: "Answers that were lost on the way",
+              blocks: [
+                items(
+                  late.map(({ node, server, name, late: n, answered: all }) => ({
+                    mark: "note" as const,
+                    text: `${node}: ${n} of ${counted(all, "lookup")} of ${name} at ${server} took 4 s or more`,
+                  })),
+                ),
+                text(
+                  "A resolver that waits 5 s has lost an answer; with A and AAAA asked at once it is often the race in connection tracking. Cure: NodeLocal DNSCache, or single-request-reopen with glibc.",
+                ),
+              ],
+            },
+          ]),
+      ...unseenSection(unseen),
+    ],
+    data: { lookups: lines, unseen },
+  };
+}
+
+async function read(objects: Objects, agents: readonly V1Pod[]) {
+  const lines: Line[] = [];
+  const refused = new Map<string, string[]>();
+  let answered = 0;
+  const queue = agents.values();
+  const worker = async (): Promise<void> => {
+    for (const { metadata, spec } of queue) {
+      const [namespace, name, node] = [metadata?.namespace ?? "", metadata?.name ?? "", spec?.nodeName ?? ""];
+      const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+      const port = ports.find((one) => one.name === "metrics")?.containerPort ?? METRICS_PORT;
+      const metrics = await objects.fromPod({ namespace, name, port }, "/metrics");
+      if (metrics.kind === "read") {
+        answered++;
+        lines.push(...dnsOf(metrics.value).map((lookups) => ({ node, ...lookups })));
+      } else refused.set(whyNot(metrics)!, [...(refused.get(whyNot(metrics)!) ?? []), node]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  lines.sort((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
+  return { lines, answered, unseen: [...refused].map(([why, nodes]) => `metrics of ${listed(nodes)}: ${why}`) };
+}
+
+const lookupTable = (lines: readonly Line[]) =>
+  tableOf(
+    ["node", "server", "looked up", "lookups", "failed", "reasons", "mean delay"],
+    lines.map(({ node, server, name, lookups, failures, reasons, sumSeconds, answered }) => [
+      node,
+      server,
+      name,
+      String(lookups),
+      lookups === 0 ? "" : formatLoss(failures / lookups),
+      Object.entries(reasons)
+        .map(([reason, n]) => `${n} ${reason}`)
+        .join(", "),
+      answered === 0 ? "" : formatDelay((sumSeconds / answered) * 1e9),
+    ]),
+  );
+
+const unseenReport = (unseen: readonly string[]): Report => ({
+  title: "dns",
+  headline: "What the agents measure of DNS could not be seen.",
+  isFault: true,
+  sections: unseenSection(unseen),
+  data: { lookups: [], unseen },
+});

@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { asHtml, asMarkdown, asTerminal } from "../../../agent/cli/report/render.ts";
+import { dnsOf } from "../../../agent/cli/survey/dns.ts";
+import { dnsReport } from "../../../agent/cli/survey/dns-report.ts";
+import { HOSTILE, OBEYED } from "../../support/hostile.ts";
+import { recordedObjects } from "../../support/recorded-objects.ts";
+
+const GOLDEN = readFileSync(new URL("../../metrics/golden/two-node.prom", import.meta.url), "utf8");
+const agent = (node: string) => ({
+  metadata: {
+    namespace: "net",
+    name: `internode-${node}`,
+    labels: { "app.kubernetes.io/name": "internode" },
+    ownerReferences: [{ kind: "DaemonSet" }],
+  },
+  spec: { nodeName: node },
+});
+const cluster = (answers: Record<string, string>) => {
+  const objects = recordedObjects({ pods: [agent("node-1"), agent("node-2")] });
+  for (const [node, answer] of Object.entries(answers)) objects.answers.set(`internode-${node}`, answer);
+  return objects;
+};
+const series = (name: string, { lookups = 100, failures = 0, soon = 100, answered = 100 } = {}) => {
+  const labels = `source_node="n",server="cluster",name=${JSON.stringify(name)}`;
+  return [
+    `internode_dns_lookups_total{${labels}} ${lookups}`,
+    `internode_dns_failures_total{${labels}} ${failures}`,
+    `internode_dns_failure_reasons_total{${labels},reason="timeout"} ${failures}`,
+    `internode_dns_lookup_seconds_bucket{le="2.5",${labels}} ${soon}`,
+    `internode_dns_lookup_seconds_bucket{le="10",${labels}} ${answered}`,
+    `internode_dns_lookup_seconds_bucket{le="+Inf",${labels}} ${answered}`,
+    `internode_dns_lookup_seconds_sum{${labels}} ${answered / 1000}`,
+    `internode_dns_lookup_seconds_count{${labels}} ${answered}`,
+  ].join("\n");
+};
+
+test("an agent's real exposition is read", () => {
+  expect(dnsOf(GOLDEN)).toMatchObject([
+    { server: "pod", name: "kubernetes.default.svc.cluster.local", lookups: 6, failures: 1, answered: 5, late: 0 },
+  ]);
+});
+
+test("lookups that work on every node are fine", async () => {
+  const report = await dnsReport(cluster({ "node-1": series("a"), "node-2": series("a") }));
+  expect(report).toMatchObject({ isFault: false, headline: "Lookups work on 2 nodes." });
+  expect(asTerminal(report)).toMatch(/node-1 +cluster +a +100 +0% +0 timeout +1\.00 ms/);
+});
+
+test("a node on which over a tenth fails is named", async () => {
+  const report = await dnsReport(cluster({ "node-1": series("a"), "node-2": series("a", { failures: 20 }) }));
+  expect(report).toMatchObject({ isFault: true, headline: "Lookups fail on node-2." });
+});
+
+test("lookups that waited for a lost answer are told, with the cure", async () => {
+  const report = await dnsReport(cluster({ "node-1": series("a", { soon: 97 }), "node-2": series("a") }));
+  expect(asTerminal(report)).toMatch(/node-1: 3 of 100 lookups of a at cluster took 4 s or more[^]*NodeLocal DNSCache/);
+});
+
+test("an agent that does not answer is named, and the others are told", async () => {
+  const said = asTerminal(await dnsReport(cluster({ "node-1": series("a") })));
+  expect(said).toContain("Lookups work on 1 node.");
+  expect(said).toContain("metrics of node-2: error trying to reach service");
+});
+
+test("without the right to the proxy, without agents, without a cluster: why, and a fault", async () => {
+  const objects = cluster({});
+  objects.forbidden.add("pods/proxy");
+  expect(asTerminal(await dnsReport(objects))).toContain('resources: ["pods/proxy"], verbs: ["get"]');
+  expect(asTerminal(await dnsReport(recordedObjects({ pods: [] })))).toContain("there is no agent");
+  expect((await dnsReport({ why: "no kubeconfig" })).isFault).toBe(true);
+});
+
+test("agents that do not measure DNS are no fault", async () => {
+  expect(await dnsReport(cluster({ "node-1": "", "node-2": "" }))).toMatchObject({ isFault: false });
+});
+
+test.each(Object.entries(HOSTILE))("shows %s in a name that was looked up", async (_, bad) => {
+  const report = await dnsReport(cluster({ "node-1": series(bad.replaceAll("\n", "")), "node-2": "" }));
+  for (const shown of [asTerminal(report), asMarkdown(report), asHtml([report])])
+    expect(shown.replaceAll(/\n|\p{Cc}\[\d+m/gu, "")).not.toMatch(OBEYED);
+});
