@@ -165,7 +165,10 @@ describe.concurrent("from a lost packet to a notification", { timeout: 20 * MINU
     expect(told.alerts[0]!.annotations["description"]).toContain(`(${code}, `);
     await clear();
     const clearedMs = Date.now();
-    const resolved = await alerting.notified(({ status }) => status === "resolved", 25 * MINUTE_MS);
+    const resolved = await alerting.notified(
+      ({ status, alerts }) => status === "resolved" && alerts.some(({ labels }) => labels["code"] === code),
+      25 * MINUTE_MS,
+    );
     process.stdout.write(`${what}: back to resolved ${secondsFrom(clearedMs, resolved.atMs)}\n`);
     return [told, resolved];
   }
