@@ -13,6 +13,8 @@ RUN npm rebuild raw-socket --ignore-scripts=false --loglevel=error --nodedir=/sr
 COPY LICENSE tsconfig.json ./
 COPY scripts/bundle.mjs scripts/
 COPY agent agent
+# What 'internode troubleshoot' shows.
+COPY docs/troubleshooting.md docs/
 RUN node scripts/bundle.mjs --out /out/opt/internode
 # The program on the PATH: its first line names Node.js, and Node.js looks for what it loads beside the file itself.
 RUN mkdir -p /out/usr/local/bin && ln -s /opt/internode/main.mjs /out/usr/local/bin/internode

@@ -182,8 +182,8 @@ const findingSpans = (expr: string) =>
 /** What the judges say is broken; one line that says so when nothing is; nothing when there is no judge. */
 export function findingsList({ span, height }: { readonly span: number; readonly height: number }): Unnumbered {
   const quiet = "none";
-  const orNothing = (expr: string) =>
-    `${expr} or on () label_replace(0 * max(internode_judge_last_verdict_timestamp_seconds{${CLUSTER}}), "code", "${quiet}", "", "")`;
+  const orNothing = (expr: string, factor: number) =>
+    `${expr} or on () label_replace(${factor} * max(internode_judge_last_verdict_timestamp_seconds{${CLUSTER}}), "code", "${quiet}", "", "")`;
   return list({
     title: "Open findings",
     description:
@@ -193,12 +193,16 @@ export function findingsList({ span, height }: { readonly span: number; readonly
     height,
     keys: { code: "Code", subject: "Where", network: "Network", protocol: "Protocol" },
     columns: [
-      { name: "How sure", unit: "percentunit", expr: orNothing(openFindings()) },
+      { name: "How sure", unit: "percentunit", expr: orNothing(openFindings(), 0) },
       {
         name: "Since",
         unit: "dateTimeFromNow",
-        // Milliseconds, as Grafana wants them. Of two judges the one that says it began earlier.
-        expr: `min by (code, subject, network, protocol) (internode_finding_start_timestamp_seconds{${CLUSTER}}) * 1000`,
+        // Milliseconds, as Grafana wants them. Of two judges the one that says it began earlier; that nothing is wrong is
+        // as old as the latest verdict.
+        expr: orNothing(
+          `min by (code, subject, network, protocol) (internode_finding_start_timestamp_seconds{${CLUSTER}}) * 1000`,
+          1_000,
+        ),
       },
     ],
     sortedBy: "How sure",

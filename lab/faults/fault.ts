@@ -48,6 +48,8 @@ export interface FaultCounters {
   readonly matched: number;
   /** Of these, what the fault did something to: dropped, held back, doubled, damaged. */
   readonly affected: number;
+  /** Of the dropped, those that carried a protocol that is probed; what else agents send each other (rows over TCP) is in `tcp`. */
+  readonly byProtocol?: Readonly<Record<string, number>>;
 }
 
 /** A fault that is in force. Counters are undefined for faults that are not of packets. */

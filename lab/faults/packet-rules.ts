@@ -1,7 +1,7 @@
 // Faults that drop packets: nftables rules at the underlay's ports, where a cable would lose them. A packet of the
 // node network is seen as it is, one of the pod network inside VXLAN. One table a fault, so that ending it is one command.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
-import { PROTOCOL_TABLE } from "../../agent/probes/protocols.ts";
+import { PROTOCOL_TABLE, PROTOCOLS } from "../../agent/probes/protocols.ts";
 import { inNamespace } from "../machine.ts";
 import { VXLAN_PORT, type LabNode } from "../plan.ts";
 import type { FaultContext, FaultCounters, InForce, Link } from "./fault.ts";
@@ -76,7 +76,7 @@ export function dropRuleset(table: string, { links, on, condition }: PacketRules
     const { vxlan, v4, v6 } = matches(from, tos);
     const drop = (match: string, expressions: readonly string[]) => [
       `${match} counter name matched`,
-      ...expressions.map((expression) => `${match} ${expression} counter name affected drop`),
+      ...expressions.map((expression) => `${match} ${expression} jump lost`),
     ];
     const rules = [
       ...(on.includes("pod") ? drop(vxlan, condition.pod) : []),
@@ -88,7 +88,24 @@ export function dropRuleset(table: string, { links, on, condition }: PacketRules
     ];
     return chain({ port: from.port, priority: 0, rules });
   });
-  return `table netdev ${table} {\n  counter matched { }\n  counter affected { }\n${chains.join("\n")}\n}\n`;
+  const counters = ["matched", "affected", ...PROTOCOLS].map((name) => `  counter ${name} { }\n`).join("");
+  return `table netdev ${table} {\n${counters}${lostChain()}${chains.join("\n")}\n}\n`;
+}
+
+/** Where a packet ends. Chance has decided by then, so that it can be counted by protocol as well, once. */
+function lostChain(): string {
+  const vxlan = `udp dport ${VXLAN_PORT}`;
+  const rules = PROTOCOLS.flatMap((protocol) => {
+    const { pod, node4, node6 } = protocolCondition(protocol);
+    return [
+      ...pod.map((expression) => `${vxlan} ${expression} counter name ${protocol} counter name affected drop`),
+      ...[...node4, ...node6].map((expression) => `${expression} counter name ${protocol} counter name affected drop`),
+    ];
+  });
+  // Those inside a tunnel first: the tunnel itself is UDP.
+  const ordered = [...rules.filter((rule) => rule.startsWith(vxlan)), `${vxlan} counter name affected drop`];
+  const outside = rules.filter((rule) => !rule.startsWith(vxlan));
+  return `  chain lost {\n${[...ordered, ...outside, "counter name affected drop"].map((rule) => `    ${rule}\n`).join("")}  }\n`;
 }
 
 export function chain({ port, priority, rules }: { port: string; priority: number; rules: readonly string[] }): string {
@@ -119,5 +136,6 @@ export function readCounters(json: string): FaultCounters {
   };
   const packets = (name: string): number =>
     nftables.find((entry) => entry.counter?.name === name)?.counter?.packets ?? 0;
-  return { matched: packets("matched"), affected: packets("affected") };
+  const byProtocol = Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, packets(protocol)]));
+  return { matched: packets("matched"), affected: packets("affected"), byProtocol };
 }

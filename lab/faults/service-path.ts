@@ -17,7 +17,7 @@ export const servicePath: FaultSpec<"service-path"> = {
       const all = await Promise.all(
         nodes.map(async (node) => readCounters(await nft(node, "-j", "list", "counters", "table", "inet", table))),
       );
-      const total = (of: keyof FaultCounters): number => all.reduce((count, counters) => count + counters[of], 0);
+      const total = (of: "matched" | "affected"): number => all.reduce((count, counters) => count + counters[of], 0);
       return { matched: total("matched"), affected: total("affected") };
     };
     await Promise.all(

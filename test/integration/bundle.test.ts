@@ -93,7 +93,7 @@ test("its agent opens its sockets and serves the page from the bundle", async ()
 /** The checkout as it is on a machine where raw-socket did not compile, or net-ping was not installed at all. */
 function checkoutWithout(what: "raw-socket's binary" | "net-ping"): string {
   const root = mkdtempSync(join(folder, "checkout-"));
-  for (const name of ["agent", "scripts", "package.json", "LICENSE"])
+  for (const name of ["agent", "scripts", "package.json", "LICENSE", "docs/troubleshooting.md"])
     cpSync(join(ROOT, name), join(root, name), { recursive: true });
   mkdirSync(join(root, "node_modules"));
   for (const name of readdirSync(join(ROOT, "node_modules"))) {

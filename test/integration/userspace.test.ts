@@ -72,7 +72,7 @@ test("a datagram from a link-local address, which comes with its interface, is r
 droppingTest("without raw rights ICMP is unavailable with its cure, and the process lives on", () => {
   const script = `
     import { openProber } from ${JSON.stringify(new URL("../../agent/probes/protocols.ts", import.meta.url).href)};
-    const options = { clock: { baseSeconds: 0, monotonicNs: () => 0, realtimeNs: () => 0 }, config: { icmp: { timeoutMs: 1, sizeBytes: 64 } }, families: ["ipv4"], conntrack: () => "not-full" };
+    const options = { clock: { baseSeconds: 0, monotonicNs: () => 0, realtimeNs: () => 0 }, config: { icmp: { timeoutMs: 1, sizeBytes: 64 }, ports: { probe: 7843 } }, families: ["ipv4"], conntrack: () => "not-full" };
     const opened = await openProber("icmp", { kind: "userspace" }, options);
     console.log(JSON.stringify(opened));
   `;

@@ -16,18 +16,18 @@ test("one way is one rule at the source's own port, and nothing at any other", (
   expect(rules.filter((line) => line.includes("hook"))).toEqual([
     'type filter hook ingress device "port-1" priority 0; policy accept;',
   ]);
-  expect(rules).toContain("ip saddr 10.10.0.1 ip daddr { 10.10.0.2 }  counter name affected drop");
+  expect(rules).toContain("ip saddr 10.10.0.1 ip daddr { 10.10.0.2 }  jump lost");
 });
 
 test("a fault of the pod network touches VXLAN only, one of the node network everything else", () => {
   const pod = ruleset("drop node-1->node-2 on pod");
-  expect(pod.filter((line) => line.endsWith("drop"))).toEqual([
-    "ip saddr 10.10.0.1 ip daddr { 10.10.0.2 } udp dport 8472  counter name affected drop",
+  expect(pod.filter((line) => line.endsWith("jump lost"))).toEqual([
+    "ip saddr 10.10.0.1 ip daddr { 10.10.0.2 } udp dport 8472  jump lost",
   ]);
   const node = ruleset("drop node-1->node-2 on node");
   const accept = node.indexOf("ip saddr 10.10.0.1 ip daddr { 10.10.0.2 } udp dport 8472 accept");
   expect(accept).toBeGreaterThan(0);
-  expect(node.findIndex((line) => line.endsWith("drop"))).toBeGreaterThan(accept);
+  expect(node.findIndex((line) => line.endsWith("jump lost"))).toBeGreaterThan(accept);
 });
 
 test("the node's IPv6 address is hit where the lab has one, and not named where it has none", () => {
@@ -42,5 +42,5 @@ test("the node's IPv6 address is hit where the lab has one, and not named where 
 test("every packet of a link is counted once, however many expressions the condition has", () => {
   const rules = ruleset("drop node-1->node-2 on pod", { condition: protocolCondition("icmp") });
   expect(rules.filter((line) => line.endsWith("counter name matched"))).toHaveLength(1);
-  expect(rules.filter((line) => line.endsWith("drop"))).toHaveLength(2);
+  expect(rules.filter((line) => line.endsWith("jump lost"))).toHaveLength(2);
 });
