@@ -36,7 +36,7 @@ test("the node's IPv6 address is hit where the lab has one, and not named where 
       line.startsWith("ip6 saddr fd00:10:10::1 ip6 daddr { fd00:10:10::2 }"),
     ),
   ).toBe(true);
-  expect(ruleset("drop node-1->node-2").some((line) => line.includes("ip6"))).toBe(false);
+  expect(ruleset("drop node-1->node-2").some((line) => line.includes("ip6 saddr"))).toBe(false);
 });
 
 test("every packet of a link is counted once, however many expressions the condition has", () => {
