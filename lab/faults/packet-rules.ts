@@ -88,9 +88,12 @@ export function dropRuleset(table: string, { links, on, condition }: PacketRules
     ];
     return chain({ port: from.port, priority: 0, rules });
   });
-  const counters = ["matched", "affected", ...PROTOCOLS].map((name) => `  counter ${name} { }\n`).join("");
+  const counters = ["matched", "affected", ...PROTOCOLS.map(lostOf)].map((name) => `  counter ${name} { }\n`).join("");
   return `table netdev ${table} {\n${counters}${lostChain()}${chains.join("\n")}\n}\n`;
 }
+
+/** A counter's name: those of protocols themselves are words of nftables. */
+const lostOf = (protocol: Protocol): string => `lost_${protocol}`;
 
 /** Where a packet ends. Chance has decided by then, so that it can be counted by protocol as well, once. */
 function lostChain(): string {
@@ -98,8 +101,10 @@ function lostChain(): string {
   const rules = PROTOCOLS.flatMap((protocol) => {
     const { pod, node4, node6 } = protocolCondition(protocol);
     return [
-      ...pod.map((expression) => `${vxlan} ${expression} counter name ${protocol} counter name affected drop`),
-      ...[...node4, ...node6].map((expression) => `${expression} counter name ${protocol} counter name affected drop`),
+      ...pod.map((expression) => `${vxlan} ${expression} counter name ${lostOf(protocol)} counter name affected drop`),
+      ...[...node4, ...node6].map(
+        (expression) => `${expression} counter name ${lostOf(protocol)} counter name affected drop`,
+      ),
     ];
   });
   // Those inside a tunnel first: the tunnel itself is UDP.
@@ -136,6 +141,6 @@ export function readCounters(json: string): FaultCounters {
   };
   const packets = (name: string): number =>
     nftables.find((entry) => entry.counter?.name === name)?.counter?.packets ?? 0;
-  const byProtocol = Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, packets(protocol)]));
+  const byProtocol = Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, packets(lostOf(protocol))]));
   return { matched: packets("matched"), affected: packets("affected"), byProtocol };
 }
