@@ -199,7 +199,11 @@ describe("faults of packets", () => {
     const { sent, received, minMs } = await fping("node-1", address("node-2", "node"), { count: 60, periodMs: 5 });
     const [delay, loss] = await lab.faults();
     expect(minMs).toBeGreaterThanOrEqual(20);
-    expect(loss!.counters).toEqual({ matched: sent, affected: sent - received });
+    expect(loss!.counters).toMatchObject({
+      matched: sent,
+      affected: sent - received,
+      byProtocol: { icmp: sent - received },
+    });
     expect(delay!.counters).toEqual({ matched: received, affected: received });
   });
 
