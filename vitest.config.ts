@@ -4,11 +4,12 @@ import { LongestFirst } from "./test/longest-first.ts";
 
 // unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
 // programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
-// real time. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
+// real time; live: the same for what only the judges see, most of an hour. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
 // on clusters of that kind, one for each file and three at a time, since they mostly wait. cni: the same on the pod networks
 // of other CNIs, two at a time. places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
+const LIVE = ["test/live/**"];
 const CLUSTER = ["test/cluster/**"];
 const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
@@ -28,6 +29,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [
             ...LONG,
+            ...LIVE,
             ...CLUSTER,
             ...E2E,
             ...INTEGRATION,
@@ -63,6 +65,15 @@ export default defineConfig({
         },
       },
       { test: { name: "alerts", include: [ALERTS], testTimeout: 1_800_000, hookTimeout: 900_000 } },
+      {
+        test: {
+          name: "live",
+          include: LIVE.map((glob) => `${glob}/*.test.ts`),
+          fileParallelism: false,
+          testTimeout: 2_700_000,
+          hookTimeout: 900_000,
+        },
+      },
       {
         test: {
           name: "cluster",

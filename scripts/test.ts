@@ -17,7 +17,7 @@ import { add, report, type Summary } from "./test/summary.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const REPORTER = fileURLToPath(new URL("test/reporter.ts", import.meta.url));
 /** Their labs need no more than a user namespace gives. */
-const IN_A_LAB = ["integration", "long", "alerts"];
+const IN_A_LAB = ["integration", "long", "alerts", "live"];
 
 const asked = process.argv.slice(2);
 const files = asked.filter((word) => !word.startsWith("--"));

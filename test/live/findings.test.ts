@@ -1,4 +1,4 @@
-// Some real minutes, run by `npm run test:long`: agents in namespaces, faults one after the other, and the seconds until
+// Some real minutes, run by `npm run test:live`: agents in namespaces, faults one after the other, and the seconds until
 // the verdict of the judges names each. Prints them by fault. Then what is no fault, of which nothing may be said.
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
