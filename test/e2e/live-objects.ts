@@ -55,9 +55,22 @@ function byName(manifests: readonly Manifest[]): Objects {
     Object.fromEntries(Object.entries(noted).filter(([key]) => !NOTED_BY_OTHERS.test(key)));
   const named = manifests.map(({ metadata, ...rest }): [string, unknown] => [
     `${rest.kind} ${metadata.name}`,
-    { ...without(rest, "status"), labels: own(metadata.labels), annotations: own(metadata.annotations) },
+    {
+      ...withoutGivenAddresses(without(rest, "status")),
+      labels: own(metadata.labels),
+      annotations: own(metadata.annotations),
+    },
   ]);
   return new Map(named.sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** The addresses that the API server chose for a Service: another one each time. Their number is the families'. */
+function withoutGivenAddresses(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { spec } = object as {
+    readonly spec?: { readonly clusterIP?: string; readonly clusterIPs?: readonly string[] };
+  };
+  if (object["kind"] !== "Service" || spec?.clusterIP === undefined || spec.clusterIP === "None") return object;
+  return { ...object, spec: { ...spec, clusterIP: "given", clusterIPs: spec.clusterIPs?.map(() => "given") } };
 }
 
 function without(object: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
