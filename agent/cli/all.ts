@@ -25,8 +25,9 @@ const MORE = `
 Everything that only reads: doctor, matrix, topology, cni, dns, policy and cleanup. It goes on when an agent, a right or a resource
 is missing, and says what. For a ticket: one HTML file that needs no other, below 25 MB; its size is told before it is written.
 
-With --redact names of nodes, zones, namespaces and objects, addresses and hosts become pseudonyms that are the same in every
-report of this cluster. Columns that hold no name stay as they are.
+With --redact names of nodes, zones and namespaces, addresses, hosts and users become pseudonyms that are the same in every
+report of this cluster, and so do other names in the cells of tables. Not replaced: names of pods, policies and address pools
+inside sentences, and in JSON. Read the file before you send it.
 
 Examples:
   internode all --context prod
