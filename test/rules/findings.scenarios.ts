@@ -31,6 +31,17 @@ export function findings(scenario: Declare): void {
         ...after([1320]),
       },
     });
+    scenario("that outlives the page for its node is no second notification", {
+      weight: "heart",
+      incidents: [
+        loss(touching("c2"), { fromS: FAULT_S, untilS: FAULT_S + 900 }),
+        found({ code: "IN-NODE-DOWN", subject: "c2", untilS: FAULT_S + 1_700 }),
+      ],
+      firing: {
+        ...after([300, 600, 900], critical("NodeDegraded", { node: "c2" })),
+        ...after([1_260, 1_500, 1_680]),
+      },
+    });
     scenario("of a group of nodes is a warning", {
       incidents: [found({ code: "IN-GROUP-LOSS", subject: "group:3f2a9c01" })],
       firing: { ...after([240]), ...after([330, 600], told("IN-GROUP-LOSS", "group:3f2a9c01")) },
