@@ -100,10 +100,11 @@ describe("faults of packets", () => {
       for (const to of SERVICE) {
         const before = new Map(accepted);
         expect(await connects("node-1", to, 60)).toBe(60);
-        const counts = lab.nodes.map(({ name }) => accepted.get(name)! - before.get(name)!);
-        expect(counts.reduce((a, b) => a + b)).toBe(60);
+        const counts = () => lab.nodes.map(({ name }) => accepted.get(name)! - before.get(name)!);
+        // A line of another process may be read a little later.
+        await expect.poll(() => counts().reduce((a, b) => a + b)).toBe(60);
         // Chance leaves one of three out of 60 once in 10^10 runs.
-        expect(Math.min(...counts)).toBeGreaterThan(0);
+        expect(Math.min(...counts())).toBeGreaterThan(0);
       }
     });
 
