@@ -1,10 +1,11 @@
 // What Kubernetes promises of every cluster's network, as four checks that are always listed: also when they hold, and
 // also when nothing that was measured can tell.
+import { counted } from "../base/format.ts";
 import type { Finding, NetworkCheck, NetworkCheckName } from "../model/finding.ts";
 import { NETWORK_CHECKS } from "../model/finding.ts";
 import type { Network } from "../model/peer.ts";
 import { CODES } from "./catalogue/codes.ts";
-import { capital, counted } from "./catalogue/words.ts";
+import { capital } from "./catalogue/words.ts";
 import type { Look } from "./locate/culprits.ts";
 
 export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {

@@ -1,8 +1,9 @@
 // The answer as a list of checks, each with a mark: what was looked at, what is broken, and what nothing here can tell.
 // Pure; the checks of Kubernetes' network model come first, then one check for each part of a cluster's network.
+import { counted } from "../base/format.ts";
 import type { Finding, FindingCode, NetworkCheckName, Verdict } from "../model/finding.ts";
 import type { Row, Snapshot } from "../model/snapshot.ts";
-import { capital, counted } from "./catalogue/words.ts";
+import { capital } from "./catalogue/words.ts";
 
 /** `absent`: the mesh has no such thing, which is no fault; `unknown`: nothing that was measured can tell. */
 export type CheckState = "holds" | "broken" | "unknown" | "absent";

@@ -1,6 +1,7 @@
 // The answer in one sentence: what is wrong, that nothing is, or that it cannot be told.
+import { counted } from "../base/format.ts";
 import type { Finding, NetworkCheck, Verdict } from "../model/finding.ts";
-import { counted, listed } from "./catalogue/words.ts";
+import { listed } from "./catalogue/words.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 
 /** Of the rows, the share that must be there to say that nothing is wrong. */

@@ -1,4 +1,5 @@
 // The words that findings are told in: subjects, networks, directions and figures as a person says them.
+import { counted } from "../../base/format.ts";
 import type { Direction, Figures, Finding, Scope, Subject } from "../../model/finding.ts";
 
 /** What a sentence is made from. */
@@ -12,9 +13,6 @@ export function listed(names: readonly string[], shown = NAMED): string {
   if (names.length < 2) return names[0] ?? "nobody";
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
 }
-
-export const counted = (count: number, word: string): string =>
-  `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 export function subjectText(subject: Subject): string {
   switch (subject.kind) {
