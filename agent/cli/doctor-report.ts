@@ -4,6 +4,8 @@ import { forMarkdown, forText } from "../base/escape.ts";
 import type { Check, CheckState } from "../diagnosis/checkup.ts";
 import type { Cause, Finding, Verdict } from "../model/finding.ts";
 import { subjectName } from "../model/finding.ts";
+import { COLOURS, SIGNS } from "./report/render.ts";
+import type { Mark } from "./report/report.ts";
 import { table } from "./text-table.ts";
 
 export const DOCTOR_SCHEMA_VERSION = 1;
@@ -21,12 +23,11 @@ export interface DoctorReport {
   readonly missing: readonly { readonly node: string; readonly reason: string }[];
 }
 
-const MARK: Readonly<Record<CheckState, string>> = { holds: "✔", broken: "✘", unknown: "?", absent: "–" };
-const COLOUR: Readonly<Record<CheckState, Parameters<typeof styleText>[0]>> = {
-  holds: "green",
-  broken: ["red", "bold"],
-  unknown: "yellow",
-  absent: "dim",
+export const MARK_OF: Readonly<Record<CheckState, Mark>> = {
+  holds: "fine",
+  broken: "broken",
+  unknown: "unknown",
+  absent: "note",
 };
 /** What only the machines themselves can tell. */
 const UNSEEN = "Not looked at: routes, neighbour tables, connection tables and interfaces of the hosts.";
@@ -52,7 +53,11 @@ const basis = ({ verdict, judged, rows, nodes }: DoctorReport): string =>
 export function doctorText(report: DoctorReport): string {
   const { verdict, checks, missing } = report;
   const marks = table(
-    checks.map(({ state, title, text }) => [styleText(COLOUR[state], MARK[state]), title, forText(text)]),
+    checks.map(({ state, title, text }) => [
+      styleText(COLOURS[MARK_OF[state]], SIGNS[MARK_OF[state]]),
+      title,
+      forText(text),
+    ]),
   );
   return [
     styleText("bold", forText(verdict.text)),
@@ -124,7 +129,7 @@ export function doctorMarkdown(report: DoctorReport): string {
     [
       row(["", "check", "result"]),
       row(["---", "---", "---"]),
-      ...checks.map(({ state, title, text }) => row([MARK[state], title, forMarkdown(text)])),
+      ...checks.map(({ state, title, text }) => row([SIGNS[MARK_OF[state]], title, forMarkdown(text)])),
     ].join("\n"),
     ...findings,
     ...(missing.length > 0

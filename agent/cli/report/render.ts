@@ -4,8 +4,8 @@ import { forHtml, forLog, forMarkdown, forText } from "../../base/escape.ts";
 import { table } from "../text-table.ts";
 import type { Block, Item, Mark, Report, Section } from "./report.ts";
 
-const SIGNS: Readonly<Record<Mark, string>> = { fine: "✔", broken: "✘", unknown: "?", note: "–" };
-const COLOURS: Readonly<Record<Mark, Parameters<typeof styleText>[0]>> = {
+export const SIGNS: Readonly<Record<Mark, string>> = { fine: "✔", broken: "✘", unknown: "?", note: "–" };
+export const COLOURS: Readonly<Record<Mark, Parameters<typeof styleText>[0]>> = {
   fine: "green",
   broken: ["red", "bold"],
   unknown: "yellow",

@@ -1,19 +1,12 @@
 // The parts of the whole report that other commands print in a form of their own: doctor and matrix.
 import { MeshGrid } from "../../diagnosis/notes/mesh-grid.ts";
 import { counted } from "../../base/format.ts";
-import type { CheckState } from "../../diagnosis/checkup.ts";
 import { reportOf } from "../doctor.ts";
+import { MARK_OF } from "../doctor-report.ts";
 import { cellOf } from "../matrix-table.ts";
 import type { ReachedMesh } from "../reach.ts";
-import { items, tableOf, text, type Item, type Mark, type Report, type Section } from "../report/report.ts";
+import { items, tableOf, text, type Item, type Report, type Section } from "../report/report.ts";
 import type { Unreached } from "../sources.ts";
-
-const MARKS: Readonly<Record<CheckState, Mark>> = {
-  holds: "fine",
-  broken: "broken",
-  unknown: "unknown",
-  absent: "note",
-};
 
 export function doctorPart(mesh: ReachedMesh | Unreached): Report {
   if ("why" in mesh) return notAsked("doctor", mesh.why);
@@ -42,7 +35,7 @@ export function doctorPart(mesh: ReachedMesh | Unreached): Report {
       {
         title: "Checks",
         blocks: [
-          items(checks.map(({ title, state, text: words }) => ({ mark: MARKS[state], text: `${title}: ${words}` }))),
+          items(checks.map(({ title, state, text: words }) => ({ mark: MARK_OF[state], text: `${title}: ${words}` }))),
         ],
       },
     ],
