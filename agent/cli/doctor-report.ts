@@ -45,10 +45,15 @@ export function lasted(since: string, at: string): string {
 
 const clockOf = (moment: string): string => `${moment.slice(0, 10)} ${moment.slice(11, 19)} UTC`;
 
-const basis = ({ verdict, judged, rows, nodes }: DoctorReport): string =>
-  judged === "judge"
-    ? `Judged by the agent of ${verdict.by.name} at ${clockOf(verdict.at)}; ${rows} of ${nodes} rows are here.`
-    : `Judged here, from the last minute of ${rows} of ${nodes} rows at ${clockOf(verdict.at)}: no judge answered, so nothing before that minute counts.`;
+function basis({ verdict: { by, at, alone }, judged, rows, nodes }: DoctorReport): string {
+  const moment = clockOf(at);
+  if (judged === "here")
+    return `Judged here, from the last minute of ${rows} of ${nodes} rows at ${moment}: no judge answered, so nothing before that minute counts.`;
+  const who = `Judged by the agent of ${by.name}`;
+  return alone === undefined
+    ? `${who} at ${moment}; ${rows} of ${nodes} rows are here.`
+    : `${who} alone at ${moment}: ${alone}; ${rows} of ${nodes} rows are here.`;
+}
 
 export function doctorText(report: DoctorReport): string {
   const { verdict, checks, missing } = report;

@@ -51,6 +51,15 @@ test("a judge's own words are shown as they are, with who said them", () => {
   expect(plain(doctorText(report))).toContain("Judged by the agent of node-1 at 2026-11-23 19:33:20 UTC");
 });
 
+test("an agent that judged alone, as no judge answered, is not taken for one that watches", () => {
+  const snapshot = sampleSnapshot(DEAD);
+  const alone = "no judge answers (asked: node-2); node-1 judged by itself";
+  const verdict = { ...judgeSnapshot(snapshot), alone };
+  expect(plain(doctorText(reportOf({ snapshot, verdict, judged: "judge" })))).toContain(
+    `Judged by the agent of node-1 alone at 2026-11-23 19:30:00 UTC: ${alone}; 5 of 6 rows are here.`,
+  );
+});
+
 test("short is one line a finding", () => {
   const [headline, ...lines] = doctorShort(here(DEAD)).split("\n");
   expect(headline).toMatch(/^Node node-6 is gone/);

@@ -24,6 +24,12 @@ test("all checks are listed, those of Kubernetes' network model first, also when
   expect(checks.get("pods-reach-pods")!.text).toBe("30 of 30 measured pairs reach each other.");
 });
 
+test("what no row tells is unknown, and not fine", () => {
+  const { checks } = checksOf({ nodes: 6, zones: 2 });
+  expect(checks.get("routes")!.state).toBe("unknown");
+  expect(checks.get("dns")!.state).toBe("unknown");
+});
+
 test("what the mesh does not have is absent, and no warning", () => {
   const { checks } = checksOf({ nodes: 3, zones: 1 });
   expect(checks.get("zones")!.state).toBe("absent");
