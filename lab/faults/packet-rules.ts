@@ -98,19 +98,19 @@ const lostOf = (protocol: Protocol): string => `lost_${protocol}`;
 /** Where a packet ends. Chance has decided by then, so that it can be counted by protocol as well, once. */
 function lostChain(): string {
   const vxlan = `udp dport ${VXLAN_PORT}`;
-  const rules = PROTOCOLS.flatMap((protocol) => {
-    const { pod, node4, node6 } = protocolCondition(protocol);
-    return [
-      ...pod.map((expression) => `${vxlan} ${expression} counter name ${lostOf(protocol)} counter name affected drop`),
-      ...[...node4, ...node6].map(
-        (expression) => `${expression} counter name ${lostOf(protocol)} counter name affected drop`,
-      ),
-    ];
-  });
-  // Those inside a tunnel first: the tunnel itself is UDP.
-  const ordered = [...rules.filter((rule) => rule.startsWith(vxlan)), `${vxlan} counter name affected drop`];
-  const outside = rules.filter((rule) => !rule.startsWith(vxlan));
-  return `  chain lost {\n${[...ordered, ...outside, "counter name affected drop"].map((rule) => `    ${rule}\n`).join("")}  }\n`;
+  const end = "counter name affected drop";
+  const ends = (where: (condition: Condition) => readonly string[]): string[] =>
+    PROTOCOLS.flatMap((protocol) =>
+      where(protocolCondition(protocol)).map((match) => `${match} counter name ${lostOf(protocol)} ${end}`),
+    );
+  const rules = [
+    // What is inside a tunnel first: the tunnel itself is UDP.
+    ...ends(({ pod }) => pod.map((expression) => `${vxlan} ${expression}`)),
+    `${vxlan} ${end}`,
+    ...ends(({ node4, node6 }) => [...node4, ...node6]),
+    end,
+  ];
+  return `  chain lost {\n${rules.map((rule) => `    ${rule}\n`).join("")}  }\n`;
 }
 
 export function chain({ port, priority, rules }: { port: string; priority: number; rules: readonly string[] }): string {
