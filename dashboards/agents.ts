@@ -173,7 +173,6 @@ export const agents: Dashboard = frame({
             orQuiet({
               expr: `sum by (source_node, errno) (rate(internode_local_errors_total{${WHERE}}[${RATE}]))`,
               label: "errno",
-              text: "none",
             }),
             "{{source_node}} {{errno}}",
           ),
@@ -229,7 +228,6 @@ export const agents: Dashboard = frame({
             orQuiet({
               expr: `sum by (source_node, part) (rate(internode_faults_total{${WHERE}}[${RATE}])) > 0`,
               label: "part",
-              text: "none",
             }),
             "{{source_node}} {{part}}",
           ),
@@ -244,7 +242,6 @@ export const agents: Dashboard = frame({
             orQuiet({
               expr: `sum by (source_node, result) (rate(internode_reflector_packets_total{${WHERE},result!~"answered|duplicate"}[${RATE}])) > 0`,
               label: "result",
-              text: "none",
             }),
             "{{source_node}} {{result}}",
           ),
@@ -259,7 +256,6 @@ export const agents: Dashboard = frame({
             orQuiet({
               expr: `max by (source_node, reason) (internode_peers_unprobed{${WHERE}}) > 0`,
               label: "reason",
-              text: "none",
             }),
             "{{source_node}} {{reason}}",
           ),

@@ -127,7 +127,6 @@ export const dns: Dashboard = frame({
               expr: orQuiet({
                 expr: `sum by (server, reason) (rate(internode_dns_failure_reasons_total{${WHERE}}[${RATE}]))`,
                 label: "reason",
-                text: "none",
               }),
               legend: "{{server}} {{reason}}",
             },
@@ -145,7 +144,6 @@ export const dns: Dashboard = frame({
               expr: orQuiet({
                 expr: `sum by (source_node, errno) (rate(internode_dns_local_errors_total{${WHERE}}[${RATE}])) > 0`,
                 label: "errno",
-                text: "none",
               }),
               legend: "{{source_node}} {{errno}}",
             },

@@ -217,7 +217,6 @@ export const pair: Dashboard = frame({
               orQuiet({
                 expr: `sum by (network, protocol, reason) (rate(internode_probe_failure_reasons_total{${where}}[${RATE}]))`,
                 label: "reason",
-                text: "none",
               }),
             "{{network}} {{protocol}} {{reason}}",
           ),
@@ -233,7 +232,6 @@ export const pair: Dashboard = frame({
               orQuiet({
                 expr: `(sum by (network, protocol, kind) (rate(internode_probe_anomalies_total{${where}}[${RATE}])) or label_replace(sum by (network, protocol) (rate(internode_probe_refusals_total{${where}}[${RATE}])), "kind", "refused", "", ""))`,
                 label: "kind",
-                text: "none",
               }),
             "{{network}} {{protocol}} {{kind}}",
           ),

@@ -65,11 +65,11 @@ export function nameZones(expr: string): string {
 export function orQuiet({
   expr,
   label,
-  text,
+  text = "none",
 }: {
   readonly expr: string;
   readonly label: string;
-  readonly text: string;
+  readonly text?: string;
 }): string {
   return `${expr} or on () label_replace(vector(0), "${label}", "${text}", "", "")`;
 }

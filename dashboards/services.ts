@@ -103,7 +103,6 @@ export const services: Dashboard = frame({
               expr: orQuiet({
                 expr: `sum by (service, reason) (${rate("failure_reasons_total", RATE)})`,
                 label: "reason",
-                text: "none",
               }),
               legend: "{{service}} {{reason}}",
             },
@@ -142,7 +141,6 @@ export const services: Dashboard = frame({
               expr: orQuiet({
                 expr: `sum by (source_node, errno) (${rate("local_errors_total", RATE)}) > 0`,
                 label: "errno",
-                text: "none",
               }),
               legend: "{{source_node}} {{errno}}",
             },
