@@ -2,9 +2,9 @@
 // node network is seen as it is, one of the pod network inside VXLAN. One table a fault, so that ending it is one command.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
 import { PROTOCOL_TABLE, PROTOCOLS } from "../../agent/probes/protocols.ts";
-import { inNamespace } from "../machine.ts";
 import { VXLAN_PORT, type LabNode } from "../plan.ts";
-import type { FaultContext, FaultCounters, InForce, Link } from "./fault.ts";
+import type { FaultContext, InForce, Link } from "./fault.ts";
+import { layTables, lostOf } from "./nft-tables.ts";
 
 /** nftables expressions, any of which makes a packet the fault's; `""` is every packet. By how the packet looks at the port. */
 export interface Condition {
@@ -49,25 +49,12 @@ export function protocolCondition(protocol: Protocol): Condition {
   };
 }
 
-export async function dropPackets(
+export function dropPackets(
   rules: PacketRules,
   { id, fabricNamespace }: Pick<FaultContext, "id" | "fabricNamespace">,
 ): Promise<InForce> {
   const table = `fault_${id}`;
-  const nft = (...args: string[]): Promise<string> => inNamespace(fabricNamespace, "nft", args);
-  await inNamespace(fabricNamespace, "nft", ["-f", "-"], { input: dropRuleset(table, rules) });
-  const counters = async (): Promise<FaultCounters> =>
-    readCounters(await nft("-j", "list", "counters", "table", "netdev", table));
-  return {
-    counters,
-    async end() {
-      // First the rules: what comes between a reading and an end would be in no reading.
-      await nft("flush", "table", "netdev", table);
-      const last = await counters();
-      await nft("delete", "table", "netdev", table);
-      return last;
-    },
-  };
+  return layTables("netdev", table, [{ namespace: fabricNamespace, ruleset: dropRuleset(table, rules) }]);
 }
 
 /** Exported for its test. */
@@ -91,9 +78,6 @@ export function dropRuleset(table: string, { links, on, condition }: PacketRules
   const counters = ["matched", "affected", ...PROTOCOLS.map(lostOf)].map((name) => `  counter ${name} { }\n`).join("");
   return `table netdev ${table} {\n${counters}${lostChain()}${chains.join("\n")}\n}\n`;
 }
-
-/** A counter's name: those of protocols themselves are words of nftables. */
-const lostOf = (protocol: Protocol): string => `lost_${protocol}`;
 
 /** Where a packet ends. Chance has decided by then, so that it can be counted by protocol as well, once. */
 function lostChain(): string {
@@ -133,14 +117,4 @@ export function matches(
 
 export function bySource(links: readonly Link[]): (readonly [LabNode, LabNode[]])[] {
   return [...Map.groupBy(links, (link) => link.from)].map(([from, group]) => [from, group.map((link) => link.to)]);
-}
-
-export function readCounters(json: string): FaultCounters {
-  const { nftables } = JSON.parse(json) as {
-    nftables: readonly { readonly counter?: { readonly name: string; readonly packets: number } }[];
-  };
-  const packets = (name: string): number =>
-    nftables.find((entry) => entry.counter?.name === name)?.counter?.packets ?? 0;
-  const byProtocol = Object.fromEntries(PROTOCOLS.map((protocol) => [protocol, packets(lostOf(protocol))]));
-  return { matched: packets("matched"), affected: packets("affected"), byProtocol };
 }

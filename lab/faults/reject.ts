@@ -1,7 +1,7 @@
 import type { Protocol } from "../../agent/model/peer.ts";
-import { inNamespace } from "../machine.ts";
 import { podSubnet, podSubnet6, type LabNode } from "../plan.ts";
-import type { FaultCounters, FaultSpec } from "./fault.ts";
+import type { FaultSpec } from "./fault.ts";
+import { layTables } from "./nft-tables.ts";
 import { bySource } from "./packet-rules.ts";
 
 /**
@@ -13,36 +13,28 @@ export const reject: FaultSpec<"reject"> = {
   summary: "reject one protocol at the destination's node, as a policy does",
   example: "reject node-1->node-2 tcp",
   affected: "rejected",
-  inject: async ({ links, protocol }, { id }) => {
+  inject({ links, protocol }, { id }) {
     const table = `fault_${id}`;
-    const places = bySource(links.map(({ from, to }) => ({ from: to, to: from })));
-    const nft = (node: LabNode, ...args: readonly string[]) => inNamespace(node.nodeNamespace, "nft", args);
-    for (const [to, froms] of places) {
-      const rules = froms.flatMap((from) => rulesFor(from, to, protocol));
-      await inNamespace(to.nodeNamespace, "nft", ["-f", "-"], {
-        input: `table inet ${table} {\n  counter affected { }\n  chain forward {\n    type filter hook forward priority 0;\n${rules.join("\n")}\n  }\n}\n`,
-      });
-    }
-    const counters = async (): Promise<FaultCounters> => {
-      const told = await Promise.all(places.map(([to]) => nft(to, "-j", "list", "counters", "table", "inet", table)));
-      const packets = told
-        .map((json) => (JSON.parse(json) as { nftables: { counter?: { packets: number } }[] }).nftables)
-        .flatMap((entries) => entries.map(({ counter }) => counter?.packets ?? 0))
-        .reduce((sum, count) => sum + count, 0);
-      return { matched: packets, affected: packets };
-    };
-    return {
-      counters,
-      async end() {
-        // First the rules: what comes between a reading and an end would be in no reading.
-        for (const [to] of places) await nft(to, "flush", "chain", "inet", table, "forward");
-        const last = await counters();
-        for (const [to] of places) await nft(to, "delete", "table", "inet", table);
-        return last;
-      },
-    };
+    const places = bySource(links.map(({ from, to }) => ({ from: to, to: from }))).map(([to, froms]) => ({
+      namespace: to.nodeNamespace,
+      ruleset: ruleset(
+        table,
+        froms.flatMap((from) => rulesFor(from, to, protocol)),
+      ),
+    }));
+    return layTables("inet", table, places);
   },
 };
+
+const ruleset = (table: string, rules: readonly string[]): string => `table inet ${table} {
+  counter matched { }
+  counter affected { }
+  chain forward {
+    type filter hook forward priority 0;
+${rules.join("\n")}
+  }
+}
+`;
 
 /** An echo's answer is none of the policy's: it rejects what asks. */
 function rulesFor(from: LabNode, to: LabNode, protocol: Protocol): readonly string[] {
@@ -53,6 +45,6 @@ function rulesFor(from: LabNode, to: LabNode, protocol: Protocol): readonly stri
   return to.podAddresses.map((address, i) => {
     const { ip, source, echo } = families[i]!;
     const asks = protocol === "icmp" ? echo : `meta l4proto ${protocol}`;
-    return `    ${ip} saddr ${source} ${ip} daddr ${address} ${asks} counter name affected reject`;
+    return `    ${ip} saddr ${source} ${ip} daddr ${address} ${asks} counter name matched counter name affected reject`;
   });
 }

@@ -1,7 +1,6 @@
-import { inNamespace } from "../machine.ts";
-import { SERVICE_ADDRESSES, type LabNode } from "../plan.ts";
-import type { FaultCounters, FaultSpec } from "./fault.ts";
-import { readCounters } from "./packet-rules.ts";
+import { SERVICE_ADDRESSES } from "../plan.ts";
+import type { FaultSpec } from "./fault.ts";
+import { layTables } from "./nft-tables.ts";
 
 /** As a node whose kube-proxy has died, or whose connection tracking table is full: pods are reached, the Service is not. */
 export const servicePath: FaultSpec<"service-path"> = {
@@ -9,30 +8,13 @@ export const servicePath: FaultSpec<"service-path"> = {
   summary: "drop what a node's pod sends to the Service",
   example: "service-path node-2",
   affected: "dropped",
-  inject: async ({ nodes }, { id }) => {
+  inject({ nodes }, { id }) {
     const table = `fault_${id}`;
-    const nft = ({ nodeNamespace }: LabNode, ...args: string[]): Promise<string> =>
-      inNamespace(nodeNamespace, "nft", args);
-    const sum = async (): Promise<FaultCounters> => {
-      const all = await Promise.all(
-        nodes.map(async (node) => readCounters(await nft(node, "-j", "list", "counters", "table", "inet", table))),
-      );
-      const total = (of: "matched" | "affected"): number => all.reduce((count, counters) => count + counters[of], 0);
-      return { matched: total("matched"), affected: total("affected") };
-    };
-    await Promise.all(
-      nodes.map(({ nodeNamespace }) => inNamespace(nodeNamespace, "nft", ["-f", "-"], { input: ruleset(table) })),
+    return layTables(
+      "inet",
+      table,
+      nodes.map(({ nodeNamespace }) => ({ namespace: nodeNamespace, ruleset: ruleset(table) })),
     );
-    return {
-      counters: sum,
-      async end() {
-        // First the rules: what comes between a reading and an end would be in no reading.
-        await Promise.all(nodes.map((node) => nft(node, "flush", "table", "inet", table)));
-        const last = await sum();
-        await Promise.all(nodes.map((node) => nft(node, "delete", "table", "inet", table)));
-        return last;
-      },
-    };
   },
 };
 
