@@ -1,8 +1,7 @@
 // Flannel with both address families, by routes alone (host-gw), and with IPv6 alone, by tunnels.
 import { describe, expect, test } from "vitest";
 import { until } from "../../cluster/until.ts";
-import { failingCells, notesOf } from "../../support/matrix-cells.ts";
-import { CniMesh, podSlotsBetween, without } from "./mesh.ts";
+import { CniMesh, expectLost, podSlotsBetween, without } from "./mesh.ts";
 
 const KINDS = ["pod icmp", "pod tcp", "pod udp", "node icmp"];
 const IPV6 = KINDS.map((kind) => `${kind} ipv6`);
@@ -41,10 +40,7 @@ describe("host-gw with IPv4 and IPv6", () => {
     await deleteRoute(mesh, "fd00:10:244:2::/64");
     const lost = podSlotsBetween(mesh.slots, "node-1", "node-2").filter((slot) => slot.endsWith(" ipv6"));
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
-    const { exitCode, text } = await mesh.matrix();
-    expect(failingCells(text)).toEqual(lost);
-    expect(notesOf(text).join()).toMatch(/node-1.*node-2|node-2.*node-1/);
-    expect(exitCode).toBe(1);
+    expectLost(await mesh.matrix(), lost, /node-1.*node-2|node-2.*node-1/);
   });
 });
 

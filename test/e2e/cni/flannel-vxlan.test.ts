@@ -2,8 +2,7 @@
 // while the node network stays fine, which is how a reader tells a CNI's fault from a cable's.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../cluster/until.ts";
-import { failingCells, notesOf } from "../../support/matrix-cells.ts";
-import { CniMesh, podSlotsBetween, without } from "./mesh.ts";
+import { CniMesh, expectLost, podSlotsBetween, without } from "./mesh.ts";
 
 const PEER_PODS = "10.244.2.0/24";
 let mesh: CniMesh;
@@ -35,10 +34,7 @@ test("with a route deleted, the two nodes lose each other's pods in both orders,
   await on("node-1", `ip route del ${PEER_PODS}`);
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
-    const { exitCode, text } = await mesh.matrix();
-    expect(failingCells(text)).toEqual(lost);
-    expect(notesOf(text).join()).toMatch(/node-1.*node-2|node-2.*node-1/);
-    expect(exitCode).toBe(1);
+    expectLost(await mesh.matrix(), lost, /node-1.*node-2|node-2.*node-1/);
   } finally {
     await on("node-1", `ip route replace ${PEER_PODS} via 10.244.2.0 dev flannel.1 onlink`);
   }
@@ -53,10 +49,7 @@ test("with a wrong forwarding entry, the packets go to a third node, which drops
   await point("10.100.0.103");
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
-    const { exitCode, text } = await mesh.matrix();
-    expect(failingCells(text)).toEqual(lost);
-    expect(notesOf(text).join()).toMatch(/node-1.*node-2|node-2.*node-1/);
-    expect(exitCode).toBe(1);
+    expectLost(await mesh.matrix(), lost, /node-1.*node-2|node-2.*node-1/);
   } finally {
     await point("10.100.0.102");
   }
@@ -77,10 +70,7 @@ test("a node that Flannel announces under a wrong tunnel address is lost to ever
   await restart();
   try {
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
-    const { exitCode, text } = await mesh.matrix();
-    expect(failingCells(text)).toEqual(lost);
-    expect(notesOf(text).join()).toContain("node-2");
-    expect(exitCode).toBe(1);
+    expectLost(await mesh.matrix(), lost, /node-2/);
   } finally {
     await mesh.target.kubectl(["annotate", "node", "node-2", `${overwrite}-`]);
     await restart();
@@ -89,13 +79,9 @@ test("a node that Flannel announces under a wrong tunnel address is lost to ever
 });
 
 test("a dead node is lost on both networks, and the others are fine", async () => {
-  const seen = mesh.slots.filter((slot) => !slot.startsWith("node-3"));
-  const lost = seen.filter((slot) => slot.includes("node-3"));
-  const { dead, healthy, matrix } = await mesh.whileDead("node-3");
-  expect({ dead, healthy }).toEqual({ dead: lost, healthy: without(seen, lost) });
-  expect(failingCells(matrix.text)).toEqual(lost);
-  expect(notesOf(matrix.text).join()).toContain("node-3");
-  expect(matrix.exitCode).toBe(1);
+  const { dead, healthy, lost, others, matrix } = await mesh.whileDead("node-3");
+  expect({ dead, healthy }).toEqual({ dead: lost, healthy: others });
+  expectLost(matrix, lost, /node-3/);
   await mesh.allHealthy();
 });
 

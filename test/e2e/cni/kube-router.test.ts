@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestPods } from "../../cluster/test-pods.ts";
 import { until } from "../../cluster/until.ts";
 import { failingCells, notesOf } from "../../support/matrix-cells.ts";
-import { CniMesh, NODES, without } from "./mesh.ts";
+import { CniMesh, expectLost, NODES, without } from "./mesh.ts";
 
 const NAMESPACE = "internode";
 /** Of probes, metrics and HTTP. */
@@ -134,10 +134,7 @@ test("with its BGP sessions down a node is lost to every other's pods on both ne
       { timeoutMs: BGP_LIMIT_MS, intervalMs: 1_000 },
     );
     expect(await mesh.countedNow()).toEqual({ dead: lost, healthy: without(mesh.slots, lost) });
-    const { exitCode, text } = await mesh.matrix();
-    expect(failingCells(text)).toEqual(lost);
-    expect(notesOf(text).join()).toContain("node-2");
-    expect(exitCode).toBe(1);
+    expectLost(await mesh.matrix(), lost, /node-2/);
   } finally {
     await on("node-2", ["nft", "delete", "table", "inet", "nobgp"]);
     await until("the routes to come back", () => routesTo("node-1", "10.244.2.0/24"), {
@@ -149,11 +146,7 @@ test("with its BGP sessions down a node is lost to every other's pods on both ne
 });
 
 test("a dead node is lost on both networks, and the others are fine", async () => {
-  const seen = mesh.slots.filter((slot) => !slot.startsWith("node-3"));
-  const lost = seen.filter((slot) => slot.includes("node-3"));
-  const { dead, healthy, matrix } = await mesh.whileDead("node-3");
-  expect({ dead, healthy }).toEqual({ dead: lost, healthy: without(seen, lost) });
-  expect(failingCells(matrix.text)).toEqual(lost);
-  expect(notesOf(matrix.text).join()).toContain("node-3");
-  expect(matrix.exitCode).toBe(1);
+  const { dead, healthy, lost, others, matrix } = await mesh.whileDead("node-3");
+  expect({ dead, healthy }).toEqual({ dead: lost, healthy: others });
+  expectLost(matrix, lost, /node-3/);
 });

@@ -3,7 +3,9 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import type { ClusterOptions } from "../../cluster/plan.ts";
+import { failingCells, notesOf } from "../../support/matrix-cells.ts";
 import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
 import { UDP_SETTLED_MS, untilHealthy } from "../measured.ts";
 import { Release } from "../release.ts";
@@ -23,6 +25,14 @@ export interface Matrix {
 export interface Counted {
   readonly dead: readonly string[];
   readonly healthy: readonly string[];
+}
+
+export interface WhileDead extends Counted {
+  /** What the nodes that are left must lose: their slots to the dead one. */
+  readonly lost: readonly string[];
+  /** Their slots among themselves. */
+  readonly others: readonly string[];
+  readonly matrix: Matrix;
 }
 
 export class CniMesh implements AsyncDisposable {
@@ -100,13 +110,15 @@ export class CniMesh implements AsyncDisposable {
   }
 
   /** Stopped and off the network: the kernel of a node that is only stopped goes on answering. */
-  async whileDead(name: (typeof NODES)[number]): Promise<Counted & { readonly matrix: Matrix }> {
+  async whileDead(name: (typeof NODES)[number]): Promise<WhileDead> {
+    const seen = this.slots.filter((slot) => !slot.startsWith(name));
+    const lost = seen.filter((slot) => slot.includes(name));
     const node = this.target.own.node(name);
     await node.freeze();
     await node.cutLink();
     try {
       const counted = await this.countedNow(NODES.filter((other) => other !== name));
-      return { ...counted, matrix: await this.matrix() };
+      return { ...counted, lost, others: without(seen, lost), matrix: await this.matrix() };
     } finally {
       await node.healLink();
       await node.thaw();
@@ -116,6 +128,13 @@ export class CniMesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.target[Symbol.asyncDispose]();
   }
+}
+
+/** It fails in these cells and no others, names who is concerned below them, and exits as for something broken. */
+export function expectLost({ exitCode, text }: Matrix, lost: readonly string[], named: RegExp): void {
+  expect(failingCells(text)).toEqual(lost);
+  expect(notesOf(text).join()).toMatch(named);
+  expect(exitCode).toBe(1);
 }
 
 /** Those of the pod network between two nodes, in both orders. */
