@@ -2,6 +2,7 @@
 // kernel has learnt ignored. Only when that size fails is there a search for the one that passes; what is missing is
 // a black hole. A router that says "fragmentation needed" is working discovery and no fault (design §2.10).
 import { phase } from "../base/hash.ts";
+import { turnAfterNs } from "../base/turns.ts";
 import { ClockWatch } from "../base/clock-watch.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -185,8 +186,7 @@ class DontFragmentProber implements PathMtuProber {
       if (nowNs >= target.dueNs) {
         // A search may outlast a short interval: then this turn is left out.
         if (!target.running) this.#begin(target, nowNs);
-        const intervalNs = this.#settings.intervalMs * 1e6;
-        target.dueNs += intervalNs * Math.ceil((nowNs - target.dueNs + 1) / intervalNs);
+        target.dueNs = turnAfterNs(nowNs, { dueNs: target.dueNs, intervalMs: this.#settings.intervalMs });
       }
       this.#nextDueNs = Math.min(this.#nextDueNs, target.dueNs);
     }

@@ -1,5 +1,6 @@
 // What a slot has counted since it was opened. One row of unsigned 32-bit numbers a slot, side by side in one
 // array, so that recording a probe touches one or two cache lines. At 10 probes a second a number lasts 13 years.
+import { grown } from "./grown.ts";
 import type { AnomalyKind, FailureReason } from "../model/outcome.ts";
 import { OWN_COUNTERS, type OwnCount } from "../probes/protocols.ts";
 
@@ -39,12 +40,8 @@ export class CounterTable {
   }
 
   grow(rows: number): void {
-    const counts = new Uint32Array(rows * STRIDE);
-    counts.set(this.#counts);
-    this.#counts = counts;
-    const sums = new Float64Array(rows);
-    sums.set(this.#rttSumNs);
-    this.#rttSumNs = sums;
+    this.#counts = grown(this.#counts, new Uint32Array(rows * STRIDE));
+    this.#rttSumNs = grown(this.#rttSumNs, new Float64Array(rows));
   }
 
   clear(row: number): void {

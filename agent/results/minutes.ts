@@ -2,6 +2,8 @@
 // slot with the minute that is not over yet. TCP: a SYN that was sent again is a lost packet and counts as a failed
 // probe here, so that failures of probes are the loss of design §2.7. No allocation while recording.
 
+import { grown } from "./grown.ts";
+
 /** Finished minutes that are kept. */
 export const KEPT_MINUTES = 60;
 
@@ -136,11 +138,6 @@ export class Minutes {
   #at(row: number, minute: number): number {
     return (row * KEPT_MINUTES + (minute % KEPT_MINUTES)) * NUMBERS;
   }
-}
-
-function grown<T extends Uint16Array | Uint32Array | Float32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 const LEAST_NS = 100;

@@ -213,23 +213,18 @@ class TypedArrayResults implements Results {
     this.#minutes.add(index, minute, { probes: 1 + again, failures });
     if (sourcePort !== undefined)
       this.#ports.add(index, minute, { port: sourcePort, failed: outcome.kind === "failed" });
-    if (outcome.retransmits !== undefined) {
-      this.#counters.add(index, "retransmits", outcome.retransmits);
-      this.#windows.retransmitted(index, second, outcome.retransmits);
-    }
+    this.#windows.record(index, second, outcome);
+    if (outcome.retransmits !== undefined) this.#counters.add(index, "retransmits", outcome.retransmits);
     switch (outcome.kind) {
       case "answered":
-        this.#windows.answered(index, second, outcome.rttNs);
         if (outcome.rttNs !== undefined) this.#delay(slot, outcome.rttNs, outcome.clock);
         return;
       case "refused":
         this.#counters.add(index, "refusals");
-        this.#windows.refused(index, second);
         return;
       case "failed":
         this.#counters.add(index, "failures");
         this.#counters.add(index, outcome.reason);
-        this.#windows.failed(index, second, outcome.reason);
         return;
     }
   }

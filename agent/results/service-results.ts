@@ -75,26 +75,20 @@ export class ServiceResults {
 
   record(path: ServicePath, outcome: Outcome): void {
     const counts = this.#counts.get(path.index)!;
-    const second = this.#second();
+    this.#windows.record(path.index, this.#second(), outcome);
     counts.probes += 1;
-    if (outcome.retransmits !== undefined) {
-      counts.retransmits += outcome.retransmits;
-      this.#windows.retransmitted(path.index, second, outcome.retransmits);
-    }
+    counts.retransmits += outcome.retransmits ?? 0;
     switch (outcome.kind) {
       case "answered":
-        this.#windows.answered(path.index, second, outcome.rttNs);
         if (outcome.rttNs === undefined) return;
         counts.rttCount += 1;
         counts.rttSumNs += outcome.rttNs;
         return;
       case "refused":
-        this.#windows.refused(path.index, second);
         counts.failures += 1;
         addTo(counts.reasons, "refused");
         return;
       case "failed":
-        this.#windows.failed(path.index, second, outcome.reason);
         counts.failures += 1;
         addTo(counts.reasons, outcome.reason);
     }

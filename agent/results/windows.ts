@@ -1,8 +1,9 @@
 // The trailing 60 seconds of every slot in one-second buckets: 28 bytes a bucket, 1.7 KB a slot, no allocation
 // while recording. The youngest bucket is the current, unfinished second.
-import type { FailureReason, LossDirection } from "../model/outcome.ts";
+import type { FailureReason, LossDirection, Outcome } from "../model/outcome.ts";
 import type { SecondSummary } from "../model/snapshot.ts";
 import { WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
+import { grown } from "./grown.ts";
 
 // Delays of one bucket, nanoseconds in single precision: within 1 ns up to 16 ms, 0.5 µs at 10 s.
 const SUM = 0;
@@ -46,18 +47,10 @@ export class Windows {
   }
 
   grow(rows: number): void {
-    const delays = new Float32Array(rows * WINDOW_SECONDS * DELAYS);
-    delays.set(this.#delays);
-    this.#delays = delays;
-    const numbers = new Uint8Array(rows * WINDOW_SECONDS * NUMBERS);
-    numbers.set(this.#numbers);
-    this.#numbers = numbers;
-    const youngest = new Float64Array(rows);
-    youngest.set(this.#youngest);
-    this.#youngest = youngest;
-    const previousNs = new Float64Array(rows);
-    previousNs.set(this.#previousNs);
-    this.#previousNs = previousNs;
+    this.#delays = grown(this.#delays, new Float32Array(rows * WINDOW_SECONDS * DELAYS));
+    this.#numbers = grown(this.#numbers, new Uint8Array(rows * WINDOW_SECONDS * NUMBERS));
+    this.#youngest = grown(this.#youngest, new Float64Array(rows));
+    this.#previousNs = grown(this.#previousNs, new Float64Array(rows));
   }
 
   clear(row: number, second: number): void {
@@ -69,6 +62,18 @@ export class Windows {
   /** The next probe takes another way than the one before: their delays are not compared. */
   interrupt(row: number): void {
     this.#previousNs[row] = Number.NaN;
+  }
+
+  record(row: number, second: number, outcome: Outcome): void {
+    if (outcome.retransmits !== undefined) this.retransmitted(row, second, outcome.retransmits);
+    switch (outcome.kind) {
+      case "answered":
+        return this.answered(row, second, outcome.rttNs);
+      case "refused":
+        return this.refused(row, second);
+      case "failed":
+        return this.failed(row, second, outcome.reason);
+    }
   }
 
   answered(row: number, second: number, rttNs: number | undefined): void {
