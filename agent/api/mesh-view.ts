@@ -3,6 +3,7 @@
 // the other: to look at a thousand nodes must not cost an agent the memory that its limit is made for.
 import { promisify } from "node:util";
 import { constants, deflateRaw, inflateRawSync } from "node:zlib";
+import { inTurn } from "../base/in-turn.ts";
 import type { Span } from "../base/span.ts";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Node } from "../model/peer.ts";
@@ -177,17 +178,13 @@ export class MeshView implements Disposable {
   }
 
   async #askAll(apis: readonly PeerApi[], query: RowQuery, answers: Map<string, Kept>): Promise<void> {
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      for (let api = apis[next++]; api !== undefined; api = apis[next++]) {
-        const answer = await this.#options.rows.ask(api, query);
-        answers.set(
-          api.node.name,
-          answer.kind === "row" ? { kind: "row", json: await thin(answer.json), relayed: answer.relayed } : answer,
-        );
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, apis.length) }, worker));
+    await inTurn(apis, this.#options.concurrency, async (api) => {
+      const answer = await this.#options.rows.ask(api, query);
+      answers.set(
+        api.node.name,
+        answer.kind === "row" ? { kind: "row", json: await thin(answer.json), relayed: answer.relayed } : answer,
+      );
+    });
   }
 }
 

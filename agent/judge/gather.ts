@@ -1,6 +1,7 @@
 // The evidence of one judgement: this agent's own row and those of all peers, by way of others where that is needed.
 // Rows come one by one, so that no two are decoded in one turn of the event loop.
 import type { Clock } from "../base/clock.ts";
+import { inTurn } from "../base/in-turn.ts";
 import type { Evidence } from "../diagnosis/evidence/evidence.ts";
 import { agentOf, evidenceFromRows, evidenceRow, type EvidenceRow } from "../diagnosis/evidence/from-snapshot.ts";
 import { inDisplayOrder } from "../model/order.ts";
@@ -37,15 +38,11 @@ export async function gatherEvidence({
   const reached = new Set(apis.map(({ node }) => node.name));
   for (const { node } of peers)
     if (!reached.has(node.name)) missing.push({ node, reason: "discovery gives no address for it" });
-  const queue = apis.values();
-  const worker = async (): Promise<void> => {
-    for (const api of queue) {
-      const answer = await rows.evidence(api);
-      if (answer.kind === "missing") missing.push(answer);
-      else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  await inTurn(apis, CONCURRENCY, async (api) => {
+    const answer = await rows.evidence(api);
+    if (answer.kind === "missing") missing.push(answer);
+    else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
+  });
   const known = new Map(peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }]));
   return evidenceFromRows({
     atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,

@@ -3,6 +3,7 @@
 // server's proxy.
 import { get as httpGet } from "node:http";
 import { readBody } from "../../base/body.ts";
+import { inTurn } from "../../base/in-turn.ts";
 import { inDisplayOrder } from "../../model/order.ts";
 import type { Node } from "../../model/peer.ts";
 import { SCHEMA_VERSION, type MissingRow, type Relayed, type Row, type Snapshot } from "../../model/snapshot.ts";
@@ -84,7 +85,7 @@ async function withForwardedRows(
 ): Promise<Snapshot> {
   const rows = [...seen.rows];
   const relayed: Relayed[] = [...(seen.relayed ?? [])];
-  const missing = await inTurn(seen.missing, async (row): Promise<MissingRow | undefined> => {
+  const missing = await inTurn(seen.missing, AT_ONCE, async (row): Promise<MissingRow | undefined> => {
     const pod = pods.find(({ node }) => node === row.node.name);
     if (pod === undefined) return row;
     if (!pod.ready) return { ...row, reason: `${row.reason}; its pod is ${pod.state}` };
@@ -117,6 +118,7 @@ async function rowByRow(
   const scheduled = pods.filter((pod): pod is AgentPod & { node: string } => pod.node !== undefined);
   const answers = await inTurn(
     scheduled,
+    AT_ONCE,
     async ({ namespace, name, port, node, ready, state }): Promise<Row | MissingRow> => {
       const asked: Node = { name: node, zone: "" };
       if (!ready) return { node: asked, reason: `its pod is ${state}` };
@@ -187,15 +189,4 @@ async function forwarded(
   } finally {
     socket.destroy();
   }
-}
-
-/** All of them, so many at once, in their order. */
-async function inTurn<T, R>(all: readonly T[], each: (one: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = Array.from({ length: all.length });
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < all.length; i = next++) results[i] = await each(all[i]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, all.length) }, worker));
-  return results;
 }

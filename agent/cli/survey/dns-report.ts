@@ -1,6 +1,7 @@
 // Cluster DNS as each node sees it.
 import type { V1Pod } from "@kubernetes/client-node";
 import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
+import { inTurn } from "../../base/in-turn.ts";
 import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
 import { items, tableOf, text, type Report } from "../report/report.ts";
 import type { Unreached } from "../sources.ts";
@@ -69,20 +70,16 @@ async function read(objects: Objects, agents: readonly V1Pod[]) {
   const lines: Line[] = [];
   const refused = new Map<string, string[]>();
   let answered = 0;
-  const queue = agents.values();
-  const worker = async (): Promise<void> => {
-    for (const { metadata, spec } of queue) {
-      const [namespace, name, node] = [metadata?.namespace ?? "", metadata?.name ?? "", spec?.nodeName ?? ""];
-      const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-      const port = ports.find((one) => one.name === "metrics")?.containerPort ?? METRICS_PORT;
-      const metrics = await objects.fromPod({ namespace, name, port }, "/metrics");
-      if (metrics.kind === "read") {
-        answered++;
-        lines.push(...dnsOf(metrics.value).map((lookups) => ({ node, ...lookups })));
-      } else refused.set(whyNot(metrics)!, [...(refused.get(whyNot(metrics)!) ?? []), node]);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await inTurn(agents, AT_ONCE, async ({ metadata, spec }) => {
+    const [namespace, name, node] = [metadata?.namespace ?? "", metadata?.name ?? "", spec?.nodeName ?? ""];
+    const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+    const port = ports.find((one) => one.name === "metrics")?.containerPort ?? METRICS_PORT;
+    const metrics = await objects.fromPod({ namespace, name, port }, "/metrics");
+    if (metrics.kind === "read") {
+      answered++;
+      lines.push(...dnsOf(metrics.value).map((lookups) => ({ node, ...lookups })));
+    } else refused.set(whyNot(metrics)!, [...(refused.get(whyNot(metrics)!) ?? []), node]);
+  });
   lines.sort((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
   return { lines, answered, unseen: [...refused].map(([why, nodes]) => `metrics of ${listed(nodes)}: ${why}`) };
 }
