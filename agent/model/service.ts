@@ -1,6 +1,7 @@
 // The service path: node → ClusterIP → whoever answers behind it. kube-proxy, or what replaces it, makes it.
 import type { IpFamily } from "./peer.ts";
 import { FAILURE_REASONS } from "./outcome.ts";
+import { SERVICE_FAILING_RATIO } from "./thresholds.ts";
 
 /** `agents`: our own Service, with all agents behind it; `kubernetes`: that of the API server. */
 export const SERVICES = ["agents", "kubernetes"] as const;
@@ -42,8 +43,7 @@ export interface ServiceState {
   readonly unresolved: readonly { readonly service: string; readonly reason: string }[];
 }
 
-/** A tenth of a minute's probes, and more than what one endpoint that goes away may cost. */
-const FAILING_RATIO = 0.1;
+/** More than what one endpoint that goes away may cost. */
 const FAILING_AT_LEAST = 3;
 /**
  * How much of the service path's loss the pod network's own explains: where one pod in five is not reached, one connection
@@ -56,4 +56,4 @@ export const EXPLAINED_BY_POD_LOSS = 2;
  * between pods that failed from the same node.
  */
 export const isFailing = ({ probes, failures }: Pick<ServiceWindow, "probes" | "failures">, podLoss: number): boolean =>
-  failures >= FAILING_AT_LEAST && failures > (FAILING_RATIO + EXPLAINED_BY_POD_LOSS * podLoss) * probes;
+  failures >= FAILING_AT_LEAST && failures > (SERVICE_FAILING_RATIO + EXPLAINED_BY_POD_LOSS * podLoss) * probes;

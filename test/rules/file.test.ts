@@ -8,7 +8,7 @@ import { CODES } from "../../agent/diagnosis/catalogue/codes.ts";
 import { withCatalogue } from "../../scripts/generate-finding-alert.ts";
 import { CURRENT_PROMTOOL, PROMTOOL, RULES } from "./promtool.ts";
 import { needs } from "../support/needs.ts";
-import { LOSSY_RATIO } from "../../agent/model/thresholds.ts";
+import { DNS_FAILING_RATIO, LOSSY_RATIO, SERVICE_FAILING_RATIO } from "../../agent/model/thresholds.ts";
 
 const { test: promtoolTest } = await needs("promtool");
 const { test: currentTest } = await needs("built prometheus");
@@ -65,8 +65,12 @@ test("every threshold is a constant of the first group and is read somewhere as 
   expect(read).toEqual(new Set(constants));
 });
 
-test("a pair is lossy for the rules where it is for the agent, its page and the dashboards", async () => {
+test.each([
+  ["a pair is lossy", "loss_ratio", LOSSY_RATIO],
+  ["DNS fails", "dns_failure_ratio", DNS_FAILING_RATIO],
+  ["a service path fails", "service_failure_ratio", SERVICE_FAILING_RATIO],
+])("%s for the rules where it does for the agent, its page and the dashboards", async (_, name, threshold) => {
   const rules = await readFile(RULES, "utf8");
-  const [, ratio] = /- record: internode:threshold_loss_ratio\n\s+expr: vector\(([\d.]+)\)/.exec(rules)!;
-  expect(Number(ratio)).toBe(LOSSY_RATIO);
+  const [, ratio] = new RegExp(`- record: internode:threshold_${name}\\n\\s+expr: vector\\(([\\d.]+)\\)`).exec(rules)!;
+  expect(Number(ratio)).toBe(threshold);
 });

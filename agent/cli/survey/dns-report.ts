@@ -2,6 +2,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { inTurn } from "../../base/in-turn.ts";
+import { DNS_FAILING_RATIO } from "../../model/thresholds.ts";
 import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
 import { items, tableOf, text, type Report } from "../report/report.ts";
 import type { Unreached } from "../sources.ts";
@@ -12,8 +13,6 @@ const AGENTS = "app.kubernetes.io/name=internode";
 const METRICS_PORT = 9843;
 /** Answers of pods under way at once. */
 const AT_ONCE = 32;
-/** That of the alert. */
-const FAILING_RATIO = 0.1;
 
 type Line = DnsLookups & { readonly node: string };
 
@@ -27,7 +26,7 @@ export async function dnsReport(objects: Objects | Unreached): Promise<Report> {
   if (agents.length === 0) return unseenReport([`there is no agent: no pod of a DaemonSet with ${AGENTS}`]);
   const { lines, unseen, answered } = await read(objects, agents);
   if (answered === 0) return unseenReport(unseen);
-  const failing = lines.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > FAILING_RATIO);
+  const failing = lines.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > DNS_FAILING_RATIO);
   const late = lines.filter((line) => line.late > 0);
   return {
     title: "dns",

@@ -4,12 +4,12 @@ import { NETWORKS } from "../../model/peer.ts";
 import type { FindingCode } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
 import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
+import { DNS_FAILING_RATIO, SERVICE_FAILING_RATIO } from "../../model/thresholds.ts";
 import type { Look } from "../locate/culprits.ts";
 import { told } from "./agents.ts";
 import { SEEN_TWICE, weigh, type Observation, type Weighed } from "./observation.ts";
 
-/** Share of lookups or connections that must fail, and how many. */
-const FAILING = 0.1;
+/** Lookups or connections that must fail. */
 const AT_LEAST = 3;
 
 export function observeServices(look: Look): Observation[] {
@@ -28,6 +28,8 @@ function byNodes(
   look: Look,
   code: FindingCode,
   options: {
+    /** Share of them that must fail. */
+    readonly above: number;
     readonly tally: (node: NodeEvidence, index: number) => Tally;
     readonly causes: (isEverywhere: boolean, said: string) => Weighed[];
   },
@@ -35,7 +37,7 @@ function byNodes(
   const tallies = look.evidence.nodes.map((node, i) => ({ name: node.node.name, ...options.tally(node, i) }));
   const asked = tallies.filter(({ tries }) => tries > 0);
   const bad = asked.filter(
-    ({ tries, failures, explained = 0 }) => failures >= AT_LEAST && failures > (FAILING + explained) * tries,
+    ({ tries, failures, explained = 0 }) => failures >= AT_LEAST && failures > (options.above + explained) * tries,
   );
   if (bad.length === 0) return [];
   const isEverywhere = bad.length * 2 > asked.length && bad.length > 1;
@@ -57,6 +59,7 @@ function byNodes(
 
 function dns(look: Look): Observation[] {
   return byNodes(look, "IN-DNS", {
+    above: DNS_FAILING_RATIO,
     tally: ({ agent }) => ({
       tries: agent?.dns?.reduce((sum, { lookups }) => sum + lookups, 0) ?? 0,
       failures: agent?.dns?.reduce((sum, { failures }) => sum + failures, 0) ?? 0,
@@ -77,6 +80,7 @@ function dns(look: Look): Observation[] {
 function servicePath(look: Look): Observation[] {
   const podLoss = tcpLossOf(look);
   return byNodes(look, "IN-SERVICE-PATH", {
+    above: SERVICE_FAILING_RATIO,
     tally({ agent }, node) {
       const paths = agent?.service?.filter(({ service }) => service === "agents") ?? [];
       return {
