@@ -136,11 +136,13 @@ describe.skipIf(IS_FOREIGN)(`a release under the Prometheus Operator (${WHY_NOT_
     await release.upgradeTo({ config: { dns: { intervalMs: 20_000 } } });
     await release.rolledOut();
     await sleep(CALM_MS);
-    // What first happens during a rollout may be counted for the first time then, without a pair being new.
-    const bornOfTrouble =
-      /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total|local_errors_total|dns_failure_reasons_total)"|"direction","unknown"/;
-    const after = (await allSeries()).filter((series) => before.includes(series) || !bornOfTrouble.test(series));
-    expect(after).toEqual(before);
+    const after = await allSeries();
+    expect(before.filter((series) => !after.includes(series))).toEqual([]);
+    // What first happens during a rollout may be counted for the first time then, without a pair being new; and while
+    // a judge restarts, the next in rank judges and says so. A finding, though, would be one too many.
+    const mayFirstHappenThen =
+      /"internode_(probe_failure_reasons_total|probe_refusals_total|probe_anomalies_total|local_errors_total|dns_failure_reasons_total|judge_.+|findings_unlisted)"|"direction","unknown"/;
+    expect(after.filter((series) => !before.includes(series) && !mayFirstHappenThen.test(series))).toEqual([]);
     expect(await everFired()).toEqual([]);
   });
 
