@@ -7,6 +7,7 @@ import {
   type AgentHealth,
   type PairWindow,
   type PathMtu,
+  type RouteSeen,
   type Row,
   type UdpReceived,
 } from "../model/snapshot.ts";
@@ -23,7 +24,7 @@ export interface RowInputs {
   readonly clock: Clock;
   readonly results: Pick<
     Results,
-    "slots" | "window" | "seconds" | "lostSeconds" | "ports" | "past" | "kept" | "services"
+    "slots" | "window" | "seconds" | "lostSeconds" | "ports" | "route" | "past" | "kept" | "services" | "lookups"
   >;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
@@ -37,6 +38,7 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
   const { span } = query;
   const wanted = (node: Node) => query.destination === undefined || node.name === query.destination;
   const servicePath = span ? undefined : results.services.state();
+  const dns = span ? undefined : results.lookups.state();
   const pairOf = (slot: Slot): PairWindow => ({
     destination: slot.pair.destination,
     network: slot.network,
@@ -65,15 +67,16 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     udpReceived: span ? [] : [...sources.udpReceived()].filter((received) => wanted(received.source)),
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
     ...(servicePath && { servicePath }),
+    ...(dns && { dns }),
   };
 }
 
 /** What a judge needs besides the window, as far as there is something to tell. */
 function besides(
-  results: Pick<Results, "lostSeconds" | "ports">,
+  results: Pick<Results, "lostSeconds" | "ports" | "route">,
   slot: Slot,
-): Pick<PairWindow, "lostSeconds" | "ports"> {
+): Pick<PairWindow, "lostSeconds" | "ports"> & RouteSeen {
   const lostSeconds = results.lostSeconds(slot);
   const ports = results.ports(slot);
-  return { ...(lostSeconds !== undefined && { lostSeconds }), ...(ports && { ports }) };
+  return { ...(lostSeconds !== undefined && { lostSeconds }), ...(ports && { ports }), ...results.route(slot) };
 }

@@ -43,6 +43,8 @@ export interface PacketBatch {
   isFrom(i: number, address: SocketAddress): boolean;
   /** The other address, as text; slow, for log lines and strangers. */
   from(i: number): { readonly ip: string; readonly port: number };
+  /** The same as it is in the packet: 4 or 16 octets, valid as long as the batch's contents are. */
+  source(i: number): { readonly address: Uint8Array; readonly port: number };
   /** A copy of the other address, to answer to. */
   copyAddress(i: number): SocketAddress;
   /** The kernel's stamp in nanoseconds of `Clock.realtimeNs`, or NaN when there is none. */

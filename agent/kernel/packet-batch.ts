@@ -18,7 +18,14 @@ import {
 } from "./constants.ts";
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "./kernel.ts";
 import { allocateArena, errnoName, type Arena } from "./libc.ts";
-import { describeAddress, sameAddress, sameHost, socketAddressLength, SOCKADDR_BYTES } from "./socket-address.ts";
+import {
+  describeAddress,
+  partsOf,
+  sameAddress,
+  sameHost,
+  socketAddressLength,
+  SOCKADDR_BYTES,
+} from "./socket-address.ts";
 
 // struct mmsghdr (64 bytes): msg_name 0, msg_namelen 8, msg_iov 16, msg_iovlen 24, msg_control 32,
 // msg_controllen 40, msg_flags 48, msg_len 56.
@@ -142,6 +149,10 @@ export class LinuxPacketBatch implements PacketBatch {
 
   from(i: number): { ip: string; port: number } {
     return describeAddress(this.#names[i]!);
+  }
+
+  source(i: number): { readonly address: Uint8Array; readonly port: number } {
+    return partsOf(this.#names[i]!);
   }
 
   copyAddress(i: number): SocketAddress {

@@ -38,7 +38,13 @@ export function sameHost(actual: Uint8Array, wanted: SocketAddress): boolean {
   return true;
 }
 
+/** 4 or 16 octets in network order, and the port. */
+export function partsOf(bytes: Uint8Array): { readonly address: Uint8Array; readonly port: number } {
+  const address = bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
+  return { address, port: (bytes[2]! << 8) | bytes[3]! };
+}
+
 export function describeAddress(bytes: Uint8Array): { ip: string; port: number } {
-  const port = (bytes[2]! << 8) | bytes[3]!;
-  return { ip: ipFromBytes(bytes[0] === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24)).text, port };
+  const { address, port } = partsOf(bytes);
+  return { ip: ipFromBytes(address).text, port };
 }

@@ -14,7 +14,7 @@ export interface NodeProbeOptions {
   readonly log: Logger;
   readonly engine: OpenedEngine;
   readonly metrics: Pick<Metrics, "dns">;
-  readonly results: Pick<Results, "services">;
+  readonly results: Pick<Results, "services" | "lookups">;
   /** This machine itself could not make a probe. */
   readonly localError: () => void;
 }

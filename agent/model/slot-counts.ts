@@ -19,10 +19,14 @@ export interface SlotCounts {
   readonly hops?: number | undefined;
   readonly hopsBefore?: number | undefined;
   readonly hopsThere?: number | undefined;
+  readonly hopsThereBefore?: number | undefined;
+  /** The later of both changes: seconds since the epoch by the agent's own clock. */
+  readonly hopsChangedAt?: number | undefined;
   readonly seenAs?: string | undefined;
 }
 
-export function countsOf({ window, seconds, lostSeconds, ports }: PairWindow): SlotCounts {
+export function countsOf(pair: PairWindow): SlotCounts {
+  const { window, seconds, lostSeconds, ports, hops, hopsThere, seenAs } = pair;
   const { blocked, unreachable } = window.reasons;
   return {
     ...window,
@@ -30,7 +34,18 @@ export function countsOf({ window, seconds, lostSeconds, ports }: PairWindow): S
     unreachable,
     lostSeconds: lostSeconds === undefined ? seconds && lostIn(seconds) : lostWords((i) => lostSeconds[i] !== "0"),
     ports,
+    hops: hops?.now,
+    hopsBefore: hops?.before,
+    hopsThere: hopsThere?.now,
+    hopsThereBefore: hopsThere?.before,
+    hopsChangedAt: lastChange(pair),
+    seenAs,
   };
+}
+
+function lastChange({ hops, hopsThere }: PairWindow): number | undefined {
+  const moments = [hops?.changedAt, hopsThere?.changedAt].filter((at) => at !== undefined);
+  return moments.length === 0 ? undefined : Math.floor(Math.max(...moments.map((at) => Date.parse(at))) / 1_000);
 }
 
 const lostIn = (seconds: readonly (SecondSummary | null)[]): readonly [number, number] =>

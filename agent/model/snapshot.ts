@@ -31,7 +31,23 @@ export interface PairWindow {
   readonly lostSeconds?: string;
   /** UDP: of each source port in the last five minutes, at most 255. */
   readonly ports?: { readonly probes: readonly number[]; readonly failures: readonly number[] };
+  /** How far answers have travelled, by their TTL. Left out where an engine or a protocol cannot tell. */
+  readonly hops?: Hops;
+  /** UDP: how far probes have travelled there, by the TTL that the reflector saw. */
+  readonly hopsThere?: Hops;
+  /** UDP: the source address that the reflector saw. Other than this agent's own it has been translated. */
+  readonly seenAs?: string;
 }
+
+/** Hops as traceroute counts them: 1 is a neighbour. */
+export interface Hops {
+  readonly now: number;
+  /** Before the last change of the past ten minutes, and when that was (RFC 3339, the agent's own clock). */
+  readonly before?: number;
+  readonly changedAt?: string;
+}
+
+export type RouteSeen = Pick<PairWindow, "hops" | "hopsThere" | "seenAs">;
 
 export interface SecondSummary {
   readonly probes: number;
@@ -65,6 +81,16 @@ export interface UdpReceived {
    */
   readonly highest: number;
   readonly bitmap: string;
+}
+
+/** The trailing minute of lookups of names of one class at one server. */
+export interface DnsWindow {
+  /** Whom it asks: `cluster`, `nodelocal` or `pod`, or a word of a newer agent. */
+  readonly server: string;
+  /** `cluster`: of Services and pods; `external`: all others; or a word of a newer agent. */
+  readonly names: string;
+  readonly lookups: number;
+  readonly failures: number;
 }
 
 /** What became of a UDP packet that came to the answering end. All but the first two got no answer. */
@@ -134,6 +160,8 @@ export interface Row {
   readonly unprobed?: readonly UnprobedPeer[];
   /** Absent where no Service is to be probed, and from an agent that does not tell yet. */
   readonly servicePath?: ServiceState;
+  /** Cluster DNS as this node sees it. Absent where it is off, and from an agent that does not tell yet. */
+  readonly dns?: readonly DnsWindow[];
   /** How much of the mesh this agent knows and probes; absent from an agent that does not tell yet. */
   readonly extent?: MeshExtent;
 }

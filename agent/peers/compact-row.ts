@@ -3,8 +3,10 @@
 // taken over: a broken or lying row becomes a missing one, whole.
 //
 // Little endian. "INR1"; head: u32 length, JSON; names of destinations: u16 count, of each u8 length, UTF-8;
-// slots: u32 count, of each u16 destination, u8 path, u16 parts, u16 probes, u16 failures, and the parts in the order of
-// PARTS; path MTU: u32 count, of each u16 destination, u8 path, u16 passes, u16 shortfall.
+// addresses that reflectors saw: u8 count, of each u8 length, octets; slots: u32 count, of each u16 destination, u8 path,
+// u16 probes, u16 failures, u16 parts, u8 length of what follows, and the parts in the order of PARTS: who does not know
+// the later of them passes them over; path MTU: u32 count, of each u16 destination, u8 path, u16 passes, u16 shortfall.
+import { ipFromBytes, parseIp } from "../base/ip.ts";
 import { IP_FAMILIES, NETWORKS, type IpFamily, type Network, type Node, type Protocol } from "../model/peer.ts";
 import { countsOf, type SlotCounts } from "../model/slot-counts.ts";
 import type { PairWindow, Row, RowHead } from "../model/snapshot.ts";
@@ -14,10 +16,12 @@ export const COMPACT_TYPE = "application/vnd.internode.row";
 
 const MAGIC = "INR1";
 const MOST_U16 = 0xffff;
+/** A reflector behind address translation may tell many; what is over is left out. */
+const MOST_ADDRESSES = 255;
 const MOST_HEAD_BYTES = 4 * 1024 * 1024;
 const MOST_DELAY_NS = 3_600e9;
 
-/** What a slot tells besides probes and failures, as far as there is something. A bit each, in this order. */
+/** What a slot tells besides probes and failures, as far as there is something. A bit each, in this order; new ones at the end. */
 const PARTS = {
   reasons: 1,
   refusals: 2,
@@ -26,6 +30,10 @@ const PARTS = {
   delays: 16,
   lostSeconds: 32,
   ports: 64,
+  hops: 128,
+  hopsThere: 256,
+  hopsChange: 512,
+  seenAs: 1_024,
 } as const;
 
 /** What stands for them; a newer one goes to the end. */
@@ -61,8 +69,15 @@ export function encodeRow(row: Row): Buffer {
     out.u8(bytes.length);
     out.bytes(bytes);
   }
+  const addresses = [...new Set(pairs.flatMap(({ seenAs }) => seenAs ?? []))].slice(0, MOST_ADDRESSES);
+  out.u8(addresses.length);
+  for (const address of addresses) {
+    const { bytes } = parseIp(address)!;
+    out.u8(bytes.length);
+    out.bytes(bytes);
+  }
   out.u32(pairs.length);
-  for (const pair of pairs) writeSlot(out, pair, names.get(pair.destination.name)!);
+  for (const pair of pairs) writeSlot(out, pair, { destination: names.get(pair.destination.name)!, addresses });
   out.u32(pathMtu.length);
   for (const mtu of pathMtu) {
     out.u16(names.get(mtu.destination.name)!);
@@ -73,10 +88,15 @@ export function encodeRow(row: Row): Buffer {
   return out.take();
 }
 
-function writeSlot(out: Writer, pair: PairWindow, destination: number): void {
+function writeSlot(
+  out: Writer,
+  pair: PairWindow,
+  { destination, addresses }: { readonly destination: number; readonly addresses: readonly string[] },
+): void {
   const counts = countsOf(pair);
   const { blocked = 0, unreachable = 0, refusals = 0, retransmits = 0, lostForward = 0, lostReverse = 0 } = counts;
-  const { rttMeanNs, rttMinNs, lostSeconds, ports } = counts;
+  const { rttMeanNs, rttMinNs, lostSeconds, ports, hops, hopsThere, hopsChangedAt } = counts;
+  const seenAs = counts.seenAs === undefined ? -1 : addresses.indexOf(counts.seenAs);
   const parts =
     (blocked + unreachable > 0 ? PARTS.reasons : 0) |
     (refusals > 0 ? PARTS.refusals : 0) |
@@ -84,12 +104,17 @@ function writeSlot(out: Writer, pair: PairWindow, destination: number): void {
     (lostForward + lostReverse > 0 ? PARTS.directions : 0) |
     (rttMeanNs !== undefined && rttMinNs !== undefined ? PARTS.delays : 0) |
     (lostSeconds ? PARTS.lostSeconds : 0) |
-    (ports ? PARTS.ports : 0);
+    (ports ? PARTS.ports : 0) |
+    (hops !== undefined ? PARTS.hops : 0) |
+    (hopsThere !== undefined ? PARTS.hopsThere : 0) |
+    (hopsChangedAt !== undefined ? PARTS.hopsChange : 0) |
+    (seenAs >= 0 ? PARTS.seenAs : 0);
   out.u16(destination);
   out.u8(pathByte(pair));
-  out.u16(parts);
   out.u16(counts.probes);
   out.u16(counts.failures);
+  out.u16(parts);
+  const lengthAt = out.reserve();
   if (parts & PARTS.reasons) {
     out.u16(blocked);
     out.u16(unreachable);
@@ -112,6 +137,15 @@ function writeSlot(out: Writer, pair: PairWindow, destination: number): void {
       out.u8(ports.failures[port]!);
     }
   }
+  if (hops !== undefined) out.u8(hops);
+  if (hopsThere !== undefined) out.u8(hopsThere);
+  if (hopsChangedAt !== undefined) {
+    out.u8(counts.hopsBefore ?? 0);
+    out.u8(counts.hopsThereBefore ?? 0);
+    out.u32(hopsChangedAt);
+  }
+  if (seenAs >= 0) out.u8(seenAs);
+  out.fillLength(lengthAt);
 }
 
 /** What takes a row's slots (diagnosis/evidence/builder.ts). */
@@ -147,6 +181,7 @@ class CheckedRow implements CompactRow {
   readonly head: RowHead;
   readonly #bytes: Buffer;
   readonly #names: readonly string[];
+  readonly #addresses: readonly string[];
   readonly #body: number;
 
   constructor(bytes: Buffer, node: Pick<Node, "name">) {
@@ -164,16 +199,22 @@ class CheckedRow implements CompactRow {
     this.#names = Array.from({ length: count }, () => input.text(input.u8()));
     if (new Set(this.#names).size !== count || this.#names.includes(node.name))
       throw new RowFault("it names a destination twice, or itself");
+    this.#addresses = Array.from({ length: input.u8() }, () => addressOf(input.bytes(input.u8())));
     this.#bytes = bytes;
     this.#body = input.at;
     this.pairs = count;
-    readBody(input, this.#names, undefined);
+    readBody(input, { names: this.#names, addresses: this.#addresses }, undefined);
     if (input.left > 0) throw new RowFault(`its compact row has ${input.left} bytes too many`);
   }
 
   tell(sink: SlotSink): void {
-    readBody(new Reader(this.#bytes, this.#body), this.#names, sink);
+    readBody(new Reader(this.#bytes, this.#body), { names: this.#names, addresses: this.#addresses }, sink);
   }
+}
+
+function addressOf(bytes: Buffer): string {
+  if (bytes.length !== 4 && bytes.length !== 16) throw new RowFault("its row is invalid: an address that is none");
+  return ipFromBytes(bytes).text;
 }
 
 function headOf(json: string): RowHead {
@@ -189,11 +230,15 @@ function headOf(json: string): RowHead {
 }
 
 /** Without a sink it only checks. */
-function readBody(input: Reader, names: readonly string[], sink: SlotSink | undefined): void {
+function readBody(
+  input: Reader,
+  { names, addresses }: { readonly names: readonly string[]; readonly addresses: readonly string[] },
+  sink: SlotSink | undefined,
+): void {
   const told = new Set<number>();
   for (let left = input.u32(); left > 0; left--) {
     const { destination, path, key } = input.slotName(names);
-    const counts = readCounts(input);
+    const counts = readCounts(input, addresses);
     if (sink) sink.slot(destination, path, counts);
     else {
       if (told.has(key)) throw new RowFault(`it tells ${excerpt(destination)}, ${path.protocol} twice`);
@@ -208,12 +253,14 @@ function readBody(input: Reader, names: readonly string[], sink: SlotSink | unde
   }
 }
 
-function readCounts(input: Reader): SlotCounts {
-  const parts = input.u16();
+function readCounts(input: Reader, addresses: readonly string[]): SlotCounts {
+  const [probes, failures, parts] = [input.u16(), input.u16(), input.u16()];
   const has = (part: keyof typeof PARTS): boolean => (parts & PARTS[part]) !== 0;
-  return {
-    probes: input.u16(),
-    failures: input.u16(),
+  const bytes = input.u8();
+  const end = input.at + bytes;
+  const counts = {
+    probes,
+    failures,
     ...(has("reasons") && { blocked: input.u16(), unreachable: input.u16() }),
     ...(has("refusals") && { refusals: input.u16() }),
     ...(has("retransmits") && { retransmits: input.u16() }),
@@ -221,7 +268,19 @@ function readCounts(input: Reader): SlotCounts {
     ...(has("delays") && { rttMeanNs: input.f32(), rttMinNs: input.f32() }),
     ...(has("lostSeconds") && { lostSeconds: [input.u32(), input.u32()] as const }),
     ...(has("ports") && { ports: readPorts(input) }),
+    ...(has("hops") && { hops: input.u8() }),
+    ...(has("hopsThere") && { hopsThere: input.u8() }),
+    ...(has("hopsChange") && {
+      hopsBefore: input.u8() || undefined,
+      hopsThereBefore: input.u8() || undefined,
+      hopsChangedAt: input.u32(),
+    }),
+    ...(has("seenAs") && { seenAs: addresses[input.u8()] }),
   };
+  if (input.at > end) throw new RowFault("its row is invalid: a slot that says more than it is long");
+  // What a newer agent says besides.
+  input.bytes(end - input.at);
+  return counts;
 }
 
 function readPorts(input: Reader): NonNullable<SlotCounts["ports"]> {
@@ -276,7 +335,17 @@ class Writer {
     this.bytes(Buffer.from(text));
   }
 
-  bytes(bytes: Buffer): void {
+  /** Room for the length of what follows, in a byte. */
+  reserve(): number {
+    this.u8(0);
+    return this.#at - 1;
+  }
+
+  fillLength(at: number): void {
+    this.#buffer.writeUInt8(this.#at - at - 1, at);
+  }
+
+  bytes(bytes: ArrayLike<number>): void {
     this.#room(bytes.length).set(bytes, this.#at);
     this.#at += bytes.length;
   }

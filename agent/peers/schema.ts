@@ -64,6 +64,9 @@ const portsSchema = z
     "more failures than probes of a source port",
   );
 
+const hopCount = z.int().min(1).max(255);
+const hopsSchema = z.object({ now: hopCount, before: hopCount.optional(), changedAt: moment.optional() });
+
 const pairSchema = z.object({
   destination: nodeSchema,
   network,
@@ -74,6 +77,9 @@ const pairSchema = z.object({
   seconds: z.array(secondSchema.nullable()).length(WINDOW_SECONDS).optional(),
   lostSeconds: z.string().regex(LOST_SECONDS).optional(),
   ports: portsSchema.optional(),
+  hops: hopsSchema.optional(),
+  hopsThere: hopsSchema.optional(),
+  seenAs: z.union([z.ipv4(), z.ipv6()]).optional(),
 });
 
 const healthSchema = z.object({
@@ -124,6 +130,15 @@ const servicePathSchema = z.object({
   unresolved: z.array(z.object({ service: z.string().max(64), reason: text })).max(64),
 });
 
+/** A newer agent may ask other servers, and for names of other kinds. */
+const dnsSchema = z
+  .array(
+    z
+      .object({ server: z.string().max(64), names: z.string().max(32), lookups: count, failures: count })
+      .refine((s) => s.failures <= s.lookups, "more failed lookups than lookups"),
+  )
+  .max(64);
+
 const extentSchema = z.object({ nodes: count, probed: count, isFullMesh: z.boolean(), largestInDegree: count });
 
 /** All of a row but its lists: what the compact form says in JSON too. */
@@ -138,6 +153,7 @@ const rowHead = {
   unprobed: z.array(unprobedSchema).max(10_000).optional(),
   extent: extentSchema.optional(),
   servicePath: servicePathSchema.optional(),
+  dns: dnsSchema.optional(),
 };
 export const rowHeadSchema = z.object(rowHead);
 

@@ -183,8 +183,11 @@ class EchoChannel implements Codec<Place>, Disposable {
     const receivedNs = batch.stampNs(i);
     if (match === "corrupt") this.#sink.anomaly(slot, "corrupt");
     else if (state !== OUTSTANDING) this.#sink.anomaly(slot, state === ANSWERED ? "duplicate" : "late");
-    else if (Number.isNaN(this.#ring.stampNs[place])) return () => this.#answer(place, receivedNs);
-    else this.#answer(place, receivedNs);
+    else {
+      this.#sink.travelled(slot, { ttl: batch.ttl(i) });
+      if (Number.isNaN(this.#ring.stampNs[place])) return () => this.#answer(place, receivedNs);
+      this.#answer(place, receivedNs);
+    }
     return undefined;
   }
 

@@ -12,6 +12,14 @@ export interface Delay {
   readonly previousRttNs: number | undefined;
 }
 
+/** What an answer tells of the way that it and its probe took. */
+export interface Way {
+  /** TTL or hop limit that the answer had left; −1 where the engine cannot tell. */
+  readonly ttl: number;
+  /** UDP: what the reflector saw of the probe: the TTL that it had left, and where it came from. */
+  readonly there?: { readonly ttl: number | undefined; readonly seenAs: string | undefined };
+}
+
 /** What a handshake needs to know of the thing that it probes. */
 export type Endpoint = Pick<Slot, "index" | "family" | "address">;
 
@@ -25,6 +33,8 @@ export interface OutcomeSink<S extends Endpoint = Slot> {
   /** The delay of a probe that was recorded as answered without one: it could be known only later (see `Delay`). */
   delay(slot: S, delay: Delay): void;
   anomaly(slot: S, kind: AnomalyKind): void;
+  /** An answer in time tells of its way (packets only; a handshake does not). `sourcePort` as above. */
+  travelled(slot: S, way: Way, sourcePort?: number): void;
   /** Not a probe at all: our own machine could not send (ENOBUFS, EMFILE …). */
   localError(slot: S, errno: string): void;
   /** UDP: a probe that has already been recorded as failed is now known to have died this way. */

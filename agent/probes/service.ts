@@ -119,6 +119,7 @@ class ProbedService implements Disposable {
       skipped() {},
       delay() {},
       lost() {},
+      travelled() {},
     });
     const share = phase(`${node}>service/${target.service}`);
     this.#dueNs = firstTurnNs(clock, { intervalMs: target.intervalMs, share });

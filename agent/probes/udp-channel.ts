@@ -27,9 +27,15 @@ export interface ChannelContext {
   readonly listener: ChannelListener;
 }
 
+/** How a reply came: the kernel's stamp, and the TTL that was left. */
+export interface Came {
+  readonly receivedNs: number;
+  readonly ttl: number;
+}
+
 export interface ChannelListener {
   /** An answer to this probe; what waits for its transmit stamp is handed back (see `Codec.reply`). */
-  replied(probe: UdpProbe, reply: StampReply, receivedNs: number): (() => void) | undefined;
+  replied(probe: UdpProbe, reply: StampReply, came: Came): (() => void) | undefined;
   corrupt(probe: UdpProbe): void;
   /** The kernel would not send an outstanding probe, at once or after all. */
   sendFailed(probe: UdpProbe, errno: string): void;
@@ -68,6 +74,7 @@ export class UdpChannel implements Codec<UdpProbe>, Disposable {
       network: slot.network,
       family: slot.family,
       smallReply: false,
+      asksSource: true,
       sentNs: watch.toRealtimeNs(probe.sentNs),
       incarnation,
       source,
@@ -115,7 +122,7 @@ export class UdpChannel implements Codec<UdpProbe>, Disposable {
     }
     // Another session's number under our nonce is not by our reflector.
     return decoded.value.sequence === probe.sequence
-      ? listener.replied(probe, decoded.value, batch.stampNs(i))
+      ? listener.replied(probe, decoded.value, { receivedNs: batch.stampNs(i), ttl: batch.ttl(i) })
       : undefined;
   }
 

@@ -1,4 +1,5 @@
 // What the UDP prober keeps of one slot: its numbering, its sessions, the probes that a packet may still belong to.
+import { ipFromBytes } from "../base/ip.ts";
 import type { SocketAddress } from "../kernel/kernel.ts";
 import type { Slot } from "../model/slot.ts";
 import type { StampRequest } from "../wire/stamp.ts";
@@ -44,6 +45,7 @@ export class UdpSlot {
   closed = false;
   readonly #sequences = new Uint32Array(SOURCE_PORTS);
   readonly #recent: UdpProbe[] = [];
+  #seen: { readonly bytes: Uint8Array; readonly text: string } | undefined;
 
   constructor(options: { readonly slot: Slot; readonly address: SocketAddress; readonly firstNumber: number }) {
     this.slot = options.slot;
@@ -71,6 +73,14 @@ export class UdpSlot {
     this.#recent[number % REMEMBERED] = probe;
     this.outstanding = probe;
     return probe;
+  }
+
+  /** The address that a reply tells, as text; that is made again only when it is another. */
+  seenAs(bytes: Uint8Array | undefined): string | undefined {
+    if (bytes === undefined) return undefined;
+    const same = this.#seen?.bytes.length === bytes.length && this.#seen.bytes.every((byte, i) => byte === bytes[i]);
+    if (!same) this.#seen = { bytes: bytes.slice(), text: ipFromBytes(bytes).text };
+    return this.#seen!.text;
   }
 
   /** The probe that a packet says it belongs to, if the packet knows its secret. */

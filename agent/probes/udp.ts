@@ -10,7 +10,7 @@ import { ClockWatch } from "../base/clock-watch.ts";
 import { elapsed, exchangeBatches } from "./exchange.ts";
 import { errnoEvent, type ConntrackState, type Verdict } from "./kernel-events.ts";
 import type { Delay, MonotonicNs, OutcomeSink, Prober } from "./prober.ts";
-import { UdpChannel, type ChannelContext, type ChannelListener, type UdpKernel } from "./udp-channel.ts";
+import { UdpChannel, type Came, type ChannelContext, type ChannelListener, type UdpKernel } from "./udp-channel.ts";
 import { UdpLosses, type PeerRow } from "./udp-losses.ts";
 import { SOURCE_PORTS, UdpSlot, type UdpProbe } from "./udp-session.ts";
 
@@ -215,7 +215,7 @@ class StampProber implements UdpProber, ChannelListener {
     this.#sink.anomaly(probe.slot.slot, "corrupt");
   }
 
-  replied(probe: UdpProbe, reply: StampReply, receivedNs: number): (() => void) | undefined {
+  replied(probe: UdpProbe, reply: StampReply, { receivedNs, ttl }: Came): (() => void) | undefined {
     const { slot } = probe.slot;
     this.#losses.heard(probe.slot, {
       reflector: { incarnation: reply.reflector, drops: reply.drops },
@@ -225,6 +225,11 @@ class StampProber implements UdpProber, ChannelListener {
     this.#known(slot, probe.slot.delays.told(probe.number, reply.followUp));
     switch (probe.state) {
       case "outstanding":
+        this.#sink.travelled(
+          slot,
+          { ttl, there: { ttl: reply.ttlThere, seenAs: probe.slot.seenAs(reply.seenAs) } },
+          probe.port,
+        );
         if (Number.isNaN(probe.stampNs)) return () => this.#answer(probe, reply, receivedNs);
         this.#answer(probe, reply, receivedNs);
         break;

@@ -5,7 +5,14 @@ import type { ClockWatch } from "../base/clock-watch.ts";
 import type { PacketBatch, PacketSocket } from "../kernel/kernel.ts";
 import { PacketExchange, type Codec, type ExchangeOptions } from "../probes/exchange.ts";
 import { firstArrival } from "../wire/arrivals.ts";
-import type { Fault, Id64, ReceivedRequest, StampFormat, UnsealedReply } from "../wire/stamp.ts";
+import {
+  TTL_UNKNOWN,
+  type Fault,
+  type Id64,
+  type ReceivedRequest,
+  type StampFormat,
+  type UnsealedReply,
+} from "../wire/stamp.ts";
 import type { FollowUps } from "./follow-ups.ts";
 import type { Life } from "./session-senders.ts";
 import type { TransmitLag } from "./transmit-lag.ts";
@@ -14,7 +21,6 @@ import type { TransmitLag } from "./transmit-lag.ts";
 const MAX_BATCHES_ANSWERED = 32;
 /** Longer than any pause of a process that still answers something useful; beyond it a clock was set. */
 const MAX_RESIDENCE_NS = 60e9;
-const TTL_UNKNOWN = 255;
 
 /** Whose packet it is: a peer's test packet belongs to a life of that peer, any other is answered and not counted. */
 export interface Admission {
@@ -52,6 +58,7 @@ interface Answer extends Admission {
 export class StampAnswers implements Codec<Answer>, Disposable {
   readonly #context: AnswersContext;
   readonly #exchange: PacketExchange<Answer>;
+  readonly #port: number;
   /** Something was sent since the error queue was read: nothing is in that of a socket that sent nothing. */
   #sent = false;
   /** Size of the last reply to a probe. */
@@ -59,6 +66,7 @@ export class StampAnswers implements Codec<Answer>, Disposable {
 
   constructor(context: AnswersContext, socket: PacketSocket) {
     this.#context = context;
+    this.#port = socket.port;
     this.#exchange = new PacketExchange({ ...context, socket, codec: this, maxBatches: MAX_BATCHES_ANSWERED });
   }
 
@@ -100,6 +108,7 @@ export class StampAnswers implements Codec<Answer>, Disposable {
       arrivals: life?.arrivals ?? firstArrival(request.number),
       drops: this.#exchange.drops,
       followUp: life?.followUp,
+      seen: { ...batch.source(at), destinationPort: this.#port },
     });
     if (life) this.#replyBytes = reply.bytes.length;
     outgoing.prepareReply(i, reply.bytes.length, { received: batch, at });

@@ -4,16 +4,18 @@ import type { Clock } from "../base/clock.ts";
 import type { AnomalyKind, LossDirection, Outcome, StampClock } from "../model/outcome.ts";
 import { NETWORKS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
 import { byProtocol, PROTOCOLS } from "../probes/protocols.ts";
-import type { SecondSummary } from "../model/snapshot.ts";
+import type { RouteSeen, SecondSummary } from "../model/snapshot.ts";
 import type { Slot } from "../model/slot.ts";
 import { WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
 import type { PairSink } from "../probes/descriptor.ts";
-import type { Delay } from "../probes/prober.ts";
+import type { Delay, Way } from "../probes/prober.ts";
 import { CounterTable, isCounter } from "./counters.ts";
 import { RttHistogram } from "./histogram.ts";
 import type { Span } from "../base/span.ts";
 import { Trailing } from "../base/trailing.ts";
 import { KEPT_MINUTES, Minutes } from "./minutes.ts";
+import { LookupResults } from "./lookup-results.ts";
+import { Routes } from "./routes.ts";
 import { SourcePorts, type PortCounts } from "./source-ports.ts";
 import { ServiceResults } from "./service-results.ts";
 import { Windows } from "./windows.ts";
@@ -75,6 +77,8 @@ export interface RecentHealth {
 export interface Results extends PairSink {
   /** The service path, which has no slots. */
   readonly services: ServiceResults;
+  /** Cluster DNS, which has none either. */
+  readonly lookups: LookupResults;
   /** The slot exists from this moment, with everything at 0. The same object is passed to every later call. */
   open(slot: Slot): void;
   /** The slot is gone and all of it with it; its index may be used again. What is still recorded of it is ignored. */
@@ -91,6 +95,8 @@ export interface Results extends PairSink {
   lostSeconds(slot: Slot): string | undefined;
   /** By UDP source port, of the last five minutes. */
   ports(slot: Slot): PortCounts | undefined;
+  /** How far its packets travel, and as whom the far end sees this agent. */
+  route(slot: Slot): RouteSeen;
   /**
    * What is kept of an open slot's last hour, in whole minutes: all that the span touches. Retransmits count as probes and
    * failures; refusals, directions and all else that is not kept are 0.
@@ -124,6 +130,7 @@ const FIRST_ROWS = 64;
 
 class TypedArrayResults implements Results {
   readonly services: ServiceResults;
+  readonly lookups: LookupResults;
   readonly #clock: Clock;
   readonly #full: boolean;
   #rows = FIRST_ROWS;
@@ -131,6 +138,7 @@ class TypedArrayResults implements Results {
   readonly #windows = new Windows(FIRST_ROWS);
   readonly #minutes = new Minutes(FIRST_ROWS);
   readonly #ports = new SourcePorts();
+  readonly #routes = new Routes(FIRST_ROWS);
   /** What turns seconds of the monotonic clock into those since the epoch, by the clock at the start. */
   readonly #epochSecond: number;
   readonly #startSecond: number;
@@ -156,6 +164,7 @@ class TypedArrayResults implements Results {
     this.#epochSecond = epochOffset(clock);
     this.#startSecond = this.#second();
     this.services = new ServiceResults(clock);
+    this.lookups = new LookupResults(clock);
     this.#full = pairDetail === "full";
     const stamps = () => ({ kernel: new Trailing(clock, WINDOW_SECONDS), user: new Trailing(clock, WINDOW_SECONDS) });
     this.#recent = {
@@ -177,6 +186,7 @@ class TypedArrayResults implements Results {
     this.#windows.clear(index, this.#second());
     this.#minutes.clear(index, this.#minute(this.#second()));
     this.#ports.clear(index);
+    this.#routes.clear(index);
     this.#open[index] = slot;
     this.#zoneOf[index] = this.#zoneRecord(slot);
     if (this.#full) this.#histogramOf[index] = new RttHistogram();
@@ -200,6 +210,7 @@ class TypedArrayResults implements Results {
       throw new Error(`slot ${from.index} cannot move to index ${to.index}: a new address keeps its row`);
     this.#open[to.index] = to;
     this.#windows.interrupt(to.index);
+    this.#routes.clear(to.index);
   }
 
   record(slot: Slot, outcome: Outcome, sourcePort?: number): void {
@@ -237,6 +248,13 @@ class TypedArrayResults implements Results {
 
   anomaly(slot: Slot, kind: AnomalyKind): void {
     if (this.#has(slot)) this.#counters.add(slot.index, kind);
+  }
+
+  travelled(slot: Slot, { ttl, there }: Way, port = 0): void {
+    if (!this.#has(slot)) return;
+    const second = this.#second();
+    this.#routes.travelledBack(slot.index, second, { ttl, port });
+    if (there) this.#routes.travelledThere(slot.index, second, { ...there, port });
   }
 
   lost(slot: Slot, direction: LossDirection): void {
@@ -288,6 +306,11 @@ class TypedArrayResults implements Results {
   ports(slot: Slot): PortCounts | undefined {
     this.#mustHave(slot);
     return this.#ports.sum(slot.index, this.#minute(this.#second()));
+  }
+
+  route(slot: Slot): RouteSeen {
+    this.#mustHave(slot);
+    return this.#routes.seen(slot.index, this.#second(), epochOffset(this.#clock));
   }
 
   past(slot: Slot, span: Span): WindowSummary {
@@ -385,6 +408,7 @@ class TypedArrayResults implements Results {
     this.#counters.grow(this.#rows);
     this.#windows.grow(this.#rows);
     this.#minutes.grow(this.#rows);
+    this.#routes.grow(this.#rows);
   }
 
   #has(slot: Slot): boolean {

@@ -1,11 +1,20 @@
 // Our STAMP test packets: the header of RFC 8762, then one TLV of RFC 8972 in the private-use range whose value is
-// our body and its padding, then (with a key) the HMAC TLV. The body carries what finds the probe again, what tells
-// the direction of loss, and a checksum over the whole packet. Pure.
+// our body and its padding, then (where it is asked from which address the packet comes) the Location TLV, then (with a
+// key) the HMAC TLV. The body carries what finds the probe again, what tells the direction of loss, and a checksum over
+// the whole packet. An agent that knows no Location TLV takes its room for padding, both ways. Pure.
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { IpFamily, Network } from "../model/peer.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { ntpDifferenceNs, writeNtp } from "./ntp.ts";
+import {
+  asksLocation,
+  LOCATION_TLV_BYTES,
+  readLocation,
+  writeLocation,
+  writeLocationRequest,
+  type SeenSource,
+} from "./stamp-location.ts";
 import {
   AUTHENTICATED,
   HMAC_BYTES,
@@ -26,6 +35,8 @@ const TLV_PRIVATE = 252;
 /** RFC 8972 §4.8: over the sequence number and all TLVs in front of it. */
 const TLV_HMAC = 8;
 const TIMESTAMP_BYTES = 8;
+/** RFC 8762 §4.3: what a reflector writes for a TTL that it could not read. */
+export const TTL_UNKNOWN = 255;
 const HMAC_TLV_BYTES = TLV_HEADER_BYTES + HMAC_BYTES;
 
 const MAGIC = 0x494e5444; // "INTD"
@@ -115,6 +126,10 @@ export interface StampReply extends Omit<StampRequest, "network" | "family" | "s
   readonly residenceClock: "kernel" | "user" | "unknown";
   /** A reflector that sends one will also follow up on this reply. */
   readonly followUp: FollowUp | undefined;
+  /** TTL or hop limit of the request when it arrived; undefined where the reflector could not read it. */
+  readonly ttlThere: number | undefined;
+  /** The address that the request came from, as the reflector saw it: 4 or 16 octets, valid as long as the packet is. */
+  readonly seenAs: Uint8Array | undefined;
 }
 
 /** Why a packet is none of ours: `checksum` means it is, but for some bits; `key`, that its key is another, or missing. */
@@ -131,6 +146,8 @@ export interface ReplyFields {
   readonly arrivals: Readonly<Arrivals>;
   readonly drops: number;
   readonly followUp?: FollowUp | undefined;
+  /** Told to a sender that asks. */
+  readonly seen?: SeenSource | undefined;
 }
 
 /** A reply that lacks its transmit time only. */
@@ -162,10 +179,15 @@ export class StampFormat {
     this.minBytes = this.#body + BODY.bytes + (options.key ? HMAC_TLV_BYTES : 0);
   }
 
-  /** Fills all of `into`. */
+  /** Fills all of `into`. `asksSource`: where there is room, ask from which address the packet comes. */
   encodeRequest(
     into: Uint8Array,
-    request: StampRequest & { readonly sentNs: number; readonly incarnation: Id64; readonly source: Id64 },
+    request: StampRequest & {
+      readonly sentNs: number;
+      readonly incarnation: Id64;
+      readonly source: Id64;
+      readonly asksSource?: boolean;
+    },
   ): void {
     const view = viewOf(into);
     const body = this.#body;
@@ -177,7 +199,9 @@ export class StampFormat {
       sentNs: request.sentNs,
       baseSeconds: this.#baseSeconds,
     });
-    this.#writeTlvHeader(into, TLV_UNRECOGNIZED);
+    const asks = request.asksSource === true && into.length >= this.minBytes + LOCATION_TLV_BYTES;
+    const bodyEnd = this.#end(into) - (asks ? LOCATION_TLV_BYTES : 0);
+    this.#writeTlvHeader(into, TLV_UNRECOGNIZED, bodyEnd);
     into.fill(0, body, body + BODY.bytes);
     view.setUint32(body + BODY.magic, MAGIC);
     view.setUint8(body + BODY.version, VERSION);
@@ -195,7 +219,8 @@ export class StampFormat {
     view.setUint32(body + BODY.nonce + 4, request.nonceLow);
     into.set(request.incarnation, body + BODY.incarnation);
     into.set(request.source, body + BODY.source);
-    this.#fillPadding(into);
+    this.#fillPadding(into, bodyEnd);
+    if (asks) writeLocationRequest(into, bodyEnd);
     this.#seal(into, { untimedChecksum: this.#untimedChecksum(into), tlvFlags: TLV_UNRECOGNIZED });
   }
 
@@ -230,7 +255,10 @@ export class StampFormat {
     const view = viewOf(out);
     writeReflectorHeader(view, this.#layout, { ...reply, baseSeconds: this.#baseSeconds, request: viewOf(request) });
     out.set(request.subarray(body, body + BODY.reflector), body);
-    this.#writeTlvHeader(out, 0);
+    const askedAt = flags & FLAG.smallReply ? undefined : this.#locationAt(request);
+    const seen = askedAt !== undefined && asksLocation(request, askedAt) ? reply.seen : undefined;
+    const bodyEnd = seen ? askedAt! : this.#end(out);
+    this.#writeTlvHeader(out, 0, bodyEnd);
     view.setUint8(body + BODY.kind, KIND.reply);
     const residence =
       reply.residenceClock === "kernel"
@@ -246,7 +274,8 @@ export class StampFormat {
     view.setUint32(body + BODY.drops, reply.drops % 2 ** 32);
     view.setUint32(body + BODY.followedNumber, reply.followUp?.number ?? 0);
     view.setInt32(body + BODY.followedNs, Math.round(reply.followUp?.correctionNs ?? 0));
-    this.#fillPadding(out);
+    this.#fillPadding(out, bodyEnd);
+    if (seen) writeLocation(out, bodyEnd, seen);
     return { bytes: out, untimedChecksum: this.#untimedChecksum(out) };
   }
 
@@ -264,6 +293,8 @@ export class StampFormat {
     const body = this.#body;
     const flags = view.getUint8(body + BODY.flags);
     const residenceClock = flags & FLAG.residenceKernel ? "kernel" : flags & FLAG.residenceUser ? "user" : "unknown";
+    const ttlThere = view.getUint8(layout.sessionTtl);
+    const locationAt = this.#locationAt(bytes);
     return {
       kind: "ok",
       value: {
@@ -286,6 +317,8 @@ export class StampFormat {
                 correctionNs: view.getInt32(body + BODY.followedNs),
               }
             : undefined,
+        ttlThere: ttlThere === TTL_UNKNOWN ? undefined : ttlThere,
+        seenAs: locationAt === undefined ? undefined : readLocation(bytes, locationAt),
       },
     };
   }
@@ -329,23 +362,29 @@ export class StampFormat {
     return view.byteLength >= body + 4 && view.getUint32(body + BODY.magic) === MAGIC;
   }
 
-  #writeTlvHeader(into: Uint8Array, flags: number): void {
+  #writeTlvHeader(into: Uint8Array, flags: number, bodyEnd: number): void {
     const at = this.#layout.bytes;
-    const valueBytes = this.#end(into) - this.#body;
+    const valueBytes = bodyEnd - this.#body;
     into[at] = flags;
     into[at + 1] = TLV_PRIVATE;
     into[at + 2] = valueBytes >> 8;
     into[at + 3] = valueBytes & 0xff;
   }
 
-  /** Where our TLV ends. */
+  /** Where the Location TLV is, if our own one leaves room for it. An agent that knows of none leaves no room. */
+  #locationAt(bytes: Uint8Array): number | undefined {
+    const lengthAt = this.#layout.bytes + 2;
+    const at = this.#body + ((bytes[lengthAt]! << 8) | bytes[lengthAt + 1]!);
+    return at + LOCATION_TLV_BYTES === this.#end(bytes) ? at : undefined;
+  }
+
+  /** Where all TLVs end but that of the HMAC. */
   #end(bytes: Uint8Array): number {
     return bytes.length - (this.#key ? HMAC_TLV_BYTES : 0);
   }
 
   /** Alternating densities of ones, so that stuck and flipped bits both show. */
-  #fillPadding(into: Uint8Array): void {
-    const end = this.#end(into);
+  #fillPadding(into: Uint8Array, end: number): void {
     for (let i = this.#body + BODY.bytes; i < end; i++) into[i] = (i * 0x9d + 0x5a) & 0xff;
   }
 

@@ -28,12 +28,16 @@ function fullRow(): Row {
     extent: { nodes: 6, probed: 5, isFullMesh: true, largestInDegree: 5 },
     unprobed: [{ destination: NODES[1]!, reason: "identity", text: "another answers" }],
     servicePath: { paths: [], unresolved: [] },
+    dns: [{ server: "cluster", names: "cluster", lookups: 12, failures: 2 }],
     pairs: row.pairs.map((pair) => ({
       ...pair,
       ...(pair.window.failures > 0 && { lostSeconds: "1".padStart(30, "0").padEnd(59, "0") + "f" }),
       ...(pair.protocol === "udp" && {
         ports: { probes: [7, 8, 7, 8, 7, 8, 7, 8], failures: [0, 0, 7, 0, 0, 0, 0, 1] },
+        hopsThere: { now: 4, before: 3, changedAt: row.at },
+        seenAs: pair.destination.name === "node-2" ? "fd00::7" : "10.244.1.2",
       }),
+      ...(pair.protocol !== "tcp" && { hops: { now: 3 } }),
     })),
   };
 }
@@ -57,6 +61,10 @@ test("a row is the same evidence in the compact form as in JSON, and all that ne
   expect(evidence.nodes[0]!.agent).toMatchObject({ meshSize: 6, unprobed: [{ node: "node-2", reason: "identity" }] });
   const udp = evidence.paths.find(({ protocol }) => protocol === "udp")!;
   expect([...udp.ports!.failures.subarray(0, 8)]).toEqual([0, 0, 7, 0, 0, 0, 0, 1]);
+  expect(evidence.addresses).toEqual(["fd00::7", "10.244.1.2"]);
+  expect(udp.hops![0]).toBe(3);
+  expect([udp.hopsThere![0], udp.hopsThereBefore![0], udp.hopsChangedAgo![0]]).toEqual([4, 3, 0]);
+  expect(evidence.nodes[0]!.agent!.dns).toMatchObject([{ lookups: 12, failures: 2 }]);
   const lost = evidence.paths.flatMap(({ lostSeconds }) => (lostSeconds ? [...lostSeconds.bits] : []));
   expect(lost).toContain((1 << 29) >>> 0);
   expect(lost).toContain(1 << 27);
@@ -65,6 +73,27 @@ test("a row is the same evidence in the compact form as in JSON, and all that ne
 test("a row of an older agent, which tells less, is the same evidence in both forms too", () => {
   const row = sampleRow(MESH, NODES[0]!);
   expect(fromCompact(encodeRow(row))).toEqual(fromJson(row));
+});
+
+test("what a newer agent says of a slot beyond what this one knows is passed over, and the rest is the same evidence", () => {
+  const row = fullRow();
+  const bytes = encodeRow(row);
+  // The first slot, as a newer agent would write it: one more part (bit 15), three bytes behind all others.
+  const first = encodeRow({ ...row, pairs: row.pairs.slice(0, 1), pathMtu: [] });
+  const slotBytes = first.length - 4 - first.lastIndexOf(Buffer.from([1, 0, 0, 0])) - 4;
+  const at = bytes.indexOf(first.subarray(first.length - 4 - slotBytes, first.length - 4));
+  expect(at).toBeGreaterThan(0);
+  const newer = Buffer.concat([
+    bytes.subarray(0, at + slotBytes),
+    Buffer.from([1, 2, 3]),
+    bytes.subarray(at + slotBytes),
+  ]);
+  newer.writeUInt16LE(newer.readUInt16LE(at + 7) | 0x8000, at + 7);
+  newer.writeUInt8(newer.readUInt8(at + 9) + 3, at + 9);
+  expect(fromCompact(newer)).toEqual(fromJson(row));
+  const json = JSON.parse(JSON.stringify(row)) as { pairs: Record<string, unknown>[] };
+  json.pairs[0]!["later"] = { anything: 1 };
+  expect(rowSchema.safeParse({ ...json, later: true }).error).toBeUndefined();
 });
 
 test("a row that is broken anywhere is refused whole, with a reason, and nothing else is ever thrown", () => {

@@ -35,6 +35,15 @@ function setup(address = "10.0.0.2", family: "ipv4" | "ipv6" = "ipv4") {
 }
 
 describe("an ICMP probe", () => {
+  test("tells how far its answer travelled, once for each answer in time", () => {
+    const { network, prober, slot, sink, tick } = setup();
+    network.hops = 3;
+    network.rule((packet) => (packet.bytes[0] === 0 ? { kind: "duplicate" } : undefined));
+    prober.send([slot]);
+    tick(100);
+    expect(sink.ways).toEqual([{ slot, ttl: 61, sourcePort: undefined }]);
+  });
+
   test.each([
     ["10.0.0.2", "ipv4"],
     ["fd00::2", "ipv6"],

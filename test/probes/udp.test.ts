@@ -21,6 +21,20 @@ describe("a UDP probe", () => {
     },
   );
 
+  it.each(["ipv4", "ipv6"] as const)(
+    "tells over %s how far it travelled there and its answer back, and from which address the far end saw it come",
+    (family) => {
+      const { round, sink, network } = udpPair({ family });
+      network.hops = 2;
+      round();
+      round();
+      const address = family === "ipv4" ? "10.0.0.1" : "fd00::1";
+      const way = { ttl: 62, there: { ttl: 62, seenAs: address } };
+      expect(sink.ways).toMatchObject([way, way]);
+      expect(sink.ways[1]!.sourcePort).toBe((sink.ways[0]!.sourcePort! + 1) % SOURCE_PORTS);
+    },
+  );
+
   it("is answered with a shared key at both ends, and not with a key at one of them", () => {
     const key = Buffer.from("secret");
     const both = udpPair({ prober: { key }, reflector: { key } });

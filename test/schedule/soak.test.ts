@@ -63,6 +63,7 @@ test.each([1, 2])(
         results.delay(slot, delay);
       },
       anomaly: () => void anomalies++,
+      travelled: (slot, way, port) => results.travelled(slot, way, port),
       localError: (slot, errno) => results.localError(slot, errno),
       lost(slot, direction) {
         told[direction]++;

@@ -1,5 +1,6 @@
 // PacketBatch on plain ArrayBuffers.
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "../../agent/kernel/kernel.ts";
+import { parseIp } from "../../agent/base/ip.ts";
 import { canonicalIp, matchesAddress, readAddress, socketAddress } from "./fake-address.ts";
 
 /** What the fake network puts into a batch. */
@@ -83,6 +84,10 @@ export class FakeBatch implements PacketBatch {
   }
   from(i: number): { readonly ip: string; readonly port: number } {
     return readAddress(this.#entry(i).address);
+  }
+  source(i: number): { readonly address: Uint8Array; readonly port: number } {
+    const { ip, port } = this.from(i);
+    return { address: Uint8Array.from(parseIp(ip)!.bytes), port };
   }
   copyAddress(i: number): SocketAddress {
     return this.#entry(i).address.slice() as SocketAddress;

@@ -2,7 +2,7 @@
 import type { AnomalyKind, LossDirection, Outcome } from "../../agent/model/outcome.ts";
 import type { Slot } from "../../agent/model/slot.ts";
 import type { PairSink } from "../../agent/probes/descriptor.ts";
-import type { Delay } from "../../agent/probes/prober.ts";
+import type { Delay, Way } from "../../agent/probes/prober.ts";
 
 export type SinkEvent =
   | { readonly kind: "record"; readonly slot: Slot; readonly outcome: Outcome }
@@ -16,6 +16,8 @@ export type SinkEvent =
 
 export class RecordingSink implements PairSink {
   readonly events: SinkEvent[] = [];
+  /** Beside the events: every answer tells of its way. */
+  readonly ways: (Way & { readonly slot: Slot; readonly sourcePort: number | undefined })[] = [];
 
   /** What an outcome carries beside itself is an event of its own, before it. */
   record(slot: Slot, { retransmits, ...outcome }: Outcome): void {
@@ -27,6 +29,9 @@ export class RecordingSink implements PairSink {
   }
   anomaly(slot: Slot, anomaly: AnomalyKind): void {
     this.events.push({ kind: "anomaly", slot, anomaly });
+  }
+  travelled(slot: Slot, way: Way, sourcePort?: number): void {
+    this.ways.push({ ...way, slot, sourcePort });
   }
   localError(slot: Slot, errno: string): void {
     this.events.push({ kind: "localError", slot, errno });
@@ -71,6 +76,7 @@ export class RecordingSink implements PairSink {
   }
   clear(): void {
     this.events.length = 0;
+    this.ways.length = 0;
   }
 
   #of<K extends SinkEvent["kind"]>(kind: K, slot: Slot | undefined): Extract<SinkEvent, { kind: K }>[] {

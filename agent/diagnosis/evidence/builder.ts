@@ -84,7 +84,10 @@ export class EvidenceBuilder {
   slot(destination: string, path: Path, counts: SlotCounts): void {
     const pair = this.#pair(destination);
     if (pair < 0) return;
-    this.#columnsOf(path).write(pair, counts, (address) => this.#addressNumber(address));
+    this.#columnsOf(path).write(pair, counts, {
+      ownSeconds: this.#agents[this.#row]!.ownSeconds,
+      addressNumber: this.#addressNumber,
+    });
   }
 
   /** Path MTU of a network. It stands with the first protocol of that network and family. */
@@ -136,11 +139,11 @@ export class EvidenceBuilder {
     return columns;
   }
 
-  #addressNumber(address: string): number {
+  readonly #addressNumber = (address: string): number => {
     let number = this.#addresses.get(address);
     if (number === undefined) this.#addresses.set(address, (number = this.#addresses.size));
     return number;
-  }
+  };
 }
 
 /** Of whatever was given as one: evidence keeps no row. */
@@ -158,6 +161,13 @@ const COUNTS = [
 ] as const;
 type Counts = Readonly<Record<(typeof COUNTS)[number], Uint16Array>>;
 
+/** Of the row that a slot is told by. */
+interface RowContext {
+  /** See AgentEvidence. */
+  readonly ownSeconds: number;
+  readonly addressNumber: (address: string) => number;
+}
+
 /** The arrays of one path while they are filled. Those that nobody tells are never made. */
 class Columns {
   readonly #path: Path;
@@ -170,6 +180,8 @@ class Columns {
   #hops: Uint8Array | undefined;
   #hopsBefore: Uint8Array | undefined;
   #hopsThere: Uint8Array | undefined;
+  #hopsThereBefore: Uint8Array | undefined;
+  #hopsChangedAgo: Uint16Array | undefined;
   #seenAs: Uint16Array | undefined;
   #mtu: { readonly passes: Uint16Array; readonly shortfall: Uint16Array } | undefined;
 
@@ -181,7 +193,7 @@ class Columns {
     this.#rttMinNs = new Float32Array(capacity).fill(Number.NaN);
   }
 
-  write(pair: number, counts: SlotCounts, addressNumber: (address: string) => number): void {
+  write(pair: number, counts: SlotCounts, from: RowContext): void {
     if (this.#counts.probes[pair]! > 0) return;
     for (const name of COUNTS) this.#counts[name][pair] = Math.min(MAX_COUNT, counts[name] ?? 0);
     this.#rttMeanNs[pair] = counts.rttMeanNs ?? Number.NaN;
@@ -198,8 +210,14 @@ class Columns {
     if (counts.hops) (this.#hops ??= new Uint8Array(this.#capacity))[pair] = counts.hops;
     if (counts.hopsBefore) (this.#hopsBefore ??= new Uint8Array(this.#capacity))[pair] = counts.hopsBefore;
     if (counts.hopsThere) (this.#hopsThere ??= new Uint8Array(this.#capacity))[pair] = counts.hopsThere;
+    if (counts.hopsThereBefore)
+      (this.#hopsThereBefore ??= new Uint8Array(this.#capacity))[pair] = counts.hopsThereBefore;
+    if (counts.hopsChangedAt !== undefined) {
+      const ago = Math.max(0, Math.min(MAX_COUNT, from.ownSeconds - counts.hopsChangedAt));
+      (this.#hopsChangedAgo ??= new Uint16Array(this.#capacity))[pair] = ago;
+    }
     if (counts.seenAs !== undefined)
-      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + addressNumber(counts.seenAs);
+      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + from.addressNumber(counts.seenAs);
   }
 
   writeMtu(pair: number, mtu: { readonly passesBytes: number; readonly shortfallBytes: number }): void {
@@ -227,6 +245,8 @@ class Columns {
       ...(this.#hops && { hops: this.#hops }),
       ...(this.#hopsBefore && { hopsBefore: this.#hopsBefore }),
       ...(this.#hopsThere && { hopsThere: this.#hopsThere }),
+      ...(this.#hopsThereBefore && { hopsThereBefore: this.#hopsThereBefore }),
+      ...(this.#hopsChangedAgo && { hopsChangedAgo: this.#hopsChangedAgo }),
       ...(this.#seenAs && { seenAs: this.#seenAs }),
       ...(this.#mtu && { mtuPasses: this.#mtu.passes, mtuShortfall: this.#mtu.shortfall }),
     };

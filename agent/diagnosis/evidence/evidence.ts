@@ -58,6 +58,9 @@ export interface PathEvidence {
   readonly hopsBefore?: Uint8Array;
   /** Hops a probe has travelled there, as its reflector saw (UDP); 0 where unknown. */
   readonly hopsThere?: Uint8Array;
+  readonly hopsThereBefore?: Uint8Array;
+  /** Seconds since the later of both changes; meaningless where there was none. */
+  readonly hopsChangedAgo?: Uint16Array;
   /** The source address the far end saw: 1 + index into `Evidence.addresses`; 0 where unknown. */
   readonly seenAs?: Uint16Array;
   /** Largest IP packet that passes, and what the kernel believes in beyond it; 0 where unknown. Of a network, not of a protocol. */
@@ -103,13 +106,15 @@ export interface AgentEvidence {
   /** Nodes this agent knows, itself included. */
   readonly meshSize?: number;
   /** Known peers that it does not probe and should, with the reason. */
-  readonly unprobed?: readonly { readonly node: string; readonly reason: "address" | "identity" | "other" }[];
+  readonly unprobed?: readonly { readonly node: string; readonly reason: "shared_address" | "identity" | "other" }[];
   readonly dns?: readonly DnsEvidence[];
   readonly service?: readonly ServiceEvidence[];
 }
 
 export interface DnsEvidence {
   readonly server: string;
+  /** Kind of names: `cluster`, `external`. */
+  readonly names: string;
   readonly lookups: number;
   readonly failures: number;
 }

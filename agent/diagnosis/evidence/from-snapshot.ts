@@ -52,7 +52,16 @@ export const evidenceRow = (row: Row): EvidenceRow => ({
   },
 });
 
-export function agentOf({ at, startedAt, incarnation, health, extent, unprobed, servicePath }: RowHead): AgentEvidence {
+export function agentOf({
+  at,
+  startedAt,
+  incarnation,
+  health,
+  extent,
+  unprobed,
+  servicePath,
+  dns,
+}: RowHead): AgentEvidence {
   const ownSeconds = secondsOf(at);
   return {
     incarnation,
@@ -61,6 +70,7 @@ export function agentOf({ at, startedAt, incarnation, health, extent, unprobed, 
     health,
     ...(extent && { meshSize: extent.nodes }),
     ...(unprobed && { unprobed: unprobed.flatMap(faultOf) }),
+    ...(dns && { dns }),
     ...(servicePath && { service: servicePath.paths }),
   };
 }
@@ -68,7 +78,7 @@ export function agentOf({ at, startedAt, incarnation, health, extent, unprobed, 
 /** What passes by itself, what a large mesh leaves to others, and what we do not know is no fault. */
 function faultOf({ destination, reason }: UnprobedPeer): NonNullable<AgentEvidence["unprobed"]> {
   if (!(UNPROBED_FAULTS as readonly string[]).includes(reason)) return [];
-  return [{ node: destination.name, reason: reason === "address" || reason === "identity" ? reason : "other" }];
+  return [{ node: destination.name, reason: reason === "shared_address" || reason === "identity" ? reason : "other" }];
 }
 
 const secondsOf = (moment: string): number => Date.parse(moment) / 1000;

@@ -1,5 +1,5 @@
 // A packet batch in plain memory for node:dgram, with addresses in the kernel's layout as everywhere.
-import { describeAddress, sameAddress } from "../../kernel/socket-address.ts";
+import { describeAddress, partsOf, sameAddress } from "../../kernel/socket-address.ts";
 import type { ErrorOrigin, PacketBatch, SocketAddress } from "../../kernel/kernel.ts";
 
 export interface Datagram {
@@ -62,6 +62,9 @@ export class DgramBatch implements PacketBatch {
   }
   from(i: number): { readonly ip: string; readonly port: number } {
     return describeAddress(this.copyAddress(i));
+  }
+  source(i: number): { readonly address: Uint8Array; readonly port: number } {
+    return partsOf(this.copyAddress(i));
   }
   copyAddress(i: number): SocketAddress {
     return this.#taken[i]!.from;
