@@ -47,6 +47,8 @@ export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: Loo
       listen: [...node.podAddresses],
       icmp: { networks: ["pod"] },
       pathMtu: { enabled: false },
+      // There is no cluster DNS on a machine.
+      dns: { enabled: false },
     }));
     await Promise.all([...agents.values()].map((agent) => agent.start()));
   } catch (err) {

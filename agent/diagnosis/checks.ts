@@ -7,6 +7,7 @@ import type { Network } from "../model/peer.ts";
 import { CODES } from "./catalogue/codes.ts";
 import { capital } from "./catalogue/words.ts";
 import type { Look } from "./locate/culprits.ts";
+import { seenPods } from "./observe/addresses.ts";
 
 export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {
   const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
@@ -76,19 +77,18 @@ function noNat({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {
       text: `Pods are seen under other addresses than their own: ${counted(broken.length, "node")} concerned.`,
       findings: broken.map(({ id }) => id),
     };
-  const seen = evidence.paths.reduce(
-    (sum, { network, seenAs }) =>
-      sum + (network === "pod" && seenAs ? seenAs.reduce((n, as) => n + (as > 0 ? 1 : 0), 0) : 0),
-    0,
-  );
-  return seen === 0
-    ? unknown(name, "Whether there is no NAT between pods was not measured: no reflector tells the address it sees.")
-    : {
-        name,
-        state: "holds",
-        text: `No NAT between pods: ${counted(seen, "pair")} see the pod's own address.`,
-        findings: [],
-      };
+  const seen = [...seenPods(evidence).values()];
+  const own = seen.reduce((sum, pods) => sum + pods.own.size, 0);
+  const other = seen.reduce((sum, pods) => sum + pods.other.size, 0);
+  if (own + other === 0)
+    return unknown(name, "Whether there is no NAT between pods is not visible: no agent tells as whom it is seen.");
+  if (other > 0)
+    return unknown(
+      name,
+      `Whether there is no NAT between pods is not sure: another address is seen on ${counted(other, "pair")} of ${own + other}, and no two nodes agree.`,
+    );
+  const text = `No NAT between pods: ${counted(own, "pair")} see the pod's own address.`;
+  return { name, state: "holds", text, findings: [] };
 }
 
 function uniqueAddresses({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {

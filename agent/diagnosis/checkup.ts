@@ -144,12 +144,25 @@ const PARTS: Readonly<Record<CheckName, Part>> = {
       );
     },
   },
-  // Neither hops nor lookups are in the rows.
-  routes: { title: "Routes", looked: () => unknown("The rows do not tell which way packets travel.") },
+  routes: {
+    title: "Routes",
+    looked: (snapshot) => {
+      const pairs = measuredPairs(snapshot, ({ hops }) => hops !== undefined);
+      return pairs === 0
+        ? unknown("The rows do not tell how far packets travel.")
+        : holds(`${counted(pairs, "ordered pair")}, no node whose packets travel another number of hops than before.`);
+    },
+  },
   dns: {
     title: "Cluster DNS",
-    looked: () =>
-      unknown("The rows do not tell of DNS; 'internode dns' and the dashboard DNS do, where it is measured."),
+    looked: ({ rows }) => {
+      const told = rows.flatMap(({ dns }) => (dns === undefined || dns.length === 0 ? [] : [dns]));
+      const lookups = told.flat().reduce((sum, window) => sum + window.lookups, 0);
+      if (told.length === 0) return unknown("No row tells of DNS: it is switched off, or nobody is asked.");
+      return lookups === 0
+        ? unknown("Nothing has been looked up within a minute.")
+        : holds(`${counted(lookups, "lookup")} in a minute on ${counted(told.length, "node")}, few fail.`);
+    },
   },
   "service-path": {
     title: "Service path",

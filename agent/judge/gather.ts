@@ -2,9 +2,10 @@
 // Rows come one by one, so that no two are decoded in one turn of the event loop.
 import type { Clock } from "../base/clock.ts";
 import { inTurn } from "../base/in-turn.ts";
-import type { Evidence } from "../diagnosis/evidence/evidence.ts";
+import type { Evidence, NodeEvidence } from "../diagnosis/evidence/evidence.ts";
 import { agentOf, evidenceFromRows, evidenceRow, type EvidenceRow } from "../diagnosis/evidence/from-snapshot.ts";
 import { inDisplayOrder } from "../model/order.ts";
+import type { Identity } from "../model/identity.ts";
 import type { Node, Peer } from "../model/peer.ts";
 import type { MissingRow, Row } from "../model/snapshot.ts";
 import type { CompactRow } from "../peers/compact-row.ts";
@@ -17,6 +18,8 @@ export interface EvidenceSources {
   peers(): readonly Peer[];
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;
+  /** This agent's own addresses. */
+  identity(): Pick<Identity, "podAddresses" | "nodeAddresses">;
 }
 
 /** Requests under way at once. */
@@ -43,7 +46,11 @@ export async function gatherEvidence({
     if (answer.kind === "missing") missing.push(answer);
     else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
   });
-  const known = new Map(peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }]));
+  const { podAddresses, nodeAddresses } = sources.identity();
+  const known = new Map<string, Pick<NodeEvidence, "serving" | "addresses">>([
+    [self.name, { addresses: { pod: podAddresses, node: nodeAddresses } }],
+    ...peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }] as const),
+  ]);
   return evidenceFromRows({
     atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,
     nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]).map((node) => ({ node, ...known.get(node.name) })),

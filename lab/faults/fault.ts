@@ -25,14 +25,14 @@ interface OnAgents {
 /** Ratios are 0 to 1. */
 export type Fault =
   | (OnLinks & { readonly kind: "loss" | "reorder" | "duplicate"; readonly ratio: number })
-  | (OnLinks & { readonly kind: "drop" | "unroute" | "misdirect" })
+  | (OnLinks & { readonly kind: "drop" | "unroute" | "misdirect" | "extra-hop" | "take-address" })
   | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
   /** `isSilent`: no checksum on the way notices. */
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
-  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" })
+  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" })
   | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];

@@ -1,6 +1,6 @@
 // What a CNI lays on a node for each other one, taken away or turned wrong: the pod network of a pair fails, the node
 // network between the two does not notice.
-import { run } from "../machine.ts";
+import { LabError, run } from "../machine.ts";
 import { podSubnet, podSubnet6, vtepMac, type LabNode } from "../plan.ts";
 import type { FaultOf, FaultSpec, InForce, Link } from "./fault.ts";
 
@@ -33,12 +33,31 @@ export const misdirect: FaultSpec<"misdirect"> = {
   },
 };
 
+export const extraHop: FaultSpec<"extra-hop"> = {
+  syntax: "extra-hop WHERE",
+  summary: "lead a node's packets for another's pods through a third node: one hop more",
+  example: "extra-hop node-1->node-2",
+  affected: "",
+  inject(fault, { nodes }) {
+    if (nodes.length < 3) throw new LabError(`'${fault.text}': there is no third node to lead packets through`);
+    const between = ({ from, to }: Link): LabNode => nodes.find((node) => node !== from && node !== to)!;
+    const lead = (via: (link: Link) => LabNode) => (link: Link) =>
+      routes(link.to).map(
+        ({ family, subnet }, i) => `${family} route replace ${subnet} via ${gateways(via(link))[i]} dev vxlan0 onlink`,
+      );
+    return onNodes(fault, { begin: lead(between), end: lead(({ to }) => to) });
+  },
+};
+
 interface Commands {
   readonly begin: (link: Link) => readonly string[];
   readonly end: (link: Link) => readonly string[];
 }
 
-async function onNodes({ links }: FaultOf<"unroute" | "misdirect">, { begin, end }: Commands): Promise<InForce> {
+async function onNodes(
+  { links }: FaultOf<"unroute" | "misdirect" | "extra-hop">,
+  { begin, end }: Commands,
+): Promise<InForce> {
   const all = async (commands: Commands["begin"]): Promise<void> => {
     for (const link of links)
       for (const line of commands(link)) {
@@ -56,6 +75,9 @@ async function onNodes({ links }: FaultOf<"unroute" | "misdirect">, { begin, end
     },
   };
 }
+
+/** A node's end of the tunnels, of each family. */
+const gateways = ({ number }: LabNode) => [`${podSubnet(number)}.0`, `${podSubnet6(number)}::`] as const;
 
 function routes({ number, podAddresses }: LabNode) {
   return [

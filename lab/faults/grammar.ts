@@ -15,9 +15,11 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
   filter WHERE icmp|tcp|udp                     service-path A
   reject WHERE icmp|tcp|udp
-  unroute WHERE          misdirect WHERE
+  unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
+  take-address A->B
   freeze A               starve A 5%            kill A
-Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute and misdirect of that alone.`;
+Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute, misdirect, extra-hop, masquerade and
+take-address of that alone.`;
 
 /** The smallest IPv4 MTU (RFC 791). */
 const MIN_MTU = 68;
@@ -46,6 +48,9 @@ const KINDS = [
   "reject",
   "unroute",
   "misdirect",
+  "extra-hop",
+  "take-address",
+  "masquerade",
   "service-path",
   "freeze",
   "starve",
@@ -59,12 +64,19 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
     case "freeze":
     case "kill":
     case "service-path":
+    case "masquerade":
       return { kind, text, nodes: parseNodes(words, nodes) };
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
     case "unroute":
     case "misdirect":
+    case "extra-hop":
       return { kind, text, links: parseLinks(words, nodes), on: ["pod"] };
+    case "take-address": {
+      const links = parseLinks(words, nodes);
+      if (links.length !== 1) throw words.fault("one node takes the address of one other: A->B");
+      return { kind, text, links, on: ["pod"] };
+    }
     case "drop":
       return { kind, text, links: parseLinks(words, nodes), on: parseOn(words, NETWORKS) };
     case "loss":

@@ -5,15 +5,17 @@ import { drop } from "./drop.ts";
 import { duplicate } from "./duplicate.ts";
 import type { Fault, FaultContext, FaultKind, FaultSpec, InForce } from "./fault.ts";
 import { filter } from "./filter.ts";
-import { misdirect, unroute } from "./forwarding.ts";
+import { extraHop, misdirect, unroute } from "./forwarding.ts";
 import { freeze } from "./freeze.ts";
 import { kill } from "./kill.ts";
 import { loss } from "./loss.ts";
+import { masquerade } from "./masquerade.ts";
 import { mtu } from "./mtu.ts";
 import { reject } from "./reject.ts";
 import { reorder } from "./reorder.ts";
 import { servicePath } from "./service-path.ts";
 import { starve } from "./starve.ts";
+import { takeAddress } from "./take-address.ts";
 
 export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   loss,
@@ -27,6 +29,9 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   reject,
   unroute,
   misdirect,
+  "extra-hop": extraHop,
+  "take-address": takeAddress,
+  masquerade,
   "service-path": servicePath,
   freeze,
   starve,

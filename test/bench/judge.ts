@@ -66,7 +66,8 @@ async function judgements(mesh: SampleMesh) {
     await using rowsOf = new Rows({ peerApis, deadlineMs: 10_000, seal: undefined });
     const clock = systemClock();
     const peers = others.map((node) => ({ node, addresses: { pod: {}, node: {} }, serving: true }));
-    const sources = { node: self, peers: () => peers, peerApis, row: () => made.get(self.name)! };
+    const identity = () => ({ podAddresses: {}, nodeAddresses: {} });
+    const sources = { node: self, peers: () => peers, peerApis, row: () => made.get(self.name)!, identity };
     const memory = new JudgeMemory();
     const [gather, decide, wall]: [number[], number[], number[]] = [[], [], []];
     const delay = monitorEventLoopDelay({ resolution: 1 });

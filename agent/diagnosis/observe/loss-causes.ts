@@ -5,6 +5,7 @@ import { rankCauses, weigh, type Sign, type Weighed } from "./observation.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { LossSigns } from "./losses.ts";
 import { countsOf } from "./view.ts";
+import { asymmetrySigns, routeSigns, waysOf } from "./ways.ts";
 
 /** Variance over mean by second from which losses come in bursts. */
 const BURSTS = 4;
@@ -175,23 +176,11 @@ function tableCauses({ node, pairs, scope }: LossSigns, look: Look): Weighed[] {
   ];
 }
 
-function routeCauses({ pairs }: LossSigns, { evidence }: Look): Weighed[] {
-  let [known, changed, asymmetric] = [0, 0, 0];
-  for (const { hops, hopsBefore, hopsThere } of evidence.paths) {
-    for (const pair of pairs) {
-      const now = hops?.[pair] ?? 0;
-      if (now === 0) continue;
-      known++;
-      const before = hopsBefore?.[pair] ?? 0;
-      if (before > 0 && before !== now) changed++;
-      const there = hopsThere?.[pair] ?? 0;
-      if (there > 0 && there !== now) asymmetric++;
-    }
-  }
-  if (known === 0) return [];
+function routeCauses({ pairs, scope, sinceSeconds }: LossSigns, look: Look): Weighed[] {
+  const ways = waysOf(look, scope.network);
   return [
-    weigh("route-changed", -1, [[changed > known * 0.3, "the number of hops has changed", 4]]),
-    weigh("route-asymmetric", -1, [[asymmetric > known * 0.3, "there and back take different numbers of hops", 2.5]]),
+    weigh("route-changed", -1, routeSigns(ways, pairs, sinceSeconds)),
+    weigh("route-asymmetric", -1, asymmetrySigns(ways, pairs)),
   ];
 }
 

@@ -34,6 +34,8 @@ export interface LossSigns {
   /** Loss on the same pairs outside the scope; undefined when nothing is measured there. */
   readonly outside: number | undefined;
   readonly node: NodeEvidence | undefined;
+  /** When it began, by the judge's clock. */
+  readonly sinceSeconds: number;
 }
 
 export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<Observation[]> {
@@ -53,6 +55,8 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const { place, edges } = candidate;
   const pairs = pairsOn(edges, topology);
   const found = culprit.isSplit ? {} : window.scopes[candidate.scope]!.scope;
+  const begun = onsetOf(culprit.rhythm);
+  const sinceSeconds = history.now - window.seconds + 1 + begun;
   const signs: LossSigns = {
     culprit,
     scope: found,
@@ -60,10 +64,10 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     isTotal: !culprit.isSplit && isAllLost(look, pairs, found),
     outside: outsideLoss(look, pairs, found),
     node: place.kind === "node" ? evidence.nodes[place.node] : undefined,
+    sinceSeconds,
   };
   const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < SURE && topology.nodes === 3));
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
-  const begun = onsetOf(culprit.rhythm);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
@@ -82,7 +86,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
       losingPairs: counts.losingPairs,
     },
     confidence: confidenceOf(margin, isUndecided),
-    sinceSeconds: history.now - window.seconds + 1 + begun,
+    sinceSeconds,
     causes: lossCauses(signs, code, look),
     opensAfterSeconds: opensAfter(code, candidate.place, margin),
     isLoss: true,

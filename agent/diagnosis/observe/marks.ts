@@ -9,9 +9,10 @@ import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
 import { subjectOf } from "./places.ts";
+import { mostlyChanged, routeSigns, waysOf } from "./ways.ts";
 
 /** Each kind of mark by itself. */
-export const MARKS: readonly ((look: Look) => Observation[])[] = [pathMtu, rejected, slower, routes];
+export const MARKS: readonly ((look: Look) => Observation[])[] = [pathMtu, rejected, slower, changedRoutes];
 
 interface Marked {
   readonly code: FindingCode;
@@ -144,9 +145,7 @@ function slower(look: Look): Observation[] {
         figures: delaysOf(look, covered.marked, paths),
         causes: [
           weigh("longer-path", 1, [[true, "even the fastest round trips of the minute are slow", 1]]),
-          weigh("route-changed", 0, [
-            [covered.marked.some((pair) => hasOtherHops(paths, pair)), "the number of hops has changed", 3],
-          ]),
+          weigh("route-changed", 0, routeSigns(waysOf(look, network), covered.marked)),
         ],
         opensAfterSeconds: ONE_MINUTE,
       }),
@@ -174,28 +173,24 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-function hasOtherHops(paths: readonly PathEvidence[], pair: number): boolean {
-  return paths.some(({ hops, hopsBefore }) => (hopsBefore?.[pair] ?? 0) > 0 && hopsBefore![pair] !== hops?.[pair]);
-}
-
 /** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
-function routes(look: Look): Observation[] {
+function changedRoutes(look: Look): Observation[] {
   return NETWORKS.flatMap((network) => {
-    const paths = look.evidence.paths.filter((path) => path.network === network && path.protocol === "icmp");
-    const measured = pairsWhere(look, (pair) => paths.some(({ hops }) => (hops?.[pair] ?? 0) > 0));
-    const changed = measured.filter((pair) => hasOtherHops(paths, pair));
+    const ways = waysOf(look, network);
+    const measured = [...ways.known];
+    const changed = measured.filter((pair) => ways.changes.has(pair));
     return coverOf(look, changed, measured)
       .filter(({ place }) => place.kind !== "pair")
       .map((covered) => {
-        const of = (column: "hops" | "hopsBefore"): number =>
-          median(covered.marked.map((pair) => Math.max(...paths.map((path) => path[column]?.[pair] ?? 0))));
-        return observationOf(look, covered, {
+        const { now, before, sinceSeconds } = mostlyChanged(ways, covered.marked)!;
+        const observation = observationOf(look, covered, {
           code: "IN-ROUTE",
           scope: { network },
-          figures: { hops: of("hops"), hopsBefore: of("hopsBefore") },
-          causes: [weigh("route-changed", 2, [[true, "the number of hops has changed for most of its pairs", 1]])],
+          figures: { hops: now, hopsBefore: before },
+          causes: [weigh("route-changed", 1, routeSigns(ways, covered.marked))],
           opensAfterSeconds: SEEN_TWICE,
         });
+        return { ...observation, sinceSeconds };
       });
   });
 }

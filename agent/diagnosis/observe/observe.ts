@@ -3,6 +3,7 @@ import type { Subject } from "../../model/finding.ts";
 import { findCulprits, type Culprit, type Look } from "../locate/culprits.ts";
 import type { Steps } from "../../base/slices.ts";
 import type { Evidence } from "../evidence/evidence.ts";
+import { observeAddresses } from "./addresses.ts";
 import { observeAgents } from "./agents.ts";
 import { observeLosses } from "./losses.ts";
 import { MARKS } from "./marks.ts";
@@ -21,7 +22,7 @@ export function* observe(look: Look): Steps<Observed> {
   const losses = mergePairs(yield* observeLosses(culprits, look), look);
   yield;
   const others: Observation[] = [];
-  for (const kind of [...MARKS, observeAgents, observeServices]) {
+  for (const kind of [...MARKS, observeAgents, observeServices, observeAddresses]) {
     others.push(...kind(look));
     yield;
   }

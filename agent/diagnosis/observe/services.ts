@@ -1,6 +1,4 @@
-// What lies above pairs: names, service addresses, and addresses that are not whose they should be.
-import { parseIp } from "../../base/ip.ts";
-import { NETWORKS } from "../../model/peer.ts";
+// What lies above pairs: names and service addresses.
 import type { FindingCode } from "../../model/finding.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
 import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
@@ -13,7 +11,7 @@ import { SEEN_TWICE, weigh, type Observation, type Weighed } from "./observation
 const AT_LEAST = 3;
 
 export function observeServices(look: Look): Observation[] {
-  return [...dns(look), ...servicePath(look), ...addressTwice(look), ...masquerade(look)];
+  return [...dns(look), ...servicePath(look)];
 }
 
 interface Tally {
@@ -105,73 +103,4 @@ function tcpLossOf({ evidence: { nodes, pairs, paths } }: Look): number[] {
     }
   }
   return nodes.map((_, node) => (probes[node]! > 0 ? failures[node]! / probes[node]! : 0));
-}
-
-/** Two nodes with one address by discovery, or an agent that answers there with another node's name. */
-function addressTwice(look: Look): Observation[] {
-  const owners = new Map<string, string>();
-  const twice = new Map<string, string>();
-  for (const { node, addresses } of look.evidence.nodes) {
-    for (const network of NETWORKS) {
-      for (const address of Object.values(addresses?.[network] ?? {})) {
-        const text = parseIp(address)?.text ?? address;
-        const owner = owners.get(text);
-        if (owner !== undefined && owner !== node.name) twice.set(node.name, `${text} is ${owner}'s as well`);
-        owners.set(text, node.name);
-      }
-    }
-  }
-  const tellers = new Map<string, number>();
-  for (const { agent } of look.evidence.nodes) {
-    for (const { node, reason } of agent?.unprobed ?? [])
-      if (reason === "identity") tellers.set(node, (tellers.get(node) ?? 0) + 1);
-  }
-  const names = new Set(look.evidence.nodes.map(({ node }) => node.name));
-  for (const [node, count] of tellers)
-    if (names.has(node) && !twice.has(node)) twice.set(node, `another node answers there, as ${count} agents tell`);
-  return [...twice].map(([node, why]) =>
-    told(look, {
-      code: "IN-ADDRESS-TWICE",
-      subject: { kind: "node", node },
-      confidence: 0.95,
-      causes: [weigh("address-conflict", 1, [[true, why, 2]])],
-      opensAfterSeconds: SEEN_TWICE,
-    }),
-  );
-}
-
-/** Reflectors that must agree: one alone may be behind something of its own, or lie. */
-const REFLECTORS = 2;
-
-function masquerade(look: Look): Observation[] {
-  const { evidence } = look;
-  const seen = new Map<number, Map<string, Set<number>>>();
-  for (const { network, family, seenAs } of evidence.paths) {
-    if (!seenAs || network !== "pod") continue;
-    for (let pair = 0; pair < evidence.pairs.count; pair++) {
-      if (seenAs[pair] === 0) continue;
-      const source = evidence.pairs.source[pair]!;
-      const own = evidence.nodes[source]!.addresses?.pod[family];
-      const said = parseIp(evidence.addresses[seenAs[pair]! - 1]!)?.text;
-      if (own === undefined || said === undefined || said === parseIp(own)?.text) continue;
-      const by = seen.get(source) ?? new Map<string, Set<number>>();
-      seen.set(source, by);
-      by.set(said, (by.get(said) ?? new Set()).add(evidence.pairs.destination[pair]!));
-    }
-  }
-  return [...seen].flatMap(([source, addresses]) => {
-    const reflectors = new Set([...addresses.values()].flatMap((set) => [...set]));
-    if (reflectors.size < REFLECTORS) return [];
-    const as = [...addresses.keys()].slice(0, 2).join(" and ");
-    return [
-      told(look, {
-        code: "IN-MASQUERADE",
-        subject: { kind: "node", node: evidence.nodes[source]!.node.name },
-        scope: { network: "pod" },
-        confidence: 0.99,
-        causes: [weigh("masquerade-rule", 1, [[true, `${reflectors.size} nodes see its pods as ${as}`, 2]])],
-        opensAfterSeconds: SEEN_TWICE,
-      }),
-    ];
-  });
 }

@@ -2,7 +2,7 @@
 import { formatAge } from "../../base/format.ts";
 import { pairsOf } from "../../diagnosis/notes/concern.ts";
 import { sureness } from "../../diagnosis/notes/summary.ts";
-import type { EndedFinding, Finding, Findings, NetworkCheck } from "../../model/finding.ts";
+import type { Cause, EndedFinding, Finding, Findings, NetworkCheck } from "../../model/finding.ts";
 import { element, setText } from "./dom.ts";
 import type { Marks } from "./matrix.ts";
 
@@ -83,14 +83,19 @@ export function particulars({ code, since, confidence, causes, next, cure }: Fin
       {},
       element("summary", {}, summary),
       ...(likeliest ? [element("p", {}, `Likeliest: ${likeliest.text}`)] : []),
-      ...(likeliest?.for ?? []).map((sign) => element("p", { class: "quiet" }, `+ ${sign}`)),
-      ...(likeliest?.against ?? []).map((sign) => element("p", { class: "quiet" }, `– ${sign}`)),
-      ...others.map(({ text }) => element("p", {}, `Or: ${text}`)),
+      ...(likeliest ? signsOf(likeliest) : []),
+      ...others.flatMap((cause) => [element("p", {}, `Or: ${cause.text}`), ...signsOf(cause)]),
       ...(next === "" ? [] : [element("p", {}, "Next: ", element("code", {}, next))]),
       ...(cure === "" ? [] : [element("p", {}, `What helps: ${cure}`)]),
     ),
   ];
 }
+
+/** What was seen that speaks for a cause, and against it. */
+const signsOf = ({ for: pro, against }: Cause): HTMLElement[] => [
+  ...pro.map((sign) => element("p", { class: "quiet" }, `+ ${sign}`)),
+  ...against.map((sign) => element("p", { class: "quiet" }, `– ${sign}`)),
+];
 
 function checkItem({ state, text }: NetworkCheck): HTMLElement {
   return element("li", { "data-state": state }, text);

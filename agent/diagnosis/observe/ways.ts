@@ -1,0 +1,106 @@
+// How far packets travel from one node to another, by TTL, and what changed: for each ordered pair by what the far end
+// saw of its probes, and by what the near end of the way back saw of the answers.
+import type { Network } from "../../model/peer.ts";
+import type { Look } from "../locate/culprits.ts";
+import type { Sign } from "./observation.ts";
+
+export interface HopChange {
+  readonly now: number;
+  readonly before: number;
+  /** By the judge's clock. */
+  readonly sinceSeconds: number;
+}
+
+/** By ordered pair. */
+export interface Ways {
+  readonly known: ReadonlySet<number>;
+  readonly changes: ReadonlyMap<number, HopChange>;
+  /** More hops one way than back, by one and the same slot. */
+  readonly asymmetric: ReadonlySet<number>;
+}
+
+/** Of a network, or of all. Several causes ask for the same. */
+export function waysOf(look: Look, network?: Network): Ways {
+  const kept = KEPT.get(look.evidence) ?? new Map<Network | undefined, Ways>();
+  KEPT.set(look.evidence, kept);
+  const ways = kept.get(network) ?? read(look, network);
+  kept.set(network, ways);
+  return ways;
+}
+
+const KEPT = new WeakMap<Look["evidence"], Map<Network | undefined, Ways>>();
+
+function read({ evidence, topology, history }: Look, network: Network | undefined): Ways {
+  const { pairs, paths } = evidence;
+  const opposite = new Int32Array(pairs.count).fill(-1);
+  for (let edge = 0; edge < topology.edges; edge++) {
+    const [there, back] = [topology.there[edge]!, topology.back[edge]!];
+    if (there < 0 || back < 0) continue;
+    opposite[there] = back;
+    opposite[back] = there;
+  }
+  const known = new Set<number>();
+  const changes = new Map<number, HopChange>();
+  const asymmetric = new Set<number>();
+  const note = (pair: number, now: number, before: number, ago: number): void => {
+    if (now === 0) return;
+    known.add(pair);
+    if (before > 0 && before !== now && !changes.has(pair))
+      changes.set(pair, { now, before, sinceSeconds: history.now - ago });
+  };
+  for (const path of paths) {
+    if (network !== undefined && path.network !== network) continue;
+    for (let pair = 0; pair < pairs.count; pair++) {
+      const [back, there] = [path.hops?.[pair] ?? 0, path.hopsThere?.[pair] ?? 0];
+      const ago = path.hopsChangedAgo?.[pair] ?? 0;
+      note(pair, there, path.hopsThereBefore?.[pair] ?? 0, ago);
+      // In a sample nobody may measure the other way.
+      note(opposite[pair]! >= 0 ? opposite[pair]! : pair, back, path.hopsBefore?.[pair] ?? 0, ago);
+      if (back > 0 && there > 0 && back !== there) asymmetric.add(pair);
+    }
+  }
+  return { known, changes, asymmetric };
+}
+
+/** Share of a place's pairs from which on something is true of the place. */
+const MOSTLY = 0.3;
+/** A change and a loss that begin within so many seconds are one event: a row tells seconds, UDP its hops every 40. */
+const IN_STEP_SECONDS = 60;
+
+/** The change that most of these pairs tell; undefined where too few have one. */
+export function mostlyChanged({ known, changes }: Ways, pairs: readonly number[]): HopChange | undefined {
+  const told = pairs.filter((pair) => known.has(pair));
+  const changed = told.flatMap((pair) => changes.get(pair) ?? []);
+  if (changed.length === 0 || changed.length <= MOSTLY * told.length) return undefined;
+  return [...changed].sort((a, b) => a.sinceSeconds - b.sinceSeconds)[Math.floor(changed.length / 2)];
+}
+
+/** What hops say for a changed route, and against it. `begunSeconds`: when that began which it may have caused. */
+export function routeSigns(ways: Ways, pairs: readonly number[], begunSeconds?: number): Sign[] {
+  const told = pairs.filter((pair) => ways.known.has(pair));
+  const change = mostlyChanged(ways, pairs);
+  const count = told.filter((pair) => ways.changes.has(pair)).length;
+  const apart = change && begunSeconds !== undefined ? Math.abs(change.sinceSeconds - begunSeconds) : undefined;
+  return [
+    [
+      change !== undefined,
+      `${count} of ${told.length} pairs travel another number of hops than before ${timeOf(change?.sinceSeconds ?? 0)}: ${change?.now ?? 0} instead of ${change?.before ?? 0}`,
+      3,
+    ],
+    [apart !== undefined && apart <= IN_STEP_SECONDS, "the hops changed when it began", 1],
+    [apart !== undefined && apart > IN_STEP_SECONDS, "the hops changed at another time than it began", -2],
+    [told.length > 0 && change === undefined, "packets travel as many hops as before", -2],
+  ];
+}
+
+const timeOf = (seconds: number): string => `${new Date(seconds * 1_000).toISOString().slice(11, 19)} UTC`;
+
+export function asymmetrySigns(ways: Ways, pairs: readonly number[]): Sign[] {
+  const told = pairs.filter((pair) => ways.known.has(pair));
+  const uneven = told.filter((pair) => ways.asymmetric.has(pair)).length;
+  const isMost = uneven > MOSTLY * told.length && uneven > 0;
+  return [
+    [isMost, `${uneven} of ${told.length} pairs travel another number of hops there than back`, 2.5],
+    [told.length > 0 && !isMost, "packets travel as many hops there as back", -2],
+  ];
+}
