@@ -4,6 +4,7 @@ import { spawn, spawnSync, type ChildProcess, type SpawnSyncReturns } from "node
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { listNamespaces } from "../../lab/machine.ts";
@@ -84,7 +85,7 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
 }
 
 /** Everything of one lab that is on this machine: the census that must be empty in the end. */
-export async function traces(id: string, temporary = "/tmp"): Promise<string[]> {
+export async function traces(id: string, temporary = tmpdir()): Promise<string[]> {
   const named = (names: readonly string[]) => names.filter((name) => name.includes(id));
   const groups = await Promise.all(CGROUPS.map((folder) => readdir(folder).catch(() => [])));
   const processes = await Promise.all(
