@@ -86,17 +86,31 @@ describe.skipIf(own === undefined)("from another address (needs an IPv4 address 
     }
   });
 
-  test("the plain row is built once a second at most, however many ask for it", async () => {
+  /** Three readers of the plain row at one moment, then one more at the next; how many rows were built by then. */
+  async function rowsBuilt({ tookMs, laterMs }: { tookMs: number; laterMs: number }): Promise<[number, number]> {
     const sources = new ScriptedAgent(MESH, { name: "node-1", zone: "zone-a" });
     const api = await startApi({ sources, port: 0, listen: [], log: SILENT_LOG });
     opened.push(api);
-    vi.spyOn(performance, "now").mockReturnValue(5_000);
-    const paths = ["/api/v1/pairs", "/api/v1/pairs?destination=node-2", "/api/v1/pairs"];
-    for (const path of paths) await status(`http://${own}:${api.port}${path}`);
-    expect(sources.rowsGiven).toBe(1);
-    vi.spyOn(performance, "now").mockReturnValue(6_000);
+    const clock = vi.spyOn(performance, "now").mockReturnValue(5_000);
+    const build = sources.row.bind(sources);
+    vi.spyOn(sources, "row").mockImplementation((query) => {
+      clock.mockReturnValue(performance.now() + tookMs);
+      return build(query);
+    });
+    for (const path of ["/api/v1/pairs", "/api/v1/pairs?destination=node-2", "/api/v1/pairs"])
+      await status(`http://${own}:${api.port}${path}`);
+    const first = sources.rowsGiven;
+    clock.mockReturnValue(5_000 + laterMs);
     await status(`http://${own}:${api.port}/api/v1/pairs`);
-    expect(sources.rowsGiven).toBe(2);
+    return [first, sources.rowsGiven];
+  }
+
+  test.each([
+    ["given again for twenty times as long as it took to write", { tookMs: 10, laterMs: 199 }, [1, 1]],
+    ["written anew after that", { tookMs: 10, laterMs: 200 }, [1, 2]],
+    ["never older than a second", { tookMs: 80, laterMs: 1_000 }, [1, 2]],
+  ])("the plain row is %s", async (_, times, built) => {
+    expect(await rowsBuilt(times)).toEqual(built);
   });
 });
 
