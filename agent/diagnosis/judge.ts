@@ -49,7 +49,7 @@ export class Judge {
     const findings = yield* this.#tracker.update({
       now: evidence.atSeconds,
       observations,
-      silence: silenceOf(look),
+      silence: silenceOf(look, observations),
       contains: (outer, inner) => contains(outer, inner, evidence),
     });
     yield;

@@ -68,7 +68,7 @@ function networkSigns({ scope, outside, culprit }: LossSigns): Sign[] {
   ];
 }
 
-function nodeGone({ node }: LossSigns): Weighed[] {
+export function nodeGone({ node }: Pick<LossSigns, "node">): Weighed[] {
   const ready = node?.facts?.ready;
   return [
     weigh("node-dead", 2, [

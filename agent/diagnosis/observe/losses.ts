@@ -1,7 +1,8 @@
 // Culprits as observations: which code fits a place that loses, and which causes fit what it loses.
 import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope } from "../../model/finding.ts";
-import type { NodeEvidence } from "../evidence/evidence.ts";
+import { pathName, type NodeEvidence } from "../evidence/evidence.ts";
+import { countBits, ringMask } from "../evidence/history.ts";
 import { SURE, isFault, type Culprit, type Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
@@ -41,7 +42,7 @@ export interface LossSigns {
 export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<Observation[]> {
   const observed: Observation[] = [];
   for (const culprit of culprits) {
-    if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit)) continue;
+    if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit) || !isStillWhole(culprit, look)) continue;
     const observation = observeLoss(culprit, look);
     if ((observation.figures.loss ?? 0) >= LEAST_LOSS) observed.push(observation);
     yield;
@@ -116,6 +117,7 @@ function isAllLost(look: Look, pairs: readonly number[], scope: Scope): boolean 
 export function isStillOn(culprit: Culprit): boolean {
   const { rhythm } = culprit;
   const begun = onsetOf(culprit.rhythm);
+  if (hasEbbed(rhythm, begun)) return false;
   const quiet = rhythm.length - 1 - rhythm.findLastIndex((lost) => lost > 0.5);
   const busy = rhythm.length - begun - quiet;
   if (quiet < STILL_SECONDS || busy <= 0) return true;
@@ -123,9 +125,49 @@ export function isStillOn(culprit: Culprit): boolean {
   return (lost / busy) * quiet < MISSED;
 }
 
+/** Where two rates fit best and the first is much the higher, it has ended: what trickles in behind is TCP, UDP, and others'. */
+function hasEbbed(rhythm: Culprit["rhythm"], turn: number): boolean {
+  const sum = (part: Float64Array): number => part.reduce((total, n) => total + n, 0);
+  const [before, after] = [sum(rhythm.subarray(0, turn)), sum(rhythm.subarray(turn))];
+  return before * (rhythm.length - turn) > EBBED * after * turn;
+}
+
+const EBBED = 4;
 const STILL_SECONDS = 30;
 /** Losses that should have been seen: chance of none of them 1 : 20,000. */
 const MISSED = 10;
+
+/**
+ * A place that has recovered keeps the edges that it shares with one that has just broken, and together they may look like
+ * a wider place: of the edges that should have lost something lately most must have.
+ */
+function isStillWhole({ candidate, window, rhythm, isSplit }: Culprit, { evidence, history, topology }: Look): boolean {
+  if (isSplit) return true;
+  const mask = ringMask(history.now, STILL_SECONDS);
+  const rings = window.scopes[candidate.scope]!.paths.flatMap((p) => {
+    const kept = history.paths.get(pathName(evidence.paths[p]!));
+    return kept ? [kept.lost] : [];
+  });
+  const cells = window.byScope[candidate.scope]!;
+  const lately = STILL_SECONDS / (window.seconds - onsetOf(rhythm));
+  let [expected, hit] = [0, 0];
+  for (const edge of candidate.edges) {
+    const pairs = [topology.there[edge]!, topology.back[edge]!].filter((pair) => pair >= 0);
+    const isSeen = pairs.some(
+      (pair) => history.coveredSeconds(evidence.pairs.source[pair]!, STILL_SECONDS) >= STILL_SECONDS / 2,
+    );
+    if (!isSeen || cells.lost[edge]! * Math.min(1, lately) < CERTAIN_LOSSES) continue;
+    expected++;
+    if (pairs.some((pair) => rings.some((ring) => countBits(ring, pair, mask) > 0))) hit++;
+  }
+  return hit >= (candidate.place.kind === "mesh" ? MOST_OF_MESH : MOST) * expected;
+}
+
+/** Losses expected of an edge that are not none by chance: 1 : 150. */
+const CERTAIN_LOSSES = 5;
+/** Share of a place that is broken when the place is (deTector's hit ratio). With three nodes one is two thirds of all. */
+const MOST = 0.6;
+const MOST_OF_MESH = 0.8;
 
 function outsideLoss(look: Look, pairs: readonly number[], scope: Scope): number | undefined {
   const { network, protocol, family } = scope;

@@ -29,7 +29,13 @@ export function* observe(look: Look): Steps<Observed> {
   const down = new Set(
     losses.filter(({ code }) => GONE.has(code)).flatMap(({ subject }) => namesIn(subject, look.evidence)),
   );
-  return { culprits, observations: [...losses, ...others.filter((o) => !isExplained(o, down, losses))] };
+  return {
+    culprits,
+    observations: [
+      ...losses.filter(({ subject }) => subject.kind !== "pair" || !subject.nodes.some((node) => down.has(node))),
+      ...others.filter((o) => !isExplained(o, down, losses)),
+    ],
+  };
 }
 
 /** What is lost to these says nothing else of them. */

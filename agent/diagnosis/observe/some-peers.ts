@@ -1,4 +1,7 @@
-// Pairs that lose and share a node are one finding of that node: it has lost some of its peers.
+// Pairs that lose and share a node are one finding of that node: it has lost some of its peers, or all of them. All is
+// found pair by pair where one of the peers has just been gone itself, so that its pair has lost more than the others.
+import type { NodeEvidence } from "../evidence/evidence.ts";
+import { nodeGone } from "./loss-causes.ts";
 import type { Look } from "../locate/culprits.ts";
 import { rankCauses, weigh, type Observation } from "./observation.ts";
 
@@ -19,13 +22,40 @@ export function mergePairs(losses: readonly Observation[], { evidence, topology 
   for (const [node, all] of [...byNode].sort(([, a], [, b]) => b.length - a.length)) {
     const own = all.filter((pair) => rest.includes(pair));
     const cut = own.filter(({ code }) => code === "IN-PAIR-CUT");
-    if (own.length < SEVERAL || cut.length < own.length * MOSTLY) continue;
     const index = evidence.nodes.findIndex((n) => n.node.name === node);
     const peers = topology.start[index + 1]! - topology.start[index]!;
+    const isAlone = peers > 1 && cut.length === peers && !evidence.nodes[index]!.agent && topology.nodes > 2;
+    if (isAlone) {
+      rest = rest.filter((loss) => !own.includes(loss));
+      merged.push(allOf(evidence.nodes[index]!, own));
+      continue;
+    }
+    if (own.length < SEVERAL || cut.length < own.length * MOSTLY) continue;
     rest = rest.filter((loss) => !own.includes(loss));
     merged.push(someOf(node, own, { peers, localErrors: evidence.nodes[index]!.agent?.health.localErrors ?? 0 }));
   }
   return [...rest, ...merged];
+}
+
+function allOf(node: NodeEvidence, pairs: readonly Observation[]): Observation {
+  const sum = (of: "lost" | "probes"): number => pairs.reduce((total, { figures }) => total + (figures[of] ?? 0), 0);
+  return {
+    code: "IN-NODE-DOWN",
+    subject: { kind: "node", node: node.node.name },
+    scope: {},
+    figures: {
+      loss: sum("lost") / Math.max(1, sum("probes")),
+      lost: sum("lost"),
+      probes: sum("probes"),
+      pairs: pairs.length,
+      losingPairs: pairs.length,
+    },
+    confidence: Math.min(...pairs.map(({ confidence }) => confidence)),
+    sinceSeconds: Math.max(...pairs.map(({ sinceSeconds }) => sinceSeconds)),
+    causes: rankCauses(nodeGone({ node })),
+    opensAfterSeconds: Math.max(...pairs.map(({ opensAfterSeconds }) => opensAfterSeconds)),
+    isLoss: true,
+  };
 }
 
 function someOf(

@@ -3,7 +3,8 @@
 import { pathName } from "../evidence/evidence.ts";
 import { HISTORY_SECONDS, countBits, ringMask } from "../evidence/history.ts";
 import type { Look } from "../locate/culprits.ts";
-import type { Finding, Subject } from "../../model/finding.ts";
+import { subjectName, type Finding, type Subject } from "../../model/finding.ts";
+import type { Observation } from "../observe/observation.ts";
 import { edgesOf, namesIn } from "../observe/places.ts";
 import { matches, pairsOn } from "../observe/view.ts";
 
@@ -18,8 +19,12 @@ export interface Silence {
   isOver(open: { readonly finding: Finding; readonly lastSeen: number }): boolean;
 }
 
-export function silenceOf(look: Look): Silence {
+/** `seen`: what this judgement has seen. A pair of a node that loses says nothing of the other one, or of both together. */
+export function silenceOf(look: Look, seen: readonly Pick<Observation, "subject" | "isLoss">[]): Silence {
   const { evidence, history, topology } = look;
+  const nodes = seen
+    .filter(({ subject, isLoss }) => isLoss && subject.kind === "node")
+    .map(({ subject }) => ({ name: subjectName(subject), edges: edgesOf(subject, evidence, topology) }));
   return {
     isGone: (subject) => {
       if (subject.kind === "mesh") return false;
@@ -28,7 +33,10 @@ export function silenceOf(look: Look): Silence {
       return subject.kind === "pair" ? !names.every((name) => known.has(name)) : !names.some((name) => known.has(name));
     },
     isOver: ({ finding, lastSeen }) => {
-      const pairs = pairsOn(edgesOf(finding.subject, evidence, topology), topology);
+      const own = subjectName(finding.subject);
+      const others = new Set(nodes.flatMap(({ name, edges }) => (name === own ? [] : [...edges])));
+      const edges = edgesOf(finding.subject, evidence, topology).filter((edge) => !others.has(edge));
+      const pairs = pairsOn(edges, topology);
       const rate = finding.figures.loss ?? 0.01;
       const unseen = history.now - lastSeen;
       if (unseen > FORGOTTEN_SECONDS) return true;
