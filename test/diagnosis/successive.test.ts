@@ -1,8 +1,11 @@
 // One node dies right after another has come back: what the first has lost is still in the windows, and the two share a
 // pair. Both are named, and neither their pair, a group of them nor the whole mesh.
 import { describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { evidenceFromSnapshot } from "../../agent/diagnosis/evidence/from-snapshot.ts";
 import { Judge } from "../../agent/diagnosis/judge.ts";
 import { subjectName } from "../../agent/model/finding.ts";
+import { readRecording } from "./corpus/recording.ts";
 import { SimMesh } from "./sim/mesh.ts";
 import { tuningRandom } from "./sim/random.ts";
 
@@ -10,6 +13,21 @@ const EVERY_S = 10;
 const SECOND_DOWN_S = 200;
 /** By then what the first has lost is no news any more. */
 const SETTLED_S = 60;
+
+test("as three real agents recorded it, two dead nodes are two dead nodes", () => {
+  const { snapshots } = readRecording(join(import.meta.dirname, "recorded/3-two-die-in-turn.jsonl.gz"));
+  const judge = new Judge();
+  const seen = new Set<string>();
+  for (const snapshot of snapshots)
+    for (const { code, subject } of judge.judge(evidenceFromSnapshot(snapshot)).findings)
+      seen.add(`${code} ${subjectName(subject)}`);
+  // The machine was busy: two agents could not keep their schedule, and say so.
+  expect([...seen].filter((name) => !name.startsWith("IN-AGENT-STARVED")).sort()).toEqual([
+    "IN-NODE-DOWN node-2",
+    "IN-NODE-DOWN node-3",
+    "IN-NODE-LOSS node-3",
+  ]);
+});
 
 describe.each([3, 4, 5])("in a mesh of %i nodes", (count) => {
   test.each([30, 60, 120, 240].flatMap((downS) => [0, 5, 10, 20, 40].map((gapS) => [downS, gapS] as const)))(

@@ -89,7 +89,9 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds,
     causes: lossCauses(signs, code, look),
-    opensAfterSeconds: opensAfter(code, candidate.place, margin),
+    opensAfterSeconds: seemsOver(culprit.rhythm, begun)
+      ? Number.POSITIVE_INFINITY
+      : opensAfter(code, candidate.place, margin),
     isLoss: true,
   };
 }
@@ -118,12 +120,22 @@ export function isStillOn(culprit: Culprit): boolean {
   const { rhythm } = culprit;
   const begun = onsetOf(culprit.rhythm);
   if (hasEbbed(rhythm, begun)) return false;
-  const quiet = rhythm.length - 1 - rhythm.findLastIndex((lost) => lost > 0.5);
-  const busy = rhythm.length - begun - quiet;
-  if (quiet < STILL_SECONDS || busy <= 0) return true;
-  const lost = rhythm.reduce((sum, n) => sum + n, 0);
-  return (lost / busy) * quiet < MISSED;
+  return quietOf(rhythm) < STILL_SECONDS || !isMissed(rhythm, begun);
 }
+
+const quietOf = (rhythm: Culprit["rhythm"]): number => rhythm.length - 1 - rhythm.findLastIndex((lost) => lost > 0.5);
+
+function isMissed(rhythm: Culprit["rhythm"], begun: number): boolean {
+  const quiet = quietOf(rhythm);
+  const busy = rhythm.length - begun - quiet;
+  const lost = rhythm.reduce((sum, n) => sum + n, 0);
+  return busy > 0 && (lost / busy) * quiet >= MISSED;
+}
+
+/** Longer than a row tells late. What is over already does not open: of two that came back their pair has lost most. */
+const TOLD_LATE_SECONDS = 8;
+const seemsOver = (rhythm: Culprit["rhythm"], begun: number): boolean =>
+  quietOf(rhythm) > TOLD_LATE_SECONDS && isMissed(rhythm, begun);
 
 /** Where two rates fit best and the first is much the higher, it has ended: what trickles in behind is TCP, UDP, and others'. */
 function hasEbbed(rhythm: Culprit["rhythm"], turn: number): boolean {

@@ -5,7 +5,8 @@ import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
 import { DNS_FAILING_RATIO, SERVICE_FAILING_RATIO } from "../../model/thresholds.ts";
 import type { Look } from "../locate/culprits.ts";
 import { told } from "./agents.ts";
-import { SEEN_TWICE, weigh, type Observation, type Weighed } from "./observation.ts";
+import { listed } from "../catalogue/words.ts";
+import { SEEN_TWICE, weigh, type Observation, type Sign, type Weighed } from "./observation.ts";
 
 /** Lookups or connections that must fail. */
 const AT_LEAST = 3;
@@ -56,6 +57,7 @@ function byNodes(
 }
 
 function dns(look: Look): Observation[] {
+  const what = whatFails(look);
   return byNodes(look, "IN-DNS", {
     above: DNS_FAILING_RATIO,
     tally: ({ agent }) => ({
@@ -66,13 +68,24 @@ function dns(look: Look): Observation[] {
       weigh("dns-server", 0, [
         [isEverywhere, said, 3],
         [!isEverywhere, "the lookups of other nodes are fine", -2],
+        ...what(true),
       ]),
-      weigh("dns-path", 0, [
-        [!isEverywhere, said, 3],
-        [isEverywhere, "most nodes are concerned", -2],
-      ]),
+      weigh("dns-path", 0, [[!isEverywhere, said, 3], [isEverywhere, "most nodes are concerned", -2], ...what(false)]),
     ],
   });
+}
+
+/** Which lookups fail, by kind of name and server; `cluster` names are the cluster DNS's own, for others it asks on. */
+function whatFails({ evidence }: Look): (isOfServers: boolean) => Sign[] {
+  const windows = evidence.nodes.flatMap(({ agent }) => agent?.dns ?? []);
+  const failing = windows.filter(({ failures }) => failures > 0);
+  const kinds = [...new Set(failing.map(({ names, server }) => `${names} names at the server '${server}'`))].sort();
+  const isAnswered = windows.some(({ names, lookups, failures }) => names === "cluster" && lookups > failures);
+  const isForeignOnly = isAnswered && failing.length > 0 && failing.every(({ names }) => names === "external");
+  return (isOfServers) => [
+    [kinds.length > 0, `what fails: ${listed(kinds)}`, 0.5],
+    [isForeignOnly, "the cluster's own names are answered: it is where others are asked on", isOfServers ? 1 : -1],
+  ];
 }
 
 function servicePath(look: Look): Observation[] {

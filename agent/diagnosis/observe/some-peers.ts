@@ -9,6 +9,8 @@ import { rankCauses, weigh, type Observation } from "./observation.ts";
 const SEVERAL = 3;
 /** Of these most must be lost entirely: noisy pairs that happen to meet at a node are pairs. */
 const MOSTLY = 0.6;
+/** Of a node that tells nothing itself, each pair must lose more. */
+const HALF = 0.5;
 
 export function mergePairs(losses: readonly Observation[], { evidence, topology }: Look): Observation[] {
   const pairs = losses.filter(({ subject, code }) => subject.kind === "pair" && code !== "IN-SOME-PATHS");
@@ -24,7 +26,9 @@ export function mergePairs(losses: readonly Observation[], { evidence, topology 
     const cut = own.filter(({ code }) => code === "IN-PAIR-CUT");
     const index = evidence.nodes.findIndex((n) => n.node.name === node);
     const peers = topology.start[index + 1]! - topology.start[index]!;
-    const isAlone = peers > 1 && cut.length === peers && !evidence.nodes[index]!.agent && topology.nodes > 2;
+    // With three nodes a pair may be called undecided while its end is.
+    const lost = own.filter(({ code, figures }) => code === "IN-PAIR-CUT" || (figures.loss ?? 0) > HALF);
+    const isAlone = peers > 1 && lost.length === peers && !evidence.nodes[index]!.agent && topology.nodes > 2;
     if (isAlone) {
       rest = rest.filter((loss) => !own.includes(loss));
       merged.push(allOf(evidence.nodes[index]!, own));
@@ -44,7 +48,7 @@ function allOf(node: NodeEvidence, pairs: readonly Observation[]): Observation {
     subject: { kind: "node", node: node.node.name },
     scope: {},
     figures: {
-      loss: sum("lost") / Math.max(1, sum("probes")),
+      loss: Math.min(1, sum("lost") / Math.max(1, sum("probes"))),
       lost: sum("lost"),
       probes: sum("probes"),
       pairs: pairs.length,

@@ -1,0 +1,50 @@
+// Cluster DNS as rows tell it: which nodes cannot look names up, and which names.
+import { expect, test } from "vitest";
+import { evidenceFromSnapshot } from "../../../agent/diagnosis/evidence/from-snapshot.ts";
+import { Judge } from "../../../agent/diagnosis/judge.ts";
+import { subjectName, type Finding } from "../../../agent/model/finding.ts";
+import type { DnsWindow } from "../../../agent/model/snapshot.ts";
+import { sampleSnapshot } from "../../support/sample-mesh.ts";
+
+const MESH = sampleSnapshot({ nodes: 5, zones: 1 });
+
+function judged(dnsOf: (node: string) => readonly DnsWindow[] | undefined): readonly Finding[] {
+  const judge = new Judge();
+  let findings: readonly Finding[] = [];
+  for (let i = 0; i < 3; i++) {
+    const at = new Date(Date.parse(MESH.at) + i * 10_000).toISOString();
+    const rows = MESH.rows.map((row) => {
+      const dns = dnsOf(row.source.name);
+      return { ...row, at, ...(dns && { dns }) };
+    });
+    findings = judge.judge(evidenceFromSnapshot({ ...MESH, at, rows })).findings;
+  }
+  return findings;
+}
+
+const window = (failures: number, names = "cluster"): DnsWindow => ({ server: "pod", names, lookups: 12, failures });
+
+test("a node whose lookups fail is that node's way to DNS, which others have not lost", () => {
+  const findings = judged((node) => [window(node === "node-2" ? 12 : 0)]);
+  expect(findings.map(({ code, subject }) => `${code} ${subjectName(subject)}`)).toEqual(["IN-DNS node-2"]);
+  expect(findings[0]!.causes).toMatchObject([
+    {
+      kind: "dns-path",
+      for: ["12 of 12 failed in a minute on 1 of 5 nodes", "what fails: cluster names at the server 'pod'"],
+      against: [],
+    },
+  ]);
+});
+
+test("lookups that fail everywhere are the servers', and of other names than the cluster's only those that they ask on", () => {
+  const findings = judged(() => [window(0), window(12, "external")]);
+  expect(findings.map(({ code, subject }) => `${code} ${subjectName(subject)}`)).toEqual(["IN-DNS mesh"]);
+  expect(findings[0]!.causes[0]).toMatchObject({ kind: "dns-server" });
+  expect(findings[0]!.causes[0]!.for).toContain(
+    "the cluster's own names are answered: it is where others are asked on",
+  );
+});
+
+test("one lookup that fails, and agents that tell nothing of DNS, are no finding", () => {
+  expect(judged((node) => (node === "node-1" ? [window(1)] : undefined))).toEqual([]);
+});
