@@ -1,6 +1,6 @@
 // The `internode` command of a checkout: the lab's commands first, then the agent's.
 import { COMMANDS } from "../agent/cli/commands.ts";
-import { runCommand } from "../agent/cli/run.ts";
+import { start } from "../agent/cli/start.ts";
 import { LAB_COMMANDS } from "./cli/commands.ts";
 
-process.exitCode = await runCommand({ ...LAB_COMMANDS, ...COMMANDS }, process.argv.slice(2));
+start({ ...LAB_COMMANDS, ...COMMANDS });

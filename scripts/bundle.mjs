@@ -19,6 +19,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { buildPageAssets } from "../agent/page/assets.ts";
+import { bundledPackages, licences } from "./licences.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist/image") } } });
@@ -100,7 +101,7 @@ chmodSync(main, 0o755);
 const native = copyNative();
 writeFileSync(join(out, "package.json"), '{"type":"module"}\n');
 writeFileSync(join(out, "LICENSE"), readFileSync(join(root, "LICENSE")));
-writeFileSync(join(out, "THIRD-PARTY-LICENSES.txt"), licences([...bundledPackages(metafile), ...native]));
+writeFileSync(join(out, "THIRD-PARTY-LICENSES.txt"), licences([...bundledPackages(root, metafile), ...native]));
 console.log(
   `bundle: ${relative(process.cwd(), out) || "."}: ${sizeMb(out)} MB, native: ${native.map((folder) => relative(join(root, "node_modules"), folder)).join(", ")}`,
 );
@@ -127,22 +128,6 @@ function copy(folder, files) {
     mkdirSync(dirname(target), { recursive: true });
     cpSync(join(folder, file), target);
   }
-}
-
-function bundledPackages({ inputs }) {
-  const folders = Object.keys(inputs).flatMap(
-    (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? [],
-  );
-  return [...new Set(folders)].map((folder) => join(root, folder));
-}
-
-function licences(folders) {
-  const texts = folders.toSorted().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    return `${name} ${version} (${license ?? "see below"})\n\n${file ? readFileSync(join(folder, file), "utf8").trim() : "(no licence file in the package)"}\n`;
-  });
-  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
 function sizeMb(folder) {

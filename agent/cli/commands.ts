@@ -1,31 +1,12 @@
-// The commands of the agent's image, in the order `internode --help` prints them. One line a command.
+// The commands of the agent's image: the agent itself with its configuration, and what asks it.
+import { CLIENT_COMMANDS } from "./client-commands.ts";
 import type { CommandEntry } from "./command.ts";
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
-  matrix: { summary: "Show loss and round-trip time between every pair of nodes", load: () => import("./matrix.ts") },
-  doctor: { summary: "Say what is broken, where, since when, why, and what to do", load: () => import("./doctor.ts") },
-  explain: { summary: "Explain the code of a finding", load: () => import("./explain.ts") },
-  topology: {
-    summary: "Show nodes, address ranges and the CNI, and what of them disagrees",
-    load: () => import("./topology.ts"),
-  },
-  cni: { summary: "Show what the CNI says of itself", load: () => import("./cni.ts") },
-  dns: { summary: "Show lookups of cluster DNS as each node sees them", load: () => import("./dns.ts") },
-  policy: {
-    summary: "Show what NetworkPolicies let through between agents, against what is measured",
-    load: () => import("./policy.ts"),
-  },
-  all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
-  troubleshoot: {
-    summary: "Show the troubleshooting guide, opened at what is wrong now",
-    load: () => import("./troubleshoot.ts"),
-  },
-  cleanup: { summary: "Verify that nothing of ours was left in the cluster", load: () => import("./cleanup.ts") },
   config: {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),
   },
-  completion: { summary: "Print a script that completes commands in a shell", load: () => import("./completion.ts") },
-  version: { summary: "Print the version", load: () => import("./version.ts") },
+  ...CLIENT_COMMANDS,
 };

@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import { forMarkdown, forText } from "../base/escape.ts";
 import type { Check, CheckState } from "../diagnosis/checkup.ts";
+import { sureness } from "../diagnosis/notes/summary.ts";
 import type { Cause, Finding, Verdict } from "../model/finding.ts";
 import { subjectName } from "../model/finding.ts";
 import { COLOURS, SIGNS } from "./report/render.ts";
@@ -31,9 +32,6 @@ export const MARK_OF: Readonly<Record<CheckState, Mark>> = {
 };
 /** What only the machines themselves can tell. */
 const UNSEEN = "Not looked at: routes, neighbour tables, connection tables and interfaces of the hosts.";
-
-export const percentSure = (confidence: number): string =>
-  confidence >= 0.995 ? "sure" : `${Math.min(99, Math.round(confidence * 100))} % sure`;
 
 /** `3 min`, from the beginning to the moment of the verdict. */
 export function lasted(since: string, at: string): string {
@@ -83,7 +81,7 @@ function findingText(finding: Finding, { number, at }: { readonly number: number
   const line = (label: string, words: string) => `   ${label.padEnd(12)} ${forText(words)}`;
   return [
     `${styleText("bold", `${number}. ${code}`)}  ${forText(text)}`,
-    line("since", `${clockOf(since)}, ${lasted(since, at)}; ${percentSure(confidence)}`),
+    line("since", `${clockOf(since)}, ${lasted(since, at)}; ${sureness(confidence)}`),
     ...causes.flatMap((cause, i) => causeLines(cause, i).map(([label, words]) => line(label, words))),
     line("next", next),
     line("cure", cure),
@@ -105,7 +103,7 @@ export function doctorShort({ verdict }: DoctorReport): string {
     forText(verdict.text),
     ...verdict.findings.map(({ code, subject, since, confidence, causes }) =>
       forText(
-        `${code} ${subjectName(subject)}, ${lasted(since, verdict.at)}, ${percentSure(confidence)}: ${causes[0]?.text ?? ""}`,
+        `${code} ${subjectName(subject)}, ${lasted(since, verdict.at)}, ${sureness(confidence)}: ${causes[0]?.text ?? ""}`,
       ),
     ),
   ].join("\n");
@@ -118,7 +116,7 @@ export function doctorMarkdown(report: DoctorReport): string {
     [
       `### ${code}: ${forMarkdown(text)}`,
       "",
-      `Since ${clockOf(since)} (${lasted(since, verdict.at)}), ${percentSure(confidence)}. Page: docs/${forMarkdown(runbook)}`,
+      `Since ${clockOf(since)} (${lasted(since, verdict.at)}), ${sureness(confidence)}. Page: docs/${forMarkdown(runbook)}`,
       "",
       ...causes.map(
         (cause, i) =>

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { reportOf } from "../../agent/cli/doctor.ts";
-import { doctorMarkdown, doctorShort, doctorText, lasted, percentSure } from "../../agent/cli/doctor-report.ts";
+import { sureness } from "../../agent/diagnosis/notes/summary.ts";
+import { doctorMarkdown, doctorShort, doctorText, lasted } from "../../agent/cli/doctor-report.ts";
 import { COMMANDS } from "../../agent/cli/commands.ts";
 import { runCommand } from "../../agent/cli/run.ts";
 import { CHECKS } from "../../agent/diagnosis/checkup.ts";
@@ -78,8 +79,11 @@ test.each([
   expect(lasted(since, at)).toBe(text);
 });
 
-test("it is never sure by rounding", () => {
-  expect([0.994, 0.995, 0.5].map(percentSure)).toEqual(["99 % sure", "sure", "50 % sure"]);
+test("it is as sure as the page is, in the same words", () => {
+  const report = here({ nodes: 5, zones: 1, dead: { "node-5": "gone" } });
+  const [finding] = report.verdict.findings;
+  for (const text of [doctorText(report), doctorShort(report), doctorMarkdown(report)])
+    expect(text).toContain(sureness(finding!.confidence));
 });
 
 describe("text from peers", () => {
