@@ -9,6 +9,7 @@ export const LONGEST = [
   "test/integration/page/page.test.ts",
   "test/integration/contract.test.ts",
   "test/integration/dashboards.test.ts",
+  "test/integration/lab-evidence.test.ts",
   "test/integration/lab-demo.test.ts",
 ];
 

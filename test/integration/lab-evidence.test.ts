@@ -1,7 +1,6 @@
 // What only newer evidence shows, in labs with real agents: translated pods, a longer way, one address of two pods. Each
 // fault is named by the judges as what it is, and nothing else is said of it.
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect } from "vitest";
 import { judgeOrder } from "../../agent/judge/order.ts";
 import { subjectName, type NetworkCheckName, type Verdict } from "../../agent/model/finding.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
@@ -14,27 +13,20 @@ const { describe, test } = await needs("namespaces");
 /** The default sends from each source port every 40 s. */
 const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: { intervalMs: 500, timeoutMs: 400 } } };
 
-let lab: Lab | undefined;
-afterEach(async () => {
-  await lab?.[Symbol.asyncDispose]();
-  lab = undefined;
-});
-
-const ask = async <T>(node: string, path: string): Promise<T> =>
-  JSON.parse(await fetchSocket(lab!.target(node, "http").path, path)) as T;
+const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
+  JSON.parse(await fetchSocket(lab.target(node, "http").path, path)) as T;
 
 /** Judges must not be the broken ones: they have a view of their own of what they cannot reach. */
-function others(): { readonly judge: string; readonly broken: string } {
-  const [judge] = judgeOrder(lab!.nodes, undefined);
-  const last = judgeOrder(lab!.nodes, undefined).at(-1);
-  return { judge: judge!.name, broken: last!.name };
+function others({ nodes }: Lab): { readonly judge: string; readonly broken: string } {
+  const order = judgeOrder(nodes, undefined);
+  return { judge: order[0]!.name, broken: order.at(-1)!.name };
 }
 
-async function until(what: string, isSo: (verdict: Verdict) => boolean): Promise<Verdict> {
-  const { judge } = others();
+async function until(lab: Lab, what: string, isSo: (verdict: Verdict) => boolean): Promise<Verdict> {
+  const { judge } = others(lab);
   let last: Verdict | undefined;
   for (let tries = 0; tries < 180; tries++) {
-    last = await ask<Verdict>(judge, "/api/v1/verdict").catch(() => undefined);
+    last = await ask<Verdict>(lab, judge, "/api/v1/verdict").catch(() => undefined);
     if (last && isSo(last)) return last;
     await sleep(500);
   }
@@ -45,32 +37,32 @@ const named = ({ findings }: Verdict): string[] =>
   findings.map(({ code, subject }) => `${code} ${subjectName(subject)}`);
 const stateOf = ({ checks }: Verdict, name: NetworkCheckName) => checks.find((check) => check.name === name)?.state;
 
-describe("the judges name", { timeout: 240_000 }, () => {
-  test("the node whose pods are masqueraded, of which its peers say as whom they see them", async () => {
-    lab = await createLab(OPTIONS);
-    const { broken } = others();
-    await until("no NAT between pods", (v) => v.state === "fine" && stateOf(v, "no-nat") === "holds");
+describe.concurrent("the judges name", { timeout: 240_000 }, () => {
+  test("the node whose pods are masqueraded, of which its peers say as whom they see them", async ({ expect }) => {
+    await using lab = await createLab(OPTIONS);
+    const { broken } = others(lab);
+    await until(lab, "no NAT between pods", (v) => v.state === "fine" && stateOf(v, "no-nat") === "holds");
     const { id } = await lab.inject(`masquerade ${broken}`);
-    const verdict = await until("masqueraded", (v) => named(v).includes(`IN-MASQUERADE ${broken}`));
+    const verdict = await until(lab, "masqueraded", (v) => named(v).includes(`IN-MASQUERADE ${broken}`));
     expect(stateOf(verdict, "no-nat")).toBe("broken");
     const own = `10.244.${lab.node(broken).number}`;
     const finding = verdict.findings.find(({ code }) => code === "IN-MASQUERADE")!;
     expect(finding.causes[0]).toMatchObject({ kind: "masquerade-rule", for: [expect.stringContaining(`${own}.0`)] });
-    const row = await ask<Row>(broken, "/api/v1/pairs");
+    const row = await ask<Row>(lab, broken, "/api/v1/pairs");
     const seen = row.pairs.filter(({ protocol }) => protocol === "udp").map(({ seenAs }) => seenAs);
     expect(new Set(seen)).toEqual(new Set([`${own}.0`]));
     expect((await lab.faults())[0]!.counters!.affected).toBeGreaterThan(0);
     await lab.clear(id);
-    await until("as before", (v) => v.findings.length === 0 && stateOf(v, "no-nat") === "holds");
+    await until(lab, "as before", (v) => v.findings.length === 0 && stateOf(v, "no-nat") === "holds");
   });
 
-  test("the node whose packets take a hop more, with the way, both numbers and the moment", async () => {
-    lab = await createLab(OPTIONS);
-    const { broken } = others();
-    await until("fine", ({ state }) => state === "fine");
+  test("the node whose packets take a hop more, with the way, both numbers and the moment", async ({ expect }) => {
+    await using lab = await createLab(OPTIONS);
+    const { broken } = others(lab);
+    await until(lab, "fine", ({ state }) => state === "fine");
     const before = Date.now();
     await lab.inject(`extra-hop ${broken}->all`);
-    const verdict = await until("a longer way", (v) => named(v).includes(`IN-ROUTE ${broken}`));
+    const verdict = await until(lab, "a longer way", (v) => named(v).includes(`IN-ROUTE ${broken}`));
     expect(named(verdict)).toEqual([`IN-ROUTE ${broken}`]);
     const [finding] = verdict.findings;
     // Node to node of the lab's overlay: out of the pod, through both nodes, into the pod.
@@ -79,12 +71,14 @@ describe("the judges name", { timeout: 240_000 }, () => {
     expect(Date.parse(finding!.since)).toBeGreaterThanOrEqual(before - 2_000);
   });
 
-  test("the node whose address another one has too, once two agents have met the other one there", async () => {
-    lab = await createLab({ ...OPTIONS, agents: false });
+  test("the node whose address another one has too, once two agents have met the other one there", async ({
+    expect,
+  }) => {
+    await using lab = await createLab({ ...OPTIONS, agents: false });
     const [first, second, taker, owner] = judgeOrder(lab.nodes, undefined).map(({ name }) => name);
     await lab.inject(`take-address ${taker}->${owner}`);
-    await Promise.all(lab.nodes.map(({ name }) => lab!.agent(name).start()));
-    const verdict = await until("an address of two", (v) => named(v).includes(`IN-ADDRESS-TWICE ${owner}`));
+    await Promise.all(lab.nodes.map(({ name }) => lab.agent(name).start()));
+    const verdict = await until(lab, "an address of two", (v) => named(v).includes(`IN-ADDRESS-TWICE ${owner}`));
     expect(stateOf(verdict, "unique-addresses")).toBe("broken");
     const finding = verdict.findings.find(({ code }) => code === "IN-ADDRESS-TWICE")!;
     const [said] = finding.causes[0]!.for;
