@@ -6,7 +6,7 @@ import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
 import { VERSION } from "../model/version.ts";
 import { makeCleanup } from "./cleanup.ts";
-import { KINDS, valueOf } from "./cluster/objects.ts";
+import { KINDS, valueOf, type Objects } from "./cluster/objects.ts";
 import { makeCni } from "./cni.ts";
 import { EXIT, UsageError, type Command } from "./command.ts";
 import { makeDns } from "./dns.ts";
@@ -15,19 +15,21 @@ import { Progress } from "./progress.ts";
 import { declareReach, readReach } from "./reach.ts";
 import { asHtml, asMarkdown, asTerminal, SCHEMA_VERSION } from "./report/render.ts";
 import { text, type Report } from "./report/report.ts";
-import { isUnreached, sourcesOf, type Sources } from "./sources.ts";
+import { isUnreached, sourcesOf, type Sources, type Unreached } from "./sources.ts";
 import { topologySvg } from "./survey/topology-picture.ts";
 import { makeTopology } from "./topology.ts";
 import { doctorPart, matrixPart } from "./whole/parts.ts";
+import { NotedObjects } from "./whole/names.ts";
 import { Redactor } from "./whole/redact.ts";
 
 const MORE = `
 Everything that only reads: doctor, matrix, topology, cni, dns, policy and cleanup. It goes on when an agent, a right or a resource
 is missing, and says what. For a ticket: one HTML file that needs no other, below 25 MB; its size is told before it is written.
 
-With --redact names of nodes, zones and namespaces, addresses, hosts and users become pseudonyms that are the same in every
-report of this cluster, and so do other names in the cells of tables. Not replaced: names of pods, policies and address pools
-inside sentences, and in JSON. Read the file before you send it.
+With --redact the names of all objects that were read (nodes, zones, namespaces, pods, policies, address pools …), addresses,
+hosts and users become pseudonyms that are the same in every report of this cluster, in tables, sentences and JSON. Names that
+every cluster has, such as default and kube-system, stay, and so do labels and free text that somebody wrote into an object.
+Read the file before you send it.
 
 Examples:
   internode all --context prod
@@ -86,7 +88,8 @@ export interface Whole {
   readonly pictures: readonly string[];
 }
 
-export async function makeWhole(sources: Sources, { redact = false } = {}): Promise<Whole> {
+export async function makeWhole(given: Sources, { redact = false } = {}): Promise<Whole> {
+  const sources = redact ? noted(given) : given;
   using progress = new Progress();
   progress.step("asking the agents and the API server");
   const mesh = await sources.mesh();
@@ -159,25 +162,28 @@ async function keyOf(sources: Sources): Promise<string> {
   return system?.metadata?.uid ?? randomBytes(16).toString("hex");
 }
 
+/** The same sources; the names of what is read through them are noted. */
+function noted(sources: Sources): Sources {
+  let objects: Promise<Objects | Unreached> | undefined;
+  return {
+    ...sources,
+    objects: () => (objects ??= sources.objects().then((read) => (isUnreached(read) ? read : new NotedObjects(read)))),
+  };
+}
+
 async function namesOf(
   sources: Sources,
   nodes: readonly { readonly name: string; readonly zone: string }[],
 ): Promise<Map<string, string>> {
-  const names = new Map<string, string>();
   const [mesh, objects] = await Promise.all([sources.mesh(), sources.objects()]);
+  // Namespaces in a sentence of the API server are noted too, though no part lists them.
+  if (!isUnreached(objects)) await objects.list<V1Namespace>(KINDS.namespaces);
+  const names = new Map(objects instanceof NotedObjects ? objects.names : []);
   const known = [...nodes, ...(isUnreached(mesh) ? [] : mesh.snapshot.nodes)];
-  if (!isUnreached(objects)) {
-    const namespaces = valueOf(await objects.list<V1Namespace>(KINDS.namespaces)) ?? [];
-    for (const { metadata } of namespaces) if (!isUsual(metadata?.name)) names.set(metadata?.name ?? "", "namespace");
-  }
   for (const { zone } of known) names.set(zone, "zone");
   for (const { name } of known) names.set(name, "node");
   return names;
 }
-
-/** Every cluster has them, and our own name is in every sentence. */
-const isUsual = (name: string | undefined): boolean =>
-  name === "default" || name === "internode" || (name ?? "").startsWith("kube-");
 
 function sizeText(bytes: number): string {
   return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

@@ -29,6 +29,40 @@ const everything = async (of: Sources, redact: boolean) => {
   return [...reports.map(asTerminal), ...reports.map(asJson), asHtml(reports, { pictures })].join("\n");
 };
 
+/** With objects whose names reports put into sentences, JSON and tables. */
+function ownWords(objects: RecordedObjects): RecordedObjects {
+  const meta = (name: string) => ({ namespace: "team-blue", name });
+  const labels = { "app.kubernetes.io/name": "internode" };
+  const add = (plural: string, ...more: readonly object[]) =>
+    void objects.kinds.set(plural, [...(objects.kinds.get(plural) ?? []), ...more]);
+  add("namespaces", { metadata: { name: "team-blue" } });
+  add("pods", { metadata: { ...meta("left-behind"), labels } }, { metadata: meta("kube-apiserver-node-1") });
+  add("networkpolicies", {
+    metadata: { ...meta("blue-deny"), namespace: "internode" },
+    spec: { podSelector: {}, policyTypes: ["Ingress"] },
+  });
+  add("daemonsets", {
+    metadata: { namespace: "kube-system", name: "calico-node" },
+    spec: { template: { spec: { containers: [{ image: "calico/node:v3.30.0" }] } } },
+  });
+  add("ippools", {
+    metadata: { name: "blue-pool" },
+    spec: { cidr: "10.244.0.0/16", vxlanMode: "Always", ipipMode: "Always" },
+  });
+  add("blockaffinities", { metadata: { name: "node-1-block" }, spec: { node: "node-1", cidr: "10.244.1.0/26" } });
+  add("bgppeers", { metadata: { name: "blue-rack" }, spec: { peerIP: "10.9.9.9", asNumber: 64512 } });
+  add("tigerastatuses", {
+    metadata: { name: "blue-status" },
+    status: { conditions: [{ type: "Degraded", status: "True", message: "blue-pool of team-blue is full" }] },
+  });
+  return objects;
+}
+
+const namesOf = ({ kinds }: RecordedObjects): string[] =>
+  [...kinds.values()]
+    .flat()
+    .flatMap(({ metadata }) => [metadata?.name, metadata?.namespace].filter((x) => x !== undefined));
+
 test("every part is there, in order", async () => {
   const { reports } = await makeWhole(sources());
   expect(reports.map(({ title }) => title)).toEqual([
@@ -78,6 +112,19 @@ describe("redacted", () => {
       expect(closed).not.toMatch(new RegExp(`${secret.replaceAll(".", "\\.")}(?![\\w.])`));
     }
   });
+  test.each(["kube-router", "flannel-vxlan", "flannel-host-gw-dual"])(
+    "no name of any object of %s is left in any format, but what every cluster has",
+    async (cluster) => {
+      const objects = ownWords(recordedCluster(cluster));
+      const closed = await everything(sources(objects), true);
+      // A pseudonym may begin as a name does.
+      const left = namesOf(objects).filter((name) =>
+        new RegExp(`${name.replaceAll(".", "\\.")}(?![\\w-])`).test(closed),
+      );
+      expect(left.filter((name) => !/^(?:default|internode|kubernetes|kube-.*)$/.test(name))).toEqual([]);
+      expect(closed).toMatch(/ippool-\w{6}/);
+    },
+  );
   test("two reports of one cluster have the same pseudonyms", async () => {
     const names = async () =>
       [...(await everything(sources(), true)).matchAll(/node-[0-9a-f]{6}/g)].map(([name]) => name);

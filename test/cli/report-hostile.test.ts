@@ -7,9 +7,11 @@ import { makeCleanup } from "../../agent/cli/cleanup.ts";
 import type { Sources } from "../../agent/cli/sources.ts";
 import { cniReport } from "../../agent/cli/survey/cni-report.ts";
 import { policyReport } from "../../agent/cli/survey/policy-report.ts";
+import { dnsReport } from "../../agent/cli/survey/dns-report.ts";
 import { topologyDot, topologySvg } from "../../agent/cli/survey/topology-picture.ts";
 import { topologyReport } from "../../agent/cli/survey/topology-report.ts";
 import { surveyTopology } from "../../agent/cli/survey/topology.ts";
+import { sampleSnapshot } from "../support/sample-mesh.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
 import { recordedObjects, type RecordedObjects } from "../support/recorded-objects.ts";
 
@@ -67,9 +69,19 @@ function hostileCluster(bad: string): RecordedObjects {
   });
 }
 
+const MESH = sampleSnapshot({ nodes: 2, zones: 1 });
+
 const REPORTS: Readonly<Record<string, (objects: RecordedObjects, bad: string) => Promise<Report>>> = {
   cni: (objects) => cniReport(objects),
   policy: (objects, bad) => policyReport({ objects, snapshot: { why: bad } }),
+  dns: (objects, bad) =>
+    dnsReport({
+      objects,
+      snapshot: {
+        ...MESH,
+        rows: MESH.rows.map((row) => ({ ...row, dns: [{ server: bad, names: bad, lookups: 2, failures: 1 }] })),
+      },
+    }),
   cleanup: (objects) => makeCleanup({ objects: () => Promise.resolve(objects) } as Partial<Sources> as Sources),
   topology: async (objects, bad) => topologyReport(await surveyTopology({ objects, snapshot: { why: bad } })),
 };

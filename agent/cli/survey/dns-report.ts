@@ -4,7 +4,8 @@ import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { inTurn } from "../../base/in-turn.ts";
 import { DNS_FAILING_RATIO } from "../../model/thresholds.ts";
 import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
-import { items, tableOf, text, type Report } from "../report/report.ts";
+import type { DnsWindow, Snapshot } from "../../model/snapshot.ts";
+import { items, tableOf, text, type Report, type Section } from "../report/report.ts";
 import type { Unreached } from "../sources.ts";
 import { dnsOf, type DnsLookups } from "./dns.ts";
 import { unseenSection } from "./topology-report.ts";
@@ -16,53 +17,109 @@ const AT_ONCE = 32;
 
 type Line = DnsLookups & { readonly node: string };
 
-export async function dnsReport(objects: Objects | Unreached): Promise<Report> {
-  if ("why" in objects) return unseenReport([`the API server was not asked: ${objects.why}`]);
-  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
-  if (pods.kind !== "read") return unseenReport([`the agents' pods were not seen: ${whyNot(pods)}`]);
-  const agents = pods.value.filter(({ metadata }) =>
-    metadata?.ownerReferences?.some(({ kind }) => kind === "DaemonSet"),
-  );
-  if (agents.length === 0) return unseenReport([`there is no agent: no pod of a DaemonSet with ${AGENTS}`]);
-  const { lines, unseen, answered } = await read(objects, agents);
-  if (answered === 0) return unseenReport(unseen);
-  const failing = lines.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > DNS_FAILING_RATIO);
+export interface DnsSources {
+  readonly objects: Objects | Unreached;
+  readonly snapshot: Snapshot | Unreached;
+}
+
+/** By the agents' rows the last minute; by their metrics, where they may be read, all since they started. */
+export async function dnsReport({ objects, snapshot }: DnsSources): Promise<Report> {
+  const lately = "why" in snapshot ? [] : minuteOf(snapshot);
+  const { lines, answered, unseen: unseenMetrics } = await sinceStart(objects);
+  const unseen = [
+    ...("why" in snapshot ? [`the agents were not asked: ${snapshot.why}`] : []),
+    ...("why" in snapshot ? [] : snapshot.missing.map(({ node, reason }) => `the row of ${node.name}: ${reason}`)),
+    ...unseenMetrics,
+  ];
+  if (answered === 0 && lately.length === 0) return unseenReport(unseen);
+  const measured = lately.length > 0 ? lately : lines;
+  const failing = measured.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > DNS_FAILING_RATIO);
   const late = lines.filter((line) => line.late > 0);
   return {
     title: "dns",
     headline:
-      lines.length === 0
+      measured.length === 0
         ? `DNS is not measured by the ${counted(answered, "agent")} that answered.`
         : failing.length === 0
-          ? `Lookups work on ${counted(new Set(lines.map(({ node }) => node)).size, "node")}.`
+          ? `Lookups work on ${counted(new Set(measured.map(({ node }) => node)).size, "node")}.`
           : `Lookups fail on ${listed([...new Set(failing.map(({ node }) => node))])}.`,
     isFault: failing.length > 0,
     sections: [
+      ...(lately.length === 0 ? [] : [{ title: "Lookups of the last minute", blocks: [minuteTable(lately)] }]),
       ...(lines.length === 0
         ? []
         : [{ title: "Lookups since each agent started, A and AAAA at once", blocks: [lookupTable(lines)] }]),
-      ...(late.length === 0
-        ? []
-        : [
-            {
-              title: "Answers that were lost on the way",
-              blocks: [
-                items(
-                  late.map(({ node, server, name, late: n, answered: all }) => ({
-                    mark: "note" as const,
-                    text: `${node}: ${n} of ${counted(all, "lookup")} of ${name} at ${server} took 4 s or more`,
-                  })),
-                ),
-                text(
-                  "A resolver that waits 5 s has lost an answer; with A and AAAA asked at once it is often the race in connection tracking. Cure: NodeLocal DNSCache, or single-request-reopen with glibc.",
-                ),
-              ],
-            },
-          ]),
+      ...(late.length === 0 ? [] : [lateSection(late)]),
+      ...searchSection(lines),
       ...unseenSection(unseen),
     ],
-    data: { lookups: lines, unseen },
+    data: { lastMinute: lately, lookups: lines, unseen },
   };
+}
+
+type MinuteLine = DnsWindow & { readonly node: string };
+
+const minuteOf = ({ rows }: Snapshot): MinuteLine[] =>
+  rows.flatMap(({ source, dns = [] }) => dns.map((window) => ({ node: source.name, ...window })));
+
+const minuteTable = (lines: readonly MinuteLine[]) =>
+  tableOf(
+    ["node", "server", "names", "lookups", "failed"],
+    lines.map(({ node, server, names, lookups, failures }) => [
+      node,
+      server,
+      names,
+      String(lookups),
+      lookups === 0 ? "" : formatLoss(failures / lookups),
+    ]),
+  );
+
+const lateSection = (late: readonly Line[]): Section => ({
+  title: "Answers that were lost on the way",
+  blocks: [
+    items(
+      late.map(({ node, server, name, late: n, answered: all }) => ({
+        mark: "note" as const,
+        text: `${node}: ${n} of ${counted(all, "lookup")} of ${name} at ${server} took 4 s or more`,
+      })),
+    ),
+    text(
+      "A resolver that waits 5 s has lost an answer; with A and AAAA asked at once it is often the race in connection tracking. Cure: NodeLocal DNSCache, or single-request-reopen with glibc.",
+    ),
+  ],
+});
+
+/** Kubernetes gives a pod `options ndots:5` and at least these: its namespace's, svc and the cluster's domain. */
+const SEARCH_DOMAINS = 3;
+
+/** The agents ask for full names, so what the search list of a pod adds is their delay as often as it asks in vain. */
+function searchSection(lines: readonly Line[]): Section[] {
+  const answered = lines.filter((line) => line.answered > 0);
+  if (answered.length === 0) return [];
+  const meanNs = (line: Line) => (line.sumSeconds / line.answered) * 1e9;
+  const slowest = answered.reduce((a, b) => (meanNs(b) > meanNs(a) ? b : a));
+  return [
+    {
+      title: "What the search path costs",
+      blocks: [
+        text(
+          `A pod that looks up a name of the outside with fewer than 5 dots, such as example.org, asks at least ${SEARCH_DOMAINS} times in vain first, by its search list: at the delays above up to ${formatDelay(SEARCH_DOMAINS * meanNs(slowest))} more (${slowest.node}). A dot at the end of the name, or ndots:1 in the pod's dnsConfig, spares it.`,
+        ),
+      ],
+    },
+  ];
+}
+
+async function sinceStart(objects: Objects | Unreached) {
+  const none = (why: string) => ({ lines: [] as readonly Line[], answered: 0, unseen: [why] });
+  if ("why" in objects) return none(`the API server was not asked: ${objects.why}`);
+  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
+  if (pods.kind !== "read") return none(`the agents' pods were not seen: ${whyNot(pods)}`);
+  const agents = pods.value.filter(({ metadata }) =>
+    metadata?.ownerReferences?.some(({ kind }) => kind === "DaemonSet"),
+  );
+  if (agents.length === 0) return none(`there is no agent: no pod of a DaemonSet with ${AGENTS}`);
+  return read(objects, agents);
 }
 
 async function read(objects: Objects, agents: readonly V1Pod[]) {
@@ -104,5 +161,5 @@ const unseenReport = (unseen: readonly string[]): Report => ({
   headline: "What the agents measure of DNS could not be seen.",
   isFault: true,
   sections: unseenSection(unseen),
-  data: { lookups: [], unseen },
+  data: { lastMinute: [], lookups: [], unseen },
 });

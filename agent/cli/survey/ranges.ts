@@ -26,7 +26,7 @@ interface ServiceCidr {
 
 export async function surveyRanges(
   objects: Objects,
-  nodes: readonly V1Node[],
+  nodes: Reading<readonly V1Node[]>,
   signs: ReadonlyMap<CniName, CniSigns>,
 ): Promise<Ranges> {
   const system = { namespace: "kube-system" };
@@ -72,7 +72,8 @@ export async function surveyRanges(
   };
 }
 
-function ofNodes(nodes: readonly V1Node[]): RangeSource {
+function ofNodes(listed: Reading<readonly V1Node[]>): RangeSource {
+  const nodes = valueOf(listed) ?? [];
   const cidrs = nodes.flatMap(podCidrsOf).flatMap((text) => parseCidr(text) ?? []);
   const both = (["ipv4", "ipv6"] as const).flatMap((family) => {
     const range = around(cidrs.filter((cidr) => cidr.family === family));
@@ -81,7 +82,7 @@ function ofNodes(nodes: readonly V1Node[]): RangeSource {
   const from = "pod CIDRs of the nodes";
   return both.length > 0
     ? { from, cidrs: both, tells: "within" }
-    : { from, cidrs: [], tells: "within", unseen: "no node has one" };
+    : { from, cidrs: [], tells: "within", unseen: whyNot(listed) ?? "no node has one" };
 }
 
 export const podCidrsOf = ({ spec }: V1Node): readonly string[] =>

@@ -5,10 +5,15 @@ import type { RangeSource } from "./ranges.ts";
 import type { Topology } from "./topology.ts";
 
 export function topologyReport(topology: Topology): Report {
-  const { nodes, ranges, cnis, disagreements, unseen } = topology;
+  const { nodes, ranges, cnis, seesCni, disagreements, unseen } = topology;
   const zones = new Set(nodes.map(({ zone }) => zone).filter((zone) => zone !== ""));
   const where = zones.size === 0 ? "" : ` in ${counted(zones.size, "zone")}`;
-  const cni = cnis.length === 0 ? "no CNI that is known by sight" : cnis.map(({ title }) => title).join(" and ");
+  const cni =
+    cnis.length > 0
+      ? cnis.map(({ title }) => title).join(" and ")
+      : seesCni
+        ? "no CNI that is known by sight"
+        : "the CNI could not be seen";
   const isBlind = nodes.length === 0;
   const verdict =
     disagreements.length === 0
@@ -26,7 +31,7 @@ export function topologyReport(topology: Topology): Report {
             { title: "Cluster CIDR: addresses of pods", blocks: [rangeTable(ranges.cluster)] },
             { title: "Service CIDR: addresses of Services", blocks: [rangeTable(ranges.service)] },
           ]),
-      ...(ranges === undefined ? [] : [cniSection(cnis)]),
+      ...(ranges === undefined ? [] : [cniSection(topology)]),
       ...(isBlind
         ? []
         : [
@@ -80,13 +85,12 @@ const rangeTable = (sources: readonly RangeSource[]): Block =>
     ]),
   );
 
-function cniSection(cnis: readonly Cni[]): Section {
-  if (cnis.length === 0)
-    return {
-      title: "CNI",
-      blocks: [text("None that is known by sight: neither annotations of nodes nor DaemonSets name one.")],
-    };
-  return { title: "CNI", blocks: [cniTable(cnis)] };
+function cniSection({ cnis, seesCni }: Topology): Section {
+  if (cnis.length > 0) return { title: "CNI", blocks: [cniTable(cnis)] };
+  const words = seesCni
+    ? "None that is known by sight: neither annotations of nodes nor DaemonSets name one."
+    : "It could not be seen: see below.";
+  return { title: "CNI", blocks: [text(words)] };
 }
 
 export const cniTable = (cnis: readonly Cni[]): Block =>

@@ -25,6 +25,8 @@ export interface Topology {
   readonly nodes: readonly TopologyNode[];
   readonly ranges: Ranges | undefined;
   readonly cnis: readonly Cni[];
+  /** Whether enough was seen that a CNI known by sight would have been. */
+  readonly seesCni: boolean;
   readonly disagreements: readonly string[];
   /** What could not be seen, each with what would allow it. */
   readonly unseen: readonly string[];
@@ -41,7 +43,7 @@ export async function surveyTopology({ objects, snapshot }: TopologySources): Pr
   if ("why" in snapshot) unseen.push(`the agents were not asked: ${snapshot.why}`);
   if ("why" in objects) {
     unseen.push(`the API server was not asked: ${objects.why}`);
-    return topologyOf({ nodes: agentNodes(mesh), ranges: undefined, cnis: [], unseen });
+    return topologyOf({ nodes: agentNodes(mesh), ranges: undefined, cnis: [], seesCni: false, unseen });
   }
   const listed = await objects.list<V1Node>(KINDS.nodes);
   const nodes = valueOf(listed) ?? [];
@@ -53,12 +55,13 @@ export async function surveyTopology({ objects, snapshot }: TopologySources): Pr
     mesh = undefined;
   }
   const { found, signs, unseen: unseenOfCni } = await surveyCni(objects, nodes);
-  const ranges = await surveyRanges(objects, nodes, signs);
+  const ranges = await surveyRanges(objects, listed, signs);
   unseen.push(...unseenOfCni);
   return topologyOf({
     nodes: listed.kind === "read" ? nodes.map((node) => topologyNode(node, mesh)) : agentNodes(mesh),
     ranges,
     cnis: found,
+    seesCni: listed.kind === "read" && unseenOfCni.length === 0,
     unseen,
   });
 }

@@ -37,6 +37,7 @@ export const CLEAR_COLUMNS: readonly string[] = [
   "for",
   "rules",
   "server",
+  "names",
   "lookups",
   "failed",
   "reasons",

@@ -2,11 +2,15 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { asHtml, asMarkdown, asTerminal } from "../../../agent/cli/report/render.ts";
 import { dnsOf } from "../../../agent/cli/survey/dns.ts";
-import { dnsReport } from "../../../agent/cli/survey/dns-report.ts";
+import { dnsReport as report } from "../../../agent/cli/survey/dns-report.ts";
+import type { Unreached } from "../../../agent/cli/sources.ts";
+import type { Objects } from "../../../agent/cli/cluster/objects.ts";
+import { sampleSnapshot } from "../../support/sample-mesh.ts";
 import { HOSTILE, OBEYED } from "../../support/hostile.ts";
 import { recordedObjects } from "../../support/recorded-objects.ts";
 
 const GOLDEN = readFileSync(new URL("../../metrics/golden/two-node.prom", import.meta.url), "utf8");
+const dnsReport = (objects: Objects | Unreached) => report({ objects, snapshot: { why: "nobody answers" } });
 const agent = (node: string) => ({
   metadata: {
     namespace: "net",
@@ -79,4 +83,29 @@ test.each(Object.entries(HOSTILE))("shows %s in a name that was looked up", asyn
   const report = await dnsReport(cluster({ "node-1": series(bad.replaceAll("\n", "")), "node-2": "" }));
   for (const shown of [asTerminal(report), asMarkdown(report), asHtml([report])])
     expect(shown.replaceAll(/\n|\p{Cc}\[\d+m/gu, "")).not.toMatch(OBEYED);
+});
+
+test("the agents' rows tell the last minute, without the API server too", async () => {
+  const mesh = sampleSnapshot({ nodes: 2, zones: 1 });
+  const window = { server: "cluster", names: "cluster", lookups: 6 };
+  const rows = mesh.rows.map((row, i) => ({ ...row, dns: [{ ...window, failures: i === 0 ? 0 : 3 }] }));
+  const told = await report({ objects: { why: "no kubeconfig" }, snapshot: { ...mesh, rows } });
+  expect(told).toMatchObject({ headline: "Lookups fail on node-2.", isFault: true });
+  expect(asTerminal(told)).toMatch(/node-2 +cluster +cluster +6 +50%/);
+  expect(asTerminal(told)).toContain("no kubeconfig");
+});
+
+test("what failed an hour ago and works now is no fault", async () => {
+  const mesh = sampleSnapshot({ nodes: 2, zones: 1 });
+  const rows = mesh.rows.map((row) => ({
+    ...row,
+    dns: [{ server: "cluster", names: "cluster", lookups: 6, failures: 0 }],
+  }));
+  const objects = cluster({ "node-1": series("a.", { failures: 60 }), "node-2": series("a.") });
+  expect(await report({ objects, snapshot: { ...mesh, rows } })).toMatchObject({ isFault: false });
+});
+
+test("what the search path of a pod costs follows from the delays", async () => {
+  const shown = asTerminal(await dnsReport(cluster({ "node-1": series("a."), "node-2": series("a.") })));
+  expect(shown).toContain("at least 3 times in vain first, by its search list: at the delays above up to 3.00 ms more");
 });

@@ -191,7 +191,13 @@ describe("ranges, each with where it came from", () => {
     objects.forbidden.add("nodes");
     const report = topologyReport(await topology(objects));
     expect(report).toMatchObject({ isFault: true, headline: "No node could be seen." });
-    expect(asTerminal(report)).toContain('resources: ["nodes"], verbs: ["list"]');
+    const said = asTerminal(report);
+    expect(said).toContain(
+      'pod CIDRs of the nodes: not allowed; the RBAC rule that allows it: apiGroups: [""], resources: ["nodes"]',
+    );
+    // What was not seen is not called absent.
+    expect(said).not.toContain("None that is known by sight");
+    expect(said).not.toContain("no node has one");
   });
 });
 
