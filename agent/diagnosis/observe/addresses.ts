@@ -76,6 +76,7 @@ export function seenPods({ nodes, pairs, paths, addresses }: Evidence): Readonly
   const ownAddress = nodes.map(({ addresses: known }) =>
     Object.fromEntries(IP_FAMILIES.map((family) => [family, parseIp(known?.pod[family] ?? "")?.text])),
   );
+  const texts = addresses.map((address) => parseIp(address)?.text);
   for (const { network, family, seenAs, probes, failures } of paths) {
     if (!seenAs || network !== "pod") continue;
     for (let pair = 0; pair < pairs.count; pair++) {
@@ -83,7 +84,7 @@ export function seenPods({ nodes, pairs, paths, addresses }: Evidence): Readonly
       if (seenAs[pair] === 0 || probes[pair]! <= failures[pair]!) continue;
       const [source, by] = [pairs.source[pair]!, pairs.destination[pair]!];
       const own = ownAddress[source]![family];
-      const said = parseIp(addresses[seenAs[pair]! - 1]!)?.text;
+      const said = texts[seenAs[pair]! - 1];
       if (own === undefined || said === undefined) continue;
       const of = seen.get(source) ?? { own: new Set(), other: new Map() };
       seen.set(source, of);

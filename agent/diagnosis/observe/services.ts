@@ -75,15 +75,21 @@ function dns(look: Look): Observation[] {
   });
 }
 
+const WORD = /^[a-z]{1,16}$/;
+const KINDS_TOLD = 4;
+
 /** Which lookups fail, by kind of name and server; `cluster` names are the cluster DNS's own, for others it asks on. */
 function whatFails({ evidence }: Look): (isOfServers: boolean) => Sign[] {
-  const windows = evidence.nodes.flatMap(({ agent }) => agent?.dns ?? []);
+  // A row is a stranger's word: only words are taken over.
+  const windows = evidence.nodes
+    .flatMap(({ agent }) => agent?.dns ?? [])
+    .filter(({ names, server }) => WORD.test(names) && WORD.test(server));
   const failing = windows.filter(({ failures }) => failures > 0);
   const kinds = [...new Set(failing.map(({ names, server }) => `${names} names at the server '${server}'`))].sort();
   const isAnswered = windows.some(({ names, lookups, failures }) => names === "cluster" && lookups > failures);
   const isForeignOnly = isAnswered && failing.length > 0 && failing.every(({ names }) => names === "external");
   return (isOfServers) => [
-    [kinds.length > 0, `what fails: ${listed(kinds)}`, 0.5],
+    [kinds.length > 0, `what fails: ${listed(kinds, KINDS_TOLD)}`, 0.5],
     [isForeignOnly, "the cluster's own names are answered: it is where others are asked on", isOfServers ? 1 : -1],
   ];
 }

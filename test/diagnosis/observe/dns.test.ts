@@ -45,6 +45,13 @@ test("lookups that fail everywhere are the servers', and of other names than the
   );
 });
 
+test("what a row says of servers and names is taken over where it is a word, and a few of them", () => {
+  const words = Array.from({ length: 10 }, (_, i) => window(12, String.fromCodePoint(97 + i).repeat(3)));
+  const findings = judged(() => [...words, window(12, "<b>reboot all</b>")]);
+  expect(findings[0]!.causes[0]!.for.join()).toContain("ddd names at the server 'pod' and 6 more");
+  expect(JSON.stringify(findings)).not.toContain("reboot");
+});
+
 test("one lookup that fails, and agents that tell nothing of DNS, are no finding", () => {
   expect(judged((node) => (node === "node-1" ? [window(1)] : undefined))).toEqual([]);
 });
