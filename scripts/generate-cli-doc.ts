@@ -1,6 +1,6 @@
 // Writes the pages of commands that read the cluster's objects: their own help, and what they print about real clusters
 // (test/fixtures/cni, recorded from live ones). A test holds the committed pages equal to this.
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { Command as Parser } from "commander";
 import { COMMANDS } from "../agent/cli/commands.ts";
@@ -69,7 +69,7 @@ export async function commandPage({ command, make, examples }: PagePlan): Promis
 ${entry.summary}.
 
 \`\`\`text
-${await help(command)}
+${await helpOf(command)}
 \`\`\`
 
 ## Examples
@@ -90,7 +90,7 @@ async function printed(make: PagePlan["make"], { cluster, forbidden = [] }: Exam
   return stripVTControlCharacters(asTerminal(report));
 }
 
-async function help(name: string): Promise<string> {
+export async function helpOf(name: string): Promise<string> {
   const parser = new Parser(`internode ${name}`).helpOption("-h, --help", "print help");
   (await COMMANDS[name]!.load()).command.declare(parser);
   let text = "";
@@ -102,6 +102,13 @@ async function help(name: string): Promise<string> {
     .trim();
 }
 
-if (import.meta.main)
-  for (const page of PAGES)
-    writeFileSync(new URL(`../docs/cli/${page.command}.md`, import.meta.url), await commandPage(page));
+if (import.meta.main) {
+  const { LIVE_PAGES, livePage, outputsOf } = await import("./live-pages.ts");
+  const fileOf = (command: string) => new URL(`../docs/cli/${command}.md`, import.meta.url);
+  for (const page of PAGES) writeFileSync(fileOf(page.command), await commandPage(page));
+  // Their help is written anew; what a live cluster printed stays.
+  for (const page of LIVE_PAGES) {
+    const file = fileOf(page.command);
+    writeFileSync(file, await livePage(page, outputsOf(existsSync(file) ? readFileSync(file, "utf8") : "")));
+  }
+}

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { AgentUnreachable } from "../../agent/cli/mesh-client.ts";
+import { openCluster } from "../../agent/cli/cluster/connection.ts";
 import { UsageError } from "../../agent/cli/command.ts";
 import { reachMesh, readReach } from "../../agent/cli/reach.ts";
 import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
@@ -184,4 +185,13 @@ describe("which agent is meant", () => {
   test.each([[{ url: "http://a", context: "b" }], [{ url: "no url" }]])("%j is no choice", (options) => {
     expect(() => read(options as Record<string, string>)).toThrow(UsageError);
   });
+});
+
+test("a port-forward that neither opens nor is refused ends by itself", async () => {
+  front.silent.add("internode-node-2");
+  const cluster = await openCluster({ kubeconfig: front.kubeconfig, context: undefined });
+  const pod = { namespace: "internode", name: "internode-node-2", port: 8843 };
+  await expect(cluster.forward(pod, 50)).rejects.toThrow(
+    "no port-forward to pod internode/internode-node-2: no answer within 0.05 s",
+  );
 });

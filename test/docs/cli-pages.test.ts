@@ -3,12 +3,32 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../agent/cli/commands.ts";
 import { LAB_COMMANDS } from "../../lab/cli/commands.ts";
+import { CLIENT_COMMANDS } from "../../agent/cli/client-commands.ts";
+import { LIVE_PAGES, livePage, outputsOf } from "../../scripts/live-pages.ts";
 import { commandPage, PAGES } from "../../scripts/generate-cli-doc.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../docs/${path}`, import.meta.url), "utf8");
 
 test.each(PAGES)("docs/cli/$command.md is what the command prints (npm run golden)", async (page) => {
   expect(read(`cli/${page.command}.md`)).toBe(await commandPage(page));
+});
+
+test.each(LIVE_PAGES)(
+  "the page of $command has the command's own help and an output for each example",
+  async (page) => {
+    const text = read(`cli/${page.command}.md`);
+    const outputs = outputsOf(text);
+    expect(outputs).toHaveLength(page.examples.length);
+    expect(outputs.filter((output) => output === "")).toEqual([]);
+    expect(text).toBe(await livePage(page, outputs));
+  },
+);
+
+test("every command that only reads has a page", () => {
+  const pages = [...PAGES, ...LIVE_PAGES].map(({ command }) => command);
+  const others = ["completion", "version"];
+  expect(Object.keys(CLIENT_COMMANDS).filter((name) => !pages.includes(name) && !others.includes(name))).toEqual([]);
+  for (const page of pages) expect(read("cli/README.md")).toContain(`(${page}.md)`);
 });
 
 test("the page for users of the old toolkit names commands that exist, and each sub-command that it had", () => {

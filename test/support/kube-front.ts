@@ -38,6 +38,8 @@ export interface KubeFront extends AsyncDisposable {
   pods: readonly FrontPod[];
   /** What is refused to this user, of "list-all", "list", "forward" and "proxy". */
   readonly forbidden: Set<string>;
+  /** Pods to which a port-forward is neither opened nor refused, as to those of a node that is gone. */
+  readonly silent: Set<string>;
   /** What was asked for, and how many connections to pods were open at most. */
   readonly asked: string[];
   mostForwards: number;
@@ -56,6 +58,7 @@ export async function startKubeFront(): Promise<KubeFront> {
   server.on("upgrade", (req: IncomingMessage, socket, head: Buffer) => {
     const pod = podOf(front, req.url!, /\/pods\/([^/]+)\/portforward/);
     front.asked.push(`forward ${pod?.name ?? req.url!}`);
+    if (pod && front.silent.has(pod.name)) return void socket.on("end", () => socket.destroy()).resume();
     if (front.forbidden.has("forward") || req.headers.authorization !== `Bearer ${TOKEN}` || !pod)
       return void socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     sockets.handleUpgrade(req, socket, head, (ws) => {
@@ -81,6 +84,7 @@ export async function startKubeFront(): Promise<KubeFront> {
   const front: KubeFront = {
     kubeconfig,
     pods: [],
+    silent: new Set(),
     forbidden: new Set(),
     asked: [],
     mostForwards: 0,

@@ -37,6 +37,8 @@ interface Forwarding {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Of a node that is gone the API server says so after half a minute only. */
+const HANDSHAKE_MS = 5_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 export class ClusterConnection {
@@ -78,17 +80,18 @@ export class ClusterConnection {
   }
 
   /** A connection to a pod's port, as it looks from the pod's own loopback. Throws ClusterFault. */
-  async forward({ namespace, name, port }: Pod): Promise<Duplex> {
+  async forward({ namespace, name, port }: Pod, handshakeMs = HANDSHAKE_MS): Promise<Duplex> {
     const { PortForward } = await import("@kubernetes/client-node");
     const [toPod, fromPod, faults] = [new PassThrough(), new PassThrough(), new PassThrough()];
     const socket = Duplex.from({ writable: toPod, readable: fromPod });
     try {
-      const client = new PortForward(this.#kubeconfig);
+      const client = new PortForward(withHandshake(this.#kubeconfig, handshakeMs));
       const forwarding = (await client.portForward(namespace, name, [port], fromPod, faults, toPod)) as Forwarding;
       forwarding.addEventListener("close", () => void fromPod.end());
       socket.on("close", () => forwarding.close());
     } catch (err) {
-      const said = forText((err as { readonly message?: string }).message ?? "no answer");
+      const why = (err as { readonly message?: string }).message ?? "no answer";
+      const said = /handshake has timed out/.test(why) ? `no answer within ${handshakeMs / 1_000} s` : forText(why);
       const what = `no port-forward to pod ${namespace}/${name}: ${said}`;
       throw / (401|403)$/.test(said)
         ? new ForbiddenFault(`${what}; ${ruleFor("pods/portforward", "create")}`)
@@ -101,6 +104,16 @@ export class ClusterConnection {
     );
     return socket;
   }
+}
+
+/** The client lets nobody bound how long its WebSocket may take to open; it passes on what is set here. */
+function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeConfig {
+  const bounded = Object.create(kubeconfig) as KubeConfig;
+  bounded.applyToHTTPSOptions = async (options) => {
+    await kubeconfig.applyToHTTPSOptions(options);
+    Object.assign(options, { handshakeTimeout });
+  };
+  return bounded;
 }
 
 /** Where there is none, the client would ask an API server on this machine. */

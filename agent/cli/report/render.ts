@@ -33,9 +33,12 @@ function blockText(block: Block): string {
     case "items":
       return block.items.map(itemText).join("\n");
     case "table":
-      return table([block.heads.map((head) => head.toUpperCase()), ...block.rows].map((row) => row.map(cell)));
+      return table([headsOf(block), ...block.rows].map((row) => row.map(cell)));
   }
 }
+
+const headsOf = ({ heads, headsAre }: Extract<Block, { readonly kind: "table" }>): readonly string[] =>
+  headsAre === "names" ? heads : heads.map((head) => head.toUpperCase());
 
 const cell = (text: string): string => (text === "" ? "-" : forText(text));
 

@@ -15,7 +15,13 @@ export interface Item {
 export type Block =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "items"; readonly items: readonly Item[] }
-  | { readonly kind: "table"; readonly heads: readonly string[]; readonly rows: readonly (readonly string[])[] };
+  | {
+      readonly kind: "table";
+      readonly heads: readonly string[];
+      readonly rows: readonly (readonly string[])[];
+      /** Names are shown as they are written. */
+      readonly headsAre: "words" | "names";
+    };
 
 export interface Section {
   readonly title: string;
@@ -34,8 +40,8 @@ export interface Report {
 
 export const text = (words: string): Block => ({ kind: "text", text: words });
 export const items = (list: readonly Item[]): Block => ({ kind: "items", items: list });
-export const tableOf = (heads: readonly string[], rows: readonly (readonly string[])[]): Block => ({
-  kind: "table",
-  heads,
-  rows,
-});
+export const tableOf = (
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  headsAre: "words" | "names" = "words",
+): Block => ({ kind: "table", heads, rows, headsAre });

@@ -70,6 +70,7 @@ export function matrixPart(mesh: ReachedMesh | Unreached): Report {
           grid.nodes[from]!.name,
           ...worst.map((to) => (from === to ? "·" : cellOf(grid.reading(path, from, to), "both").text)),
         ]),
+        "names",
       ),
     ],
   }));

@@ -1,0 +1,106 @@
+// Pages of commands whose output is of a live cluster: three nodes in three zones with the chart's defaults
+// (test/e2e/record-pages.ts writes it). test/e2e/cli.test.ts holds a cluster of its own to the same lines.
+import { COMMANDS } from "../agent/cli/commands.ts";
+import { helpOf } from "./generate-cli-doc.ts";
+
+export interface LiveExample {
+  /** In a sentence, with a colon at its end. */
+  readonly of: string;
+  readonly words: readonly string[];
+  /** `calm`: as installed; `cut`: node-3 has lost its cable two minutes ago. */
+  readonly when: "calm" | "cut";
+}
+
+export interface LivePagePlan {
+  readonly command: string;
+  /** Markdown below the help. */
+  readonly more?: string;
+  readonly examples: readonly LiveExample[];
+}
+
+const CALM = "Three nodes in three zones, nothing wrong:";
+const CUT = "The same cluster, two minutes after node-3 lost its cable:";
+
+export const LIVE_PAGES: readonly LivePagePlan[] = [
+  {
+    command: "doctor",
+    more: `Two agents judge for the whole mesh every 10 seconds ([what they can see](../detection.md)). Every code has a page
+([all codes](../findings.md)). \`-o json\` prints one document with \`schemaVersion\`: the verdict, the checks, and the rows that
+did not come.`,
+    examples: [
+      { of: CALM, words: ["doctor"], when: "calm" },
+      { of: CUT, words: ["doctor"], when: "cut" },
+      { of: "In one line a finding, for a chat:", words: ["doctor", "--short"], when: "cut" },
+    ],
+  },
+  {
+    command: "matrix",
+    examples: [
+      { of: CALM, words: ["matrix"], when: "calm" },
+      { of: CUT, words: ["matrix", "--protocol", "icmp"], when: "cut" },
+      { of: "For a ticket:", words: ["matrix", "--protocol", "udp", "-o", "markdown"], when: "calm" },
+    ],
+  },
+  { command: "explain", examples: [{ of: "One code:", words: ["explain", "IN-NODE-DOWN"], when: "calm" }] },
+  { command: "dns", examples: [{ of: CALM, words: ["dns"], when: "calm" }] },
+  {
+    command: "all",
+    examples: [
+      { of: CALM, words: ["all"], when: "calm" },
+      { of: "The same with pseudonyms:", words: ["all", "--redact"], when: "calm" },
+    ],
+  },
+  {
+    command: "troubleshoot",
+    examples: [
+      { of: CALM, words: ["troubleshoot"], when: "calm" },
+      { of: CUT, words: ["troubleshoot"], when: "cut" },
+    ],
+  },
+];
+
+export async function livePage(
+  { command, more = "", examples }: LivePagePlan,
+  outputs: readonly string[],
+): Promise<string> {
+  return `# internode ${command}
+
+<!-- Written by test/e2e/record-pages.ts and \`npm run golden\`. Change those, or the command, not this. -->
+
+${COMMANDS[command]!.summary}.
+
+\`\`\`text
+${await helpOf(command)}
+\`\`\`
+${more === "" ? "" : `\n${more}\n`}
+## Examples
+
+${examples.map(({ of, words }, i) => `${of}\n\n\`\`\`text\n$ internode ${words.join(" ")}\n${outputs[i] ?? ""}\n\`\`\``).join("\n\n")}
+`;
+}
+
+/** What a page says that each of its examples printed, in their order. */
+export const outputsOf = (page: string): readonly string[] =>
+  [...page.matchAll(/^```text\n\$ internode .*\n([^]*?)\n```$/gm)].map(([, output]) => output!);
+
+/**
+ * The lines of an output that are the same in every run: without figures, moments, pseudonyms, and what stands in columns
+ * because of them.
+ */
+export function shapeOf(output: string): readonly string[] {
+  const lines = output.split("\n").map((line) =>
+    line
+      .replaceAll(/\b(?:name|node|zone|pod|ip|net|host|namespace)-[0-9a-f]{6}\b/g, "PSEUDONYM")
+      .replaceAll(/\bnode-\d\b/g, "NODE")
+      .replaceAll(/\binternode-[a-z0-9]{5}\b/g, "POD")
+      .replaceAll(/\d+\.\d+\.\d+-\S+/g, "KERNEL")
+      .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*(?: UTC)?/g, "MOMENT")
+      .replaceAll(/<?\d[\d.,/:%-]*/g, "N")
+      .replaceAll(/\bN (?:µs|ms|s|min)(?![\w])/g, "TIME")
+      .replaceAll(/(?:N )?TIME(?: \/ TIME)?/g, "TIME")
+      .replaceAll(/-{2,}/g, "-")
+      .replaceAll(/\s+/g, " ")
+      .trim(),
+  );
+  return [...new Set(lines)].filter((line) => line !== "").toSorted();
+}

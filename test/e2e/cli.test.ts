@@ -1,0 +1,129 @@
+// The command line from a laptop, against a real cluster: what docs/cli shows of each command is what it prints; what may
+// not be read, does not answer or is gone is a sentence, and never a trace.
+import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { load } from "js-yaml";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIVE_PAGES, outputsOf, shapeOf } from "../../scripts/live-pages.ts";
+import { WHY_NOT_FOREIGN } from "./arguments.ts";
+import { internode } from "./internode.ts";
+import { Release } from "./release.ts";
+import { helms, IS_FOREIGN, Target } from "./target.ts";
+
+/** Of the cluster, of agents, or of both. */
+const ALL = ["doctor", "matrix", "topology", "cni", "dns", "policy", "cleanup", "troubleshoot", "all"];
+const SETTLED_MS = 180_000;
+const NAMESPACE = "internode";
+
+interface Printed {
+  readonly line: string;
+  readonly err: string;
+  readonly shape: readonly string[];
+}
+
+const examplesOf = (when: "calm" | "cut"): readonly Printed[] =>
+  LIVE_PAGES.flatMap(({ command, examples }) => {
+    const outputs = outputsOf(readFileSync(new URL(`../../docs/cli/${command}.md`, import.meta.url), "utf8"));
+    return examples.flatMap((example, i) =>
+      example.when === when ? [{ line: example.words.join(" "), err: "", shape: shapeOf(outputs[i]!) }] : [],
+    );
+  });
+
+describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
+  let target: Target;
+  let folder: string;
+  beforeAll(async () => {
+    const [helm] = await helms();
+    folder = await mkdtemp(join(tmpdir(), "internode-cli-"));
+    target = await Target.open({ zones: 3 });
+    await Release.install(target, { helm: helm!, namespace: NAMESPACE });
+  });
+  afterAll(async () => {
+    await target?.[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const ask = (...words: readonly string[]) => internode(words, { kubeconfig: target.kubeconfig });
+
+  /** A minute after the installation, or after a fault, everything that is shown has been measured. */
+  async function seenOf(when: "calm" | "cut") {
+    const wanted = examplesOf(when);
+    let seen: readonly Printed[] = [];
+    const deadline = performance.now() + SETTLED_MS;
+    do {
+      seen = await Promise.all(
+        wanted.map(async ({ line }) => {
+          const { out, err } = await ask(...line.split(" "));
+          return { line, err, shape: shapeOf(out) };
+        }),
+      );
+      await sleep(3_000);
+    } while (JSON.stringify(seen) !== JSON.stringify(wanted) && performance.now() < deadline);
+    return { seen, wanted };
+  }
+
+  test("prints about a calm cluster what the pages show", async () => {
+    const { seen, wanted } = await seenOf("calm");
+    expect(seen).toEqual(wanted);
+  });
+
+  test("has one exit code for every output, and a version in JSON", async () => {
+    for (const command of ["doctor", "matrix", "topology", "cni", "dns", "policy", "cleanup", "all"]) {
+      const codes = await Promise.all(
+        ["table", "markdown", "json"].map(async (output) => (await ask(command, "-o", output)).code),
+      );
+      expect({ command, codes }).toEqual({ command, codes: [0, 0, 0] });
+      expect(JSON.parse((await ask(command, "-o", "json")).out)).toMatchObject({ schemaVersion: 1 });
+    }
+  });
+
+  test("says in an agent's pod what only the API server could tell, and tells the rest", async () => {
+    const inPod = (command: string) =>
+      target
+        .kubectl(["--namespace", NAMESPACE, "exec", "daemonset/internode", "--", "internode", command])
+        .catch((err: unknown) => (err as Error).message);
+    expect(await inPod("doctor")).toContain("Nothing is wrong between 3 nodes");
+    expect(await inPod("matrix")).toContain("3 of 3 rows");
+    expect(await inPod("dns")).toContain("Lookups work on 3 nodes");
+    for (const command of ["topology", "cni", "policy", "cleanup"])
+      expect(await inPod(command)).toContain("an agent's pod has no right to read the cluster, on purpose");
+  });
+
+  test("tells somebody without any right which rule would help, in every command", async () => {
+    await target.kubectl(["create", "serviceaccount", "nobody", "--namespace", "default"]);
+    const token = (await target.kubectl(["create", "token", "nobody", "--namespace", "default"])).trim();
+    const config = load(readFileSync(target.kubeconfig, "utf8")) as { users: { user: object }[] };
+    const kubeconfig = join(folder, "nobody.yaml");
+    writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ ...config.users[0], user: { token } }] }));
+    for (const command of ALL) {
+      const { code, out, err } = await internode([command], { kubeconfig });
+      expect({ command, code }).toEqual({ command, code: command === "troubleshoot" ? 0 : 1 });
+      expect(out + err, command).toContain("the RBAC rule that allows it: apiGroups:");
+      expect(out + err, command).not.toMatch(/^ +at /m);
+    }
+  });
+
+  test("says that nobody answers where there is no cluster", async () => {
+    const kubeconfig = join(folder, "nowhere.yaml");
+    const text = readFileSync(target.kubeconfig, "utf8");
+    writeFileSync(kubeconfig, text.replaceAll(/https:\/\/[\d.]+:\d+/g, "https://127.0.0.1:9"));
+    for (const command of ALL) {
+      const { code, out, err } = await internode([command], { kubeconfig });
+      expect({ command, code }).toEqual({ command, code: command === "troubleshoot" ? 0 : 1 });
+      expect(out + err, command).toContain("127.0.0.1:9");
+      expect(out + err, command).not.toMatch(/^ +at /m);
+    }
+  });
+
+  test("prints about a cluster that has lost a node what the pages show", async () => {
+    await target.own.node("node-3").cutLink();
+    const { seen, wanted } = await seenOf("cut");
+    expect(seen).toEqual(wanted);
+    expect((await ask("doctor")).code).toBe(1);
+    expect((await ask("doctor", "-o", "json")).code).toBe(1);
+    expect((await ask("matrix")).code).toBe(1);
+  });
+});
