@@ -1,6 +1,6 @@
 // One node: containerd, kubelet and kube-proxy in a machine, and what a test can do to it.
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { writeKubeconfig, type CertificateAuthority } from "./certificates.ts";
 import type { CommandOptions } from "./command.ts";
 import { Component } from "./component.ts";
@@ -63,9 +63,9 @@ export class ClusterNode {
     return this.machine.setFrozen(false);
   }
 
-  /** Imports an OCI archive; the reference inside is its name. */
+  /** Imports an OCI archive; the reference inside is its name. The program starts in another folder than this one. */
   async importImage(file: string): Promise<void> {
-    await this.ctr(["images", "import", "--local", file]);
+    await this.ctr(["images", "import", "--local", resolve(file)]);
   }
 
   ctr(args: readonly string[]): Promise<string> {

@@ -1,7 +1,7 @@
 // A DaemonSet to look at a cluster with: one small program under Pod Security "restricted", with the one sysctl that
 // lets it send ICMP, and a headless and an ordinary Service in front of it.
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Cluster } from "./cluster.ts";
 import { run } from "./command.ts";
@@ -43,7 +43,8 @@ export class TestPods {
       reference: IMAGE,
       program: { name: "look", content: await readFile(program) },
     });
-    await this.#cluster.importImage(this.image);
+    // As people name it to `npm run cluster:up -- --image`.
+    await this.#cluster.importImage(relative(process.cwd(), this.image));
     await this.#cluster.apply(...manifests());
     await this.rolledOut();
   }
