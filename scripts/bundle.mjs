@@ -30,8 +30,8 @@ const REQUIRE =
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /**
- * Makes the file itself a program: the image has Node.js there, and neither shell nor `env`. Linux passes on one flag. A
- * small young generation: what a tick leaves behind dies at once, and 16 MB of it a semi-space would stay resident.
+ * Makes the file itself a program, for `kubectl exec`: the image has Node.js there, and neither shell nor `env`. Linux
+ * passes on one flag; the image's ENTRYPOINT has more.
  */
 const FIRST_LINE = "#!/nodejs/bin/node --max-semi-space-size=1\n";
 
@@ -52,6 +52,15 @@ const namedExports = {
       resolveDir: root,
       contents: `export { ${await namesOf(path)} } from "${path}";`,
     }));
+  },
+};
+
+/** express brings readers of request bodies, and they half a megabyte of character tables; the agent reads no body. */
+const noBodies = {
+  name: "no-body-parser",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^body-parser$/ }, ({ path }) => ({ path, namespace: "empty" }));
+    onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "module.exports = {};" }));
   },
 };
 
@@ -85,7 +94,7 @@ const { metafile } = await build({
   target: "node24",
   // raw-socket is native. esbuild serves checkouts only: here the page's files are inside.
   external: ["raw-socket", "esbuild"],
-  plugins: [namedExports],
+  plugins: [namedExports, noBodies],
   define: {
     PAGE_ASSETS: JSON.stringify(await buildPageAssets()),
     TROUBLESHOOTING: JSON.stringify(readFileSync(join(root, "docs/troubleshooting.md"), "utf8")),

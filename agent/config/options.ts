@@ -1,6 +1,6 @@
 // Every option of the schema as one flat list: its path, flag, environment variable, what values it takes. Derived
 // from the schema, so that file, environment, flags and the table in the docs cannot disagree.
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema } from "./schema.ts";
 
 /** The part of JSON Schema that the configuration schema comes out as. */

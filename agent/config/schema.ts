@@ -1,6 +1,6 @@
 // The one schema of the agent's configuration: types, validation, the chart's values and the option table in the
 // docs all come from here. Descriptions are for the person who reads that table.
-import { z } from "zod";
+import * as z from "zod";
 import { IP_FAMILIES, NETWORKS, type Protocol } from "../model/peer.ts";
 import { byProtocol, descriptorOf, type PROTOCOL_TABLE } from "../probes/protocols.ts";
 import { LIMITS } from "./limits.ts";

@@ -1,5 +1,5 @@
 // EndpointSlices (discovery.k8s.io/v1) as far as the mesh reads them, and how many slices become one list of agents.
-import { z } from "zod";
+import * as z from "zod";
 import { nodeName, zoneName } from "../config/schema.ts";
 import type { Addresses, IpFamily } from "../model/peer.ts";
 import type { Endpoint } from "./source.ts";

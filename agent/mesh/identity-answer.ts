@@ -1,5 +1,5 @@
 // What a peer answers to GET /api/v1/identity, checked: a peer may be of another version, or not a peer at all.
-import { z } from "zod";
+import * as z from "zod";
 import { parseIp } from "../base/ip.ts";
 import { nodeName } from "../config/schema.ts";
 import { IP_FAMILIES, type Addresses, type IpFamily } from "../model/peer.ts";

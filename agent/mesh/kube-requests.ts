@@ -1,7 +1,7 @@
 // The two requests the mesh makes of the API server: a list, page by page, and a watch, event by event. All that comes
 // back is checked here; whatever is malformed is an error, never half a list.
 import type { IncomingHttpHeaders } from "undici/types/header.js";
-import { z } from "zod";
+import * as z from "zod";
 import { readBody } from "../base/body.ts";
 import { endpointSlice, SERVICE_NAME_LABEL, type EndpointSlice } from "./endpoint-slice.ts";
 import type { KubeAccess } from "./kube-access.ts";

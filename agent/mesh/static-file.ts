@@ -1,5 +1,5 @@
 // The format of a static mesh: the nodes of the mesh in a JSON file. Documented in docs/static-mesh.md.
-import { z } from "zod";
+import * as z from "zod";
 import { familyOf, firstOfEachFamily, parseIp } from "../base/ip.ts";
 import { ip, nodeName, zoneName } from "../config/schema.ts";
 import { checkAddress, type AddressPolicy } from "./addresses.ts";

@@ -1,6 +1,6 @@
 // The verdict as it crosses the border between agents, checked. Whoever lies may name findings that are none; it may
 // not fill memory or screens. Unknown fields are let through and dropped: a newer judge may say more.
-import { z } from "zod";
+import * as z from "zod";
 import {
   CAUSE_KINDS,
   DIRECTIONS,

@@ -1,6 +1,6 @@
 // What crosses the border between agents, checked: a peer of another version, a broken or a lying one becomes a
 // named missing row, never a wrong number on somebody's screen. Unknown fields are let through: a newer agent may say more.
-import { z } from "zod";
+import * as z from "zod";
 import { FAILURE_REASONS } from "../model/outcome.ts";
 import { IP_FAMILIES, NETWORKS, type Node } from "../model/peer.ts";
 import { PROTOCOLS } from "../probes/protocols.ts";

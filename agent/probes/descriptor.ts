@@ -1,6 +1,6 @@
 // What a pair protocol says of itself, in one place: everything that knows protocols derives from it (protocols.ts).
 // Engines and answering ends are loaded when they are needed: the table is read where nothing is ever sent.
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Clock } from "../base/clock.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { IpFamily, Network } from "../model/peer.ts";

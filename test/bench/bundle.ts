@@ -1,55 +1,36 @@
-// The agent as one bundle, as an image carries it: what loads lazily stays in files of its own, koffi's binary
-// stays outside.
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+// The agent as an image carries it: the same bundle, started by the same words in the same environment.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Packages of the CommonJS kind inside the bundle ask for `require`. */
-const REQUIRE =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 export interface Bundle extends Disposable {
-  /** Run it with Node, `nodeFlags` before it and the command's name behind. */
-  readonly main: string;
-  /** What the image's ENTRYPOINT gives to Node. */
-  readonly nodeFlags: readonly string[];
+  /** Words that start it; the command's name comes behind. */
+  readonly program: readonly string[];
 }
 
-export async function bundleAgent(): Promise<Bundle> {
+export function bundleAgent(): Bundle {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
-    await build({
-      entryPoints: [join(ROOT, "agent/main.ts")],
-      outdir: folder,
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      splitting: true,
-      minify: true,
-      keepNames: true,
-      format: "esm",
-      platform: "node",
-      target: "node24",
-      external: ["koffi", "net-ping", "esbuild"],
-      banner: { js: REQUIRE },
-      logLevel: "error",
-    });
+    const script = join(ROOT, "scripts/bundle.mjs");
+    execFileSync(process.execPath, [script, "--out", folder], { stdio: ["ignore", "ignore", "inherit"] });
+    return { program: imageProgram(join(folder, "main.mjs")), [Symbol.dispose]: remove };
   } catch (err) {
     remove();
     throw err;
   }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "package.json"), '{"type":"module"}');
-  return { main: join(folder, "main.mjs"), nodeFlags: imageNodeFlags(), [Symbol.dispose]: remove };
 }
 
-/** Of the first line of the program that the image starts. */
-function imageNodeFlags(): string[] {
-  const script = readFileSync(join(ROOT, "scripts/bundle.mjs"), "utf8");
-  const [, interpreter] = /^const FIRST_LINE = "#!(.*)\\n";$/m.exec(script) ?? [];
-  if (interpreter === undefined) throw new Error("scripts/bundle.mjs has no FIRST_LINE any more");
-  return interpreter.split(" ").filter((word) => word.startsWith("--"));
+/** The ENTRYPOINT and the environment of the image, with this Node.js and that file. */
+function imageProgram(main: string): string[] {
+  const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+  const [, environment] = /^ENV (NODE_ENV=.*)$/m.exec(dockerfile) ?? [];
+  const [, entrypoint] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  if (environment === undefined || entrypoint === undefined) throw new Error("the Dockerfile has no ENV or ENTRYPOINT");
+  const flags = (JSON.parse(entrypoint) as string[]).filter((word) => word.startsWith("--"));
+  return ["env", ...environment.split(" "), process.execPath, ...flags, main];
 }

@@ -79,10 +79,12 @@ async function farSide(pair: VethPair, ...command: readonly string[]): Promise<C
 async function measure(pair: VethPair, peers: number, bundle: readonly string[]): Promise<Cost[]> {
   const targets = farAddresses(peers);
   using files = meshFiles({ address: pair.nearIp, peers, name: bystander(peers), settings: ICMP_ONLY });
-  const agent = (program: readonly string[]) => [process.execPath, ...program, "agent", "--config", files.configFile];
+  const agent = (program: readonly string[]) => [...program, "agent", "--config", files.configFile];
   const probers: readonly Prober[] = [
     { name: "internode, bundled", kind: "agent", command: agent(bundle) },
-    ...(peers === 1_000 ? [{ name: "internode, from source", kind: "agent", command: agent([MAIN]) } as const] : []),
+    ...(peers === 1_000
+      ? [{ name: "internode, from source", kind: "agent", command: agent([process.execPath, MAIN]) } as const]
+      : []),
     { name: "fping -l", kind: "rival", command: ["fping", "-l", "-q", "-p", "1000", "-i", "1", ...targets] },
     {
       name: "smokeping_prober (Debian, unprivileged)",
@@ -121,7 +123,7 @@ export async function defaults(peers: number, bundle: readonly string[]): Promis
       dns: { servers: [{ label: "cluster", address: pair.farIp }] },
     },
   });
-  const agent = pair.start(pair.near, process.execPath, ...bundle, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, ...bundle, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   await sleep(SETTLE_MS.agent);
@@ -145,8 +147,8 @@ export async function defaults(peers: number, bundle: readonly string[]): Promis
 }
 
 export async function run(): Promise<Figure> {
-  using bundle = await bundleAgent();
-  const program = [...bundle.nodeFlags, bundle.main];
+  using bundle = bundleAgent();
+  const { program } = bundle;
   const tables: Table[] = [];
   const bars: Bar[] = [];
   for (const [peers, limitUs] of [

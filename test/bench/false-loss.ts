@@ -45,21 +45,13 @@ const difference = (after: Totals, before: Totals): Totals => ({
 
 export async function run(): Promise<Figure> {
   using pair = routedPair(2 * PEERS);
-  using bundle = await bundleAgent();
+  using bundle = bundleAgent();
   using files = meshFiles({
     address: pair.nearIp,
     peers: PEERS,
     settings: { ...ICMP_ONLY, icmp: { networks: ["pod"], intervalMs: INTERVAL_MS, timeoutMs: INTERVAL_MS - 10 } },
   });
-  const agent = pair.start(
-    pair.near,
-    process.execPath,
-    ...bundle.nodeFlags,
-    bundle.main,
-    "agent",
-    "--config",
-    files.configFile,
-  );
+  const agent = pair.start(pair.near, ...bundle.program, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   await totals(pair); // it is there

@@ -30,7 +30,7 @@ async function grow(program: readonly string[], peers: number): Promise<Grown> {
   );
   await far.heard();
   using files = meshFiles({ address: pair.nearIp, peers, nodeNetwork: true, settings: { dns: { enabled: false } } });
-  const agent = pair.start(pair.near, process.execPath, ...program, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, ...program, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   let [anonMb, rssMb, scrape] = [0, 0, ""];
@@ -48,9 +48,9 @@ async function grow(program: readonly string[], peers: number): Promise<Grown> {
 }
 
 export async function run(): Promise<Figure> {
-  using bundle = await bundleAgent();
+  using bundle = bundleAgent();
   const grown: Grown[] = [];
-  for (const { peers } of BARS) grown.push(await grow([...bundle.nodeFlags, bundle.main], peers));
+  for (const { peers } of BARS) grown.push(await grow(bundle.program, peers));
   return {
     tables: [
       {

@@ -35,7 +35,7 @@ async function start(pair: VethPair, program: readonly string[]): Promise<Start>
   there.use(enterNamespace(pair.near));
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const agent = pair.start(pair.near, process.execPath, ...program, "agent", "--config", files.configFile);
+  const agent = pair.start(pair.near, ...program, "agent", "--config", files.configFile);
   agent.stdout!.resume();
   agent.stderr!.resume();
   let answersS = NaN;
@@ -59,15 +59,15 @@ async function start(pair: VethPair, program: readonly string[]): Promise<Start>
 
 export async function run(): Promise<Figure> {
   using pair = routedPair(2 * PEERS);
-  using bundle = await bundleAgent();
+  using bundle = bundleAgent();
   await using far = converse(pair.start(pair.far, process.execPath, FAR, peerAddresses(PEERS).pod.join(",")));
   await far.heard();
   const rows: Cell[][] = [];
   const bundled: number[] = [];
-  const shipped = [...bundle.nodeFlags, bundle.main];
+  const shipped = bundle.program;
   for (const { name, program, times } of [
     { name: "internode, bundled", program: shipped, times: 3 },
-    { name: "internode, from source", program: [MAIN], times: 1 },
+    { name: "internode, from source", program: [process.execPath, MAIN], times: 1 },
   ]) {
     for (let i = 0; i < times; i++) {
       const { answersS, completeS } = await start(pair, program);

@@ -1,5 +1,5 @@
 // ICMP echo: the peer's kernel answers.
-import { z } from "zod";
+import * as z from "zod";
 import { pairProtocol } from "../descriptor.ts";
 
 export const icmp = pairProtocol({

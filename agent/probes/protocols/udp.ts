@@ -1,5 +1,5 @@
 // UDP as STAMP (RFC 8762), to the peer's stateful reflector.
-import { z } from "zod";
+import * as z from "zod";
 import { LIMITS } from "../../config/limits.ts";
 import { LOSS_DIRECTIONS } from "../../model/outcome.ts";
 import { IS_TAKEN, pairProtocol } from "../descriptor.ts";
