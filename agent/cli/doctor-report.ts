@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import { forMarkdown, forText } from "../base/escape.ts";
 import type { Check, CheckState } from "../diagnosis/checkup.ts";
+import type { DetectionFloor } from "../diagnosis/floor.ts";
 import { sureness } from "../diagnosis/notes/summary.ts";
 import type { Cause, Finding, Verdict } from "../model/finding.ts";
 import { subjectName } from "../model/finding.ts";
@@ -22,6 +23,8 @@ export interface DoctorReport {
   readonly nodes: number;
   readonly rows: number;
   readonly missing: readonly { readonly node: string; readonly reason: string }[];
+  /** The least loss of a node that this mesh would show, as shares; absent where nothing was measured. */
+  readonly floor?: DetectionFloor;
 }
 
 export const MARK_OF: Readonly<Record<CheckState, Mark>> = {
@@ -69,12 +72,23 @@ export function doctorText(report: DoctorReport): string {
     ...(missing.length > 0
       ? [["Rows that did not come:", ...missing.map((row) => `  ${forText(`${row.node}: ${row.reason}`)}`)].join("\n")]
       : []),
-    [forText(basis(report)), ...(verdict.findings.length === 0 ? [floorText()] : []), UNSEEN].join("\n"),
+    basisOf(report).map(forText).join("\n"),
   ].join("\n\n");
 }
 
-const floorText = (): string =>
-  "Loss that is thinner than a mesh of this size can see in its window is not excluded: docs/detection.md.";
+/** What this was made from, and where nothing is wrong what would have been seen. */
+export const basisOf = (report: DoctorReport): readonly string[] => [
+  basis(report),
+  ...(report.verdict.findings.length === 0 ? [floorText(report)] : []),
+  UNSEEN,
+];
+
+function floorText({ floor, judged }: DoctorReport): string {
+  if (floor === undefined) return "Nothing was measured, so nothing is excluded.";
+  const share = (ratio: number) => `${Number((ratio * 100).toPrecision(2))}%`;
+  const later = judged === "here" ? "" : `, one that loses ${share(floor.inFiveMinutes)} within five`;
+  return `In this mesh a node that loses about ${share(floor.inMinute)} of its packets is seen within a minute${later}; what loses less may go unseen (docs/detection.md).`;
+}
 
 function findingText(finding: Finding, { number, at }: { readonly number: number; readonly at: string }): string {
   const { code, text, confidence, since, causes, next, cure, runbook } = finding;
@@ -138,7 +152,7 @@ export function doctorMarkdown(report: DoctorReport): string {
     ...(missing.length > 0
       ? [missing.map(({ node, reason }) => `- No row from ${forMarkdown(`${node}: ${reason}`)}`).join("\n")]
       : []),
-    forMarkdown(`${basis(report)} ${UNSEEN}`),
+    forMarkdown(basisOf(report).join(" ")),
   ].join("\n\n");
 }
 

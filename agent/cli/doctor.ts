@@ -1,6 +1,7 @@
 // What is broken, where, since when, why, and what to do: the judge's findings in plain words.
 import { Option } from "commander";
 import { forLog } from "../base/escape.ts";
+import { detectionFloor } from "../diagnosis/floor.ts";
 import { checkup } from "../diagnosis/checkup.ts";
 import { EXIT, type Command } from "./command.ts";
 import { DOCTOR_SCHEMA_VERSION, doctorMarkdown, doctorShort, doctorText, type DoctorReport } from "./doctor-report.ts";
@@ -51,6 +52,7 @@ export const command: Command = {
 };
 
 export function reportOf({ snapshot, verdict, judged }: ReachedMesh): DoctorReport {
+  const floor = detectionFloor(snapshot);
   return {
     schemaVersion: DOCTOR_SCHEMA_VERSION,
     verdict,
@@ -59,6 +61,7 @@ export function reportOf({ snapshot, verdict, judged }: ReachedMesh): DoctorRepo
     nodes: snapshot.nodes.length,
     rows: snapshot.rows.length,
     missing: snapshot.missing.map(({ node, reason }) => ({ node: node.name, reason })),
+    ...(floor !== undefined && { floor }),
   };
 }
 

@@ -86,6 +86,14 @@ test("it is as sure as the page is, in the same words", () => {
     expect(text).toContain(sureness(finding!.confidence));
 });
 
+test("where nothing is wrong it says what would have been seen, in a mesh of this size", () => {
+  const report = here({ nodes: 5, zones: 1, udp: true });
+  for (const text of [doctorText(report), doctorMarkdown(report).replaceAll("\\\\", "")])
+    expect(text).toContain(
+      "a node that loses about 1.1% of its packets is seen within a minute; what loses less may go unseen",
+    );
+});
+
 describe("text from peers", () => {
   test.each(Object.entries(HOSTILE))("%s reaches no screen and no ticket as it is", (_, name) => {
     const names = ["node-1", "node-2", "node-3", name];

@@ -1,8 +1,9 @@
 // The parts of the whole report that other commands print in a form of their own: doctor and matrix.
+import { sureness } from "../../diagnosis/notes/summary.ts";
 import { MeshGrid } from "../../diagnosis/notes/mesh-grid.ts";
 import { counted } from "../../base/format.ts";
 import { reportOf } from "../doctor.ts";
-import { MARK_OF } from "../doctor-report.ts";
+import { basisOf, MARK_OF } from "../doctor-report.ts";
 import { cellOf } from "../matrix-table.ts";
 import type { ReachedMesh } from "../reach.ts";
 import { items, tableOf, text, type Item, type Report, type Section } from "../report/report.ts";
@@ -12,20 +13,25 @@ export function doctorPart(mesh: ReachedMesh | Unreached): Report {
   if ("why" in mesh) return notAsked("doctor", mesh.why);
   const report = reportOf(mesh);
   const { verdict, checks } = report;
-  const findings = verdict.findings.map(({ text: words, code, since, causes, next, cure, runbook }): Item => {
-    const [first] = causes;
-    return {
-      mark: "broken",
-      text: words,
-      details: [
-        `${code}, since ${since}`,
-        ...(first === undefined ? [] : [`Most likely: ${first.text}`, ...first.for.map((seen) => `+ ${seen}`)]),
-        `Look: ${next}`,
-        `Cure: ${cure}`,
-        `Page: docs/${runbook}`,
-      ],
-    };
-  });
+  const findings = verdict.findings.map(
+    ({ text: words, code, since, confidence, causes, next, cure, runbook }): Item => {
+      return {
+        mark: "broken",
+        text: words,
+        details: [
+          `${code}, since ${since}, ${sureness(confidence)}`,
+          ...causes.flatMap((cause, i) => [
+            `${i === 0 ? "Most likely" : "Or"}: ${cause.text}`,
+            ...cause.for.map((seen) => `+ ${seen}`),
+            ...cause.against.map((seen) => `- ${seen}`),
+          ]),
+          `Look: ${next}`,
+          `Cure: ${cure}`,
+          `Page: docs/${runbook}`,
+        ],
+      };
+    },
+  );
   return {
     title: "doctor",
     headline: verdict.text,
@@ -36,6 +42,7 @@ export function doctorPart(mesh: ReachedMesh | Unreached): Report {
         title: "Checks",
         blocks: [
           items(checks.map(({ title, state, text: words }) => ({ mark: MARK_OF[state], text: `${title}: ${words}` }))),
+          text(basisOf(report).join(" ")),
         ],
       },
     ],
