@@ -11,7 +11,7 @@ RUN npm ci --no-audit --no-fund --loglevel=error
 # The one package that compiles. Its headers come with the Node.js package of the lock file: nothing is downloaded.
 RUN npm rebuild raw-socket --ignore-scripts=false --loglevel=error --nodedir=/src/node_modules/node-linux-$(node -p process.arch)
 COPY LICENSE tsconfig.json ./
-COPY scripts/bundle.mjs scripts/
+COPY scripts/bundle.mjs scripts/licences.mjs scripts/
 COPY agent agent
 # What 'internode troubleshoot' shows.
 COPY docs/troubleshooting.md docs/
