@@ -1,0 +1,96 @@
+// Every command in every format, asked of agents that put into each name and reason what would be obeyed by whoever shows
+// it. (What objects of the cluster can say: report-hostile.test.ts.)
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { COMMANDS } from "../../agent/cli/commands.ts";
+import { runCommand } from "../../agent/cli/run.ts";
+import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
+import type { Snapshot } from "../../agent/model/snapshot.ts";
+import { HOSTILE, OBEYED } from "../support/hostile.ts";
+import { sampleSnapshot } from "../support/sample-mesh.ts";
+
+const CASES: Readonly<Record<string, string>> = {
+  ...HOSTILE,
+  "a formula": '=HYPERLINK("http://192.0.2.1","x")',
+  "a formula by a sign": "@SUM(A1)",
+  "a table's border and a link": "a | b [x](http://192.0.2.1)",
+  "a fence that ends": "```\n# all fine",
+  "a string of DOT that ends": 'a"]; b [label="c',
+};
+const REPORT = ["table", "json", "markdown", "html"];
+const FORMATS: Readonly<Record<string, readonly string[]>> = {
+  doctor: ["table", "json", "markdown"],
+  matrix: ["table", "wide", "json", "csv", "markdown", "html"],
+  topology: [...REPORT, "dot", "svg"],
+  cni: REPORT,
+  dns: REPORT,
+  policy: REPORT,
+  cleanup: REPORT,
+  all: REPORT,
+};
+const LINES = [
+  ...Object.entries(FORMATS).flatMap(([command, formats]) => formats.map((format) => [command, "-o", format])),
+  ["doctor", "--short"],
+  ["troubleshoot"],
+  ["all", "-o", "html", "--redact"],
+];
+
+let server: Server;
+let served: Snapshot;
+let out: string;
+let err: string;
+beforeEach(async () => {
+  [out, err] = ["", ""];
+  vi.spyOn(console, "log").mockImplementation((text: string) => void (out += `${text}\n`));
+  vi.spyOn(console, "error").mockImplementation((text: string) => void (err += `${text}\n`));
+  server = createServer(({ url }, response) => {
+    const isVerdict = url!.startsWith("/api/v1/verdict");
+    response.end(JSON.stringify(isVerdict ? judgeSnapshot(served) : served));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+function hostileMesh(bad: string): Snapshot {
+  const names = ["node-1", "node-2", "node-3", bad];
+  const mesh = sampleSnapshot({ nodes: 4, zones: 1, names, dead: { [bad]: bad }, udp: true });
+  return {
+    ...mesh,
+    nodes: mesh.nodes.map((node) => ({ ...node, zone: bad })),
+    rows: mesh.rows.map((row) => ({ ...row, dns: [{ server: bad, names: bad, lookups: 4, failures: 4 }] })),
+  };
+}
+
+// eslint-disable-next-line no-control-regex
+const OWN_COLOURS = /\u001b\[\d+m/g;
+const shown = (text: string): string => text.replaceAll(OWN_COLOURS, "").replaceAll(/\r?\n/g, "");
+const ask = (words: readonly string[]): Promise<number> =>
+  runCommand(COMMANDS, [...words, "--url", `http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+
+describe.each(LINES)("internode %s %s %s", (...words) => {
+  test.each(Object.entries(CASES))("obeys no text with %s", async (_, bad) => {
+    served = hostileMesh(bad);
+    const line = words.filter((word) => word !== undefined);
+    expect([0, 1]).toContain(await ask(line));
+    expect(shown(out + err)).not.toMatch(OBEYED);
+    expect(out).not.toMatch(/^nothing broken|^# all fine/m);
+    const format = line[2] ?? "table";
+    // What stands in a code span of Markdown is shown as it is.
+    const read = format === "markdown" ? out.replaceAll(/(?<!\\)(`+)(?:(?!\1).)*\1/g, "") : out;
+    expect(read).not.toMatch(OBEYED_IN[format] ?? /$^/);
+  });
+});
+
+/** What a reader of the format would act on. */
+const OBEYED_IN: Readonly<Record<string, RegExp>> = {
+  html: /<script|<[^>]* onmouseover=/,
+  svg: /<script|<[^>]* onmouseover=/,
+  // A tag, a link, and a fence that is not escaped.
+  markdown: /(?<!\\)<\w|(?<!\\)\]\(http/,
+  csv: /(?:^|,)"?[=@+]/m,
+  dot: /"a"\]; b \[/,
+};
