@@ -2,7 +2,6 @@
 // (test/fixtures/cni, recorded from live ones). A test holds the committed pages equal to this.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import { Command as Parser } from "commander";
 import { COMMANDS } from "../agent/cli/commands.ts";
 import { makeCleanup } from "../agent/cli/cleanup.ts";
 import { makeCni } from "../agent/cli/cni.ts";
@@ -11,6 +10,8 @@ import { asTerminal } from "../agent/cli/report/render.ts";
 import type { Report } from "../agent/cli/report/report.ts";
 import type { Sources } from "../agent/cli/sources.ts";
 import { makeTopology } from "../agent/cli/topology.ts";
+import { helpOf } from "./command-help.ts";
+import { LIVE_PAGES, livePage, outputsOf } from "./live-pages.ts";
 import { recordedCluster } from "../test/support/recorded-objects.ts";
 
 interface Example {
@@ -90,20 +91,7 @@ async function printed(make: PagePlan["make"], { cluster, forbidden = [] }: Exam
   return stripVTControlCharacters(asTerminal(report));
 }
 
-export async function helpOf(name: string): Promise<string> {
-  const parser = new Parser(`internode ${name}`).helpOption("-h, --help", "print help");
-  (await COMMANDS[name]!.load()).command.declare(parser);
-  let text = "";
-  parser.configureOutput({ writeOut: (words) => (text += words), getOutHelpWidth: () => 110 }).outputHelp();
-  return text
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n")
-    .trim();
-}
-
 if (import.meta.main) {
-  const { LIVE_PAGES, livePage, outputsOf } = await import("./live-pages.ts");
   const fileOf = (command: string) => new URL(`../docs/cli/${command}.md`, import.meta.url);
   for (const page of PAGES) writeFileSync(fileOf(page.command), await commandPage(page));
   // Their help is written anew; what a live cluster printed stays.

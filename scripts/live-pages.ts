@@ -1,7 +1,7 @@
 // Pages of commands whose output is of a live cluster: three nodes in three zones with the chart's defaults
 // (test/e2e/record-pages.ts writes it). test/e2e/cli.test.ts holds a cluster of its own to the same lines.
 import { COMMANDS } from "../agent/cli/commands.ts";
-import { helpOf } from "./generate-cli-doc.ts";
+import { helpOf } from "./command-help.ts";
 
 export interface LiveExample {
   /** In a sentence, with a colon at its end. */

@@ -33,6 +33,7 @@ const LINES = [
   ...Object.entries(FORMATS).flatMap(([command, formats]) => formats.map((format) => [command, "-o", format])),
   ["doctor", "--short"],
   ["troubleshoot"],
+  ["troubleshoot", "-o", "json"],
   ["all", "-o", "html", "--redact"],
 ];
 
