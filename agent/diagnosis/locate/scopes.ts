@@ -24,15 +24,17 @@ export function pathScopes(paths: readonly Named[]): PathScope[] {
   };
   const networks = new Set(paths.map((p) => p.network));
   const families = new Set(paths.map((p) => p.family));
+  // In the order of the table of protocols, which is that of their names.
+  const protocols = [...new Set(paths.map((p) => p.protocol))].toSorted();
   const narrow = Math.log(4 * Math.max(1, paths.length));
   add({}, 0, () => true);
   for (const network of networks) add({ network }, Math.log(3), (p) => p.network === network);
   for (const family of families) add({ family }, Math.log(4), (p) => p.family === family);
   for (const network of networks) {
     add({ network }, narrow, (p) => p.network === network && p.protocol !== "icmp", true);
-    for (const protocol of ["icmp", "tcp", "udp"] as const)
+    for (const protocol of protocols)
       add({ network, protocol }, narrow, (p) => p.network === network && p.protocol === protocol);
   }
-  for (const protocol of ["icmp", "tcp", "udp"] as const) add({ protocol }, narrow, (p) => p.protocol === protocol);
+  for (const protocol of protocols) add({ protocol }, narrow, (p) => p.protocol === protocol);
   return found;
 }
