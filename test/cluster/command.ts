@@ -26,7 +26,10 @@ export function run(program: string, args: readonly string[], options: CommandOp
         return;
       }
       const how = signal === null ? `ended with ${code}` : `was ended by ${signal} (limit ${timeoutMs} ms)`;
-      const said = Buffer.concat(err).toString().trim() || Buffer.concat(out).toString().trim();
+      const said = [out, err]
+        .map((chunks) => Buffer.concat(chunks).toString().trim())
+        .join("\n")
+        .trim();
       reject(new Error(`'${program} ${args.join(" ")}' ${how}: ${said.slice(-2000)}`));
     });
     child.stdin.on("error", () => {}); // the program may end without reading its input
