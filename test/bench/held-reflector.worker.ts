@@ -30,7 +30,9 @@ for (const line of [
   execFileSync("ip", line.split(" "));
 
 const holdNs = holdMs * 1e6;
-const room = new Uint8Array(2_048);
+/** Frames that were read and not looked at yet: looking at one between two reads would hide when the next came. */
+const rooms = Array.from({ length: 256 }, () => new Uint8Array(2_048));
+const unread: { length: number; readNs: number; unseenNs: number }[] = [];
 const waiting: { frame: Uint8Array; readNs: number; unseenNs: number }[] = [];
 const log: Held[] = [];
 const nowNs = () => Math.round(performance.now() * 1e6);
@@ -40,11 +42,14 @@ let lookedNs = nowNs();
 /** Since this moment all that came has been read. */
 let dryNs = lookedNs;
 for (;;) {
-  const length = tap.read(room);
+  const length = tap.read(rooms[unread.length]!);
   const readNs = nowNs();
   // It came at some time since there was nothing to read: usually some microseconds ago.
-  if (length > 0) accept(room.subarray(0, length), { readNs, unseenNs: readNs - dryNs });
+  if (length > 0) unread.push({ length, readNs, unseenNs: readNs - dryNs });
   else dryNs = readNs;
+  if (length > 0 && unread.length < rooms.length) continue;
+  for (const [i, { length: bytes, ...when }] of unread.entries()) accept(rooms[i]!.subarray(0, bytes), when);
+  unread.length = 0;
   const oldest = waiting[0];
   if (oldest !== undefined && readNs - oldest.readNs >= holdNs) {
     waiting.shift();

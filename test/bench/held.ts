@@ -12,7 +12,7 @@ import { converse, type Conversation } from "./conversation.ts";
 import type { Held } from "./held-reflector.worker.ts";
 import { fetchFrom } from "./scraped.ts";
 import { smokepingCommand, smokepingTotals } from "./smokeping.ts";
-import { atMost, mean, quantile, type Bar, type Cell, type Figure } from "./table.ts";
+import { atLeast, atMost, mean, quantile, type Bar, type Cell, type Figure } from "./table.ts";
 
 const HOLD_MS = 5;
 const COUNT = 600;
@@ -28,7 +28,8 @@ const LONGEST_WRITING_NS = 60e3;
 const CORES = { prober: "0", reflector: "1" };
 const worker = (name: string) => fileURLToPath(new URL(`./${name}.worker.ts`, import.meta.url));
 
-type Hardship = "rest" | "blocked" | "quota";
+const HARDSHIP_NAMES = ["rest", "blocked", "quota"] as const;
+type Hardship = (typeof HARDSHIP_NAMES)[number];
 const HARDSHIPS: Readonly<Record<Hardship, string>> = {
   rest: "at rest",
   blocked: "event loop blocked 80 ms in every 200",
@@ -142,8 +143,14 @@ async function smokeping(pair: VethPair, hardship: Hardship): Promise<Reported> 
   });
 }
 
+interface Judged {
+  readonly row: Cell[];
+  readonly count: number;
+  readonly p99Ns: number;
+}
+
 /** Measure against a reflector of its own, so that its log is of this prober only. */
-async function judge(pair: VethPair, rival: Rival, hardship: Hardship): Promise<{ row: Cell[]; p99Ns: number }> {
+async function judge(pair: VethPair, rival: Rival, hardship: Hardship): Promise<Judged> {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
   const stopFile = join(folder, "stop");
   try {
@@ -172,7 +179,7 @@ async function judge(pair: VethPair, rival: Rival, hardship: Hardship): Promise<
   }
 }
 
-function compare(name: string, reported: Reported, log: readonly Held[]): { row: Cell[]; p99Ns: number } {
+function compare(name: string, reported: Reported, log: readonly Held[]): Judged {
   const us = (ns: number) => ns / 1000;
   const certain = log.filter((held) => held.unseenNs <= LONGEST_UNSEEN_NS && held.writingNs <= LONGEST_WRITING_NS);
   if ("meanNs" in reported) {
@@ -187,6 +194,7 @@ function compare(name: string, reported: Reported, log: readonly Held[]): { row:
         us(reported.meanNs),
         us(Math.abs(reported.meanNs - heldNs)),
       ],
+      count: 0,
       p99Ns: NaN,
     };
   }
@@ -208,12 +216,13 @@ function compare(name: string, reported: Reported, log: readonly Held[]): { row:
       us(mean(judged.map((j) => j.said))),
       us(mean(errors)),
     ],
+    count: judged.length,
     p99Ns,
   };
 }
 
 const RIVALS: readonly Rival[] = [
-  { name: "internode", hardships: ["rest", "blocked", "quota"], measure: ours },
+  { name: "internode", hardships: HARDSHIP_NAMES, measure: ours },
   { name: "fping", hardships: ["rest", "quota"], measure: fping },
   { name: "ping", hardships: ["rest", "quota"], measure: ping },
   { name: "smokeping_prober", hardships: ["rest", "quota"], measure: smokeping },
@@ -222,22 +231,26 @@ const RIVALS: readonly Rival[] = [
 export async function run(): Promise<Figure> {
   using pair = vethPair();
   const rows: Cell[][] = [];
-  const p99Us = new Map<string, number>();
+  const judgements = new Map<string, Judged>();
   for (const rival of RIVALS) {
     for (const hardship of rival.hardships) {
-      const { row, p99Ns } = await judge(pair, rival, hardship);
-      rows.push(row);
-      p99Us.set(`${rival.name}/${hardship}`, p99Ns / 1000);
+      const judged = await judge(pair, rival, hardship);
+      rows.push(judged.row);
+      judgements.set(`${rival.name}/${hardship}`, judged);
     }
   }
-  const rest = p99Us.get("internode/rest")!;
-  const bars: Bar[] = (["blocked", "quota"] as const).map((hardship) =>
+  const [rest, blocked, quota] = HARDSHIP_NAMES.map((hardship) => judgements.get(`internode/${hardship}`)!);
+  const beyondRest = (hardship: Hardship, { p99Ns }: Judged): Bar =>
     atMost(20, {
       what: `RTT error p99 beyond that at rest: ${HARDSHIPS[hardship]}`,
-      value: p99Us.get(`internode/${hardship}`)! - rest,
+      value: (p99Ns - rest!.p99Ns) / 1000,
       unit: "µs",
-    }),
-  );
+    });
+  const bars = [
+    beyondRest("blocked", blocked!),
+    beyondRest("quota", quota!),
+    atLeast(COUNT / 2, { what: `of ${COUNT} probes judged: ${HARDSHIPS.quota}`, value: quota!.count }),
+  ];
   return {
     tables: [
       {
