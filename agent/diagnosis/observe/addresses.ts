@@ -2,6 +2,7 @@
 // Both need two tellers: one alone may be behind something of its own, or lie.
 import { counted } from "../../base/format.ts";
 import { parseIp } from "../../base/ip.ts";
+import { onceFor } from "../../base/once.ts";
 import { IP_FAMILIES, NETWORKS } from "../../model/peer.ts";
 import type { Evidence } from "../evidence/evidence.ts";
 import type { Look } from "../locate/culprits.ts";
@@ -70,8 +71,13 @@ export interface SeenPods {
   readonly other: ReadonlyMap<number, string>;
 }
 
-/** By node; none where nobody tells, or discovery does not know the node's own address. */
-export function seenPods({ nodes, pairs, paths, addresses }: Evidence): ReadonlyMap<number, SeenPods> {
+/**
+ * By node; none where nobody tells, or discovery does not know the node's own address. A finding and the checks of
+ * Kubernetes' network model ask for the same.
+ */
+export const seenPods = onceFor(readSeenPods);
+
+function readSeenPods({ nodes, pairs, paths, addresses }: Evidence): ReadonlyMap<number, SeenPods> {
   const seen = new Map<number, { readonly own: Set<number>; readonly other: Map<number, string> }>();
   const ownAddress = nodes.map(({ addresses: known }) =>
     Object.fromEntries(IP_FAMILIES.map((family) => [family, parseIp(known?.pod[family] ?? "")?.text])),

@@ -1,5 +1,6 @@
 // How far packets travel from one node to another, by TTL, and what changed: for each ordered pair by what the far end
 // saw of its probes, and by what the near end of the way back saw of the answers.
+import { onceFor } from "../../base/once.ts";
 import type { Network } from "../../model/peer.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { Sign } from "./observation.ts";
@@ -20,15 +21,13 @@ export interface Ways {
 }
 
 /** Of a network, or of all. Several causes ask for the same. */
-export function waysOf(look: Look, network?: Network): Ways {
-  const kept = KEPT.get(look.evidence) ?? new Map<Network | undefined, Ways>();
-  KEPT.set(look.evidence, kept);
-  const ways = kept.get(network) ?? read(look, network);
-  kept.set(network, ways);
-  return ways;
-}
+export const waysOf = (look: Look, network: Network | "all" = "all"): Ways => WAYS[network](look);
 
-const KEPT = new WeakMap<Look["evidence"], Map<Network | undefined, Ways>>();
+const WAYS = {
+  all: onceFor((look: Look) => read(look, undefined)),
+  pod: onceFor((look: Look) => read(look, "pod")),
+  node: onceFor((look: Look) => read(look, "node")),
+} as const;
 
 function read({ evidence, topology, history }: Look, network: Network | undefined): Ways {
   const { pairs, paths } = evidence;
