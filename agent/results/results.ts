@@ -310,7 +310,7 @@ class TypedArrayResults implements Results {
 
   route(slot: Slot): RouteSeen {
     this.#mustHave(slot);
-    return this.#routes.seen(slot.index, this.#second(), epochOffset(this.#clock));
+    return this.#routes.seen(slot.index, this.#second(), this.#momentOf);
   }
 
   past(slot: Slot, span: Span): WindowSummary {
@@ -434,6 +434,9 @@ class TypedArrayResults implements Results {
   #epochShift(): number {
     return epochOffset(this.#clock) - this.#epochSecond;
   }
+
+  /** The clock is read here, so where nothing has changed a row reads none. */
+  readonly #momentOf = (second: number): string => new Date((second + epochOffset(this.#clock)) * 1_000).toISOString();
 
   #minute(second: number): number {
     return Math.floor((second + this.#epochSecond) / 60);

@@ -56,10 +56,10 @@ export class Routes {
     this.#seenAs[row] = seenAs;
   }
 
-  /** `epochSecond` turns a second of the monotonic clock into one since the epoch. */
-  seen(row: number, second: number, epochSecond: number): RouteSeen {
-    const hops = this.#back.told(row, second, epochSecond);
-    const hopsThere = this.#there.told(row, second, epochSecond);
+  /** `momentOf` writes a second of the monotonic clock as RFC 3339. */
+  seen(row: number, second: number, momentOf: (second: number) => string): RouteSeen {
+    const hops = this.#back.told(row, second, momentOf);
+    const hopsThere = this.#there.told(row, second, momentOf);
     const seenAs = this.#seenAs[row];
     return { ...(hops && { hops }), ...(hopsThere && { hopsThere }), ...(seenAs !== undefined && { seenAs }) };
   }
@@ -122,12 +122,11 @@ class Ways {
     this.#changed[row] = second;
   }
 
-  told(row: number, second: number, epochSecond: number): Hops | undefined {
+  told(row: number, second: number, momentOf: (second: number) => string): Hops | undefined {
     const now = this.#now[row]!;
     if (now === 0) return undefined;
     const before = this.#before[row]!;
     if (before === 0 || second - this.#changed[row]! > TOLD_SECONDS) return { now };
-    const changedAt = new Date((this.#changed[row]! + epochSecond) * 1_000).toISOString();
-    return { now, before, changedAt };
+    return { now, before, changedAt: momentOf(this.#changed[row]!) };
   }
 }

@@ -12,7 +12,7 @@ function routes() {
     back: (second: number, ttl: number, port = 0) => all.travelledBack(1, second, { ttl, port }),
     there: (second: number, ttl: number | undefined, seenAs?: string, port = 0) =>
       all.travelledThere(1, second, { ttl, port, seenAs }),
-    seen: (second: number) => all.seen(1, second, EPOCH),
+    seen: (second: number) => all.seen(1, second, at),
   };
 }
 
@@ -72,5 +72,5 @@ test("a slot that is opened again, and one beyond the rows so far, begin with no
   expect(seen(1)).toEqual({});
   all.grow(8);
   all.travelledBack(7, 1, { ttl: 63, port: 0 });
-  expect(all.seen(7, 1, EPOCH)).toEqual({ hops: { now: 2 } });
+  expect(all.seen(7, 1, at)).toEqual({ hops: { now: 2 } });
 });
