@@ -10,12 +10,12 @@ import { ipFromBytes, parseIp } from "../base/ip.ts";
 import { IP_FAMILIES, NETWORKS, type IpFamily, type Network, type Node, type Protocol } from "../model/peer.ts";
 import { countsOf, type SlotCounts } from "../model/slot-counts.ts";
 import type { PairWindow, Row, RowHead } from "../model/snapshot.ts";
+import { ByteReader, ByteWriter } from "./row-bytes.ts";
 import { excerpt, faults, rowHeadSchema, RowFault } from "./schema.ts";
 
 export const COMPACT_TYPE = "application/vnd.internode.row";
 
 const MAGIC = "INR1";
-const MOST_U16 = 0xffff;
 /** A reflector behind address translation may tell many; what is over is left out. */
 const MOST_ADDRESSES = 255;
 const MOST_HEAD_BYTES = 4 * 1024 * 1024;
@@ -55,7 +55,7 @@ const PATHS: readonly (Path | undefined)[] = Array.from({ length: 256 }, (_, byt
 
 export function encodeRow(row: Row): Buffer {
   const { pairs, pathMtu, udpReceived: _received, covered: _covered, ...head } = row;
-  const out = new Writer();
+  const out = new ByteWriter();
   out.text(MAGIC);
   const json = Buffer.from(JSON.stringify(head));
   out.u32(json.length);
@@ -89,7 +89,7 @@ export function encodeRow(row: Row): Buffer {
 }
 
 function writeSlot(
-  out: Writer,
+  out: ByteWriter,
   pair: PairWindow,
   { destination, addresses }: { readonly destination: number; readonly addresses: readonly string[] },
 ): void {
@@ -185,7 +185,7 @@ class CheckedRow implements CompactRow {
   readonly #body: number;
 
   constructor(bytes: Buffer, node: Pick<Node, "name">) {
-    const input = new Reader(bytes);
+    const input = new ByteReader(bytes);
     const magic = input.text(MAGIC.length);
     if (magic !== MAGIC) throw new RowFault(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
     const headBytes = input.u32();
@@ -208,7 +208,7 @@ class CheckedRow implements CompactRow {
   }
 
   tell(sink: SlotSink): void {
-    readBody(new Reader(this.#bytes, this.#body), { names: this.#names, addresses: this.#addresses }, sink);
+    readBody(new ByteReader(this.#bytes, this.#body), { names: this.#names, addresses: this.#addresses }, sink);
   }
 }
 
@@ -231,13 +231,13 @@ function headOf(json: string): RowHead {
 
 /** Without a sink it only checks. */
 function readBody(
-  input: Reader,
+  input: ByteReader,
   { names, addresses }: { readonly names: readonly string[]; readonly addresses: readonly string[] },
   sink: SlotSink | undefined,
 ): void {
   const told = new Set<number>();
   for (let left = input.u32(); left > 0; left--) {
-    const { destination, path, key } = input.slotName(names);
+    const { destination, path, key } = readSlotName(input, names);
     const counts = readCounts(input, addresses);
     if (sink) sink.slot(destination, path, counts);
     else {
@@ -247,13 +247,13 @@ function readBody(
     }
   }
   for (let left = input.u32(); left > 0; left--) {
-    const { destination, path } = input.slotName(names);
+    const { destination, path } = readSlotName(input, names);
     const mtu = { passesBytes: input.u16(), shortfallBytes: input.u16() };
     sink?.pathMtu(destination, path, mtu);
   }
 }
 
-function readCounts(input: Reader, addresses: readonly string[]): SlotCounts {
+function readCounts(input: ByteReader, addresses: readonly string[]): SlotCounts {
   const [probes, failures, parts] = [input.u16(), input.u16(), input.u16()];
   const has = (part: keyof typeof PARTS): boolean => (parts & PARTS[part]) !== 0;
   const bytes = input.u8();
@@ -283,7 +283,7 @@ function readCounts(input: Reader, addresses: readonly string[]): SlotCounts {
   return counts;
 }
 
-function readPorts(input: Reader): NonNullable<SlotCounts["ports"]> {
+function readPorts(input: ByteReader): NonNullable<SlotCounts["ports"]> {
   const count = input.u8();
   const bytes = input.bytes(2 * count);
   const probes = new Uint8Array(count);
@@ -311,114 +311,14 @@ function check(counts: SlotCounts): void {
       throw new RowFault("its row is invalid: more failures than probes of a source port");
 }
 
-class Writer {
-  #buffer = Buffer.allocUnsafe(8_192);
-  #at = 0;
-
-  u8(value: number): void {
-    this.#at = this.#room(1).writeUInt8(Math.min(0xff, value), this.#at);
-  }
-
-  u16(value: number): void {
-    this.#at = this.#room(2).writeUInt16LE(Math.min(MOST_U16, value), this.#at);
-  }
-
-  u32(value: number): void {
-    this.#at = this.#room(4).writeUInt32LE(value, this.#at);
-  }
-
-  f32(value: number): void {
-    this.#at = this.#room(4).writeFloatLE(value, this.#at);
-  }
-
-  text(text: string): void {
-    this.bytes(Buffer.from(text));
-  }
-
-  /** Room for the length of what follows, in a byte. */
-  reserve(): number {
-    this.u8(0);
-    return this.#at - 1;
-  }
-
-  fillLength(at: number): void {
-    this.#buffer.writeUInt8(this.#at - at - 1, at);
-  }
-
-  bytes(bytes: ArrayLike<number>): void {
-    this.#room(bytes.length).set(bytes, this.#at);
-    this.#at += bytes.length;
-  }
-
-  take(): Buffer {
-    return Buffer.from(this.#buffer.subarray(0, this.#at));
-  }
-
-  #room(bytes: number): Buffer {
-    if (this.#at + bytes > this.#buffer.length) {
-      const larger = Buffer.allocUnsafe(2 * (this.#at + bytes));
-      larger.set(this.#buffer.subarray(0, this.#at));
-      this.#buffer = larger;
-    }
-    return this.#buffer;
-  }
-}
-
-/** Throws RangeError beyond the end. */
-class Reader {
-  readonly #buffer: Buffer;
-  at: number;
-
-  constructor(buffer: Buffer, at = 0) {
-    this.#buffer = buffer;
-    this.at = at;
-  }
-
-  get left(): number {
-    return this.#buffer.length - this.at;
-  }
-
-  u8(): number {
-    const value = this.#buffer.readUInt8(this.at);
-    this.at += 1;
-    return value;
-  }
-
-  u16(): number {
-    const value = this.#buffer.readUInt16LE(this.at);
-    this.at += 2;
-    return value;
-  }
-
-  u32(): number {
-    const value = this.#buffer.readUInt32LE(this.at);
-    this.at += 4;
-    return value;
-  }
-
-  f32(): number {
-    const value = this.#buffer.readFloatLE(this.at);
-    this.at += 4;
-    return value;
-  }
-
-  bytes(length: number): Buffer {
-    if (length > this.left) throw new RangeError("beyond the end");
-    const bytes = this.#buffer.subarray(this.at, this.at + length);
-    this.at += length;
-    return bytes;
-  }
-
-  text(length: number): string {
-    return this.bytes(length).toString("utf8");
-  }
-
-  slotName(names: readonly string[]): { readonly destination: string; readonly path: Path; readonly key: number } {
-    const number = this.u16();
-    const byte = this.u8();
-    const [destination, path] = [names[number], PATHS[byte]];
-    if (destination === undefined || path === undefined)
-      throw new RowFault("its row is invalid: a slot of no destination, or of no network, protocol and family");
-    return { destination, path, key: number * 256 + byte };
-  }
+function readSlotName(
+  input: ByteReader,
+  names: readonly string[],
+): { readonly destination: string; readonly path: Path; readonly key: number } {
+  const number = input.u16();
+  const byte = input.u8();
+  const [destination, path] = [names[number], PATHS[byte]];
+  if (destination === undefined || path === undefined)
+    throw new RowFault("its row is invalid: a slot of no destination, or of no network, protocol and family");
+  return { destination, path, key: number * 256 + byte };
 }

@@ -19,7 +19,10 @@ export interface RowQuery {
   readonly span?: Span;
 }
 
-/** An agent writes its row anew after this time at the latest, and a relay asks for it anew: what comes is at most so old, twice by way of a relay. */
+/**
+ * An agent writes its row anew after this time at the latest, and a relay asks for it anew: what comes is at most so old,
+ * twice by way of a relay.
+ */
 export const ROW_FRESH_MS = 1_000;
 
 /** The API of a peer at its pod address, or undefined when it has none. */
