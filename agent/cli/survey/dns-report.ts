@@ -6,7 +6,7 @@ import { DNS_FAILING_RATIO } from "../../model/thresholds.ts";
 import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
 import type { DnsWindow, Snapshot } from "../../model/snapshot.ts";
 import { items, tableOf, text, type Report, type Section } from "../report/report.ts";
-import type { Unreached } from "../sources.ts";
+import { isUnreached, type Unreached } from "../sources.ts";
 import { dnsOf, type DnsLookups } from "./dns.ts";
 import { unseenSection } from "./topology-report.ts";
 
@@ -24,13 +24,9 @@ export interface DnsSources {
 
 /** By the agents' rows the last minute; by their metrics, where they may be read, all since they started. */
 export async function dnsReport({ objects, snapshot }: DnsSources): Promise<Report> {
-  const lately = "why" in snapshot ? [] : minuteOf(snapshot);
+  const { lately, unseen: unseenRows } = lastMinute(snapshot);
   const { lines, answered, unseen: unseenMetrics } = await sinceStart(objects);
-  const unseen = [
-    ...("why" in snapshot ? [`the agents were not asked: ${snapshot.why}`] : []),
-    ...("why" in snapshot ? [] : snapshot.missing.map(({ node, reason }) => `the row of ${node.name}: ${reason}`)),
-    ...unseenMetrics,
-  ];
+  const unseen = [...unseenRows, ...unseenMetrics];
   if (answered === 0 && lately.length === 0) return unseenReport(unseen);
   const measured = lately.length > 0 ? lately : lines;
   const failing = measured.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > DNS_FAILING_RATIO);
@@ -59,8 +55,14 @@ export async function dnsReport({ objects, snapshot }: DnsSources): Promise<Repo
 
 type MinuteLine = DnsWindow & { readonly node: string };
 
-const minuteOf = ({ rows }: Snapshot): MinuteLine[] =>
-  rows.flatMap(({ source, dns = [] }) => dns.map((window) => ({ node: source.name, ...window })));
+function lastMinute(snapshot: Snapshot | Unreached): { lately: readonly MinuteLine[]; unseen: readonly string[] } {
+  if (isUnreached(snapshot)) return { lately: [], unseen: [`the agents were not asked: ${snapshot.why}`] };
+  const { rows, missing } = snapshot;
+  return {
+    lately: rows.flatMap(({ source, dns = [] }) => dns.map((window) => ({ node: source.name, ...window }))),
+    unseen: missing.map(({ node, reason }) => `the row of ${node.name}: ${reason}`),
+  };
+}
 
 const minuteTable = (lines: readonly MinuteLine[]) =>
   tableOf(
@@ -112,7 +114,7 @@ function searchSection(lines: readonly Line[]): Section[] {
 
 async function sinceStart(objects: Objects | Unreached) {
   const none = (why: string) => ({ lines: [] as readonly Line[], answered: 0, unseen: [why] });
-  if ("why" in objects) return none(`the API server was not asked: ${objects.why}`);
+  if (isUnreached(objects)) return none(`the API server was not asked: ${objects.why}`);
   const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
   if (pods.kind !== "read") return none(`the agents' pods were not seen: ${whyNot(pods)}`);
   const agents = pods.value.filter(({ metadata }) =>

@@ -14,23 +14,21 @@ export function doctorPart(mesh: ReachedMesh | Unreached): Report {
   const report = reportOf(mesh);
   const { verdict, checks } = report;
   const findings = verdict.findings.map(
-    ({ text: words, code, since, confidence, causes, next, cure, runbook }): Item => {
-      return {
-        mark: "broken",
-        text: words,
-        details: [
-          `${code}, since ${since}, ${sureness(confidence)}`,
-          ...causes.flatMap((cause, i) => [
-            `${i === 0 ? "Most likely" : "Or"}: ${cause.text}`,
-            ...cause.for.map((seen) => `+ ${seen}`),
-            ...cause.against.map((seen) => `- ${seen}`),
-          ]),
-          `Look: ${next}`,
-          `Cure: ${cure}`,
-          `Page: docs/${runbook}`,
-        ],
-      };
-    },
+    ({ text: words, code, since, confidence, causes, next, cure, runbook }): Item => ({
+      mark: "broken",
+      text: words,
+      details: [
+        `${code}, since ${since}, ${sureness(confidence)}`,
+        ...causes.flatMap((cause, i) => [
+          `${i === 0 ? "Most likely" : "Or"}: ${cause.text}`,
+          ...cause.for.map((seen) => `+ ${seen}`),
+          ...cause.against.map((seen) => `- ${seen}`),
+        ]),
+        `Look: ${next}`,
+        `Cure: ${cure}`,
+        `Page: docs/${runbook}`,
+      ],
+    }),
   );
   return {
     title: "doctor",
