@@ -11,9 +11,12 @@ export interface Ended {
 }
 
 export const internode = (words: readonly string[], { kubeconfig }: { readonly kubeconfig: string }): Promise<Ended> =>
-  new Promise((resolve) => {
+  new Promise((resolve, reject) => {
     const env = { PATH: process.env["PATH"], KUBECONFIG: kubeconfig, NO_COLOR: "1" };
     execFile(process.execPath, [MAIN, ...words], { env, maxBuffer: 64 << 20 }, (fault, out, err) => {
-      resolve({ code: typeof fault?.code === "number" ? fault.code : 0, out, err });
+      if (fault === null) resolve({ code: 0, out, err });
+      else if (typeof fault.code === "number") resolve({ code: fault.code, out, err });
+      // It did not end by itself: it could not be started, was killed, or said too much.
+      else reject(fault);
     });
   });

@@ -1,17 +1,15 @@
 // A mesh on a CNI of the field, installed from the default values: what it counts while something is broken, and what
 // `internode matrix` says of it.
-import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { ClusterOptions } from "../../cluster/plan.ts";
 import { failingCells, notesOf } from "../../support/matrix-cells.ts";
 import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
+import { internode } from "../internode.ts";
 import { UDP_SETTLED_MS, untilHealthy } from "../measured.ts";
 import { Release } from "../release.ts";
 import { helms, Target } from "../target.ts";
 
-const MAIN = fileURLToPath(new URL("../../../agent/main.ts", import.meta.url));
 export const NODES = ["node-1", "node-2", "node-3"] as const;
 /** What `matrix` looks back on, and a little for the slowest protocol's next probe. */
 const WINDOW_MS = 66_000;
@@ -92,12 +90,8 @@ export class CniMesh implements AsyncDisposable {
   /** Once its minute holds the present alone. */
   async matrix(): Promise<Matrix> {
     await sleep(WINDOW_MS - UDP_SETTLED_MS - 12_000);
-    const args = ["matrix", "--kubeconfig", this.target.kubeconfig, "--namespace", this.release.namespace];
-    return new Promise((resolve) => {
-      execFile(process.execPath, [MAIN, ...args], { timeout: 60_000 }, (error, stdout, stderr) =>
-        resolve({ exitCode: error === null ? 0 : Number(error.code), text: stdout + stderr }),
-      );
-    });
+    const { code, out, err } = await internode(["matrix", "--namespace", this.release.namespace], this.target);
+    return { exitCode: code, text: out + err };
   }
 
   /** On every node, and for good: what it laid stays. */
