@@ -40,7 +40,7 @@ USER 65532:65532
 WORKDIR /
 # 9843 metrics, 8843 HTTP, 7843 probes
 EXPOSE 9843/tcp 8843/tcp 7843/tcp 7843/udp
-# For memory that stays resident: a young generation of 1 MB, an old one that is collected before it has doubled, and one
-# helper thread of V8. `internode` on the PATH is the same program, for `kubectl exec`.
+# For less memory that stays resident: a young generation of 1 MB, V8's own choices for small size, and one helper thread
+# (docs/benchmarks.md). `internode` on the PATH is the same program, for `kubectl exec`.
 ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1", "/opt/internode/main.mjs"]
 CMD ["agent"]
