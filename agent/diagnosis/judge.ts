@@ -1,7 +1,7 @@
 // The judge: evidence in, verdict out. It keeps the last minutes of losses and its open findings, asks nobody and
 // knows no clock but that of the evidence: the same evidence gives the same verdicts.
 import type { EndedFinding, Finding, Subject, Verdict } from "../model/finding.ts";
-import { atOnce, inSlices, type Steps } from "../base/slices.ts";
+import { atOnce, inSlices, SLICE_MS, type Steps } from "../base/slices.ts";
 import { networkChecks } from "./checks.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import { History } from "./evidence/history.ts";
@@ -12,9 +12,6 @@ import { namesIn } from "./observe/places.ts";
 import { silenceOf } from "./track/silence.ts";
 import { Tracker } from "./track/tracker.ts";
 import { answer } from "./verdict.ts";
-
-/** What may hold up the tick, whose own work comes on top. */
-const SLICE_MS = 5;
 
 export class Judge {
   readonly #history = new History();

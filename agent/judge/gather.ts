@@ -1,9 +1,10 @@
 // The evidence of one judgement: this agent's own row and those of all peers, by way of others where that is needed.
-// Rows come one by one, so that no two are decoded in one turn of the event loop.
+// Rows come one by one and become evidence in slices, so that probing goes on meanwhile.
 import type { Clock } from "../base/clock.ts";
 import { inTurn } from "../base/in-turn.ts";
+import { inSlices, SLICE_MS } from "../base/slices.ts";
 import type { Evidence, NodeEvidence } from "../diagnosis/evidence/evidence.ts";
-import { agentOf, evidenceFromRows, evidenceRow, type EvidenceRow } from "../diagnosis/evidence/from-snapshot.ts";
+import { agentOf, evidenceRow, evidenceSteps, type EvidenceRow } from "../diagnosis/evidence/from-snapshot.ts";
 import { inDisplayOrder } from "../model/order.ts";
 import type { Identity } from "../model/identity.ts";
 import type { Node, Peer } from "../model/peer.ts";
@@ -51,13 +52,14 @@ export async function gatherEvidence({
     [self.name, { addresses: { pod: podAddresses, node: nodeAddresses } }],
     ...peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }] as const),
   ]);
-  return evidenceFromRows({
+  const steps = evidenceSteps({
     atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,
     nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]).map((node) => ({ node, ...known.get(node.name) })),
     judge: self.name,
     rows: given,
     missing,
   });
+  return inSlices(steps, SLICE_MS);
 }
 
 const compactEvidence = (row: CompactRow): EvidenceRow => ({

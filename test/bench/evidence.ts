@@ -55,7 +55,7 @@ function cpuMs(work: () => void): number {
 }
 
 /** As agents tell of a healthy mesh: of hops wherever packets are, of the address seen and both ways where UDP is. */
-const withRoutes = (row: Row): Row => ({
+export const withRoutes = (row: Row): Row => ({
   ...row,
   dns: [{ server: "cluster", names: "cluster", lookups: 6, failures: 0 }],
   pairs: row.pairs.map((pair) => ({

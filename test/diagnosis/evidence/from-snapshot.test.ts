@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { evidenceFromSnapshot } from "../../../agent/diagnosis/evidence/from-snapshot.ts";
+import {
+  evidenceFromRows,
+  evidenceFromSnapshot,
+  evidenceRow,
+  evidenceSteps,
+} from "../../../agent/diagnosis/evidence/from-snapshot.ts";
 import type { Evidence } from "../../../agent/diagnosis/evidence/evidence.ts";
 import type { Snapshot } from "../../../agent/model/snapshot.ts";
 import { goldenSnapshot } from "../../api/golden.ts";
@@ -108,4 +113,19 @@ test("a mesh of one node, and one without rows, are evidence too", () => {
   });
   expect(alone.pairs.count).toBe(0);
   expect(evidenceFromSnapshot({ ...golden, rows: [] }).paths).toEqual([]);
+});
+
+test("of rows in steps it is the same as at once, and others may go on after every row", () => {
+  const { nodes, rows, missing, by } = sampleSnapshot({ nodes: 7, zones: 2, dead: { "node-3": "no answer" } });
+  const mesh = {
+    atSeconds: 0,
+    nodes: nodes.map((node) => ({ node })),
+    judge: by.name,
+    rows: rows.map(evidenceRow),
+    missing,
+  };
+  const steps = evidenceSteps(mesh);
+  const taken = Array.from(rows, () => steps.next().done);
+  expect(taken).not.toContain(true);
+  expect(steps.next()).toEqual({ done: true, value: evidenceFromRows(mesh) });
 });
