@@ -1,8 +1,7 @@
 // Faults of the way that packets take and of the addresses that they bear, in a lab without agents: nothing is lost, and
 // programs that know nothing of the lab see the difference.
-import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createLab, type Lab } from "../../lab/lab.ts";
 import { needs } from "../support/needs.ts";
 
@@ -67,9 +66,11 @@ describe("faults of ways and addresses", () => {
       socket.on("message", (text, { address, port }) => socket.send(address, port, address)).bind(7007, () => console.log("ready"));
     }`;
     const listener = lab.spawn("node-2", process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-    const ready = createInterface(listener.stdout!);
-    await once(ready, "line");
-    await once(ready, "line");
+    onTestFinished(() => void listener.kill());
+    // Both lines may come at once, so they must be kept.
+    const ready = createInterface(listener.stdout!)[Symbol.asyncIterator]();
+    await ready.next();
+    await ready.next();
     // One socket for all questions: what is translated from its first packet on would not show a rule that comes later.
     const asks = `const sockets = ["udp4", "udp6"].map((type) => require("node:dgram").createSocket(type));
       const to = process.argv.slice(1);
@@ -78,6 +79,7 @@ describe("faults of ways and addresses", () => {
     const asker = lab.spawn("node-1", process.execPath, ["-e", asks, ...lab.node("node-2").podAddresses], {
       stdio: ["pipe", "pipe", "inherit"],
     });
+    onTestFinished(() => void asker.kill());
     const answers = createInterface(asker.stdout!)[Symbol.asyncIterator]();
     const seen = async (): Promise<readonly string[]> => {
       asker.stdin!.write("\n");
@@ -90,7 +92,5 @@ describe("faults of ways and addresses", () => {
     const [ended] = await lab.clear(id);
     expect(ended!.counters!.affected).toBeGreaterThan(0);
     expect(await seen()).toEqual(own);
-    listener.kill();
-    asker.kill();
   });
 });

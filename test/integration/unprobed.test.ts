@@ -121,7 +121,9 @@ describe("only port 7843 is open between nodes", () => {
   /** An agent that finds its peers by an API server, and one that answers it and is not to be asked who it is. */
   async function startBoth(podAddresses: readonly string[]): Promise<void> {
     pair.nft(pair.far, "table inet closed { chain in { type filter hook input priority 0; tcp dport 8843 drop; }; }");
-    start(pair.far, "node-2", { discovery: mesh("node-2", { "node-2": pair.farIp, "node-1": pair.nearIp }) });
+    // A mesh has one configuration: the far reflector answers within the timeout that it has itself.
+    const discovered = mesh("node-2", { "node-2": pair.farIp, "node-1": pair.nearIp });
+    start(pair.far, "node-2", { discovery: discovered, icmp: fast, tcp: fast, udp: fast });
     const api = await ApiServerProcess.start({ namespace: pair.near });
     onTestFinished(() => api[Symbol.asyncDispose]());
     await api.apply("internode-1", podEndpoint("node-1", pair.nearIp), podEndpoint("node-2", pair.farIp));
