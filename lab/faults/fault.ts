@@ -10,15 +10,24 @@ export interface Link {
   readonly to: LabNode;
 }
 
-interface OnLinks {
+/** A fault that comes and goes: there at first, and again with each period. */
+export interface Pulse {
+  readonly forMs: number;
+  readonly everyMs: number;
+}
+
+interface Written {
   /** As it was written, single spaces. */
   readonly text: string;
+  readonly pulse?: Pulse;
+}
+
+interface OnLinks extends Written {
   readonly links: readonly Link[];
   readonly on: readonly Network[];
 }
 
-interface OnAgents {
-  readonly text: string;
+interface OnAgents extends Written {
   readonly nodes: readonly LabNode[];
 }
 
@@ -32,7 +41,7 @@ export type Fault =
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
-  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" })
+  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" | "conntrack-full" })
   | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];
@@ -57,6 +66,8 @@ export interface InForce {
   counters(): Promise<FaultCounters | undefined>;
   /** To be called once. Returns the last counters: every packet the fault took is in them. */
   end(): Promise<FaultCounters | undefined>;
+  /** In place of `end` when the lab is being removed: what runs on its own stops, nothing is put back. */
+  abandon?(): void;
 }
 
 /** What a fault may lay hands on. */
