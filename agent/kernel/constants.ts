@@ -36,6 +36,7 @@ export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
 export const IP_RECVTTL = 12;
 export const IP_MTU = 14;
+export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_MTU = 24;
 export const IPV6_RECVERR = 25;
