@@ -57,7 +57,9 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const findings: RunningJudge["answer"] = (asked) => judging.answer(asked);
   const view = starting.use(ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings }));
   const isServing = () => view.readiness().ready;
-  const judging = starting.use(startJudging({ sources: view, clock, sharedKey: key, log, isServing }));
+  const judging = starting.use(
+    startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing }),
+  );
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
   const { smallSegments } = engine;

@@ -81,6 +81,17 @@ export class History {
     return countBits(this.covered, node, ringMask(this.now, seconds));
   }
 
+  /** Seconds with a loss among the last `seconds`, over all slots. */
+  *lostIn(seconds: number): Steps<number> {
+    const mask = ringMask(this.now, seconds);
+    let sum = 0;
+    for (const { lost } of this.paths.values()) {
+      for (let pair = 0; pair < this.#pairs.count; pair++) sum += countBits(lost, pair, mask);
+      yield;
+    }
+    return sum;
+  }
+
   #pathOf(path: PathEvidence, count: number): PathHistory {
     const name = pathName(path);
     let kept = this.paths.get(name);
