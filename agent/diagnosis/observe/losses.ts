@@ -92,6 +92,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     opensAfterSeconds: seemsOver(culprit.rhythm, begun)
       ? Number.POSITIVE_INFINITY
       : opensAfter(code, candidate.place, margin),
+    lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,
   };
 }
