@@ -16,7 +16,8 @@ const INTEGRATION = ["test/integration/**"];
 const PLACES = ["test/places/**"];
 const SERIAL = ["test/serial/**"];
 /** What binds the C library of Linux. */
-const LINUX = process.platform === "linux" ? [] : ["test/kernel/**", "test/reflector/tcp-responder.test.ts"];
+const LINUX =
+  process.platform === "linux" ? [] : ["test/kernel/**", "test/host/**", "test/reflector/tcp-responder.test.ts"];
 
 export default defineConfig({
   test: {

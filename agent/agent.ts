@@ -25,7 +25,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
   const { ports, listen } = config;
   const engine = await openEngine(config.engine);
-  const { clock } = engine;
+  const { clock, openTables } = engine;
   const incarnation = randomBytes(8).toString("hex");
   const startedAt = new Date().toISOString();
   const key = config.udp.keyFile === undefined ? undefined : readUdpKey(config.udp.keyFile);
@@ -55,7 +55,9 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   measuring.follow(mesh);
 
   const findings: RunningJudge["answer"] = (asked) => judging.answer(asked);
-  const view = starting.use(ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings }));
+  const view = starting.use(
+    ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings, openTables }),
+  );
   const isServing = () => view.readiness().ready;
   const judging = starting.use(
     startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing }),
