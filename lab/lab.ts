@@ -64,6 +64,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     nodes: options.nodes ?? 6,
     zones: options.zones ?? Math.min(3, options.nodes ?? 6),
     ipv6: options.ipv6 ?? false,
+    paths: options.paths ?? 1,
   };
   // A shape that cannot be is told before anything is asked of the machine.
   planLab("000000", shape);
@@ -96,6 +97,7 @@ class NamespaceLab implements Lab {
     this.#faults = new LabFaults({
       labId: plan.id,
       nodes: plan.nodes,
+      paths: plan.paths,
       fabricNamespace: plan.fabric,
       agent: (node) => this.agent(node.name),
     });

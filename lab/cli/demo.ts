@@ -126,9 +126,11 @@ async function placeFor(options: DemoOptions): Promise<Place> {
     own.reason === user.reason
       ? [inWords(own)]
       : [`the machine's own: ${inWords(own)}`, `in a user namespace: ${inWords(user)}`];
-  if (options.faults.length > 0 || options.ipv6 || options.hostPorts)
+  if (options.faults.length > 0 || options.ipv6 || options.hostPorts || options.paths > 1)
     throw new LabError(
-      ["--fault, --ipv6 and --host-ports need network namespaces, which cannot be had here", ...reasons].join("\n  "),
+      ["--fault, --ipv6, --host-ports and --paths need network namespaces, which cannot be had here", ...reasons].join(
+        "\n  ",
+      ),
     );
   return { kind: "loopback", reasons };
 }

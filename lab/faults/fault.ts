@@ -1,7 +1,7 @@
 // What a fault is, once its text is understood, and what every kind of fault can do.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
 import type { AgentProcess } from "../agent-process.ts";
-import type { LabNode } from "../plan.ts";
+import type { LabNode, LabPaths, LabRouter } from "../plan.ts";
 import type { Detour } from "./detour.ts";
 
 /** One way from a node to another. */
@@ -27,14 +27,21 @@ interface OnLinks extends Written {
   readonly on: readonly Network[];
 }
 
+interface OnPaths extends OnLinks {
+  /** Only what takes one of these of the underlay's equal paths. */
+  readonly via?: readonly LabRouter[];
+}
+
 interface OnAgents extends Written {
   readonly nodes: readonly LabNode[];
 }
 
 /** Ratios are 0 to 1. */
 export type Fault =
-  | (OnLinks & { readonly kind: "loss" | "reorder" | "duplicate"; readonly ratio: number })
-  | (OnLinks & { readonly kind: "drop" | "unroute" | "misdirect" | "extra-hop" | "take-address" })
+  | (OnPaths & { readonly kind: "loss"; readonly ratio: number })
+  | (OnPaths & { readonly kind: "drop" })
+  | (OnLinks & { readonly kind: "reorder" | "duplicate"; readonly ratio: number })
+  | (OnLinks & { readonly kind: "unroute" | "misdirect" | "extra-hop" | "take-address" })
   | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
   /** `isSilent`: no checksum on the way notices. */
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
@@ -76,6 +83,7 @@ export interface FaultContext {
   readonly id: number;
   readonly labId: string;
   readonly nodes: readonly LabNode[];
+  readonly paths: LabPaths | undefined;
   readonly fabricNamespace: string;
   readonly detour: Detour;
   agent(node: LabNode): AgentProcess;

@@ -35,7 +35,7 @@ export class LabFaults implements AsyncDisposable {
 
   /** Throws FaultSyntaxError for a text that is no fault, LabError when it cannot be done. */
   async inject(text: string): Promise<FaultStatus> {
-    const fault = parseFault(text, this.#context.nodes);
+    const fault = parseFault(text, this.#context.nodes, this.#context.paths);
     return this.#inTurn(async () => {
       this.#refuseTwice(fault);
       const id = ++this.#lastId;

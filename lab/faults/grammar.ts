@@ -2,7 +2,7 @@
 import { NETWORKS, type Network, type Protocol } from "../../agent/model/peer.ts";
 import { PROTOCOLS } from "../../agent/probes/protocols.ts";
 import { LabError } from "../machine.ts";
-import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode } from "../plan.ts";
+import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode, type LabPaths, type LabRouter } from "../plan.ts";
 import type { Fault, FaultKind, Link, Pulse } from "./fault.ts";
 
 /** A text that is no fault. */
@@ -18,6 +18,7 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
   take-address A->B
   conntrack-full A       freeze A               starve A 5%            kill A
+loss and drop hit one of several equal paths (demo --paths 4) with 'via path-1' behind them.
 Any of them comes and goes with 'for 5s every 30s' behind it.
 Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute, misdirect, extra-hop, masquerade and
 take-address of that alone.`;
@@ -31,11 +32,12 @@ const MAX_STRETCH_MS = 3_600_000;
 /** Quotas below one per cent starve the process so much that it cannot even end. */
 const MIN_QUOTA_PERCENT = 1;
 
-export function parseFault(text: string, nodes: readonly LabNode[]): Fault {
+/** `paths` are those of a lab with several. */
+export function parseFault(text: string, nodes: readonly LabNode[], paths?: LabPaths): Fault {
   const words = new Words(text);
   const kind = words.next("a kind of fault");
   if (!isKind(kind)) throw words.fault(`'${kind}' is no kind of fault; there are ${KINDS.join(", ")}`);
-  const fault = parseRest(kind, words, nodes);
+  const fault = parseRest(kind, words, { nodes, paths });
   const pulse = parsePulse(words);
   words.end();
   return pulse ? { ...fault, pulse } : fault;
@@ -64,7 +66,12 @@ const KINDS = [
 ] as const satisfies readonly FaultKind[];
 const isKind = (word: string): word is FaultKind => (KINDS as readonly string[]).includes(word);
 
-function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fault {
+interface Places {
+  readonly nodes: readonly LabNode[];
+  readonly paths: LabPaths | undefined;
+}
+
+function parseRest(kind: FaultKind, words: Words, { nodes, paths }: Places): Fault {
   const { text } = words;
   switch (kind) {
     case "freeze":
@@ -85,8 +92,22 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
       return { kind, text, links, on: ["pod"] };
     }
     case "drop":
-      return { kind, text, links: parseLinks(words, nodes), on: parseOn(words, NETWORKS) };
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        on: parseOn(words, NETWORKS),
+        ...parseVia(words, paths),
+      };
     case "loss":
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        ratio: parsePercent(words, 0),
+        on: parseOn(words, NETWORKS),
+        ...parseVia(words, paths),
+      };
     case "reorder":
     case "duplicate":
       return {
@@ -230,6 +251,19 @@ function parseOn(words: Words, otherwise: readonly Network[]): readonly Network[
   if (!network)
     throw words.fault(`'${word}' is no network; there are ${NETWORKS.join(" and ")}, and without 'on' both`);
   return [network];
+}
+
+function parseVia(words: Words, paths: LabPaths | undefined): { via?: readonly LabRouter[] } {
+  if (!words.take("via")) return {};
+  const word = words.next("a path after 'via'");
+  if (!paths) throw words.fault(`there is one way only; a lab with '--paths 4' has path-1 to path-4`);
+  const via = word.split(",").map((name) => {
+    const path = paths.paths.find((path) => path.name === name);
+    if (!path)
+      throw words.fault(`there is no path '${name}'; there are ${paths.paths.map(({ name }) => name).join(", ")}`);
+    return path;
+  });
+  return { via };
 }
 
 /** Words of a fault, taken one by one. */

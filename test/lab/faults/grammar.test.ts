@@ -55,6 +55,20 @@ test.each(["freeze", "kill", "service-path", "conntrack-full"])("%s takes a node
   expect(parse(`${kind} zone-b`)).toMatchObject({ kind, nodes: [nodes[2], nodes[3]] });
 });
 
+test("a path is one of a lab with several, and several may be named", () => {
+  const { nodes, paths } = planLab("00beef", { nodes: 3, zones: 1, ipv6: false, paths: 4 });
+  const viaOf = (text: string): readonly string[] => {
+    const fault = parseFault(text, nodes, paths);
+    return "via" in fault ? fault.via.map(({ name }) => name) : [];
+  };
+  expect(viaOf("drop all via path-2")).toEqual(["path-2"]);
+  expect(viaOf("loss node-1 5% on pod via path-1,path-4")).toEqual(["path-1", "path-4"]);
+  expect(viaOf("drop all")).toEqual([]);
+  expect(() => viaOf("drop all via path-5")).toThrow("no path 'path-5'; there are path-1, path-2, path-3, path-4");
+  expect(() => viaOf("delay all 5ms via path-1")).toThrow("'via path-1' at its end means nothing");
+  expect(() => parse("drop all via path-1")).toThrow("there is one way only; a lab with '--paths 4'");
+});
+
 test("spaces around an arrow and a typeset arrow mean the same, and the text is kept tidy", () => {
   expect(parse("  loss  node-1 ->  node-2   5% ").text).toBe("loss node-1->node-2 5%");
   expect(linksOf("loss node-1→node-2 5%")).toEqual(["1>2"]);
