@@ -1,8 +1,10 @@
 // The only place that constructs the daemon: what exists, in which order it starts, and in which it stops.
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
+import { ActionDesk } from "./actions/desk.ts";
 import { startApi } from "./api/api.ts";
 import { ownView } from "./api/own-view.ts";
+import { TokenFile } from "./base/token-file.ts";
 import type { Config } from "./config/schema.ts";
 import { readUdpKey } from "./config/udp-key.ts";
 import { startJudging, type RunningJudge } from "./judge/start.ts";
@@ -64,6 +66,8 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   );
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
+  const token = config.tokenFile === undefined ? undefined : new TokenFile(config.tokenFile);
+  const actions = starting.use(new ActionDesk({ config, engine, key, token, mesh: view, log }));
   const { smallSegments } = engine;
   const api = starting.use(
     await startApi({
@@ -72,6 +76,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       listen,
       log,
       sharedKey: key,
+      actions,
       ...(smallSegments && { smallSegments }),
     }),
   );

@@ -1,7 +1,15 @@
 // A mesh of network namespaces on this machine, with an agent in every pod. For `internode demo` and for tests.
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { configSchema } from "../agent/config/schema.ts";
-import { configFileOf, doorOf, logFileOf, meshFileOf, writeAgentFiles, type AgentSettings } from "./agent-files.ts";
+import {
+  configFileOf,
+  doorOf,
+  logFileOf,
+  meshFileOf,
+  writeAgentFiles,
+  writeToken,
+  type AgentSettings,
+} from "./agent-files.ts";
 import { AgentProcess, dieWithParent, type AgentEnd } from "./agent-process.ts";
 import { removeCpuQuotas } from "./cpu-quota.ts";
 import { LabFaults, type FaultStatus } from "./faults/faults.ts";
@@ -188,10 +196,12 @@ class NamespaceLab implements Lab {
       hostPort: hostPorts ? probePort : undefined,
       servicePort: servicePath ? probePort : undefined,
     });
+    const actions = await writeToken(this.directory);
     await writeAgentFiles(this.directory, this.nodes, () => ({
       discovery: { kind: "static", file: meshFileOf(this.directory) },
       // There is no DNS server in a lab.
       dns: { enabled: false },
+      ...actions,
       ...(this.#plan.ipv6 ? { families: ["ipv4", "ipv6"] } : {}),
       ...settings,
       ...(servicePath ? { servicePath: { hosts: this.#serviceAddresses(), ...settings.servicePath } } : {}),

@@ -12,6 +12,7 @@ import { COMPACT_TYPE } from "../peers/compact-row.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
 import type { Rows } from "../peers/rows.ts";
 import type { Readers } from "./access.ts";
+import { isActionPath } from "./actions.ts";
 import type { MeshEvents } from "./events.ts";
 import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
 import type { OwnRow } from "./own-row.ts";
@@ -78,6 +79,8 @@ export const ROUTES: readonly Route[] = [
 
 /** The page, and what does not exist, are for loopback. */
 export function readersOf(req: Request): Readers {
+  // With the token, which the desk asks for.
+  if (isActionPath(req.path)) return "agents";
   const readers = ROUTES.find(({ path }) => path === req.path)?.readers ?? "loopback";
   return typeof readers === "function" ? readers(req) : readers;
 }

@@ -199,6 +199,20 @@ export const configSchema = z.strictObject({
         .describe("`full` adds minimum, jitter and a histogram to every pair."),
     })
     .prefault({}),
+  actions: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Let whoever has the token make this agent send packets on demand to other members of the mesh (docs/actions.md).",
+        ),
+    })
+    .prefault({}),
+  tokenFile: path
+    .optional()
+    .describe(
+      "File with the token that actions ask for: the same on every agent, at least 16 characters; read again when it changes.",
+    ),
   shutdown: z
     .strictObject({
       drainMs: milliseconds(0, 60_000)

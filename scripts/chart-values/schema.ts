@@ -19,10 +19,10 @@ const resources = ({ requests, limits }: { readonly requests: Quantities; readon
     .prefault({});
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
 const platformId = <T extends z.ZodType>(id: T) => z.union([id, z.literal(""), z.null()]);
-const secretKey = (key: string, what: string) =>
+const secretKey = (key: string, what: string, otherwise = "none") =>
   z
     .strictObject({
-      name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`),
+      name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: ${otherwise}.`),
       key: z
         .string()
         .regex(/^[A-Za-z0-9._-]+$/)
@@ -145,6 +145,11 @@ export const valuesSchema = z.strictObject({
   secrets: z
     .strictObject({
       udpKey: secretKey("key", "the shared key of authenticated UDP probes"),
+      token: secretKey(
+        "token",
+        "the token that actions ask for (`config.actions.enabled`)",
+        "the chart makes one, and keeps it over upgrades; renders without a cluster (GitOps) make another each time",
+      ),
     })
     .prefault({}),
 
