@@ -158,7 +158,19 @@ export const configSchema = z.strictObject({
           }),
         )
         .default([])
-        .describe("Servers asked. Empty: those of /etc/resolv.conf, as `pod`."),
+        .describe(
+          "Servers asked. Empty: those of /etc/resolv.conf, as `cluster`, and a link-local one as `nodelocal`.",
+        ),
+      pods: z
+        .strictObject({
+          host: dnsName
+            .optional()
+            .describe(
+              "Name that lists the pods behind cluster DNS, which are then asked each for itself, at most 8 from a node: a headless Service. Empty: not asked; the chart's `dnsPods` sets it.",
+            ),
+          port: port.default(53).describe("Port that these pods answer at."),
+        })
+        .prefault({}),
     })
     .prefault({}),
   servicePath: z

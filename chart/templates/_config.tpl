@@ -3,6 +3,12 @@
 {{- $agent := .Files.Get "files/agent.json" | fromJson -}}
 {{- $chart := dict "discovery" (dict "kind" "kubernetes" "service" (include "internode.fullname" .)) -}}
 {{- $_ := set $chart "servicePath" (dict "hosts" (list (include "internode.servicePathName" .))) -}}
+{{- with .Values.dnsPods -}}
+{{- if .enabled -}}
+{{- $pods := dict "host" (printf "%s.%s.svc" (include "internode.dnsPodsName" $) .namespace) "port" .port -}}
+{{- $_ := set $chart "dns" (dict "pods" $pods) -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.hostNetwork -}}
 {{- range $protocol, $facts := $agent.protocols -}}
 {{- $_ := set $chart $protocol (dict "networks" (list "node")) -}}

@@ -219,6 +219,22 @@ export const valuesSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe("`nameservers`, `searches` and `options` of the pods. The agents measure the DNS servers named here."),
+  dnsPods: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Ask each pod behind cluster DNS for itself too: adds a headless Service over them, in their namespace.",
+        ),
+      namespace: objectName.min(1).default("kube-system").describe("Where they are: `openshift-dns` on OpenShift."),
+      selector: mapOfStrings
+        .default({ "k8s-app": "kube-dns" })
+        .describe(
+          "Their labels: `dns.operator.openshift.io/daemonset-dns: default` on OpenShift, with `k8s-app: null`.",
+        ),
+      port: z.int().min(1).max(65_535).default(53).describe("Port that they answer at: 5353 on OpenShift."),
+    })
+    .prefault({}),
   tolerations: objects
     .default([{ operator: "Exists" }])
     .describe(
