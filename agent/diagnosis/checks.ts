@@ -55,7 +55,7 @@ function reach(look: Look, findings: readonly Finding[], { name, network, promis
     const probed = own.filter((path) => path.probes[pair]! > 0);
     if (probed.length === 0) continue;
     measured++;
-    if (probed.every((path) => path.probes[pair]! === path.failures[pair]!)) continue;
+    if (!probed.some((path) => path.probes[pair]! > path.failures[pair]!)) continue;
     // Nearly all pairs lose nothing, and need no second look.
     const losesSome = probed.some((path) => path.failures[pair]! > 0);
     const lostJustNow = losesSome ? recentLoss(look, [pair], { network, seconds: JUST_NOW_SECONDS }) : undefined;

@@ -104,7 +104,11 @@ describe("the pods behind cluster DNS", () => {
   });
   const atService = { server: "cluster", address: "10.96.0.10", names: "cluster", lookups: 6, failures: 0 };
   const at = (address: string, failures: number, lookups = 6) => ({
-    ...{ server: "pod", address, names: "cluster", lookups, failures },
+    server: "pod",
+    address,
+    names: "cluster",
+    lookups,
+    failures,
     ...(failures < lookups && { meanNs: 1_230_000, maxNs: 2_000_000 }),
   });
   const meshOf = (dnsOf: (i: number) => readonly DnsWindow[]): Snapshot => {
