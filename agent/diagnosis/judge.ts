@@ -45,6 +45,7 @@ export class Judge {
     const all = yield* this.#history.lostIn(ONSET_SECONDS * (1 + USUAL_SPANS));
     this.#hasJustBegun = hasJustBegun(recent, (all - recent) / USUAL_SPANS);
     const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
+    look.topology.arrays.reuse();
     yield;
     const { observations } = yield* observe(look);
     yield;

@@ -1,6 +1,7 @@
 // Asks a peer's API for its row: one request with a deadline, a size limit and a reason in words when it fails.
 import type { Agent } from "undici";
 import { readBody } from "../base/body.ts";
+import { OneByOne } from "../base/one-by-one.ts";
 import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import { SEAL_HEADER } from "./row-seal.ts";
@@ -59,6 +60,8 @@ export class PeerRows implements AsyncDisposable {
   readonly #options: PeerRowsOptions;
   /** undici takes 12 MB of memory (measured, 8.12): it is loaded when a row is first asked for. */
   #dispatcher: Promise<Agent> | undefined;
+  /** Rows are decoded one by one: many may have come in one turn. */
+  readonly #decoding = new OneByOne();
 
   constructor(options: PeerRowsOptions) {
     this.#options = options;
@@ -89,7 +92,10 @@ export class PeerRows implements AsyncDisposable {
     const url = rowUrl(peer.url, { detail: "evidence" }, undefined);
     try {
       const { status, body } = await this.#read(url, patience);
-      if (status === 200) return { kind: "compact", row: readCompactRow(body, node) };
+      if (status === 200) {
+        await this.#decoding.turn();
+        return { kind: "compact", row: readCompactRow(body, node) };
+      }
       const words = inItsWords(body);
       return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
     } catch (err) {
