@@ -6,7 +6,7 @@ import { LongestFirst } from "./test/longest-first.ts";
 // programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
 // real time; live: the same for what only the judges see, most of an hour. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
 // on clusters of that kind, one for each file and three at a time, since they mostly wait. cni: the same on the pod networks
-// of other CNIs, two at a time. places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
+// of other CNIs, two at a time. kernels: in emulated machines (npm run test:kernels). places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
 const LIVE = ["test/live/**"];
@@ -15,9 +15,9 @@ const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
 const PLACES = ["test/places/**"];
 const SERIAL = ["test/serial/**"];
+const KERNELS = ["test/kernels/inside/**"];
 /** What binds the C library of Linux. */
-const LINUX =
-  process.platform === "linux" ? [] : ["test/kernel/**", "test/host/**", "test/reflector/tcp-responder.test.ts"];
+const LINUX = process.platform === "linux" ? [] : ["test/kernel/**", "test/reflector/tcp-responder.test.ts"];
 
 export default defineConfig({
   test: {
@@ -36,6 +36,7 @@ export default defineConfig({
             ...INTEGRATION,
             ...PLACES,
             ...SERIAL,
+            ...KERNELS,
             ...LINUX,
             "test/bench/**",
             "**/node_modules/**",
@@ -111,6 +112,15 @@ export default defineConfig({
           include: PLACES.map((glob) => `${glob}/*.test.ts`),
           testTimeout: 300_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "kernels",
+          include: KERNELS.map((glob) => `${glob}/*.test.ts`),
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

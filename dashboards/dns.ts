@@ -31,7 +31,11 @@ export const dns: Dashboard = frame({
       of: "source_node",
       several: true,
     }),
-    variable("server", "Server", "cluster: the Service. nodelocal: the node's own cache. pod: each pod behind it."),
+    variable(
+      "server",
+      "Server",
+      "cluster: the Service. nodelocal: the node's own cache. pod: the agents' own resolver.",
+    ),
     variable("name", "Name", "What is looked up"),
     windowVariable(),
   ],

@@ -5,8 +5,6 @@ export const PROGRAMS: {
       | "tcpdump"
       | "ping"
       | "fping"
-      | "traceroute"
-      | "iperf3"
       | "conntrack"
       | "openssl"
       | "dnsmasq"

@@ -68,7 +68,6 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
     ...(servicePath && { servicePath }),
     ...(dns && { dns }),
-    ...(dns && results.lookups.trouble !== undefined && { dnsTrouble: results.lookups.trouble }),
   };
 }
 

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { EXIT, type Command } from "../../agent/cli/command.ts";
-import { tokenFileOf } from "../agent-files.ts";
 import type { AgentEnd } from "../agent-process.ts";
 import { openControl } from "../control.ts";
 import { openGateways, untilAnswering, type NodeUrls, type Reachable } from "../gateways.ts";
@@ -101,7 +100,7 @@ async function demonstrate({ args, options, outside, progress, signal }: Demonst
   }
   await using control = mesh.breakable && (await openControl(mesh.breakable, { onChange: progress }));
   progress(`the page answers at ${first!.page}`);
-  console.log(welcome({ ...mesh, urls: gateways.urls }));
+  console.log(welcome({ lab: mesh.lab, urls: gateways.urls, canBreak: mesh.breakable !== undefined }));
   if (!signal.aborted) await once(signal, "abort");
   progress("stopping");
   await control?.[Symbol.asyncDispose]();
@@ -127,11 +126,9 @@ async function placeFor(options: DemoOptions): Promise<Place> {
     own.reason === user.reason
       ? [inWords(own)]
       : [`the machine's own: ${inWords(own)}`, `in a user namespace: ${inWords(user)}`];
-  if (options.faults.length > 0 || options.ipv6 || options.hostPorts || options.paths > 1)
+  if (options.faults.length > 0 || options.ipv6 || options.hostPorts)
     throw new LabError(
-      ["--fault, --ipv6, --host-ports and --paths need network namespaces, which cannot be had here", ...reasons].join(
-        "\n  ",
-      ),
+      ["--fault, --ipv6 and --host-ports need network namespaces, which cannot be had here", ...reasons].join("\n  "),
     );
   return { kind: "loopback", reasons };
 }
@@ -140,8 +137,6 @@ interface Mesh extends AsyncDisposable {
   readonly lab: Reachable;
   /** The same lab, where something can be broken in it. */
   readonly breakable: Lab | undefined;
-  /** The token of actions. */
-  readonly tokenFile: string;
 }
 
 interface BringUp {
@@ -154,8 +149,7 @@ interface BringUp {
 async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
   if (place.kind === "namespaces") {
     const lab = await createLab({ ...options, servicePath: true, onAgentEnd, onProgress: progress });
-    const tokenFile = tokenFileOf(lab.directory);
-    return { lab, breakable: lab, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+    return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
   progress("agents on loopback addresses");
   const lab = await createLoopbackLab({ nodes: options.nodes, zones: options.zones, onAgentEnd });
@@ -166,11 +160,10 @@ async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promi
     console.log(
       ["The whole lab would, but there are no network namespaces to be had:", ...place.reasons].join("\n  - "),
     );
-  const tokenFile = tokenFileOf(lab.directory);
-  return { lab, breakable: undefined, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+  return { lab, breakable: undefined, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
 }
 
-function welcome({ lab, breakable, tokenFile, urls }: Mesh & { readonly urls: readonly NodeUrls[] }): string {
+function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly NodeUrls[]; canBreak: boolean }): string {
   const zones = Map.groupBy(lab.nodes, (node) => node.zone);
   const lines = [
     "",
@@ -179,8 +172,7 @@ function welcome({ lab, breakable, tokenFile, urls }: Mesh & { readonly urls: re
     `  Page      ${urls[0]!.page}`,
     ...urls.map(({ name, metrics }, i) => `  ${i === 0 ? "Metrics" : "       "}   ${metrics}  (${name})`),
     `  Matrix    ${INTERNODE} matrix --url ${urls[0]!.page}`,
-    `  Actions   ${INTERNODE} connect ${lab.nodes[0]!.name} ${lab.nodes[1]!.name} 7843 --url ${urls[0]!.page} --token-file ${tokenFile}`,
-    ...(breakable
+    ...(canBreak
       ? [
           "",
           "  Break something, in another terminal:",

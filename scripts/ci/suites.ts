@@ -25,6 +25,8 @@ const SUITES = {
     minutes: 28,
     tools: [...CLUSTER, "helm", "helm3", "prometheus", "prometheus-operator", "cilium"],
   },
+  /** One emulated kernel. */
+  kernels: { script: "test:kernels:smoke", minutes: 4, tools: [] },
   serial: { script: "test:serial", minutes: 2, tools: [] },
 } as const satisfies Readonly<Record<string, TestSuite>>;
 export type SuiteName = keyof typeof SUITES;
@@ -36,7 +38,7 @@ export const SUITE_NAMES = Object.keys(SUITES) as readonly SuiteName[];
  */
 const ORDER: readonly (readonly (readonly SuiteName[])[])[] = [
   [["test"]],
-  [["e2e"], ["long", "places"], ["alerts", "cluster"]],
+  [["e2e"], ["long", "places"], ["alerts", "cluster", "kernels"]],
   [["serial"]],
 ];
 

@@ -167,13 +167,15 @@ export function only<K extends string>(
 
 /** The Service whose EndpointSlices list the agents. */
 export const headlessService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
-  serviceFor(manifests, "agent");
+  ofClusterIp(manifests, true);
 /** The Service that the service path is probed with. */
 export const servicePathService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
-  serviceFor(manifests, "service-path");
+  ofClusterIp(manifests, false);
 
-const serviceFor = (manifests: readonly Manifest[], component: string): Manifest & Kinds["Service"] =>
-  only(
-    manifests.filter(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === component),
+function ofClusterIp(manifests: readonly Manifest[], isHeadless: boolean): Manifest & Kinds["Service"] {
+  const services = manifests.filter((manifest) => manifest.kind === "Service") as (Manifest & Kinds["Service"])[];
+  return only(
+    services.filter(({ spec }) => (spec.clusterIP === "None") === isHeadless),
     "Service",
   );
+}

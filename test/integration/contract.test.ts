@@ -8,6 +8,7 @@ import { udpProber } from "../../agent/probes/udp.ts";
 import { userspaceTcpProber } from "../../agent/probes/userspace/tcp.ts";
 import { userspaceUdpProber } from "../../agent/probes/userspace/udp.ts";
 import { contract, type Fault, type Subject } from "../probes/contract.ts";
+import { SLOWER_BY } from "../support/slower.ts";
 import { farAddresses } from "../support/veth.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { contraryEcho, type ContraryEchoOptions } from "./contrary-echo.ts";
@@ -26,9 +27,9 @@ const { describe } = await needs("namespaces");
 const { describe: describeRaw } = await needs("namespaces", "raw-socket");
 
 const CONTRARY_PORT = 7_844;
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 400 * SLOWER_BY;
 /** Every round has losses, and lasts as long as this. */
-const TIMEOUT_OF_MANY_MS = 300;
+const TIMEOUT_OF_MANY_MS = 300 * SLOWER_BY;
 
 let network: RealNetwork;
 beforeAll(async () => {

@@ -14,6 +14,7 @@ import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
 import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { routedNetwork, type RoutedNetwork } from "../support/routed.ts";
+import { SLOWER_BY } from "../support/slower.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { until } from "../probes/contract.ts";
 import { PROBE_PORT, realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
@@ -25,6 +26,7 @@ const { describe: senderDescribe } = await needs("namespaces", "any ping group",
 const REFUSED: Outcome = { kind: "refused" };
 const failed = (reason: "timeout" | "unreachable" | "blocked"): Outcome => ({ kind: "failed", reason });
 const ALL: readonly Protocol[] = ["icmp", "tcp", "udp"];
+const TIMEOUT_MS = 400 * SLOWER_BY;
 
 let network: RealNetwork;
 let undo: (() => void)[] = [];
@@ -52,7 +54,7 @@ async function probe(protocol: Protocol, options: ProbeOptions = {}): Promise<Re
   const {
     address = network.pair.farIp,
     port = PROBE_PORT,
-    timeoutMs = 400,
+    timeoutMs = TIMEOUT_MS,
     conntrack = "not-full",
     slots = 1,
   } = options;
@@ -152,7 +154,7 @@ describe.each(ALL)("%s", (protocol) => {
   });
 
   test("a neighbour that answers no ARP is unreachable", async () => {
-    expect((await probe(protocol, { address: "10.99.200.200", timeoutMs: 10_000 })).outcomes()).toEqual([
+    expect((await probe(protocol, { address: "10.99.200.200", timeoutMs: 10_000 * SLOWER_BY })).outcomes()).toEqual([
       failed("unreachable"),
     ]);
   });
@@ -224,7 +226,7 @@ describe("tcp", () => {
     const highest = Math.max(...readdirSync("/proc/self/fd").map(Number));
     const world = await realWorld(network, {
       protocol: "tcp",
-      timeoutMs: 400,
+      timeoutMs: TIMEOUT_MS,
       prober: ({ sink, timeoutMs }) =>
         tcpProber({ kernel: network.kernel, clock: network.clock, sink, settings: { timeoutMs, port: PROBE_PORT } }),
     });
@@ -270,7 +272,7 @@ senderDescribe("the sender of ICMP port unreachable decides", () => {
     readonly family: IpFamily;
     readonly open: (common: { readonly sink: RecordingSink }) => Prober | Promise<Prober>;
   }
-  const timeoutMs = 400;
+  const timeoutMs = TIMEOUT_MS;
   const port = PROBE_PORT;
   const cases = (["ipv4", "ipv6"] as const).flatMap((family): Case[] => {
     const parts = () => ({

@@ -5,6 +5,7 @@ import { openLinuxKernel } from "../../agent/kernel/linux.ts";
 import { icmpProber } from "../../agent/probes/icmp.ts";
 import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
+import { SLOWER_BY } from "../support/slower.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { vethPair } from "../support/veth.ts";
 import { needs } from "../support/needs.ts";
@@ -25,7 +26,7 @@ test.each(["ipv4", "ipv6"] as const)(
       kernel,
       clock,
       sink,
-      settings: { timeoutMs: 500, sizeBytes: 64 },
+      settings: { timeoutMs: 500 * SLOWER_BY, sizeBytes: 64 },
       families: [family],
       conntrack: () => "not-full",
     });

@@ -14,13 +14,14 @@ import { nodeHashHex } from "../../agent/wire/stamp.ts";
 import { enterNamespace } from "../support/enter-namespace.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
 import { routedNetwork, type RoutedNetwork } from "../support/routed.ts";
+import { SLOWER_BY } from "../support/slower.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { needs } from "../support/needs.ts";
 
 const { describe } = await needs("namespaces");
 
 const PORT = 7_843;
-const TIMEOUT_MS = 300;
+const TIMEOUT_MS = 300 * SLOWER_BY;
 const SOURCE = { name: "node-1", zone: "a" };
 
 let network: RoutedNetwork;
@@ -224,7 +225,7 @@ describe.each(["ipv4", "ipv6"] as const)("path MTU through a real router, %s", (
       families: [family],
       source: SOURCE.name,
       incarnation: "00112233445566aa",
-      settings: { intervalMs: 10, timeoutMs: 150, port: PORT, maxPacketBytes: 9_000 },
+      settings: { intervalMs: 10, timeoutMs: 150 * SLOWER_BY, port: PORT, maxPacketBytes: 9_000 },
     });
     setUp();
     prober.open(testSlot({ protocol: "udp", family, address: family === "ipv4" ? network.farIp : network.farIp6 }));

@@ -5,6 +5,7 @@ import type { Prober } from "../../agent/probes/prober.ts";
 import { dgramKernel } from "../../agent/probes/userspace/dgram-kernel.ts";
 import { userspaceIcmpProber } from "../../agent/probes/userspace/icmp.ts";
 import { RecordingSink } from "../support/recording-sink.ts";
+import { SLOWER_BY } from "../support/slower.ts";
 import { testSlot } from "../support/test-slot.ts";
 import { until } from "../probes/contract.ts";
 import { realNetwork, realWorld, type RealNetwork } from "./real-worlds.ts";
@@ -25,11 +26,11 @@ async function ping6(): Promise<RecordingSink> {
   using prober: Prober = await userspaceIcmpProber({
     clock: network.clock,
     sink,
-    settings: { timeoutMs: 400, sizeBytes: 64 },
+    settings: { timeoutMs: 400 * SLOWER_BY, sizeBytes: 64 },
     families: ["ipv6"],
     conntrack: () => "not-full",
   });
-  const world = await realWorld(network, { protocol: "icmp", timeoutMs: 400, prober: () => prober });
+  const world = await realWorld(network, { protocol: "icmp", timeoutMs: 400 * SLOWER_BY, prober: () => prober });
   const slot = testSlot({ protocol: "icmp", address: "fd99:0::2" });
   prober.open(slot);
   prober.send([slot]);

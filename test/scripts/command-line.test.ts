@@ -16,6 +16,7 @@ const COMMANDS = {
   e2e: "test/e2e/main.ts",
   image: "scripts/image/build.ts",
   tools: "scripts/tools/build.ts",
+  "test:kernels": "test/kernels/main.ts",
 };
 
 test.each(Object.entries(COMMANDS))("npm run %s -- --help says how it is used", (name, file) => {

@@ -22,7 +22,7 @@ export type Encapsulation = "vxlan" | "ipip" | "geneve" | "gre" | "wireguard" | 
 
 /**
  * Bytes that a tunnel adds to a packet over IPv4; IPv6 outside is 20 more. VXLAN 14+8+8+20, Geneve the same and its
- * options, GRE with an Ethernet frame 14+4+4+20 without the key, WireGuard 60.
+ * options, GRE with an Ethernet frame and a key 14+4+4+20, WireGuard 60.
  */
 export const OVERHEAD_BYTES: Readonly<Record<Encapsulation, number>> = {
   vxlan: 50,

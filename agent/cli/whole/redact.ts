@@ -42,7 +42,6 @@ export const CLEAR_COLUMNS: readonly string[] = [
   "failed",
   "reasons",
   "mean delay",
-  "longest",
   "transport MTU",
   "Open vSwitch",
 ];

@@ -2,7 +2,7 @@
 // a fault may have.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { STEP, countBits, ringMask, type History } from "../evidence/history.ts";
+import { countBits, ringMask, type History } from "../evidence/history.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
 
@@ -34,29 +34,21 @@ export function* lossWindow(options: WindowOptions): Steps<LossWindow> {
   const { evidence, topology, scopes, seconds } = options;
   const byPath: Cells[] = [];
   for (const path of evidence.paths.keys()) {
-    byPath.push(yield* cellsOf(options, path));
+    byPath.push(cellsOf(options, path));
     yield;
   }
-  const byScope: Cells[] = [];
-  for (const { paths } of scopes) {
-    byScope.push(
-      sumOf(
-        paths.map((p) => byPath[p]!),
-        topology,
-      ),
-    );
-    yield;
-  }
+  const byScope = scopes.map(({ paths }) => sumOf(paths.map((p) => byPath[p]!)));
+  yield;
   return { seconds, topology, scopes, byPath, byScope };
 }
 
-function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Steps<Cells> {
-  const cells = emptyCells(topology);
+function cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Cells {
+  const cells = emptyCells(topology.edges);
   const kept = history.paths.get(pathName(evidence.paths[path]!));
   if (!kept) return cells;
   const { source } = evidence.pairs;
   const mask = ringMask(history.now, seconds);
-  const covered = history.coveredSeconds(seconds);
+  const covered = Uint16Array.from(evidence.nodes, (_, node) => history.coveredSeconds(node, seconds));
   const skip = leftOut[path]!;
   const add = (edge: number, pair: number): void => {
     if (pair < 0 || skip[pair] === 1) return;
@@ -67,18 +59,17 @@ function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptio
     cells.lost[edge]! += lost;
   };
   for (let edge = 0; edge < topology.edges; edge++) {
-    if (edge % STEP === STEP - 1) yield;
     add(edge, topology.there[edge]!);
     add(edge, topology.back[edge]!);
   }
   return cells;
 }
 
-export const emptyCells = ({ arrays }: Topology): Cells => ({ probes: arrays.take(), lost: arrays.take() });
+const emptyCells = (edges: number): Cells => ({ probes: new Float32Array(edges), lost: new Float32Array(edges) });
 
-export function sumOf(parts: readonly Cells[], topology: Topology): Cells {
+function sumOf(parts: readonly Cells[]): Cells {
   if (parts.length === 1) return parts[0]!;
-  const sum = emptyCells(topology);
+  const sum = emptyCells(parts[0]?.probes.length ?? 0);
   for (const { probes, lost } of parts) {
     for (let e = 0; e < probes.length; e++) {
       sum.probes[e]! += probes[e]!;

@@ -87,7 +87,4 @@ export class DgramBatch implements PacketBatch {
   isErrorOf(): boolean {
     return false;
   }
-  offender(): undefined {
-    return undefined;
-  }
 }

@@ -1,0 +1,72 @@
+// docs/kernels.md: what works on which kernel, from what the machines told.
+import type { FileResult } from "./console.ts";
+import { CLAIMS, impossible, shown, type Claim } from "./claims.ts";
+
+/** What is kept of a run: test/kernels/record.json. */
+export interface RecordedMachine {
+  /** As `uname -r` says it. */
+  readonly kernel: string;
+  readonly architecture: string;
+  /** Day of the run: 2026-11-27. */
+  readonly date: string;
+  readonly files: readonly Pick<FileResult, "file" | "tests">[];
+}
+
+/** The new machine's files take the place of those of its last run; what was not run again stays. */
+export function recorded(before: readonly RecordedMachine[], now: RecordedMachine): readonly RecordedMachine[] {
+  const isSame = ({ kernel, architecture }: RecordedMachine) =>
+    kernel === now.kernel && architecture === now.architecture;
+  const kept = before.find(isSame)?.files.filter(({ file }) => !now.files.some((other) => other.file === file)) ?? [];
+  const files = [...kept, ...now.files].toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  return [...before.filter((machine) => !isSame(machine)), { ...now, files }].toSorted(
+    (a, b) => a.architecture.localeCompare(b.architecture) || byNumbers(a.kernel, b.kernel),
+  );
+}
+
+const byNumbers = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+
+export function kernelsPage(machines: readonly RecordedMachine[]): string {
+  const header = ["engine", "what works", ...machines.map(({ kernel, architecture }) => `${kernel}, ${architecture}`)];
+  const rows = CLAIMS.map((claim) => [claim.engine, claim.claim, ...machines.map((machine) => cell(claim, machine))]);
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const failures = machines.flatMap(({ kernel, architecture, files }) =>
+    files
+      .flatMap(({ tests }) => tests)
+      .filter(({ state }) => state === "failed")
+      .map(({ name, why }) => `- ${kernel}, ${architecture}: ${name}: ${why ?? "no word of why"}`),
+  );
+  const reasons = impossible(machines.flatMap(({ files }) => files)).map(
+    ({ subject, sentences, reason }) => `| ${subject} | ${sentences.join("; ")} | ${reason} |`,
+  );
+  const days = [...new Set(machines.map(({ date }) => date))].toSorted();
+  return [
+    "# Kernels and processors",
+    "",
+    "Written by `npm run test:kernels -- --record`, which boots Debian's kernels in emulated machines and runs the tests of the",
+    "engines there, as root, between network namespaces. A cell has the number of tests that passed; `–`: not run there. Emulation is",
+    "slow, so it shows what is right, not how fast it is: for figures see [benchmarks.md](benchmarks.md).",
+    "",
+    `Run on ${days.join(", ")}.`,
+    "",
+    line(header),
+    line(header.map(() => "---")),
+    ...rows.map(line),
+    "",
+    "## What does not work, and why",
+    "",
+    ...(failures.length > 0 ? ["Failed in these runs:", "", ...failures, ""] : []),
+    "On no kernel:",
+    "",
+    "| of | what cannot be shown | why |",
+    "| --- | --- | --- |",
+    ...reasons,
+    "",
+  ].join("\n");
+}
+
+function cell(claim: Claim, { files }: RecordedMachine): string {
+  const seen = shown(claim, files);
+  if (seen === undefined) return "–";
+  const total = seen.passed + seen.failed.length;
+  return seen.failed.length === 0 ? `yes (${total})` : `**no**: ${seen.failed.length} of ${total} failed`;
+}

@@ -1,0 +1,28 @@
+// A reporter for vitest in the emulated machine: lines on its console as soon as a file has ended. What came before a machine
+// died is not lost.
+import { fileURLToPath } from "node:url";
+import type { Reporter, TestCase, TestModule } from "vitest/node";
+import { summarize } from "../../scripts/test/summary.ts";
+import { say, type TestResult } from "./console.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export default class ConsoleReporter implements Reporter {
+  /** For who watches the console. */
+  onTestCaseResult(test: TestCase): void {
+    const { state, errors = [] } = test.result();
+    process.stdout.write(`${[`${state} ${test.fullName}`, ...errors.map(({ message }) => message)].join("\n")}\n`);
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    const file = module.moduleId.replace(ROOT, "");
+    const tests = [...module.children.allTests()].map(resultOf);
+    say({ file, summary: summarize([module], [], ROOT), tests });
+  }
+}
+
+function resultOf(test: TestCase): TestResult {
+  const { state, errors } = test.result();
+  const why = errors?.[0]?.message.split("\n")[0];
+  return { name: test.fullName, state, ...(why === undefined ? {} : { why }) };
+}
