@@ -17,7 +17,8 @@ const PLACES = ["test/places/**"];
 const SERIAL = ["test/serial/**"];
 const KERNELS = ["test/kernels/inside/**"];
 /** What binds the C library of Linux. */
-const LINUX = process.platform === "linux" ? [] : ["test/kernel/**", "test/reflector/tcp-responder.test.ts"];
+const LINUX =
+  process.platform === "linux" ? [] : ["test/kernel/**", "test/host/**", "test/reflector/tcp-responder.test.ts"];
 
 export default defineConfig({
   test: {

@@ -1,8 +1,10 @@
 // The only place that constructs the daemon: what exists, in which order it starts, and in which it stops.
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
+import { ActionDesk } from "./actions/desk.ts";
 import { startApi } from "./api/api.ts";
 import { ownView } from "./api/own-view.ts";
+import { TokenFile } from "./base/token-file.ts";
 import type { Config } from "./config/schema.ts";
 import { readUdpKey } from "./config/udp-key.ts";
 import { startJudging, type RunningJudge } from "./judge/start.ts";
@@ -25,7 +27,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   await using starting = new AsyncDisposableStack();
   const { ports, listen } = config;
   const engine = await openEngine(config.engine);
-  const { clock } = engine;
+  const { clock, openTables } = engine;
   const incarnation = randomBytes(8).toString("hex");
   const startedAt = new Date().toISOString();
   const key = config.udp.keyFile === undefined ? undefined : readUdpKey(config.udp.keyFile);
@@ -55,11 +57,17 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   measuring.follow(mesh);
 
   const findings: RunningJudge["answer"] = (asked) => judging.answer(asked);
-  const view = starting.use(ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings }));
+  const view = starting.use(
+    ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings, openTables }),
+  );
   const isServing = () => view.readiness().ready;
-  const judging = starting.use(startJudging({ sources: view, clock, sharedKey: key, log, isServing }));
+  const judging = starting.use(
+    startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing }),
+  );
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
+  const token = config.tokenFile === undefined ? undefined : new TokenFile(config.tokenFile);
+  const actions = starting.use(new ActionDesk({ config, engine, key, token, mesh: view, log }));
   const { smallSegments } = engine;
   const api = starting.use(
     await startApi({
@@ -68,6 +76,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       listen,
       log,
       sharedKey: key,
+      actions,
       ...(smallSegments && { smallSegments }),
     }),
   );

@@ -31,11 +31,7 @@ export const dns: Dashboard = frame({
       of: "source_node",
       several: true,
     }),
-    variable(
-      "server",
-      "Server",
-      "cluster: the Service. nodelocal: the node's own cache. pod: the agents' own resolver.",
-    ),
+    variable("server", "Server", "cluster: the Service. nodelocal: the node's own cache. pod: each pod behind it."),
     variable("name", "Name", "What is looked up"),
     windowVariable(),
   ],

@@ -1,4 +1,5 @@
 // The files an agent of a lab is started with: its configuration, and the static mesh that all share.
+import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ConfigInput } from "../agent/config/schema.ts";
@@ -15,6 +16,7 @@ export interface AgentNode extends Node {
 export type AgentSettings = Partial<Omit<ConfigInput, "node" | "discovery">>;
 
 export const meshFileOf = (directory: string): string => join(directory, "mesh.json");
+export const tokenFileOf = (directory: string): string => join(directory, "token");
 export const configFileOf = (directory: string, node: string): string => join(directory, `${node}.json`);
 export const logFileOf = (directory: string, node: string): string => join(directory, `${node}.log`);
 export const doorOf = (directory: string, node: string, port: "http" | "metrics"): string =>
@@ -44,6 +46,13 @@ export async function writeAgentFiles(
       return writeJson(configFileOf(directory, name), config);
     }),
   );
+}
+
+/** Actions, with a token that only this user can read. */
+export async function writeToken(directory: string): Promise<AgentSettings> {
+  const tokenFile = tokenFileOf(directory);
+  await writeFile(tokenFile, `${randomBytes(20).toString("hex")}\n`, { mode: 0o600 });
+  return { actions: { enabled: true }, tokenFile };
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

@@ -1,7 +1,15 @@
 // A mesh of network namespaces on this machine, with an agent in every pod. For `internode demo` and for tests.
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { configSchema } from "../agent/config/schema.ts";
-import { configFileOf, doorOf, logFileOf, meshFileOf, writeAgentFiles, type AgentSettings } from "./agent-files.ts";
+import {
+  configFileOf,
+  doorOf,
+  logFileOf,
+  meshFileOf,
+  writeAgentFiles,
+  writeToken,
+  type AgentSettings,
+} from "./agent-files.ts";
 import { AgentProcess, dieWithParent, type AgentEnd } from "./agent-process.ts";
 import { removeCpuQuotas } from "./cpu-quota.ts";
 import { LabFaults, type FaultStatus } from "./faults/faults.ts";
@@ -64,6 +72,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     nodes: options.nodes ?? 6,
     zones: options.zones ?? Math.min(3, options.nodes ?? 6),
     ipv6: options.ipv6 ?? false,
+    paths: options.paths ?? 1,
   };
   // A shape that cannot be is told before anything is asked of the machine.
   planLab("000000", shape);
@@ -96,6 +105,7 @@ class NamespaceLab implements Lab {
     this.#faults = new LabFaults({
       labId: plan.id,
       nodes: plan.nodes,
+      paths: plan.paths,
       fabricNamespace: plan.fabric,
       agent: (node) => this.agent(node.name),
     });
@@ -186,10 +196,12 @@ class NamespaceLab implements Lab {
       hostPort: hostPorts ? probePort : undefined,
       servicePort: servicePath ? probePort : undefined,
     });
+    const actions = await writeToken(this.directory);
     await writeAgentFiles(this.directory, this.nodes, () => ({
       discovery: { kind: "static", file: meshFileOf(this.directory) },
       // There is no DNS server in a lab.
       dns: { enabled: false },
+      ...actions,
       ...(this.#plan.ipv6 ? { families: ["ipv4", "ipv6"] } : {}),
       ...settings,
       ...(servicePath ? { servicePath: { hosts: this.#serviceAddresses(), ...settings.servicePath } } : {}),

@@ -2,7 +2,7 @@
 // one network, no overlay, and nothing that could be broken on the way.
 import type { NetConnectOpts } from "node:net";
 import { configSchema } from "../agent/config/schema.ts";
-import { configFileOf, logFileOf, meshFileOf, writeAgentFiles, type AgentNode } from "./agent-files.ts";
+import { configFileOf, logFileOf, meshFileOf, writeAgentFiles, writeToken, type AgentNode } from "./agent-files.ts";
 import { AgentProcess, type AgentEnd } from "./agent-process.ts";
 import { LabError } from "./machine.ts";
 import { zoneName, type LabShape } from "./plan.ts";
@@ -42,6 +42,7 @@ export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: Loo
     await directory[Symbol.asyncDispose]();
   };
   try {
+    const actions = await writeToken(directory.path);
     await writeAgentFiles(directory.path, nodes, (node) => ({
       discovery: { kind: "static", file: meshFileOf(directory.path), allowLoopback: true },
       listen: [...node.podAddresses],
@@ -49,6 +50,7 @@ export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: Loo
       pathMtu: { enabled: false },
       // There is no cluster DNS on a machine.
       dns: { enabled: false },
+      ...actions,
     }));
     await Promise.all([...agents.values()].map((agent) => agent.start()));
   } catch (err) {

@@ -1,17 +1,31 @@
 // Lays a plan into the kernel, and takes it away again.
 import { inNamespace, listNamespaces, run } from "./machine.ts";
-import { fabricScript, nodeScript, podScript, type NamespaceScript, type NetworkOptions } from "./network.ts";
+import {
+  fabricScript,
+  nodeScript,
+  podScript,
+  routerScript,
+  routersOf,
+  type NamespaceScript,
+  type NetworkOptions,
+} from "./network.ts";
 import { LAB_PREFIX, type LabPlan } from "./plan.ts";
 
 export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promise<void> {
-  const namespaces = [plan.fabric, ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace])];
+  const routers = routersOf(plan).map((router) => routerScript(plan, plan.paths!, router));
+  const namespaces = [
+    plan.fabric,
+    ...routers.map(({ namespace }) => namespace),
+    ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace]),
+  ];
   await run("ip", ["-batch", "-"], { input: namespaces.map((name) => `netns add ${name}\n`).join("") });
   // Sysctls of all first: a link takes its defaults from the namespace it is born into. Then outside in.
   const fabric = fabricScript(plan, options);
   const nodes = plan.nodes.map((node) => nodeScript(plan, node, options));
   const pods = plan.nodes.map((node) => podScript(plan, node, options));
-  await Promise.all([fabric, ...nodes, ...pods].map(setSysctls));
+  await Promise.all([fabric, ...routers, ...nodes, ...pods].map(setSysctls));
   await lay(fabric);
+  await Promise.all(routers.map(lay));
   await Promise.all(nodes.map(lay));
   await Promise.all(pods.map(lay));
 }

@@ -4,15 +4,19 @@
 import {
   OVERLAY_MTU,
   POD_CIDR,
+  ROUTERS,
   SERVICE_ADDRESSES,
   podSubnet,
   podSubnet6,
+  UNDERLAY,
   UNDERLAY_MTU,
   underlayMac,
   VXLAN_PORT,
   vtepMac,
   type LabNode,
+  type LabPaths,
   type LabPlan,
+  type LabRouter,
 } from "./plan.ts";
 
 /** What is run inside one namespace, in this order. */
@@ -54,10 +58,55 @@ export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "own
     ip: [
       "link add switch type bridge mcast_snooping 0 stp_state 0",
       `link set switch alias ${owner} up`,
-      ...plan.nodes.flatMap((node) => [
-        `link add ${node.port} mtu ${UNDERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${UNDERLAY_MTU} gso_max_segs 1 address ${underlayMac(node.number)} netns ${node.nodeNamespace}`,
-        `link set ${node.port} master switch up`,
+      ...plan.nodes.flatMap(({ port, number, nodeNamespace }) =>
+        cable({ port, mac: underlayMac(number), namespace: nodeNamespace }),
+      ),
+      ...routersOf(plan).flatMap(cable),
+    ],
+    bridge: [],
+    nft: "",
+  };
+}
+
+const cable = ({ port, mac, namespace }: Pick<LabRouter, "port" | "mac" | "namespace">): string[] => [
+  `link add ${port} mtu ${UNDERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${UNDERLAY_MTU} gso_max_segs 1 address ${mac} netns ${namespace}`,
+  `link set ${port} master switch up`,
+];
+
+export const routersOf = ({ paths }: LabPlan): readonly LabRouter[] => (paths ? [paths.leaf, ...paths.paths] : []);
+
+/**
+ * A router between the nodes: the leaf sends each flow over one of the paths, and a path to the node itself. Nodes cannot
+ * spread by themselves: their kernel keeps the way of a tunnel, whatever is in it.
+ */
+export function routerScript(plan: LabPlan, { leaf, paths }: LabPaths, router: LabRouter): NamespaceScript {
+  const families = plan.ipv6 ? (["ipv4", "ipv6"] as const) : (["ipv4"] as const);
+  const onward = (i: number): string =>
+    router === leaf
+      ? paths.map(({ addresses }) => `nexthop via ${addresses[i]!} dev eth0 onlink`).join(" ")
+      : "dev eth0";
+  return {
+    namespace: router.namespace,
+    sysctls: {
+      ...ipv6Sysctls(plan),
+      "net/ipv4/ip_forward": "1",
+      // It leads packets out where they came in, on purpose.
+      "net/ipv4/conf/all/send_redirects": "0",
+      "net/ipv4/conf/default/send_redirects": "0",
+      // By addresses and ports (ip-sysctl.rst).
+      "net/ipv4/fib_multipath_hash_policy": "1",
+      ...(plan.ipv6 ? { "net/ipv6/conf/all/forwarding": "1", "net/ipv6/fib_multipath_hash_policy": "1" } : {}),
+    },
+    ip: [
+      "link set lo up",
+      "link set eth0 up",
+      ...families.flatMap((family, i) => [
+        `address add ${router.addresses[i]!}/${family === "ipv4" ? "24 dev eth0" : "64 dev eth0 nodad"}`,
+        `route add ${UNDERLAY[family]} ${onward(i)}`,
       ]),
+      ...(router !== leaf && plan.nodes.length > MAX_LEARNING_NODES
+        ? plan.nodes.flatMap((node) => node.nodeAddresses.map((address) => permanentNeighbour(node, address)))
+        : []),
     ],
     bridge: [],
     nft: "",
@@ -86,8 +135,7 @@ export function nodeScript(
     },
     ip: [
       "link set lo up",
-      `address add ${address4}/24 dev eth0`,
-      "link set eth0 up",
+      ...(plan.paths ? byTheLeaf(node, plan.paths) : [`address add ${address4}/24 dev eth0`, "link set eth0 up"]),
       `link add vxlan0 address ${vtepMac(number)} mtu ${OVERLAY_MTU} type vxlan id 1 dstport ${VXLAN_PORT} local ${address4} nolearning`,
       `address add ${podSubnet(number)}.0/32 dev vxlan0`,
       "link set vxlan0 up",
@@ -98,7 +146,7 @@ export function nodeScript(
       ...(servicePort === undefined ? [] : ["link set pod type bridge_slave hairpin on"]),
       `address add ${podSubnet(number)}.1/24 dev cni0`,
       "link set cni0 up",
-      ...(plan.nodes.length > MAX_LEARNING_NODES
+      ...(plan.nodes.length > MAX_LEARNING_NODES && !plan.paths
         ? to((other) => other.nodeAddresses.map((address) => permanentNeighbour(other, address)))
         : []),
       ...to((other) => [
@@ -107,7 +155,7 @@ export function nodeScript(
       ]),
       ...(plan.ipv6
         ? [
-            `address add ${address6}/64 dev eth0 nodad`,
+            ...(plan.paths ? [] : [`address add ${address6}/64 dev eth0 nodad`]),
             `address add ${podSubnet6(number)}::/128 dev vxlan0 nodad`,
             `address add ${podSubnet6(number)}::1/64 dev cni0 nodad`,
             ...to((other) => [
@@ -122,6 +170,24 @@ export function nodeScript(
       "\n",
     ),
   };
+}
+
+/** A node that has no other on its own link: all are behind the leaf. */
+function byTheLeaf({ nodeAddresses: [address4, address6] }: LabNode, { leaf }: LabPaths): string[] {
+  const [leaf4, leaf6] = leaf.addresses;
+  return [
+    `address add ${address4}/32 dev eth0`,
+    "link set eth0 up",
+    `route add ${ROUTERS.ipv4} dev eth0`,
+    `route add ${UNDERLAY.ipv4} via ${leaf4}`,
+    ...(address6 === undefined
+      ? []
+      : [
+          `address add ${address6}/128 dev eth0 nodad`,
+          `route add ${ROUTERS.ipv6} dev eth0`,
+          `route add ${UNDERLAY.ipv6} via ${leaf6}`,
+        ]),
+  ];
 }
 
 const permanentNeighbour = ({ number }: LabNode, address: string): string =>

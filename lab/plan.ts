@@ -13,11 +13,14 @@ export const SERVICE_ADDRESSES = { ipv4: "10.96.0.7", ipv6: "fd00:10:96::7" } as
 /** An underlay of one /24, whose last octet is the node's number. */
 export const MAX_NODES = 250;
 export const MAX_ZONES = 26;
+export const MAX_PATHS = 8;
 
 export interface LabShape {
   readonly nodes: number;
   readonly zones: number;
   readonly ipv6: boolean;
+  /** Equal ways through the underlay, one for each flow. 1: all nodes are on one switch, with nothing between them. */
+  readonly paths?: number;
 }
 
 /** One node of a lab: the namespace of the machine, and behind it that of its one pod. */
@@ -33,24 +36,47 @@ export interface LabNode extends Node {
   readonly podAddresses: readonly string[];
 }
 
+/** A router of the underlay. */
+export interface LabRouter {
+  readonly name: string;
+  readonly namespace: string;
+  /** Its port on the underlay's bridge. */
+  readonly port: string;
+  readonly mac: string;
+  /** As a node's. */
+  readonly addresses: readonly string[];
+}
+
+/** What is between nodes that have several equal ways to each other. */
+export interface LabPaths {
+  /** Every node's way to the others: it spreads flows over the paths by their addresses and ports. */
+  readonly leaf: LabRouter;
+  /** Each leads to all nodes. */
+  readonly paths: readonly LabRouter[];
+}
+
 export interface LabPlan {
   readonly id: string;
   readonly ipv6: boolean;
   /** Namespace of the underlay: the cables and the switch between the nodes. */
   readonly fabric: string;
   readonly nodes: readonly LabNode[];
+  /** Undefined when there is one way only. */
+  readonly paths: LabPaths | undefined;
 }
 
 /** What all of a lab's names begin with. Two labs differ in the id. */
 export const LAB_PREFIX = "inode-";
 export const LAB_ID = /^[0-9a-f]{6}$/;
 
-export function planLab(id: string, { nodes, zones, ipv6 }: LabShape): LabPlan {
+export function planLab(id: string, { nodes, zones, ipv6, paths = 1 }: LabShape): LabPlan {
   if (!Number.isInteger(nodes) || nodes < 2 || nodes > MAX_NODES)
     throw new RangeError(`a lab has 2 to ${MAX_NODES} nodes, not ${nodes}`);
   if (!Number.isInteger(zones) || zones < 1 || zones > Math.min(nodes, MAX_ZONES)) {
     throw new RangeError(`a lab of ${nodes} nodes has 1 to ${Math.min(nodes, MAX_ZONES)} zones, not ${zones}`);
   }
+  if (!Number.isInteger(paths) || paths < 1 || paths > MAX_PATHS)
+    throw new RangeError(`a lab has 1 to ${MAX_PATHS} equal paths, not ${paths}`);
   return {
     id,
     ipv6,
@@ -58,6 +84,21 @@ export function planLab(id: string, { nodes, zones, ipv6 }: LabShape): LabPlan {
     nodes: Array.from({ length: nodes }, (_, i) =>
       planNode({ id, ipv6, number: i + 1, zone: Math.floor((i * zones) / nodes) }),
     ),
+    paths: paths === 1 ? undefined : planPaths({ id, ipv6, paths }),
+  };
+}
+
+function planPaths({ id, ipv6, paths }: { id: string; ipv6: boolean; paths: number }): LabPaths {
+  const router = (name: string, number: number): LabRouter => ({
+    name,
+    namespace: `${LAB_PREFIX}${id}-${name}`,
+    port: name,
+    mac: `02:00:00:00:02:${hexByte(number)}`,
+    addresses: [`10.10.1.${number}`, ...(ipv6 ? [`fd00:10:10:1::${number.toString(16)}`] : [])],
+  });
+  return {
+    leaf: router("leaf", MAX_PATHS + 1),
+    paths: Array.from({ length: paths }, (_, i) => router(`path-${i + 1}`, i + 1)),
   };
 }
 
@@ -80,6 +121,9 @@ export const zoneName = (index: number): string => `zone-${String.fromCodePoint(
 export const podSubnet = (number: number): string => `10.244.${number}`;
 /** First four groups of a node's pod CIDR, a /64. */
 export const podSubnet6 = (number: number): string => `fd00:10:244:${number.toString(16)}`;
+/** Where nodes are, and where routers between them are. */
+export const UNDERLAY = { ipv4: "10.10.0.0/24", ipv6: "fd00:10:10::/64" } as const;
+export const ROUTERS = { ipv4: "10.10.1.0/24", ipv6: "fd00:10:10:1::/64" } as const;
 export const underlayMac = (number: number): string => `02:00:00:00:00:${hexByte(number)}`;
 export const vtepMac = (number: number): string => `02:00:00:00:01:${hexByte(number)}`;
 const hexByte = (n: number): string => n.toString(16).padStart(2, "0");

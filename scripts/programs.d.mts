@@ -5,6 +5,8 @@ export const PROGRAMS: {
       | "tcpdump"
       | "ping"
       | "fping"
+      | "traceroute"
+      | "iperf3"
       | "conntrack"
       | "openssl"
       | "dnsmasq"

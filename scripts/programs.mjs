@@ -12,6 +12,8 @@ export const PROGRAMS = {
     tcpdump: "tcpdump",
     ping: "iputils-ping",
     fping: "fping",
+    traceroute: "traceroute",
+    iperf3: "iperf3",
     conntrack: "conntrack",
     openssl: "openssl",
     dnsmasq: "dnsmasq-base",

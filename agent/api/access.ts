@@ -44,7 +44,7 @@ export function accessControl({ isAgent, readersOf, port }: AccessOptions): Midd
 }
 
 /** Without the interface that a link-local address comes with. */
-function addressOf(remote: string | undefined): string | undefined {
+export function addressOf(remote: string | undefined): string | undefined {
   const ip = remote === undefined ? undefined : parseIp(remote.replace(/%.*$/, ""));
   return ip && unmapped(ip).text;
 }

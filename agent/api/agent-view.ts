@@ -1,6 +1,7 @@
 // What the API asks of the agent: own-view.ts composes it, tests script it.
 import type { FindingsAnswer, FindingsKind } from "../judge/judging.ts";
 import type { Identity } from "../model/identity.ts";
+import type { NodeView } from "../model/node-view.ts";
 import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import type { MeshExtent, PeerStatus } from "../model/unprobed.ts";
@@ -20,6 +21,8 @@ export interface AgentView {
   /** The same nodes with the address of their API. One that is left out shows as a missing row. */
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;
+  /** What the kernel says of the network namespace that this agent is in. Changes once a second at most. */
+  nodeView(): Promise<NodeView>;
   readiness(): Readiness;
   /** What is broken, where and why: a judge's word. `by`: this agent's own, if it judges and is of this name. */
   findings(asked: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer>;

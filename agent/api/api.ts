@@ -1,8 +1,10 @@
-// The agent's HTTP side: the page and /api/v1 (design §4). Reads only; what it says comes from AgentView.
+// The agent's HTTP side: the page and /api/v1 (design §4). Reads, whose answers come from AgentView, and actions.
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createServer, type Server } from "node:http";
 import { closeServer, descriptorOf, listen } from "../base/listen.ts";
+import type { ActionDesk } from "../actions/desk.ts";
 import { accessControl } from "./access.ts";
+import { actionRoutes, isActionPath } from "./actions.ts";
 import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView } from "./mesh-view.ts";
 import { OwnRow } from "./own-row.ts";
@@ -22,6 +24,8 @@ export interface ApiOptions {
   readonly log: { error(details: object, message: string): void };
   /** Signs rows, so that they may come by way of others. */
   readonly sharedKey?: Uint8Array | undefined;
+  /** Where actions are asked for; absent: there are none. */
+  readonly actions?: ActionDesk | undefined;
   /** How long a peer may take to give its row. */
   readonly deadlineMs?: number;
   /**
@@ -78,6 +82,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   );
   const parts = { sources, ownRow, relayDesk, rows, mesh, events };
   for (const { path, answer } of ROUTES) app.get(path, (req, res) => answer(parts, req, res));
+  actionRoutes(app, options.actions);
   pageRoutes(app);
   app.use(
     (req, res) =>
@@ -140,10 +145,10 @@ function securityHeaders(_req: Request, res: Response, next: NextFunction): void
 }
 
 function readsOnly(req: Request, res: Response, next: NextFunction): void {
-  if (req.method === "GET" || req.method === "HEAD") next();
+  if (req.method === "GET" || req.method === "HEAD" || isActionPath(req.path)) next();
   else
     res
       .status(405)
       .set("Allow", "GET, HEAD")
-      .json({ error: `${req.method} is not something this API does: it only reads` });
+      .json({ error: `${req.method} is not something this API does: but for actions it only reads` });
 }

@@ -2,6 +2,7 @@
 import { firstOfEachFamily } from "../base/ip.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../config/schema.ts";
+import { Viewer, type ViewerOptions } from "../host/viewer.ts";
 import type { Measuring } from "../measuring/measuring.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { VERSION } from "../model/version.ts";
@@ -21,6 +22,7 @@ export interface OwnViewOptions {
   readonly measuring: Measuring;
   readonly results: Results;
   readonly findings: AgentView["findings"];
+  readonly openTables: ViewerOptions["openTables"];
 }
 
 export interface OwnView extends AgentView, Disposable {
@@ -28,12 +30,16 @@ export interface OwnView extends AgentView, Disposable {
 }
 
 export function ownView(options: OwnViewOptions): OwnView {
-  const { config, clock, incarnation, startedAt, mesh, measuring, results, findings } = options;
+  const { config, clock, incarnation, startedAt, mesh, measuring, results, findings, openTables } = options;
   const gate = new ReadinessGate(mesh);
   const agents = new PodAddresses();
   const decided = () => agents.update(mesh.members());
   const listening = mesh.listen({ decided });
   decided();
+  const namespace = config.node.podAddresses.some((address) => config.node.nodeAddresses.includes(address))
+    ? "host"
+    : "pod";
+  const viewer = new Viewer({ node: () => mesh.self(), namespace, openTables });
   const common = { version: VERSION, incarnation, startedAt };
   const rowInputs = {
     ...common,
@@ -65,6 +71,7 @@ export function ownView(options: OwnViewOptions): OwnView {
     unusable: () => mesh.unusable(),
     peerApis: () => mesh.others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowInputs, query),
+    nodeView: () => viewer.view(),
     findings,
     isAgent: (address) => agents.has(address),
     [Symbol.dispose]: () => listening[Symbol.dispose](),

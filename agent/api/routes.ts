@@ -3,13 +3,16 @@ import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
+import { onceFor } from "../base/once.ts";
 import { parseSpan, type Span } from "../base/span.ts";
 import type { FindingsKind } from "../judge/judging.ts";
+import type { NodeView } from "../model/node-view.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 import { COMPACT_TYPE } from "../peers/compact-row.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
 import type { Rows } from "../peers/rows.ts";
 import type { Readers } from "./access.ts";
+import { isActionPath } from "./actions.ts";
 import type { MeshEvents } from "./events.ts";
 import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
 import type { OwnRow } from "./own-row.ts";
@@ -59,6 +62,7 @@ export const ROUTES: readonly Route[] = [
       }),
   },
   { path: "/api/v1/pair", readers: "loopback", answer: pair },
+  { path: "/api/v1/node", readers: "loopback", answer: node },
   {
     path: "/api/v1/mesh",
     readers: "loopback",
@@ -75,6 +79,8 @@ export const ROUTES: readonly Route[] = [
 
 /** The page, and what does not exist, are for loopback. */
 export function readersOf(req: Request): Readers {
+  // With the token, which the desk asks for.
+  if (isActionPath(req.path)) return "agents";
   const readers = ROUTES.find(({ path }) => path === req.path)?.readers ?? "loopback";
   return typeof readers === "function" ? readers(req) : readers;
 }
@@ -96,6 +102,13 @@ async function pairs({ sources, ownRow, relayDesk }: Parts, req: Request, res: R
   if (row.seal !== undefined) res.set(SEAL_HEADER, row.seal);
   res.type(query.detail === "evidence" ? COMPACT_TYPE : "json").send(row.json);
 }
+
+async function node({ sources }: Parts, _req: Request, res: Response): Promise<void> {
+  res.type("json").send(writtenView(await sources.nodeView()));
+}
+
+/** One may be some megabytes: written once, however many ask. */
+const writtenView = onceFor((view: NodeView) => Buffer.from(JSON.stringify(view)));
 
 async function pair({ sources, rows }: Parts, req: Request, res: Response): Promise<void> {
   const { source, destination } = req.query;

@@ -68,6 +68,7 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
     unprobed: sources.unprobed().filter(({ destination }) => wanted(destination)),
     ...(servicePath && { servicePath }),
     ...(dns && { dns }),
+    ...(dns && results.lookups.trouble !== undefined && { dnsTrouble: results.lookups.trouble }),
   };
 }
 

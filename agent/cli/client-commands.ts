@@ -16,6 +16,10 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),
   },
+  connect: {
+    summary: "Try a TCP port of a node from another: open, refused, blocked or silent",
+    load: () => import("./connect.ts"),
+  },
   all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
   troubleshoot: {
     summary: "Show the troubleshooting guide, opened at what is wrong now",

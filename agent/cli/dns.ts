@@ -6,6 +6,7 @@ import { dnsReport } from "./survey/dns-report.ts";
 
 const MORE = `
 Every agent looks names up as libc does, A and AAAA at once, at the cluster's DNS and where it is there at the node's cache.
+With dnsPods.enabled=true in the chart it asks each pod behind cluster DNS for itself too: one that fails shows alone.
 Their rows tell of the last minute. Where you may use the API server's proxy, their metrics tell of the time since they
 started: lookups, failures by reason, delay, how many waited for an answer that was lost, and what the search path costs.
 

@@ -34,6 +34,9 @@ export const DOWNWARD_NAMES: Readonly<Record<string, string>> = {
 
 /** Names of our own prefix that are no option. */
 export const CONFIG_FILE_VARIABLE = `${ENVIRONMENT_PREFIX}CONFIG`;
+/** The token itself, for commands that start actions; the agent reads a file (`tokenFile`). */
+export const TOKEN_VARIABLE = `${ENVIRONMENT_PREFIX}TOKEN`;
+const NO_OPTIONS: readonly string[] = [CONFIG_FILE_VARIABLE, TOKEN_VARIABLE];
 /** Kubernetes puts these into every pod for a Service named `internode` in the same namespace. */
 const SERVICE_LINK =
   /^INTERNODE_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
@@ -56,7 +59,7 @@ export function fromEnvironment(env: Environment): Layer {
   const errors: OptionError[] = [];
   const byName = new Map(OPTIONS.map((o) => [o.environment, o]));
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined || name === CONFIG_FILE_VARIABLE) continue;
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined || NO_OPTIONS.includes(name)) continue;
     const option = byName.get(name);
     if (option) settings.set(option.path, { value: valueOfText(option.schema, text), origin: `environment ${name}` });
     else if (!SERVICE_LINK.test(name))

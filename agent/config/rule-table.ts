@@ -80,6 +80,13 @@ export const RULES: readonly Rule[] = [
     cure: "Set {servicePath.enabled} to true, or {servicePath.apiServer} to false.",
   },
   {
+    kind: "needs",
+    option: "actions.enabled",
+    needs: "tokenFile",
+    blames: "needs",
+    cure: "Name a file with a token in {tokenFile}, or set {actions.enabled} to false.",
+  },
+  {
     kind: "excluded",
     option: "pathMtu.enabled",
     where: "engine",

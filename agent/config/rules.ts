@@ -75,8 +75,10 @@ function valueAt(config: Config, path: OptionPath): unknown {
   return value;
 }
 
-const isEmpty = (value: unknown): boolean => value === false || (Array.isArray(value) && value.length === 0);
-const inWords = (value: unknown): string => (Array.isArray(value) ? "empty" : String(value));
+const isEmpty = (value: unknown): boolean =>
+  value === false || value === undefined || (Array.isArray(value) && value.length === 0);
+const inWords = (value: unknown): string =>
+  value === undefined ? "not set" : Array.isArray(value) ? "empty" : JSON.stringify(value);
 /** The options that a text names, as the agent's own messages have them. */
 const plain = (text: string): string => text.replaceAll(/[{}]/g, "");
 

@@ -158,7 +158,19 @@ export const configSchema = z.strictObject({
           }),
         )
         .default([])
-        .describe("Servers asked. Empty: those of /etc/resolv.conf, as `pod`."),
+        .describe(
+          "Servers asked. Empty: those of /etc/resolv.conf, as `cluster`, and a link-local one as `nodelocal`.",
+        ),
+      pods: z
+        .strictObject({
+          host: dnsName
+            .optional()
+            .describe(
+              "Name that lists the pods behind cluster DNS, which are then asked each for itself, at most 8 from a node: a headless Service. Empty: not asked; the chart's `dnsPods` sets it.",
+            ),
+          port: port.default(53).describe("Port that these pods answer at."),
+        })
+        .prefault({}),
     })
     .prefault({}),
   servicePath: z
@@ -199,6 +211,20 @@ export const configSchema = z.strictObject({
         .describe("`full` adds minimum, jitter and a histogram to every pair."),
     })
     .prefault({}),
+  actions: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Let whoever has the token make this agent send packets on demand to other members of the mesh (docs/actions.md).",
+        ),
+    })
+    .prefault({}),
+  tokenFile: path
+    .optional()
+    .describe(
+      "File with the token that actions ask for: the same on every agent, at least 16 characters; read again when it changes.",
+    ),
   shutdown: z
     .strictObject({
       drainMs: milliseconds(0, 60_000)

@@ -8,6 +8,7 @@ import { CODES } from "./catalogue/codes.ts";
 import { capital } from "./catalogue/words.ts";
 import type { Look } from "./locate/culprits.ts";
 import { seenPods } from "./observe/addresses.ts";
+import { recentLoss } from "./observe/view.ts";
 
 export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {
   const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
@@ -38,22 +39,27 @@ interface Reach {
   readonly denial: string;
 }
 
-/** An ordered pair reaches when anything on this network was answered in the last minute. */
-function reach(
-  { evidence }: Look,
-  findings: readonly Finding[],
-  { name, network, promise, denial }: Reach,
-): NetworkCheck {
-  const { paths, pairs, nodes } = evidence;
+/** Of a few seconds, in which one protocol alone is asked often. */
+const ALL = 0.85;
+const JUST_NOW_SECONDS = 15;
+
+/**
+ * An ordered pair reaches when anything on this network was answered in the last minute, and not all is lost since: of a
+ * node that has just died the minute still knows answers.
+ */
+function reach(look: Look, findings: readonly Finding[], { name, network, promise, denial }: Reach): NetworkCheck {
+  const { paths, pairs } = look.evidence;
   const own = paths.filter((path) => path.network === network);
   let [measured, reached] = [0, 0];
-  const unreached = new Set<string>();
   for (let pair = 0; pair < pairs.count; pair++) {
     const probed = own.filter((path) => path.probes[pair]! > 0);
     if (probed.length === 0) continue;
     measured++;
-    if (probed.some((path) => path.probes[pair]! > path.failures[pair]!)) reached++;
-    else unreached.add(nodes[pairs.destination[pair]!]!.node.name);
+    if (!probed.some((path) => path.probes[pair]! > path.failures[pair]!)) continue;
+    // Nearly all pairs lose nothing, and need no second look.
+    const losesSome = probed.some((path) => path.failures[pair]! > 0);
+    const lostJustNow = losesSome ? recentLoss(look, [pair], { network, seconds: JUST_NOW_SECONDS }) : undefined;
+    if ((lostJustNow ?? 0) < ALL) reached++;
   }
   if (measured === 0)
     return unknown(name, `Whether ${promise} was not measured: there are no probes on the ${network} network.`);

@@ -6,6 +6,7 @@ import { networkChecks } from "./checks.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import { History } from "./evidence/history.ts";
 import type { Look } from "./locate/culprits.ts";
+import { hasJustBegun, ONSET_SECONDS, USUAL_SPANS } from "./onset.ts";
 import { topologyOf, type Topology } from "./locate/topology.ts";
 import { observe } from "./observe/observe.ts";
 import { namesIn } from "./observe/places.ts";
@@ -16,6 +17,7 @@ import { answer } from "./verdict.ts";
 export class Judge {
   readonly #history = new History();
   readonly #tracker: Tracker;
+  #hasJustBegun = false;
   #topology: { readonly of: Pick<Evidence, "nodes" | "pairs">; readonly topology: Topology } | undefined;
 
   /**
@@ -39,7 +41,11 @@ export class Judge {
   /** Each of them short. */
   *steps(evidence: Evidence): Steps<Verdict> {
     yield* this.#history.add(evidence);
+    const recent = yield* this.#history.lostIn(ONSET_SECONDS);
+    const all = yield* this.#history.lostIn(ONSET_SECONDS * (1 + USUAL_SPANS));
+    this.#hasJustBegun = hasJustBegun(recent, (all - recent) / USUAL_SPANS);
     const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
+    look.topology.arrays.reuse();
     yield;
     const { observations } = yield* observe(look);
     yield;
@@ -56,6 +62,11 @@ export class Judge {
   /** Open findings of another judge that has watched for longer. */
   adopt(findings: readonly Finding[], atSeconds: number): void {
     this.#tracker.adopt(findings, atSeconds);
+  }
+
+  /** The latest evidence shows losses that were not there a minute ago, enough to be worth another look soon. */
+  get hasJustBegun(): boolean {
+    return this.#hasJustBegun;
   }
 
   /** The last hundred findings that are over, youngest first. */

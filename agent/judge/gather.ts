@@ -37,13 +37,15 @@ export async function gatherEvidence({
   readonly clock: Clock;
 }): Promise<Evidence> {
   const [self, peers, apis] = [sources.node, sources.peers(), sources.peerApis()];
-  const given: EvidenceRow[] = [evidenceRow(sources.row({ detail: "window" }))];
+  const own = sources.row({ detail: "window" });
+  const silent = silentPeers(own);
+  const given: EvidenceRow[] = [evidenceRow(own)];
   const missing: MissingRow[] = [];
   const reached = new Set(apis.map(({ node }) => node.name));
   for (const { node } of peers)
     if (!reached.has(node.name)) missing.push({ node, reason: "discovery gives no address for it" });
   await inTurn(apis, CONCURRENCY, async (api) => {
-    const answer = await rows.evidence(api);
+    const answer = await rows.evidence(api, { isSilent: silent.has(api.node.name) });
     if (answer.kind === "missing") missing.push(answer);
     else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
   });
@@ -68,3 +70,18 @@ const compactEvidence = (row: CompactRow): EvidenceRow => ({
     if (builder.beginRow(row.head.source.name, agentOf(row.head))) row.tell(builder);
   },
 });
+
+/** Of the last four seconds, as far as they are told: a probe is known to be lost a second after it was due. */
+const SILENT_SECONDS = 4;
+const SILENT_LOST = 3;
+
+/** Peers whose pods have answered no ICMP of this agent for the last seconds: their agents will not answer either. */
+export function silentPeers({ pairs }: Pick<Row, "pairs">): ReadonlySet<string> {
+  const [silent, answering] = [new Set<string>(), new Set<string>()];
+  for (const { destination, network, protocol, lostSeconds } of pairs) {
+    if (network !== "pod" || protocol !== "icmp") continue;
+    const lost = (lostSeconds ?? "").slice(-SILENT_SECONDS).replaceAll("0", "").length;
+    (lost >= SILENT_LOST ? silent : answering).add(destination.name);
+  }
+  return silent.difference(answering);
+}

@@ -10,10 +10,12 @@ import type { JudgePeers } from "../peers/judge-peers.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 import { JudgeMemory } from "./memory.ts";
 import { judgeOrder } from "./order.ts";
+import { OwnLosses } from "./own-losses.ts";
+import { JUDGE_EVERY_MS, Pace } from "./pace.ts";
 import { Standby } from "./standby.ts";
 
-export const JUDGE_EVERY_MS = 10_000;
 const LOOK_EVERY_MS = 5_000;
+const WATCH_EVERY_MS = 1_000;
 /** What is older is not given away: the judge hangs, or its evidence does not come. */
 const STALE_AFTER_NS = 35e9;
 /** Judges that are asked for an answer, the first in the order first. */
@@ -30,6 +32,8 @@ export interface JudgingOptions {
   /** All peers, serving or not. */
   readonly peerApis: () => readonly PeerApi[];
   readonly gather: () => Promise<Evidence>;
+  /** Probes of this agent that failed since it started. */
+  readonly failures: () => number;
   readonly peers: Pick<JudgePeers, "isAlive" | "verdict" | "findings">;
   readonly sharedKey?: Uint8Array | undefined;
   readonly log: { info(details: object, message: string): void; error(details: object, message: string): void };
@@ -41,6 +45,8 @@ export type FindingsAnswer =
 
 interface Own {
   readonly memory: JudgeMemory;
+  readonly pace: Pace;
+  readonly losses: OwnLosses;
   /** When the evidence of the latest verdict was complete, and what that says of it. */
   judgedNs: number | undefined;
   latest: JudgeReport["latest"];
@@ -82,14 +88,17 @@ export class Judging implements AsyncDisposable {
         void this.look();
         this.#timers.push(setInterval(() => void this.look(), LOOK_EVERY_MS));
       }, share * LOOK_EVERY_MS),
-      setTimeout(
-        () => {
-          void this.judge();
-          this.#timers.push(setInterval(() => void this.judge(), JUDGE_EVERY_MS));
-        },
-        LOOK_EVERY_MS + share * JUDGE_EVERY_MS,
-      ),
+      setInterval(() => void this.watch(), WATCH_EVERY_MS),
     ];
+  }
+
+  /** Every second: judge if it is time to. */
+  async watch(): Promise<void> {
+    const own = this.#own;
+    if (!own) return;
+    const nowMs = this.#nowMs();
+    if (own.losses.hasJustBegun()) own.pace.hurry(nowMs);
+    if (own.pace.isDue(nowMs)) await this.judge();
   }
 
   /** Whose turn it is. */
@@ -136,20 +145,33 @@ export class Judging implements AsyncDisposable {
     const isMyTurn = order.length > 0 && (await this.#standby.isMyTurn(before));
     if (isMyTurn === (this.#own !== undefined)) return;
     log.info({ before: before.slice(0, ASKED) }, isMyTurn ? "this agent judges now" : "this agent judges no more");
-    this.#own = isMyTurn ? { memory: new JudgeMemory(), judgedNs: undefined, latest: undefined } : undefined;
+    this.#own = isMyTurn ? this.#begin() : undefined;
     if (isMyTurn) void this.judge();
+  }
+
+  #begin(): Own {
+    const { clock, failures, self } = this.#options;
+    return {
+      memory: new JudgeMemory(),
+      pace: new Pace(phase(`judge ${self().name}`)),
+      losses: new OwnLosses(clock, failures),
+      judgedNs: undefined,
+      latest: undefined,
+    };
   }
 
   async #judge(): Promise<void> {
     const own = this.#own;
     if (!own) return;
     const { clock, gather, log } = this.#options;
+    own.pace.begins(this.#nowMs());
     try {
       if (own.judgedNs === undefined) await this.#copy(own.memory);
       const startNs = clock.monotonicNs();
       const evidence = await gather();
       const gatheredNs = clock.monotonicNs();
       const { findings } = await own.memory.judge(evidence);
+      if (own.memory.hasJustBegun) own.pace.hurry(this.#nowMs());
       own.judgedNs = gatheredNs;
       own.latest = {
         atSeconds: evidence.atSeconds,
@@ -180,6 +202,10 @@ export class Judging implements AsyncDisposable {
     const findings = this.#fresh();
     if (findings) return { status: 200, document: only(findings, kind) };
     return { status: 503, error: `${name} has not judged in time; it tries every ${JUDGE_EVERY_MS / 1_000} s` };
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.monotonicNs() / 1e6;
   }
 
   #fresh(): Findings | undefined {

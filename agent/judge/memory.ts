@@ -20,6 +20,11 @@ export class JudgeMemory {
     return this.#findings;
   }
 
+  /** The latest evidence shows losses that have just begun, whatever becomes of them. */
+  get hasJustBegun(): boolean {
+    return this.#judge.hasJustBegun;
+  }
+
   /** In slices: probing goes on meanwhile. One judgement at a time. */
   async judge(evidence: Evidence): Promise<Findings> {
     const verdict = await this.#judge.judgeInSlices(evidence);

@@ -6,7 +6,7 @@ import { Rows } from "../peers/rows.ts";
 import { gatherEvidence, type EvidenceSources } from "./gather.ts";
 import { Judging, type JudgingOptions } from "./judging.ts";
 
-export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | "sharedKey" | "log"> {
+export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | "failures" | "sharedKey" | "log"> {
   readonly sources: EvidenceSources;
   readonly clock: Clock;
 }

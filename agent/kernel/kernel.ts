@@ -61,6 +61,8 @@ export interface PacketBatch {
   icmp(i: number): { readonly type: number; readonly code: number; readonly info: number };
   /** True when the error of an `icmp` entry was sent by the host of this address; its port does not matter. */
   isErrorOf(i: number, address: SocketAddress): boolean;
+  /** Who sent the error of an `icmp` entry, as text; undefined where the kernel does not say. Slow. */
+  offender(i: number): string | undefined;
 }
 
 /** One ICMP or UDP socket that talks to many peers, with kernel stamps both ways and its error queue open. */
@@ -81,6 +83,8 @@ export interface PacketSocket extends Disposable {
   receive(batch: PacketBatch): number;
   /** The same from the error queue (transmit stamps and ICMP errors). */
   receiveErrors(batch: PacketBatch): number;
+  /** Hop limit (TTL) of what is sent from now on, 1 to 255; the system's own default until then. Throws KernelError. */
+  setHopLimit(hops: number): void;
   /** Packets that the kernel threw away because the receive buffer was full, since the socket was opened. */
   drops(): number;
 }

@@ -33,6 +33,12 @@ export const sendmmsg = bind<[fd: number, headers: number, count: number, flags:
 export const recvmmsg = bind<[fd: number, headers: number, count: number, flags: number, timeout: number]>(
   "int recvmmsg(int, uint64_t, unsigned int, int, uint64_t)",
 );
+export const send = bind<[fd: number, bytes: Uint8Array, count: number, flags: number]>(
+  "int send(int, const void *, size_t, int)",
+);
+export const recv = bind<[fd: number, bytes: Uint8Array, count: number, flags: number]>(
+  "int recv(int, void *, size_t, int)",
+);
 export const clockGettime = bind<[clock: number, time: BigInt64Array]>("int clock_gettime(int, void *)");
 /** koffi gives 64-bit integers as numbers while they are exact, which addresses (47 bits) are. */
 const malloc = bind<[bytes: number]>("uint64_t malloc(size_t)");

@@ -202,10 +202,20 @@ export class LinuxPacketBatch implements PacketBatch {
 
   /** struct sock_extended_err (16 bytes) is followed by the address that the error came from (SO_EE_OFFENDER). */
   isErrorOf(i: number, address: SocketAddress): boolean {
+    const offender = this.#offender(i);
+    return offender !== undefined && sameHost(offender, address);
+  }
+
+  offender(i: number): string | undefined {
+    const offender = this.#offender(i);
+    // A family of 0: the error came without an address.
+    return offender === undefined || offender[0] === 0 ? undefined : describeAddress(offender).ip;
+  }
+
+  #offender(i: number): Uint8Array | undefined {
     const at = this.#extendedError(i);
-    if (at < 0) return false;
-    const offender = this.#arena.bytes.subarray(at + EXTENDED_ERROR_BYTES, at + EXTENDED_ERROR_BYTES + SOCKADDR_BYTES);
-    return sameHost(offender, address);
+    const from = at + EXTENDED_ERROR_BYTES;
+    return at < 0 ? undefined : this.#arena.bytes.subarray(from, from + SOCKADDR_BYTES);
   }
 
   #extendedError(i: number): number {

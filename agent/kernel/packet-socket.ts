@@ -74,6 +74,11 @@ class LinuxPacketSocket implements PacketSocket {
     return 0;
   }
 
+  setHopLimit(hops: number): void {
+    if (this.family === "ipv4") setInt(this.#fd, C.IPPROTO_IP, C.IP_TTL, hops, `IP_TTL ${hops}`);
+    else setInt(this.#fd, C.IPPROTO_IPV6, C.IPV6_UNICAST_HOPS, hops, `IPV6_UNICAST_HOPS ${hops}`);
+  }
+
   drops(): number {
     const length = new Uint32Array([36]);
     if (this.#closed || libc.getsockopt(this.#fd, C.SOL_SOCKET, C.SO_MEMINFO, this.#meminfo, length) < 0) return 0;

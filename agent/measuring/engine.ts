@@ -1,5 +1,6 @@
 // What measuring stands on: the kernel by FFI, or Node.js alone.
 import type { Clock } from "../base/clock.ts";
+import type { RouteTables } from "../kernel/netlink.ts";
 import type { Config } from "../config/schema.ts";
 import type { Engine } from "../probes/protocols.ts";
 import type { UdpReflectorOptions } from "../reflector/udp-reflector.ts";
@@ -12,6 +13,8 @@ export interface OpenedEngine {
   readonly smallSegments?: (descriptor: number) => void;
   /** Lets the kernel alone answer handshakes that are reset; only with FFI. */
   readonly deferAccept?: (descriptor: number) => void;
+  /** Asks the kernel for its routes, neighbours …; only with FFI. */
+  readonly openTables?: () => RouteTables;
 }
 
 /** What every path carries: the segment of a packet of 576 bytes (RFC 9293 §3.7.1). */
@@ -39,13 +42,21 @@ export async function openEngine(name: Config["engine"]): Promise<OpenedEngine> 
 }
 
 async function openKernelEngine(): Promise<OpenedEngine> {
-  const [{ systemClock }, { openLinuxKernel }, { deferAccept, limitSegments }] = await Promise.all([
+  const [{ systemClock }, { openLinuxKernel }, { deferAccept, limitSegments }, { RouteTables }] = await Promise.all([
     import("../kernel/clock.ts"),
     import("../kernel/linux.ts"),
     import("../kernel/listening-socket.ts"),
+    import("../kernel/netlink.ts"),
   ]);
   const clock = systemClock();
   const kernel = openLinuxKernel(clock);
   const smallSegments = (descriptor: number) => limitSegments(descriptor, SEGMENT_BYTES);
-  return { clock, kernel, engine: { kind: "kernel", kernel }, smallSegments, deferAccept };
+  return {
+    clock,
+    kernel,
+    engine: { kind: "kernel", kernel },
+    smallSegments,
+    deferAccept,
+    openTables: () => new RouteTables(),
+  };
 }

@@ -85,12 +85,17 @@ export interface UdpReceived {
 
 /** The trailing minute of lookups of names of one class at one server. */
 export interface DnsWindow {
-  /** Whom it asks: `cluster`, `nodelocal` or `pod`, or a word of a newer agent. */
+  /** Whom it asks: `cluster`, `nodelocal` or `pod` (one behind cluster DNS), or a word of a newer agent. */
   readonly server: string;
+  /** Absent from an older agent, which sums up the servers of one kind. */
+  readonly address?: string;
   /** `cluster`: of Services and pods; `external`: all others; or a word of a newer agent. */
   readonly names: string;
   readonly lookups: number;
   readonly failures: number;
+  /** Of those that were answered in time; absent where none was, and from an older agent. */
+  readonly meanNs?: number;
+  readonly maxNs?: number;
 }
 
 /** What became of a UDP packet that came to the answering end. All but the first two got no answer. */
@@ -162,6 +167,8 @@ export interface Row {
   readonly servicePath?: ServiceState;
   /** Cluster DNS as this node sees it. Absent where it is off, and from an agent that does not tell yet. */
   readonly dns?: readonly DnsWindow[];
+  /** Why the pods behind cluster DNS are not known, or not all. Absent where all is well, or they are not asked. */
+  readonly dnsTrouble?: string;
   /** How much of the mesh this agent knows and probes; absent from an agent that does not tell yet. */
   readonly extent?: MeshExtent;
 }

@@ -1,6 +1,7 @@
 // Asks a peer's API for its row: one request with a deadline, a size limit and a reason in words when it fails.
 import type { Agent } from "undici";
 import { readBody } from "../base/body.ts";
+import { OneByOne } from "../base/one-by-one.ts";
 import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import { SEAL_HEADER } from "./row-seal.ts";
@@ -46,7 +47,11 @@ export interface AskOptions {
   readonly relay?: PeerApi;
   /** Called when half of the deadline has passed. */
   readonly onSlow?: () => void;
+  /** Other than this object's own. */
+  readonly deadlineMs?: number;
 }
+
+type Patience = Pick<AskOptions, "onSlow" | "deadlineMs">;
 
 /** Connections are kept for the next snapshot of someone who watches, and closed soon after the last. */
 const KEEP_ALIVE_MS = 6_000;
@@ -55,17 +60,19 @@ export class PeerRows implements AsyncDisposable {
   readonly #options: PeerRowsOptions;
   /** undici takes 12 MB of memory (measured, 8.12): it is loaded when a row is first asked for. */
   #dispatcher: Promise<Agent> | undefined;
+  /** Rows are decoded one by one: many may have come in one turn. */
+  readonly #decoding = new OneByOne();
 
   constructor(options: PeerRowsOptions) {
     this.#options = options;
   }
 
   /** Never rejects: what went wrong is the reason of a missing row. */
-  async ask(peer: PeerApi, query: RowQuery, { relay, onSlow }: AskOptions = {}): Promise<PeerRow> {
+  async ask(peer: PeerApi, query: RowQuery, { relay, ...patience }: AskOptions = {}): Promise<PeerRow> {
     const { node } = peer;
     const url = rowUrl(relay?.url ?? peer.url, query, relay && node.name);
     try {
-      const { status, body, seal } = await this.#read(url, onSlow);
+      const { status, body, seal } = await this.#read(url, patience);
       if (status !== 200) {
         const words = inItsWords(body);
         return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
@@ -75,25 +82,24 @@ export class PeerRows implements AsyncDisposable {
         throw new RowFault(`its agent (internode ${excerpt(row.version)}) keeps no past: finish the upgrade`);
       return { kind: "row", node, json: body, row, seal };
     } catch (err) {
-      const reason = this.#inWords(err, url);
-      const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
-      return { kind: "missing", node, reason, answered };
+      return this.#failed(err, { node, url, patience });
     }
   }
 
   /** The same in the compact form, of its own agent only. An older agent answers 400. Never rejects. */
-  async evidence(peer: PeerApi, { onSlow }: Pick<AskOptions, "onSlow"> = {}): Promise<PeerEvidence> {
+  async evidence(peer: PeerApi, patience: Patience = {}): Promise<PeerEvidence> {
     const { node } = peer;
     const url = rowUrl(peer.url, { detail: "evidence" }, undefined);
     try {
-      const { status, body } = await this.#read(url, onSlow);
-      if (status === 200) return { kind: "compact", row: readCompactRow(body, node) };
+      const { status, body } = await this.#read(url, patience);
+      if (status === 200) {
+        await this.#decoding.turn();
+        return { kind: "compact", row: readCompactRow(body, node) };
+      }
       const words = inItsWords(body);
       return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
     } catch (err) {
-      const reason = this.#inWords(err, url);
-      const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
-      return { kind: "missing", node, reason, answered };
+      return this.#failed(err, { node, url, patience });
     }
   }
 
@@ -113,9 +119,18 @@ export class PeerRows implements AsyncDisposable {
     });
   }
 
-  async #read(url: URL, onSlow: (() => void) | undefined): Promise<Received> {
+  #failed(
+    err: unknown,
+    { node, url, patience }: { readonly node: Node; readonly url: URL; readonly patience: Patience },
+  ): Extract<PeerRow, { kind: "missing" }> {
+    const reason = inWords(err, url, patience.deadlineMs ?? this.#options.deadlineMs);
+    const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
+    return { kind: "missing", node, reason, answered };
+  }
+
+  async #read(url: URL, { deadlineMs = this.#options.deadlineMs, onSlow }: Patience): Promise<Received> {
     // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
-    using deadline = new AwakeDeadline(this.#options.deadlineMs, onSlow);
+    using deadline = new AwakeDeadline(deadlineMs, onSlow);
     const received = this.#receive(url, deadline.signal);
     // A request that is still connecting hears of an abort only when that has ended (undici 8).
     received.catch(() => {});
@@ -138,24 +153,24 @@ export class PeerRows implements AsyncDisposable {
     const seal = headers[SEAL_HEADER];
     return { status: statusCode, body: read, seal: typeof seal === "string" ? seal : undefined };
   }
+}
 
-  #inWords(err: unknown, { host }: URL): string {
-    if (err instanceof RowFault) return err.message;
-    const { name, code, message } = err as { name?: string; code?: string; message?: string };
-    if (name === "TimeoutError" || code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT")
-      return `no answer from ${host} within ${this.#options.deadlineMs / 1_000} s`;
-    switch (code) {
-      case "ECONNREFUSED":
-        return `nothing listens at ${host} (connection refused)`;
-      case "EHOSTUNREACH":
-      case "ENETUNREACH":
-        return `${host} cannot be reached (${code})`;
-      case "ECONNRESET":
-      case "UND_ERR_SOCKET":
-        return `${host} closed the connection in the middle of its answer`;
-      default:
-        return `asking ${host} failed: ${excerpt(message ?? String(err), 160)}`;
-    }
+function inWords(err: unknown, { host }: URL, deadlineMs: number): string {
+  if (err instanceof RowFault) return err.message;
+  const { name, code, message } = err as { name?: string; code?: string; message?: string };
+  if (name === "TimeoutError" || code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT")
+    return `no answer from ${host} within ${deadlineMs / 1_000} s`;
+  switch (code) {
+    case "ECONNREFUSED":
+      return `nothing listens at ${host} (connection refused)`;
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return `${host} cannot be reached (${code})`;
+    case "ECONNRESET":
+    case "UND_ERR_SOCKET":
+      return `${host} closed the connection in the middle of its answer`;
+    default:
+      return `asking ${host} failed: ${excerpt(message ?? String(err), 160)}`;
   }
 }
 

@@ -32,6 +32,8 @@ export type EvidenceAnswer = { readonly kind: "compact"; readonly row: CompactRo
 const ASKED_EARLY = 4;
 /** What was heard of an agent is held against it, or for it, no longer. */
 const HEARD_MS = 30_000;
+/** For who has been silent, or cannot be reached otherwise; every half minute it gets its full time again. */
+const SILENT_DEADLINE_MS = 1_000;
 const RELAYS_DRAWN_MS = 60_000;
 const RELAY_CONNECTIONS = 4;
 
@@ -69,16 +71,23 @@ export class Rows implements AsyncDisposable {
     return byWayOf(peer, direct.reason, await askOthers());
   }
 
-  /** For a judge: in the compact form, else (an older agent, or by way of others) as JSON. Never rejects. */
-  async evidence(peer: PeerApi): Promise<EvidenceAnswer> {
+  /**
+   * For a judge: in the compact form, else (an older agent, or by way of others) as JSON. `isSilent`: nothing else is
+   * answered from there either, so nobody waits for it for long. Never rejects.
+   */
+  async evidence(peer: PeerApi, { isSilent = false }: { readonly isSilent?: boolean } = {}): Promise<EvidenceAnswer> {
     let byWay: Promise<RelayedAnswer> | undefined;
     const askOthers = () => (byWay ??= this.#askOthers(peer, { detail: "window" }));
+    const isImpatient = isSilent || this.#wasSilent(peer);
     const direct = await this.#direct.evidence(peer, {
       onSlow: () => {
         if (this.#underWay < ASKED_EARLY) void askOthers();
       },
+      ...(isImpatient && { deadlineMs: Math.min(SILENT_DEADLINE_MS, this.#options.deadlineMs) }),
     });
-    this.#heard.set(peer.node.name, { answered: direct.kind === "compact", atMs: performance.now() });
+    const isHeard = direct.kind === "compact";
+    // Who was not waited for may only have been slow: that is not held against it for any longer.
+    if (isHeard || !isImpatient) this.#heard.set(peer.node.name, { answered: isHeard, atMs: performance.now() });
     if (direct.kind === "compact") return direct;
     if (direct.answered?.status === BAD_REQUEST) return this.ask(peer, { detail: "window" });
     if (direct.answered !== undefined) return missing(peer, direct.reason);
@@ -87,6 +96,11 @@ export class Rows implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#direct[Symbol.asyncDispose](), this.#byWay[Symbol.asyncDispose]()]);
+  }
+
+  #wasSilent({ node }: PeerApi): boolean {
+    const heard = this.#heard.get(node.name);
+    return heard?.answered === false && performance.now() - heard.atMs < HEARD_MS;
   }
 
   async #askOthers(peer: PeerApi, query: RowQuery): Promise<RelayedAnswer> {

@@ -134,7 +134,15 @@ const servicePathSchema = z.object({
 const dnsSchema = z
   .array(
     z
-      .object({ server: z.string().max(64), names: z.string().max(32), lookups: count, failures: count })
+      .object({
+        server: z.string().max(64),
+        address: z.string().max(64).optional(),
+        names: z.string().max(32),
+        lookups: count,
+        failures: count,
+        meanNs: delayNs,
+        maxNs: delayNs,
+      })
       .refine((s) => s.failures <= s.lookups, "more failed lookups than lookups"),
   )
   .max(64);
@@ -154,6 +162,7 @@ const rowHead = {
   extent: extentSchema.optional(),
   servicePath: servicePathSchema.optional(),
   dns: dnsSchema.optional(),
+  dnsTrouble: text.optional(),
 };
 export const rowHeadSchema = z.object(rowHead);
 

@@ -39,6 +39,8 @@ export interface ProberOptions<Settings> {
   readonly conntrack: () => ConntrackState;
   /** Number of the first probe of a slot; above all that this incarnation has used. 0 unless given. */
   readonly firstNumber?: number;
+  /** Probes beside the schedule's: the peer answers them and counts none. */
+  readonly onDemand?: boolean;
 }
 
 /** What the peer must run. */

@@ -1,21 +1,33 @@
-// Cluster DNS as this node's pods meet it: each name is looked up at each server once an interval.
-import { readTextSync } from "../base/files.ts";
+// Cluster DNS as this node's pods meet it: each name is looked up at each server once an interval. Where they are named,
+// the pods behind cluster DNS are asked each for itself as well.
 import { isIP } from "node:net";
+import { readTextSync } from "../base/files.ts";
+import { ipRanges } from "../base/ip.ts";
 import type { Clock } from "../base/clock.ts";
 import { firstTurnNs, turnAfterNs } from "../base/turns.ts";
 import { encodeQuery } from "../wire/dns.ts";
+import { DnsPods } from "./dns-pods.ts";
 import { lookup, type LookupOptions, type LookupOutcome } from "./dns-lookup.ts";
+import type { LookUp } from "./service-addresses.ts";
 
+/** The Service of cluster DNS, the node's own cache in front of it, and each pod behind it. */
 export const DNS_SERVER_LABELS = ["cluster", "nodelocal", "pod"] as const;
 export type DnsServerLabel = (typeof DNS_SERVER_LABELS)[number];
 
 export interface DnsServer {
   readonly label: DnsServerLabel;
   readonly address: string;
+  /** 53 when left out. */
+  readonly port?: number;
 }
 
 /** Where lookups go. Every method is cheap and never throws. */
 export interface DnsSink {
+  /** This server is asked from now on, and is not asked any more. */
+  opened(server: DnsServer): void;
+  closed(server: DnsServer): void;
+  /** Looking up the pods behind cluster DNS: why there are none, or older ones; undefined when all is well. */
+  looked(trouble: string | undefined): void;
   /** Exactly once for each lookup that was really made. */
   lookup(server: DnsServer, name: string, outcome: Exclude<LookupOutcome, { kind: "local" }>): void;
   /** Not a lookup at all: our own machine could not ask (EMFILE …). */
@@ -28,11 +40,14 @@ export interface DnsProberOptions {
   readonly settings: { readonly intervalMs: number; readonly timeoutMs: number; readonly names: readonly string[] };
   /** See `dnsServers`. */
   readonly servers: readonly DnsServer[];
+  /** A name whose addresses are the pods behind cluster DNS, and the port that they answer at. */
+  readonly pods?: { readonly host: string; readonly port: number } | undefined;
   /** Share of the interval, in [0, 1), at which a thing of this name has its turn. */
   readonly phase: (name: string) => number;
   /** The node that asks: agents must not ask in step. */
   readonly node: string;
   readonly lookup?: (options: LookupOptions) => Promise<LookupOutcome>;
+  readonly lookUpPods?: LookUp;
 }
 
 /** What the schedule lets act at each tick. */
@@ -40,8 +55,6 @@ export interface DnsProber extends Disposable {
   tick(): void;
   /** Answers wake this process by themselves: no tick need wait for them. */
   readonly busy: false;
-  /** What is looked up where: series exist for these, at 0, from the start. */
-  readonly lookups: readonly { readonly server: DnsServer; readonly name: string }[];
 }
 
 /** Throws RangeError for a name that DNS cannot carry. */
@@ -59,23 +72,49 @@ interface Turn {
 class Lookups implements DnsProber {
   readonly busy = false;
   readonly #options: DnsProberOptions;
-  readonly #turns: readonly Turn[];
+  readonly #pods: DnsPods | undefined;
+  #turns: readonly Turn[] = [];
   readonly #stop = new AbortController();
 
   constructor(options: DnsProberOptions) {
     this.#options = options;
-    this.#turns = options.servers.flatMap((server) =>
-      options.settings.names.map((name) => ({ server, name, dueNs: firstDueNs(options, server, name) })),
-    );
+    this.#open(options.servers);
+    const { pods, sink, clock, node, phase, lookUpPods } = options;
+    if (pods === undefined) return;
+    this.#pods = new DnsPods({
+      clock,
+      host: pods.host,
+      rank: (address) => phase(`${node}>${address}`),
+      changed: (addresses) => this.#replacePods(addresses),
+      looked: (trouble) => sink.looked(trouble),
+      ...(lookUpPods && { lookUp: lookUpPods }),
+    });
   }
 
-  get lookups(): readonly { readonly server: DnsServer; readonly name: string }[] {
-    return this.#turns;
+  #open(servers: readonly DnsServer[]): void {
+    const { settings, sink } = this.#options;
+    for (const server of servers) sink.opened(server);
+    const turns = servers.flatMap((server) =>
+      settings.names.map((name) => ({ server, name, dueNs: firstDueNs(this.#options, server, name) })),
+    );
+    this.#turns = [...this.#turns, ...turns];
+  }
+
+  #replacePods(addresses: readonly string[]): void {
+    if (this.#stop.signal.aborted) return;
+    const { sink, servers, pods } = this.#options;
+    const before = [...new Set(this.#turns.map(({ server }) => server))].filter((server) => !servers.includes(server));
+    const gone = before.filter(({ address }) => !addresses.includes(address));
+    for (const server of gone) sink.closed(server);
+    this.#turns = this.#turns.filter(({ server }) => !gone.includes(server));
+    const fresh = addresses.filter((address) => !before.some((server) => server.address === address));
+    this.#open(fresh.map((address) => ({ label: "pod", address, port: pods!.port })));
   }
 
   tick(): void {
     const nowNs = this.#options.clock.monotonicNs();
     const { intervalMs } = this.#options.settings;
+    this.#pods?.tick();
     for (const turn of this.#turns) {
       if (turn.dueNs > nowNs || this.#stop.signal.aborted) continue;
       turn.dueNs = turnAfterNs(nowNs, { dueNs: turn.dueNs, intervalMs });
@@ -83,16 +122,19 @@ class Lookups implements DnsProber {
     }
   }
 
-  async #ask({ server, name }: Turn): Promise<void> {
+  async #ask(turn: Turn): Promise<void> {
+    const { server, name } = turn;
     const { clock, settings, sink } = this.#options;
     const outcome = await (this.#options.lookup ?? lookup)({
       clock,
       server: server.address,
+      ...(server.port !== undefined && { port: server.port }),
       name,
       timeoutMs: settings.timeoutMs,
       signal: this.#stop.signal,
     });
-    if (this.#stop.signal.aborted) return;
+    if (this.#stop.signal.aborted || !this.#turns.includes(turn)) return;
+    if (outcome.kind === "failed" && server.label === "pod") this.#pods?.doubted();
     if (outcome.kind === "local") sink.localError(server, name, outcome.errno);
     else sink.lookup(server, name, outcome);
   }
@@ -114,11 +156,15 @@ export function dnsServers(
 ): readonly DnsServer[] {
   if (configured.length > 0) return configured;
   try {
-    return resolvConfServers(readResolvConf()).map((address) => ({ label: "pod", address }));
+    return resolvConfServers(readResolvConf()).map((address) => ({ label: labelOf(address), address }));
   } catch {
     return []; // no resolv.conf: this machine asks nobody
   }
 }
+
+/** NodeLocal DNSCache answers at an address that no other machine can have. */
+const labelOf = (address: string): DnsServerLabel => (isLinkLocal(address) ? "nodelocal" : "cluster");
+const isLinkLocal = ipRanges(["169.254.0.0/16", "fe80::/10"]);
 
 /** MAXNS of resolv.h: further lines are not looked at. */
 const MAX_SERVERS = 3;

@@ -24,12 +24,16 @@ const NO_SUCH_NAME = "ENOTFOUND";
 const systemLookUp: LookUp = async (host) =>
   (await lookup(host, { all: true, order: "verbatim" })).map(({ address }) => address);
 
+export interface FoundAddresses {
+  /** All that may be probed, in the order in which they were given. */
+  readonly usable: readonly string[];
+  /** DNS has answered for every name, if only that there is none. */
+  readonly isCertain: boolean;
+  readonly trouble: string | undefined;
+}
+
 /** Never rejects. Addresses need no DNS. */
-export async function findService(
-  hosts: readonly string[],
-  known: ServiceAddresses,
-  lookUp: LookUp = systemLookUp,
-): Promise<ServiceAddresses> {
+export async function findAddresses(hosts: readonly string[], lookUp: LookUp = systemLookUp): Promise<FoundAddresses> {
   const found: string[] = [];
   const troubles: string[] = [];
   let isCertain = true;
@@ -47,7 +51,16 @@ export async function findService(
     if (refusal) troubles.push(`${address} is ${refusal.why} and is never probed`);
     return refusal === undefined;
   });
+  return { usable, isCertain, trouble: troubles.length > 0 ? troubles.join("; ") : undefined };
+}
+
+/** Never rejects. */
+export async function findService(
+  hosts: readonly string[],
+  known: ServiceAddresses,
+  lookUp?: LookUp,
+): Promise<ServiceAddresses> {
+  const { usable, isCertain, trouble } = await findAddresses(hosts, lookUp);
   const addresses = firstOfEachFamily(usable);
-  const trouble = troubles.length > 0 ? troubles.join("; ") : undefined;
   return isCertain ? { addresses, trouble } : { addresses: { ...known.addresses, ...addresses }, trouble };
 }

@@ -105,6 +105,8 @@ export interface Results extends PairSink {
   /** The part of a span that `past` tells of: since this agent started, the last hour, whole minutes. */
   kept(span: Span): Span;
   capture(): Capture;
+  /** Probes of all slots that failed, and SYNs that were sent again, since the start. */
+  failures(): number;
   counts(): AgentCounts;
   recent(): RecentHealth;
 }
@@ -147,6 +149,7 @@ class TypedArrayResults implements Results {
   readonly #zoneOf: (ZoneRecord | undefined)[] = [];
   readonly #histogramOf: (RttHistogram | undefined)[] = [];
   readonly #zones = new Map<string, ZoneRecord>();
+  #failures = 0;
   readonly #skipped = new Map<string, { readonly network: Network; readonly protocol: Protocol; count: number }>();
   readonly #localErrors = new Map<string, LocalErrors>();
   readonly #stamps: Record<Protocol, Record<StampClock, number>> = byProtocol(() => ({
@@ -220,6 +223,7 @@ class TypedArrayResults implements Results {
     this.#counters.add(index, "probes");
     const again = outcome.retransmits ?? 0;
     const failures = again + (outcome.kind === "failed" ? 1 : 0);
+    this.#failures += failures;
     const minute = this.#minute(second);
     this.#minutes.add(index, minute, { probes: 1 + again, failures });
     if (sourcePort !== undefined)
@@ -352,6 +356,10 @@ class TypedArrayResults implements Results {
       histograms: this.#full ? slots.map(({ index }) => frozen(this.#histogramOf[index]!)) : [],
       zones: [...this.#zones.values()].map(({ labels, histogram }) => ({ ...labels, ...frozen(histogram) })),
     };
+  }
+
+  failures(): number {
+    return this.#failures;
   }
 
   counts(): AgentCounts {

@@ -3,6 +3,12 @@
 {{- $agent := .Files.Get "files/agent.json" | fromJson -}}
 {{- $chart := dict "discovery" (dict "kind" "kubernetes" "service" (include "internode.fullname" .)) -}}
 {{- $_ := set $chart "servicePath" (dict "hosts" (list (include "internode.servicePathName" .))) -}}
+{{- with .Values.dnsPods -}}
+{{- if .enabled -}}
+{{- $pods := dict "host" (printf "%s.%s.svc" (include "internode.dnsPodsName" $) .namespace) "port" .port -}}
+{{- $_ := set $chart "dns" (dict "pods" $pods) -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.hostNetwork -}}
 {{- range $protocol, $facts := $agent.protocols -}}
 {{- $_ := set $chart $protocol (dict "networks" (list "node")) -}}
@@ -16,7 +22,20 @@
 {{- with .Values.secrets.udpKey -}}
 {{- if .name -}}{{- $_ := set $secrets "udp" (dict "keyFile" (printf "/etc/internode/udp-key/%s" .key)) -}}{{- end -}}
 {{- end -}}
+{{- if include "internode.needsToken" . -}}
+{{- $_ := set $secrets "tokenFile" (printf "/etc/internode/token/%s" .Values.secrets.token.key) -}}
+{{- end -}}
 {{- mustMergeOverwrite $chart $secrets (deepCopy (default dict .Values.config)) | toJson -}}
+{{- end -}}
+
+{{/* Whether the agents mount the token. Of the values alone: the configuration is made with it. */}}
+{{- define "internode.needsToken" -}}
+{{- if dig "actions" "enabled" false (default dict .Values.config) -}}true{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the token: the user's own, or that of the release. */}}
+{{- define "internode.tokenSecretName" -}}
+{{- default (printf "%s-token" (include "internode.fullname" .)) .Values.secrets.token.name -}}
 {{- end -}}
 
 {{/* The same with the agent's defaults filled in: what templates compute with. */}}

@@ -40,8 +40,9 @@ address family of the service path. Bytes are those of IP packets: requests and 
 {{- $perAgent := addf 120 (mulf $zones $slots $agent.rttHistogramSeries) -}}
 {{- $packetsPerSecond := mulf $pairs $packets -}}
 {{- $bytesPerSecond := mulf $pairs $bytes -}}
-{{- if $config.dns.enabled -}}{{/* A and AAAA for every name; with servers unset, about one server a node */}}
-{{- $lookups := divf (mulf $nodes 1000 (len $config.dns.names) (max 1 (len $config.dns.servers))) $config.dns.intervalMs -}}
+{{- if $config.dns.enabled -}}{{/* A and AAAA for every name; with servers unset, about one server a node, and about two pods */}}
+{{- $servers := add (max 1 (len $config.dns.servers)) (ternary 2 0 (hasKey $config.dns.pods "host")) -}}
+{{- $lookups := divf (mulf $nodes 1000 (len $config.dns.names) $servers) $config.dns.intervalMs -}}
 {{- $packetsPerSecond = addf $packetsPerSecond (mulf 4 $lookups) -}}
 {{- $bytesPerSecond = addf $bytesPerSecond (mulf 500 $lookups) -}}
 {{- end -}}

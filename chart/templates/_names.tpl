@@ -16,6 +16,13 @@
 {{- printf "%s-agents" (include "internode.fullname" .) -}}
 {{- end -}}
 
+{{/* It lies in the namespace of the DNS pods, where releases of several namespaces may meet. */}}
+{{- define "internode.dnsPodsName" -}}
+{{- $name := printf "%s-%s" .Release.Namespace (include "internode.fullname" .) -}}
+{{- if gt (len $name) 59 }}{{ $name = printf "%s-%s" (trunc 48 $name) (sha256sum $name | trunc 8) }}{{ end -}}
+{{- printf "%s-dns" (regexReplaceAll "^[0-9]" $name "n${0}") | trunc 63 -}}
+{{- end -}}
+
 {{- define "internode.serviceAccountName" -}}
 {{- default (include "internode.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}

@@ -16,7 +16,7 @@ a fault, or nothing. (dict "rule" … "config" <effective> "asked" <what the val
 {{- end -}}
 
 {{- define "internode.valueInWords" -}}
-{{- if kindIs "slice" . -}}empty{{- else -}}{{ . }}{{- end -}}
+{{- if kindIs "slice" . -}}empty{{- else if kindIs "invalid" . -}}not set{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 
 {{- define "internode.rule.less" -}}

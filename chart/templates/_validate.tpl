@@ -72,6 +72,14 @@
 {{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
 {{- end }}
+{{- if include "internode.needsToken" . }}
+{{- if dig "tokenFile" "" (default dict .Values.config) }}
+- "config.tokenFile names the token's file, which the chart does itself. Leave it out, and name the Secret in secrets.token.name."
+{{- end }}
+{{- if and (not .Values.secrets.token.name) (not .Values.askCluster) }}
+- "config.actions.enabled needs a token, and with askCluster false the chart cannot see the one it made before. Name a Secret in secrets.token.name; to make one: kubectl -n {{ .Release.Namespace }} create secret generic {{ include "internode.tokenSecretName" . }} --from-literal={{ .Values.secrets.token.key }}=$(openssl rand -hex 24)"
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "internode.faults.pod" -}}

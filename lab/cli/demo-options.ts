@@ -2,11 +2,12 @@
 import type { Command as Parser } from "commander";
 import { UsageError, type Typed } from "../../agent/cli/command.ts";
 import { FaultSyntaxError, parseFault } from "../faults/grammar.ts";
-import { MAX_NODES, MAX_ZONES, planLab, type LabNode } from "../plan.ts";
+import { MAX_NODES, MAX_PATHS, MAX_ZONES, planLab, type LabPlan } from "../plan.ts";
 
 export interface DemoOptions {
   readonly nodes: number;
   readonly zones: number;
+  readonly paths: number;
   readonly port: number | undefined;
   readonly faults: readonly string[];
   readonly ipv6: boolean;
@@ -19,6 +20,7 @@ export const declareDemo = (parser: Parser): Parser =>
   parser
     .option("--nodes <N>", `nodes, 2 to ${MAX_NODES}`, "6")
     .option("--zones <N>", `zones they are spread over, 1 to ${MAX_ZONES} (default: 3, or as many as nodes)`)
+    .option("--paths <N>", `equal paths between the nodes, one for each flow, 1 to ${MAX_PATHS}`, "1")
     .option(
       "--port <PORT>",
       "page of the first node on 127.0.0.1; the next nodes' follow, metrics are 1000 above (default: 8843, or the next block that is free)",
@@ -41,27 +43,29 @@ export function readDemoOptions(typed: Typed["options"]): DemoOptions {
   const values = typed as {
     readonly nodes: string;
     readonly zones?: string;
+    readonly paths: string;
     readonly port?: string;
     readonly fault: readonly string[];
   } & Pick<DemoOptions, "ipv6" | "hostPorts" | "loopback" | "clean">;
   const nodes = wholeNumber("nodes", values.nodes, { min: 2, max: MAX_NODES })!;
   const zones = wholeNumber("zones", values.zones, { min: 1, max: Math.min(nodes, MAX_ZONES) }) ?? Math.min(3, nodes);
+  const paths = wholeNumber("paths", values.paths, { min: 1, max: MAX_PATHS })!;
   const port = wholeNumber("port", values.port, { min: 1, max: 65_535 - 1_000 - nodes });
   const { ipv6, hostPorts, loopback, clean } = values;
-  const parsed = { nodes, zones, port, faults: values.fault, ipv6, hostPorts, loopback, clean };
+  const parsed = { nodes, zones, paths, port, faults: values.fault, ipv6, hostPorts, loopback, clean };
   // A fault that is none is told before anything is built.
-  const plan = planLab("000000", { nodes, zones, ipv6 });
-  for (const fault of parsed.faults) understand(fault, plan.nodes);
-  if (loopback && (ipv6 || hostPorts || parsed.faults.length > 0))
+  const plan = planLab("000000", { nodes, zones, ipv6, paths });
+  for (const fault of parsed.faults) understand(fault, plan);
+  if (loopback && (ipv6 || hostPorts || paths > 1 || parsed.faults.length > 0))
     throw new UsageError(
-      "--loopback has one network and no faults: leave out --ipv6, --host-ports and --fault, or run it without --loopback",
+      "--loopback has one network and no faults: leave out --ipv6, --host-ports, --paths and --fault, or run it without --loopback",
     );
   return parsed;
 }
 
-function understand(fault: string, nodes: readonly LabNode[]): void {
+function understand(fault: string, { nodes, paths }: LabPlan): void {
   try {
-    parseFault(fault, nodes);
+    parseFault(fault, nodes, paths);
   } catch (err) {
     throw err instanceof FaultSyntaxError ? new UsageError(err.message) : err;
   }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { EXIT, type Command } from "../../agent/cli/command.ts";
+import { tokenFileOf } from "../agent-files.ts";
 import type { AgentEnd } from "../agent-process.ts";
 import { openControl } from "../control.ts";
 import { openGateways, untilAnswering, type NodeUrls, type Reachable } from "../gateways.ts";
@@ -100,7 +101,7 @@ async function demonstrate({ args, options, outside, progress, signal }: Demonst
   }
   await using control = mesh.breakable && (await openControl(mesh.breakable, { onChange: progress }));
   progress(`the page answers at ${first!.page}`);
-  console.log(welcome({ lab: mesh.lab, urls: gateways.urls, canBreak: mesh.breakable !== undefined }));
+  console.log(welcome({ ...mesh, urls: gateways.urls }));
   if (!signal.aborted) await once(signal, "abort");
   progress("stopping");
   await control?.[Symbol.asyncDispose]();
@@ -126,9 +127,11 @@ async function placeFor(options: DemoOptions): Promise<Place> {
     own.reason === user.reason
       ? [inWords(own)]
       : [`the machine's own: ${inWords(own)}`, `in a user namespace: ${inWords(user)}`];
-  if (options.faults.length > 0 || options.ipv6 || options.hostPorts)
+  if (options.faults.length > 0 || options.ipv6 || options.hostPorts || options.paths > 1)
     throw new LabError(
-      ["--fault, --ipv6 and --host-ports need network namespaces, which cannot be had here", ...reasons].join("\n  "),
+      ["--fault, --ipv6, --host-ports and --paths need network namespaces, which cannot be had here", ...reasons].join(
+        "\n  ",
+      ),
     );
   return { kind: "loopback", reasons };
 }
@@ -137,6 +140,8 @@ interface Mesh extends AsyncDisposable {
   readonly lab: Reachable;
   /** The same lab, where something can be broken in it. */
   readonly breakable: Lab | undefined;
+  /** The token of actions. */
+  readonly tokenFile: string;
 }
 
 interface BringUp {
@@ -149,7 +154,8 @@ interface BringUp {
 async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
   if (place.kind === "namespaces") {
     const lab = await createLab({ ...options, servicePath: true, onAgentEnd, onProgress: progress });
-    return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+    const tokenFile = tokenFileOf(lab.directory);
+    return { lab, breakable: lab, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
   progress("agents on loopback addresses");
   const lab = await createLoopbackLab({ nodes: options.nodes, zones: options.zones, onAgentEnd });
@@ -160,10 +166,11 @@ async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promi
     console.log(
       ["The whole lab would, but there are no network namespaces to be had:", ...place.reasons].join("\n  - "),
     );
-  return { lab, breakable: undefined, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+  const tokenFile = tokenFileOf(lab.directory);
+  return { lab, breakable: undefined, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
 }
 
-function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly NodeUrls[]; canBreak: boolean }): string {
+function welcome({ lab, breakable, tokenFile, urls }: Mesh & { readonly urls: readonly NodeUrls[] }): string {
   const zones = Map.groupBy(lab.nodes, (node) => node.zone);
   const lines = [
     "",
@@ -172,7 +179,8 @@ function welcome({ lab, urls, canBreak }: { lab: Mesh["lab"]; urls: readonly Nod
     `  Page      ${urls[0]!.page}`,
     ...urls.map(({ name, metrics }, i) => `  ${i === 0 ? "Metrics" : "       "}   ${metrics}  (${name})`),
     `  Matrix    ${INTERNODE} matrix --url ${urls[0]!.page}`,
-    ...(canBreak
+    `  Actions   ${INTERNODE} connect ${lab.nodes[0]!.name} ${lab.nodes[1]!.name} 7843 --url ${urls[0]!.page} --token-file ${tokenFile}`,
+    ...(breakable
       ? [
           "",
           "  Break something, in another terminal:",

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Network } from "../../agent/model/peer.ts";
 import { dieWithParent } from "../agent-process.ts";
 import { inNamespace, LabError, run, toolEnvironment } from "../machine.ts";
-import { UNDERLAY_MTU, type LabNode } from "../plan.ts";
+import { UNDERLAY_MTU, underlayMac, type LabNode, type LabPaths } from "../plan.ts";
 import { DETOUR_DEVICE, type FromDetour, type ToDetour } from "./detour-messages.ts";
 import type { FaultCounters, InForce, Link } from "./fault.ts";
 import type { DetourFault, Effect } from "./frame-queue.ts";
@@ -22,9 +22,14 @@ export interface DetourRequest {
 /** By number of the fault. */
 type Counters = Readonly<Record<number, FaultCounters>>;
 
-export interface DetourOptions {
-  readonly fabricNamespace: string;
+/** Where frames of the underlay go. */
+interface Ends {
   readonly nodes: readonly LabNode[];
+  readonly paths: LabPaths | undefined;
+}
+
+export interface DetourOptions extends Ends {
+  readonly fabricNamespace: string;
 }
 
 const PROCESS = fileURLToPath(new URL("detour-process.ts", import.meta.url));
@@ -64,7 +69,7 @@ export class Detour {
     if (requests.length === 0) return this.#close();
     this.#child ??= await this.#start();
     const counters = await this.#child.ask({ type: "faults", faults: requests.map(toldToProcess) });
-    await this.#setRules(detourRuleset(requests, this.#options.nodes));
+    await this.#setRules(detourRuleset(requests, this.#options));
     return counters;
   }
 
@@ -102,7 +107,7 @@ export class Detour {
     const child = this.#child;
     if (!child) return {};
     this.#child = undefined;
-    await this.#setRules(returnRuleset(this.#options.nodes));
+    await this.#setRules(returnRuleset(this.#options));
     // A process that has died can no longer say what it did.
     const counters = await child.ask({ type: "flush" }).catch(() => ({}));
     await child.end();
@@ -123,8 +128,9 @@ const toldToProcess = ({ id, links, on, effect }: DetourRequest): DetourFault =>
   effect,
 });
 
-/** Diverted: each link of each fault on the fault's networks, and no more. Back: by destination, to its port. */
-function detourRuleset(requests: readonly DetourRequest[], nodes: readonly LabNode[]): string {
+/** Diverted: each link of each fault on the fault's networks, and no more. Back: to the port of whom the frame is for. */
+function detourRuleset(requests: readonly DetourRequest[], ends: Ends): string {
+  const { nodes } = ends;
   const divert = nodes.flatMap((node) => {
     const rules = requests.flatMap(({ links, on }) =>
       bySource(links).flatMap(([from, tos]) => (from === node ? divertRules({ from, tos, on }) : [])),
@@ -132,7 +138,7 @@ function detourRuleset(requests: readonly DetourRequest[], nodes: readonly LabNo
     // Two faults on a link say the same: once is enough, and the second would never be reached.
     return rules.length > 0 ? [chain({ port: node.port, priority: PRIORITY, rules: [...new Set(rules)] })] : [];
   });
-  return `table netdev ${TABLE} {\n${[...divert, returnChain(nodes)].join("\n")}\n}\n`;
+  return `table netdev ${TABLE} {\n${[...divert, returnChain(ends)].join("\n")}\n}\n`;
 }
 
 function divertRules({ from, tos, on }: { from: LabNode; tos: readonly LabNode[]; on: readonly Network[] }): string[] {
@@ -146,14 +152,14 @@ function divertRules({ from, tos, on }: { from: LabNode; tos: readonly LabNode[]
   });
 }
 
-const returnRuleset = (nodes: readonly LabNode[]): string => `table netdev ${TABLE} {\n${returnChain(nodes)}\n}\n`;
+const returnRuleset = (ends: Ends): string => `table netdev ${TABLE} {\n${returnChain(ends)}\n}\n`;
 
-function returnChain(nodes: readonly LabNode[]): string {
-  const rules = nodes.flatMap((node) =>
-    node.nodeAddresses.map(
-      (address) => `${address.includes(":") ? "ip6" : "ip"} daddr ${address} fwd to "${node.port}"`,
-    ),
-  );
+function returnChain({ nodes, paths }: Ends): string {
+  const ends = [
+    ...nodes.map(({ port, number }) => ({ port, mac: underlayMac(number) })),
+    ...(paths ? [paths.leaf] : []),
+  ];
+  const rules = ends.map(({ port, mac }) => `ether daddr ${mac} fwd to "${port}"`);
   return chain({ port: DETOUR_DEVICE, priority: PRIORITY, rules: [...rules, "drop"] });
 }
 

@@ -1,7 +1,7 @@
 // What a fault is, once its text is understood, and what every kind of fault can do.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
 import type { AgentProcess } from "../agent-process.ts";
-import type { LabNode } from "../plan.ts";
+import type { LabNode, LabPaths, LabRouter } from "../plan.ts";
 import type { Detour } from "./detour.ts";
 
 /** One way from a node to another. */
@@ -10,29 +10,45 @@ export interface Link {
   readonly to: LabNode;
 }
 
-interface OnLinks {
+/** A fault that comes and goes: there at first, and again with each period. */
+export interface Pulse {
+  readonly forMs: number;
+  readonly everyMs: number;
+}
+
+interface Written {
   /** As it was written, single spaces. */
   readonly text: string;
+  readonly pulse?: Pulse;
+}
+
+interface OnLinks extends Written {
   readonly links: readonly Link[];
   readonly on: readonly Network[];
 }
 
-interface OnAgents {
-  readonly text: string;
+interface OnPaths extends OnLinks {
+  /** Only what takes one of these of the underlay's equal paths. */
+  readonly via?: readonly LabRouter[];
+}
+
+interface OnAgents extends Written {
   readonly nodes: readonly LabNode[];
 }
 
 /** Ratios are 0 to 1. */
 export type Fault =
-  | (OnLinks & { readonly kind: "loss" | "reorder" | "duplicate"; readonly ratio: number })
-  | (OnLinks & { readonly kind: "drop" | "unroute" | "misdirect" | "extra-hop" | "take-address" })
+  | (OnPaths & { readonly kind: "loss"; readonly ratio: number })
+  | (OnPaths & { readonly kind: "drop" })
+  | (OnLinks & { readonly kind: "reorder" | "duplicate"; readonly ratio: number })
+  | (OnLinks & { readonly kind: "unroute" | "misdirect" | "extra-hop" | "take-address" })
   | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
   /** `isSilent`: no checksum on the way notices. */
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
-  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" })
+  | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" | "conntrack-full" })
   | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];
@@ -57,6 +73,8 @@ export interface InForce {
   counters(): Promise<FaultCounters | undefined>;
   /** To be called once. Returns the last counters: every packet the fault took is in them. */
   end(): Promise<FaultCounters | undefined>;
+  /** In place of `end` when the lab is being removed: what runs on its own stops, nothing is put back. */
+  abandon?(): void;
 }
 
 /** What a fault may lay hands on. */
@@ -65,6 +83,7 @@ export interface FaultContext {
   readonly id: number;
   readonly labId: string;
   readonly nodes: readonly LabNode[];
+  readonly paths: LabPaths | undefined;
   readonly fabricNamespace: string;
   readonly detour: Detour;
   agent(node: LabNode): AgentProcess;

@@ -3,6 +3,7 @@ import { LabError } from "../machine.ts";
 import { Detour } from "./detour.ts";
 import type { Fault, FaultContext, FaultCounters, InForce } from "./fault.ts";
 import { parseFault } from "./grammar.ts";
+import { pulsed } from "./pulsed.ts";
 import { FAULTS, injectFault } from "./table.ts";
 
 export interface FaultStatus {
@@ -34,11 +35,12 @@ export class LabFaults implements AsyncDisposable {
 
   /** Throws FaultSyntaxError for a text that is no fault, LabError when it cannot be done. */
   async inject(text: string): Promise<FaultStatus> {
-    const fault = parseFault(text, this.#context.nodes);
+    const fault = parseFault(text, this.#context.nodes, this.#context.paths);
     return this.#inTurn(async () => {
       this.#refuseTwice(fault);
       const id = ++this.#lastId;
-      const inForce = await injectFault(fault, { ...this.#context, id, detour: this.#detour });
+      const inject = () => injectFault(fault, { ...this.#context, id, detour: this.#detour });
+      const inForce = fault.pulse ? await pulsed(inject, fault.pulse, (turn) => this.#inTurn(turn)) : await inject();
       const entry: Entry = {
         id,
         text: fault.text,
@@ -101,6 +103,7 @@ export class LabFaults implements AsyncDisposable {
   /** For a lab that is being removed: nothing is put back, since everything is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    for (const { inForce } of this.#entries.values()) inForce.abandon?.();
     await this.#last;
     await this.#detour.abandon();
   }

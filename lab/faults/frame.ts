@@ -11,10 +11,11 @@ const ETHERTYPE_IPV6 = 0x86dd;
 const ETHERTYPE_IPV4 = 0x0800;
 const UDP = 17;
 
-/** Underlay addresses end in the node's number (plan.ts underlayMac): destination in byte 5, source in byte 11. */
-export const destinationOf = (frame: Uint8Array): number => frame[5] ?? 0;
-export const sourceOf = (frame: Uint8Array): number => frame[11] ?? 0;
+/** Underlay addresses end in the node's number (plan.ts), of either family. Ethernet's may be a router's. */
+export const sourceOf = (frame: Uint8Array): number => frame[ETHERNET_BYTES + (isIpv6(frame) ? 23 : 15)] ?? 0;
+export const destinationOf = (frame: Uint8Array): number => frame[ETHERNET_BYTES + (isIpv6(frame) ? 39 : 19)] ?? 0;
 
+const isIpv6 = (frame: Uint8Array): boolean => uint16(frame, 12) === ETHERTYPE_IPV6;
 const uint16 = (frame: Uint8Array, at: number): number => ((frame[at] ?? 0) << 8) | (frame[at + 1] ?? 0);
 
 export function networkOf(frame: Uint8Array): Network {

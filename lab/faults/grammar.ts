@@ -2,8 +2,8 @@
 import { NETWORKS, type Network, type Protocol } from "../../agent/model/peer.ts";
 import { PROTOCOLS } from "../../agent/probes/protocols.ts";
 import { LabError } from "../machine.ts";
-import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode } from "../plan.ts";
-import type { Fault, FaultKind, Link } from "./fault.ts";
+import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode, type LabPaths, type LabRouter } from "../plan.ts";
+import type { Fault, FaultKind, Link, Pulse } from "./fault.ts";
 
 /** A text that is no fault. */
 export class FaultSyntaxError extends LabError {}
@@ -17,23 +17,30 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   reject WHERE icmp|tcp|udp
   unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
   take-address A->B
-  freeze A               starve A 5%            kill A
+  conntrack-full A       freeze A               starve A 5%            kill A
+loss and drop hit one of several equal paths (demo --paths 4) with 'via path-1' behind them.
+Any of them comes and goes with 'for 5s every 30s' behind it.
 Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute, misdirect, extra-hop, masquerade and
 take-address of that alone.`;
 
 /** The smallest IPv4 MTU (RFC 791). */
 const MIN_MTU = 68;
 const MAX_DELAY_MS = 60_000;
+/** Putting a fault in force and ending it takes some tens of milliseconds. */
+const MIN_STRETCH_MS = 200;
+const MAX_STRETCH_MS = 3_600_000;
 /** Quotas below one per cent starve the process so much that it cannot even end. */
 const MIN_QUOTA_PERCENT = 1;
 
-export function parseFault(text: string, nodes: readonly LabNode[]): Fault {
+/** `paths` are those of a lab with several. */
+export function parseFault(text: string, nodes: readonly LabNode[], paths?: LabPaths): Fault {
   const words = new Words(text);
   const kind = words.next("a kind of fault");
   if (!isKind(kind)) throw words.fault(`'${kind}' is no kind of fault; there are ${KINDS.join(", ")}`);
-  const fault = parseRest(kind, words, nodes);
+  const fault = parseRest(kind, words, { nodes, paths });
+  const pulse = parsePulse(words);
   words.end();
-  return fault;
+  return pulse ? { ...fault, pulse } : fault;
 }
 
 const KINDS = [
@@ -52,19 +59,26 @@ const KINDS = [
   "take-address",
   "masquerade",
   "service-path",
+  "conntrack-full",
   "freeze",
   "starve",
   "kill",
 ] as const satisfies readonly FaultKind[];
 const isKind = (word: string): word is FaultKind => (KINDS as readonly string[]).includes(word);
 
-function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fault {
+interface Places {
+  readonly nodes: readonly LabNode[];
+  readonly paths: LabPaths | undefined;
+}
+
+function parseRest(kind: FaultKind, words: Words, { nodes, paths }: Places): Fault {
   const { text } = words;
   switch (kind) {
     case "freeze":
     case "kill":
     case "service-path":
     case "masquerade":
+    case "conntrack-full":
       return { kind, text, nodes: parseNodes(words, nodes) };
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
@@ -78,8 +92,22 @@ function parseRest(kind: FaultKind, words: Words, nodes: readonly LabNode[]): Fa
       return { kind, text, links, on: ["pod"] };
     }
     case "drop":
-      return { kind, text, links: parseLinks(words, nodes), on: parseOn(words, NETWORKS) };
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        on: parseOn(words, NETWORKS),
+        ...parseVia(words, paths),
+      };
     case "loss":
+      return {
+        kind,
+        text,
+        links: parseLinks(words, nodes),
+        ratio: parsePercent(words, 0),
+        on: parseOn(words, NETWORKS),
+        ...parseVia(words, paths),
+      };
     case "reorder":
     case "duplicate":
       return {
@@ -168,10 +196,34 @@ function parsePercent(words: Words, min: number): number {
 
 function parseDelay(words: Words): number {
   const word = words.next("a delay such as 20ms");
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(word) ?? [];
-  const ms = Number(digits) * (unit === "s" ? 1_000 : 1);
-  if (digits === undefined || ms <= 0 || ms > MAX_DELAY_MS)
+  const ms = millisecondsOf(word);
+  if (ms === undefined || ms <= 0 || ms > MAX_DELAY_MS)
     throw words.fault(`'${word}' is no delay above 0 and up to ${MAX_DELAY_MS / 1_000}s, written like 20ms or 1.5s`);
+  return ms;
+}
+
+function millisecondsOf(word: string): number | undefined {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(word) ?? [];
+  return digits === undefined ? undefined : Number(digits) * (unit === "s" ? 1_000 : 1);
+}
+
+function parsePulse(words: Words): Pulse | undefined {
+  if (!words.take("for")) return undefined;
+  const forMs = parseStretch(words, "how long it lasts, such as 5s");
+  if (!words.take("every")) throw words.fault("'for' tells how long it lasts, and 'every 30s' behind it how often");
+  const everyMs = parseStretch(words, "how often it comes, such as 30s");
+  if (everyMs - forMs < MIN_STRETCH_MS)
+    throw words.fault(`it lasts ${forMs} ms and comes every ${everyMs} ms, so it would not go in between`);
+  return { forMs, everyMs };
+}
+
+function parseStretch(words: Words, wanted: string): number {
+  const word = words.next(wanted);
+  const ms = millisecondsOf(word);
+  if (ms === undefined || ms < MIN_STRETCH_MS || ms > MAX_STRETCH_MS)
+    throw words.fault(
+      `'${word}' is no time from ${MIN_STRETCH_MS / 1_000}s to ${MAX_STRETCH_MS / 1_000}s, written like 500ms or 30s`,
+    );
   return ms;
 }
 
@@ -199,6 +251,19 @@ function parseOn(words: Words, otherwise: readonly Network[]): readonly Network[
   if (!network)
     throw words.fault(`'${word}' is no network; there are ${NETWORKS.join(" and ")}, and without 'on' both`);
   return [network];
+}
+
+function parseVia(words: Words, paths: LabPaths | undefined): { via?: readonly LabRouter[] } {
+  if (!words.take("via")) return {};
+  const word = words.next("a path after 'via'");
+  if (!paths) throw words.fault(`there is one way only; a lab with '--paths 4' has path-1 to path-4`);
+  const via = word.split(",").map((name) => {
+    const path = paths.paths.find((path) => path.name === name);
+    if (!path)
+      throw words.fault(`there is no path '${name}'; there are ${paths.paths.map(({ name }) => name).join(", ")}`);
+    return path;
+  });
+  return { via };
 }
 
 /** Words of a fault, taken one by one. */

@@ -2,7 +2,7 @@
 // node network is seen as it is, one of the pod network inside VXLAN. One table a fault, so that ending it is one command.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
 import { PROTOCOL_TABLE, PROTOCOLS } from "../../agent/probes/protocols.ts";
-import { VXLAN_PORT, type LabNode } from "../plan.ts";
+import { VXLAN_PORT, type LabNode, type LabRouter } from "../plan.ts";
 import type { FaultContext, InForce, Link } from "./fault.ts";
 import { layTables, lostOf } from "./nft-tables.ts";
 
@@ -18,6 +18,8 @@ export interface PacketRules {
   readonly links: readonly Link[];
   readonly on: readonly Network[];
   readonly condition: Condition;
+  /** Where packets leave these routers, instead of where they leave their source. */
+  readonly via?: readonly LabRouter[] | undefined;
 }
 
 /** The same for every packet. */
@@ -58,8 +60,8 @@ export function dropPackets(
 }
 
 /** Exported for its test. */
-export function dropRuleset(table: string, { links, on, condition }: PacketRules): string {
-  const chains = bySource(links).map(([from, tos]) => {
+export function dropRuleset(table: string, { links, on, condition, via }: PacketRules): string {
+  const sources = bySource(links).map(([from, tos]) => {
     const { vxlan, v4, v6 } = matches(from, tos);
     const drop = (match: string, expressions: readonly string[]) => [
       `${match} counter name matched`,
@@ -73,8 +75,10 @@ export function dropRuleset(table: string, { links, on, condition }: PacketRules
         ? [...drop(v4, condition.node4), ...(v6 === undefined ? [] : drop(v6, condition.node6))]
         : []),
     ];
-    return chain({ port: from.port, priority: 0, rules });
+    return { port: from.port, rules };
   });
+  const places = via ? via.map(({ port }) => ({ port, rules: sources.flatMap(({ rules }) => rules) })) : sources;
+  const chains = places.map(({ port, rules }) => chain({ port, priority: 0, rules }));
   const counters = ["matched", "affected", ...PROTOCOLS.map(lostOf)].map((name) => `  counter ${name} { }\n`).join("");
   return `table netdev ${table} {\n${counters}${lostChain()}${chains.join("\n")}\n}\n`;
 }

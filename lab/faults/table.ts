@@ -1,4 +1,5 @@
 // The one table of faults.
+import { conntrackFull } from "./conntrack-full.ts";
 import { corrupt } from "./corrupt.ts";
 import { delay } from "./delay.ts";
 import { drop } from "./drop.ts";
@@ -33,6 +34,7 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   "take-address": takeAddress,
   masquerade,
   "service-path": servicePath,
+  "conntrack-full": conntrackFull,
   freeze,
   starve,
   kill,

@@ -19,10 +19,10 @@ const resources = ({ requests, limits }: { readonly requests: Quantities; readon
     .prefault({});
 /** Empty text too: Helm 4 ignores a null in the values of a chart above this one. */
 const platformId = <T extends z.ZodType>(id: T) => z.union([id, z.literal(""), z.null()]);
-const secretKey = (key: string, what: string) =>
+const secretKey = (key: string, what: string, otherwise = "none") =>
   z
     .strictObject({
-      name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: none.`),
+      name: objectName.default("").describe(`Secret of the same namespace with ${what}. Empty: ${otherwise}.`),
       key: z
         .string()
         .regex(/^[A-Za-z0-9._-]+$/)
@@ -145,6 +145,11 @@ export const valuesSchema = z.strictObject({
   secrets: z
     .strictObject({
       udpKey: secretKey("key", "the shared key of authenticated UDP probes"),
+      token: secretKey(
+        "token",
+        "the token that actions ask for (`config.actions.enabled`)",
+        "the chart makes one, and keeps it over upgrades; renders without a cluster (GitOps) make another each time",
+      ),
     })
     .prefault({}),
 
@@ -214,6 +219,22 @@ export const valuesSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe("`nameservers`, `searches` and `options` of the pods. The agents measure the DNS servers named here."),
+  dnsPods: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Ask each pod behind cluster DNS for itself too: adds a headless Service over them, in their namespace.",
+        ),
+      namespace: objectName.min(1).default("kube-system").describe("Where they are: `openshift-dns` on OpenShift."),
+      selector: mapOfStrings
+        .default({ "k8s-app": "kube-dns" })
+        .describe(
+          "Their labels: `dns.operator.openshift.io/daemonset-dns: default` on OpenShift, with `k8s-app: null`.",
+        ),
+      port: z.int().min(1).max(65_535).default(53).describe("Port that they answer at: 5353 on OpenShift."),
+    })
+    .prefault({}),
   tolerations: objects
     .default([{ operator: "Exists" }])
     .describe(

@@ -49,6 +49,7 @@ const LOOPBACK = [
   "/api/v1/mesh/events",
   "/api/v1/pair?source=a&destination=b",
   "/api/v1/peers",
+  "/api/v1/node",
   "/api/v1/pairs/",
   "/API/v1/pairs",
   "/nothing",

@@ -7,6 +7,8 @@ import type { Node } from "../../agent/model/peer.ts";
 import type { FindingsAnswer, FindingsKind, Judging } from "../../agent/judge/judging.ts";
 import type { Findings } from "../../agent/model/finding.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
+import type { NodeView } from "../../agent/model/node-view.ts";
+import { sampleView } from "../support/sample-views.ts";
 import { sampleNodes, samplePair, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
 
 export class ScriptedAgent implements AgentView {
@@ -83,6 +85,10 @@ export class ScriptedAgent implements AgentView {
         : p,
     );
     return destination === undefined ? { ...row, pairs } : onlyOf({ ...row, pairs }, { name: destination });
+  }
+
+  nodeView(): Promise<NodeView> {
+    return Promise.resolve(sampleView(this.node));
   }
 
   readiness() {

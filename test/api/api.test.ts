@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from "node:net";
 import { request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startApi } from "../../agent/api/api.ts";
+import { nodeViewSchema } from "../../agent/model/node-view.ts";
 import { COMPACT_TYPE, readCompactRow } from "../../agent/peers/compact-row.ts";
 import { parseSnapshot } from "../../agent/peers/schema.ts";
 import type { PairDetail } from "../../agent/model/pair-detail.ts";
@@ -306,4 +307,12 @@ test("an engine that cannot make segments small says so, and the API answers nev
   });
   expect(said).toEqual(["answers of the HTTP API may not pass where the path MTU is small"]);
   expect((await get(`${url}/healthz`)).status).toBe(200);
+});
+
+test("a node's view is given as its schema promises it, and its kernel is read once for all that ask", async () => {
+  const { agent, url } = self;
+  const views = await Promise.all([1, 2, 3].map(() => get(`${url}/api/v1/node`)));
+  expect(views[0]!.headers["content-type"]).toContain("application/json");
+  expect(nodeViewSchema.parse(views[0]!.json())).toEqual(await agent.nodeView());
+  expect(new Set(views.map(({ text }) => text)).size).toBe(1);
 });

@@ -1,25 +1,25 @@
 // What a judgement costs the agent that judges: asking all others over HTTP, decoding and checking their rows in the
-// compact form, and finding what they show. CPU of the judging thread; the other agents are one server in a thread of its
-// own, which has new rows before each judgement. A judgement that a row is missing from measures nothing, and fails.
+// compact form, and finding what they show. CPU of the judging thread, and how long one turn of its event loop may take,
+// in which nothing is probed. A judgement that a row is missing from measures nothing, and fails.
+import { once } from "node:events";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../agent/base/clock.ts";
-import { phase } from "../../agent/base/hash.ts";
 import { gatherEvidence } from "../../agent/judge/gather.ts";
 import { JudgeMemory } from "../../agent/judge/memory.ts";
-import { sampleMesh } from "../../agent/mesh/sampling.ts";
+import { clockGettime } from "../../agent/kernel/libc.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
-import { encodeRow } from "../../agent/peers/compact-row.ts";
 import type { PeerApi } from "../../agent/peers/peer-api.ts";
 import { Rows } from "../../agent/peers/rows.ts";
-import { sampleNodes, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
-import { withRoutes } from "./evidence.ts";
+import { sampleNodes } from "../support/sample-mesh.ts";
+import { addressOf, type Told } from "./judged-mesh.worker.ts";
 import { atMost, quantile, type Bar, type Figure } from "./table.ts";
 
-const JUDGEMENTS = 6;
+/** Of each kind: those that measure CPU, and those that measure single turns, which costs CPU itself. */
+const JUDGEMENTS = 5;
 const EVERY_SECONDS = 10;
 const STARTED_SECONDS = Date.parse("2026-11-23T19:30:00Z") / 1_000;
 const BARS: Readonly<Record<number, { readonly cpuMs: number; readonly heldMb: number }>> = {
@@ -32,8 +32,9 @@ export async function run(): Promise<Figure> {
   const rows: (readonly (string | number)[])[] = [];
   const bars: Bar[] = [];
   for (const nodes of [12, 30, 100, 1_000]) {
-    const { gatherMs, decideMs, bothMs, longestMs, firstLongestMs, wallMs, heldMb, findings } = await judgements(nodes);
-    rows.push([nodes, gatherMs, decideMs, bothMs, wallMs, longestMs, firstLongestMs, heldMb, findings]);
+    const { gatherMs, decideMs, bothMs, wallMs, longestTurnMs, longestMs, firstLongestMs, heldMb, findings } =
+      await judgements(nodes);
+    rows.push([nodes, gatherMs, decideMs, bothMs, wallMs, longestTurnMs, longestMs, firstLongestMs, heldMb, findings]);
     const bar = BARS[nodes];
     if (bar === undefined) continue;
     const what = `a judgement with fetching, decoding and checking, ${nodes} nodes`;
@@ -53,111 +54,89 @@ export async function run(): Promise<Figure> {
           "decide CPU ms",
           "CPU ms",
           "wall ms",
+          "longest turn CPU ms",
           "longest delay ms",
           "in the first",
           "MB",
           "findings",
         ],
         rows,
-        note: "p50 of the judgements after the first; the longest event-loop delay of those and of the first, which loads undici; memory after a collection",
+        note: "p50 of the judgements after the first; CPU of the longest turn of the event loop; its longest delay, other programs of the machine included, and that of the first judgement, which loads undici; memory after a collection",
       },
     ],
     bars,
   };
 }
 
-/** The server tells agents apart by the address that they are asked at. */
-const addressOf = (i: number): string => `127.1.${Math.floor(i / 250)}.${(i % 250) + 1}`;
-
-/** The rows of a mesh whose last node loses 2 % on its way out, as the product samples its pairs. */
-function rowsOf(nodes: readonly Node[]): Row[] {
-  const sample = sampleMesh({ nodes, fullMeshLimit: 100, sampleSize: 24 });
-  const loser = nodes.at(-1)!.name;
-  const loss = nodes.map(({ name: to }) => ({ from: loser, to, ratio: 0.02 }));
-  return nodes.map((source) => {
-    const probed = sample.destinations(source.name);
-    // Looking a loss up takes as long as the list is.
-    const ofRow = loss.filter(({ to }) => (source.name === loser ? probed.has(to) : to === source.name));
-    const mesh: SampleMesh = { nodes: nodes.length, zones: 3, loss: ofRow };
-    const row = sampleRow(mesh, source, [source, ...nodes.filter(({ name }) => probed.has(name))]);
-    return withRoutes(row);
-  });
-}
-
-/** What a row tells at this second: each pair loses in the same seconds of every minute, and not all in the same. */
-const tellsAt = (row: Row, seconds: number): Row => ({
-  ...row,
-  at: new Date(seconds * 1_000).toISOString(),
-  pairs: row.pairs.map((pair) => {
-    const { failures } = pair.window;
-    if (failures === 0) return pair;
-    const first = phase(`${row.source.name} ${pair.destination.name} ${pair.network} ${pair.protocol}`) * 60;
-    const lost = new Set(Array.from({ length: failures }, (_, i) => Math.floor(first + (i * 60) / failures) % 60));
-    const digits = Array.from({ length: 60 }, (_, i) => (lost.has((seconds + i) % 60) ? "1" : "0"));
-    return { ...pair, lostSeconds: digits.join("") };
-  }),
-});
-
 async function judgements(count: number) {
-  const all = sampleNodes({ nodes: count, zones: 3 });
-  const made = rowsOf(all);
-  const [self, ...others] = all as [Node, ...Node[]];
+  const [self, ...others] = sampleNodes({ nodes: count, zones: 3 }) as [Node, ...Node[]];
   let seconds = STARTED_SECONDS;
-  const rowAt = (i: number): Row => tellsAt(made[i]!, seconds);
-  const worker = new Worker(SERVER, { eval: true });
+  const worker = new Worker(new URL("judged-mesh.worker.ts", import.meta.url), { workerData: count });
+  const told = async <T extends Told>(): Promise<T> => ((await once(worker, "message")) as [T])[0];
   try {
-    const port = await new Promise<number>((resolve) => worker.once("message", resolve));
+    const { port } = await told<Extract<Told, { port: number }>>();
     const apis = others.map((node, i): PeerApi => ({ node, url: `http://${addressOf(i)}:${port}`, serving: true }));
     const peers = others.map((node) => ({ node, addresses: { pod: {}, node: {} }, serving: true }));
+    let own: Row | undefined;
     const sources = {
       node: self,
       peers: () => peers,
       peerApis: () => apis,
-      row: () => rowAt(0),
+      row: () => own!,
       identity: () => ({ podAddresses: {}, nodeAddresses: {} }),
     };
     const clock: Clock = { baseSeconds: 0, monotonicNs: () => 0, realtimeNs: () => seconds * 1e9 };
     const before = memoryMb();
     await using rows = new Rows({ peerApis: () => apis, deadlineMs: 10_000, seal: undefined });
     const memory = new JudgeMemory();
-    const [gather, decide, both, wall]: number[][] = [[], [], [], []];
-    let firstLongestMs = NaN;
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    for (let i = 0; i < JUDGEMENTS; i++) {
-      seconds += EVERY_SECONDS;
-      const told = new Promise((resolve) => worker.once("message", resolve));
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
-      worker.postMessage(new Map(others.map((_, peer) => [addressOf(peer), encodeRow(rowAt(peer + 1))])));
-      await told;
-      delay.enable();
-      const startMs = performance.now();
-      const from = process.threadCpuUsage();
+    /** CPU of fetching and of both. */
+    const judgeOnce = async (): Promise<{ readonly gatherMs: number; readonly bothMs: number }> => {
+      const fromMs = threadCpuMs();
       const evidence = await gatherEvidence({ sources, rows, clock });
-      const gathered = process.threadCpuUsage(from);
+      const gatherMs = threadCpuMs() - fromMs;
       await memory.judge(evidence);
-      const judged = process.threadCpuUsage(from);
-      const wallMs = performance.now() - startMs;
-      delay.disable();
-      if (i === 0) {
-        firstLongestMs = delay.max / 1e6;
-        delay.reset();
-      }
+      const bothMs = threadCpuMs() - fromMs;
       const missing = evidence.nodes.filter((node) => node.missing !== undefined);
       if (missing.length > 0)
         throw new Error(`${missing.length} of ${count} rows did not come: ${missing[0]!.missing}`);
-      if (i === 0) continue;
-      gather!.push(inMs(gathered));
-      decide!.push(inMs(judged) - inMs(gathered));
-      both!.push(inMs(judged));
-      wall!.push(wallMs);
+      return { gatherMs, bothMs };
+    };
+    const nextRows = async (): Promise<void> => {
+      seconds += EVERY_SECONDS;
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
+      worker.postMessage(seconds);
+      ({ own } = await told<Extract<Told, { own: Row }>>());
+      // What came with the message is none of the judge's.
+      collect();
+    };
+    const costs: { readonly gatherMs: number; readonly bothMs: number; readonly wallMs: number }[] = [];
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    let firstLongestMs = Number.NaN;
+    for (let i = 0; i <= JUDGEMENTS; i++) {
+      await nextRows();
+      const startMs = performance.now();
+      delay.enable();
+      const cost = await judgeOnce();
+      delay.disable();
+      if (i > 0) costs.push({ ...cost, wallMs: performance.now() - startMs });
+      else {
+        firstLongestMs = delay.max / 1e6;
+        delay.reset();
+      }
+    }
+    const turns: number[] = [];
+    for (let i = 0; i < JUDGEMENTS; i++) {
+      await nextRows();
+      turns.push(await longestTurnMs(judgeOnce));
     }
     const heldMb = memoryMb() - before;
     return {
-      gatherMs: quantile(gather!, 0.5),
-      decideMs: quantile(decide!, 0.5),
-      bothMs: quantile(both!, 0.5),
-      wallMs: quantile(wall!, 0.5),
+      gatherMs: median(costs.map(({ gatherMs }) => gatherMs)),
+      decideMs: median(costs.map(({ gatherMs, bothMs }) => bothMs - gatherMs)),
+      bothMs: median(costs.map(({ bothMs }) => bothMs)),
+      wallMs: median(costs.map(({ wallMs }) => wallMs)),
       longestMs: delay.max / 1e6,
+      longestTurnMs: Math.max(...turns),
       firstLongestMs,
       heldMb,
       findings: memory.findings!.findings.length,
@@ -167,7 +146,31 @@ async function judgements(count: number) {
   }
 }
 
-const inMs = ({ user, system }: { readonly user: number; readonly system: number }): number => (user + system) / 1_000;
+const median = (of: readonly number[]): number => quantile([...of], 0.5);
+
+/** CPU of the longest turn of the event loop: other programs on the machine do not count, as they do in a delay. */
+async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
+  let [longest, isOver] = [0, false];
+  let beforeMs = threadCpuMs();
+  const turn = (): void => {
+    const nowMs = threadCpuMs();
+    longest = Math.max(longest, nowMs - beforeMs);
+    beforeMs = nowMs;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work().finally(() => (isOver = true));
+  return longest;
+}
+
+/** Of this thread alone, and exact: getrusage counts it in ticks of 4 ms. */
+function threadCpuMs(): number {
+  clockGettime(CLOCK_THREAD_CPUTIME_ID, cpuTime);
+  return Number(cpuTime[0]) * 1_000 + Number(cpuTime[1]) / 1e6;
+}
+
+const CLOCK_THREAD_CPUTIME_ID = 3;
+const cpuTime = new BigInt64Array(2);
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -177,11 +180,3 @@ function memoryMb(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return (heapUsed + arrayBuffers) / 1e6;
 }
-
-const SERVER = `
-  const { parentPort } = require("node:worker_threads");
-  let rows = new Map();
-  parentPort.on("message", (given) => { rows = given; parentPort.postMessage("ready"); });
-  const server = require("node:http").createServer((request, response) =>
-    response.end(rows.get(request.socket.localAddress)));
-  server.listen(0, "0.0.0.0", () => parentPort.postMessage(server.address().port));`;

@@ -15,6 +15,8 @@ export interface Objects {
   readonly nodes?: readonly object[];
   /** Namespace → its labels. */
   readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of the namespace that renders are for: name → its data. */
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Undefined: the cluster does not know the kind. */
   readonly prometheuses?: readonly object[];
   /** Paths that are answered with 403. */
@@ -68,7 +70,7 @@ const status = (code: number, reason: string, message: string) => ({
 });
 /** What the default install consists of: without these in discovery, Helm cannot even build the objects. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
-  v1: ["ConfigMap", "Service", "ServiceAccount", "Pod", "Namespace", "Node"],
+  v1: ["ConfigMap", "Service", "ServiceAccount", "Pod", "Namespace", "Node", "Secret"],
   "apps/v1": ["DaemonSet"],
   "rbac.authorization.k8s.io/v1": ["Role", "RoleBinding"],
   "networking.k8s.io/v1": ["NetworkPolicy"],
@@ -100,7 +102,18 @@ function list(groupVersion: string, kind: string, items: readonly object[]): rea
   ];
 }
 
-function answers({ nodes = [], namespaces = {}, prometheuses }: Objects): Readonly<Record<string, object>> {
+/** What Helm wants to see on an object that it made. */
+const OF_THE_RELEASE = {
+  labels: { "app.kubernetes.io/managed-by": "Helm" },
+  annotations: { "meta.helm.sh/release-name": "internode", "meta.helm.sh/release-namespace": "monitoring" },
+};
+
+function answers({
+  nodes = [],
+  namespaces = {},
+  secrets = {},
+  prometheuses,
+}: Objects): Readonly<Record<string, object>> {
   const known = prometheuses === undefined ? KINDS : { ...KINDS, [OPERATOR]: OPERATOR_KINDS };
   const groups = Object.keys(known)
     .filter((groupVersion) => groupVersion.includes("/"))
@@ -115,6 +128,13 @@ function answers({ nodes = [], namespaces = {}, prometheuses }: Objects): Readon
     ...Object.entries(known).map(([groupVersion, kinds]) => resources(groupVersion, kinds)),
     list("v1", "Node", nodes),
     ...(prometheuses === undefined ? [] : [list(OPERATOR, "Prometheus", prometheuses)]),
+    ...Object.entries(secrets).map(
+      ([name, data]) =>
+        [
+          `/api/v1/namespaces/monitoring/secrets/${name}`,
+          { kind: "Secret", apiVersion: "v1", metadata: { ...OF_THE_RELEASE, name, namespace: "monitoring" }, data },
+        ] as const,
+    ),
     ...Object.entries(namespaces).map(
       ([name, labels]) =>
         [`/api/v1/namespaces/${name}`, { kind: "Namespace", apiVersion: "v1", metadata: { name, labels } }] as const,

@@ -167,15 +167,13 @@ export function only<K extends string>(
 
 /** The Service whose EndpointSlices list the agents. */
 export const headlessService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
-  ofClusterIp(manifests, true);
+  serviceFor(manifests, "agent");
 /** The Service that the service path is probed with. */
 export const servicePathService = (manifests: readonly Manifest[]): Manifest & Kinds["Service"] =>
-  ofClusterIp(manifests, false);
+  serviceFor(manifests, "service-path");
 
-function ofClusterIp(manifests: readonly Manifest[], isHeadless: boolean): Manifest & Kinds["Service"] {
-  const services = manifests.filter((manifest) => manifest.kind === "Service") as (Manifest & Kinds["Service"])[];
-  return only(
-    services.filter(({ spec }) => (spec.clusterIP === "None") === isHeadless),
+const serviceFor = (manifests: readonly Manifest[], component: string): Manifest & Kinds["Service"] =>
+  only(
+    manifests.filter(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === component),
     "Service",
   );
-}

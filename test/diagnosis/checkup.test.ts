@@ -4,6 +4,8 @@ import { evidenceFromSnapshot } from "../../agent/diagnosis/evidence/from-snapsh
 import { Judge } from "../../agent/diagnosis/judge.ts";
 import { NETWORK_CHECKS, type Verdict } from "../../agent/model/finding.ts";
 import { sampleSnapshot, type SampleMesh } from "../support/sample-mesh.ts";
+import { SimMesh } from "./sim/mesh.ts";
+import { tuningRandom } from "./sim/random.ts";
 
 function checksOf(mesh: SampleMesh) {
   const snapshot = sampleSnapshot(mesh);
@@ -53,4 +55,45 @@ test("every finding breaks exactly one check beside those of the network model",
   expect(verdict.findings.length).toBeGreaterThan(1);
   const parts = CHECKS.flatMap((name) => checks.get(name)!.findings);
   expect([...parts].sort()).toEqual(verdict.findings.map(({ id }) => id).sort());
+});
+
+/** What the judge says of a mesh of six after `seconds` of a fault, having watched it calm for five minutes. */
+function reachAfter(
+  seconds: number,
+  fault: { readonly node: number; readonly chance: number; readonly dies: boolean },
+) {
+  const nodes = Array.from({ length: 6 }, (_, i) => ({ name: `node-${i + 1}`, zone: "a" }));
+  const mesh = new SimMesh({ nodes, random: tuningRandom(seconds) });
+  const judge = new Judge();
+  let verdict = judge.judge(mesh.evidence());
+  const until = (end: number) => {
+    while (mesh.second < end) {
+      mesh.advance(10);
+      if (fault.dies && mesh.second > begins) mesh.silentUntil.set(fault.node, mesh.second + 1);
+      verdict = judge.judge(mesh.evidence());
+    }
+  };
+  let begins = Number.POSITIVE_INFINITY;
+  until(300);
+  begins = mesh.second;
+  const edges = mesh.directed((from, to) => from === fault.node || to === fault.node);
+  mesh.sources.push({ edges, chance: () => fault.chance, most: fault.chance, begins, ends: Number.POSITIVE_INFINITY });
+  until(begins + seconds);
+  return verdict;
+}
+
+test.each([20, 30, 40, 60])("%i s after a node has died its finding and the check of reach agree", (seconds) => {
+  const { findings, checks } = reachAfter(seconds, { node: 5, chance: 1, dies: true });
+  expect(findings.map(({ code }) => code)).toEqual(["IN-NODE-DOWN"]);
+  for (const name of ["pods-reach-pods", "pods-and-nodes"])
+    expect(checks.find((check) => check.name === name)).toMatchObject({
+      state: "broken",
+      text: expect.stringMatching(/2[05] of 30 measured pairs reach each other/),
+      findings: [findings[0]!.id],
+    });
+});
+
+test("a pair that loses one packet in three still reaches", () => {
+  const { checks } = reachAfter(60, { node: 5, chance: 0.33, dies: false });
+  expect(checks.find(({ name }) => name === "pods-reach-pods")).toMatchObject({ state: "holds" });
 });

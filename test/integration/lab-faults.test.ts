@@ -40,7 +40,7 @@ describe("faults of packets", () => {
     from: string,
     to: string,
     { count = 20, periodMs = 10 } = {},
-  ): Promise<{ sent: number; received: number; minMs: number }> {
+  ): Promise<{ sent: number; received: number; minMs: number; bursts: number }> {
     const out = await lab.run(from, "sh", ["-c", `fping -q -C ${count} -p ${periodMs} -t 1000 ${to} 2>&1 || true`]);
     const results = out
       .slice(out.lastIndexOf(" : ") + 3)
@@ -48,7 +48,8 @@ describe("faults of packets", () => {
       .split(/\s+/);
     const times = results.filter((result) => result !== "-").map(Number);
     if (times.some(Number.isNaN)) throw new Error(`fping said something else: ${out}`);
-    return { sent: results.length, received: times.length, minMs: Math.min(...times) };
+    const bursts = results.filter((result, i) => result === "-" && results[i - 1] !== "-").length;
+    return { sent: results.length, received: times.length, minMs: Math.min(...times), bursts };
   }
 
   /** ping's own words; it fails when nothing comes back, which is an answer here. */
@@ -158,6 +159,15 @@ describe("faults of packets", () => {
       expect((await echoesAt("node-2")) - before).toBe(received);
     },
   );
+
+  test("a fault with a pulse takes packets in bursts, as many as it counts, and is gone with all its times when it is cleared", async () => {
+    const { id } = await lab.inject("drop node-1->node-2 for 200ms every 700ms");
+    const { sent, received, bursts } = await fping("node-1", address("node-2", "pod"), { count: 90, periodMs: 20 });
+    const [ended] = await lab.clear(id);
+    expect(received).toBe(sent - ended!.counters!.affected);
+    expect(bursts).toBeGreaterThanOrEqual(2);
+    expect((await fping("node-1", address("node-2", "pod"), { count: 40, periodMs: 20 })).received).toBe(40);
+  });
 
   test("a drop on one network leaves the other network and other pairs whole, in both families", async () => {
     const received = async (...way: Parameters<typeof fping>) => (await fping(way[0], way[1], { count: 3 })).received;

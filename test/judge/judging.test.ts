@@ -136,3 +136,48 @@ test("a verdict says nothing of what is over, findings do", async () => {
   expect("document" in verdict && Object.keys(verdict.document)).not.toContain("ended");
   expect("document" in findings && findings.document).toMatchObject({ ended: [], findings: [] });
 });
+
+test("while all is calm each judge judges six times a minute, not in step with the other", async () => {
+  const mesh = new JudgeMesh(MESH);
+  await mesh.watchSeconds(60);
+  mesh.gathered.clear();
+  await mesh.watchSeconds(600);
+  expect(Object.fromEntries(mesh.gathered)).toEqual(
+    Object.fromEntries(mesh.order.slice(0, 2).map((name) => [name, 60])),
+  );
+});
+
+test("when its own probes begin to be lost a judge looks at once, and goes on as usual when that is no news any more", async () => {
+  const mesh = new JudgeMesh(MESH);
+  await mesh.watchSeconds(120);
+  const first = mesh.order[0]!;
+  const asked = async (seconds: number, lostEachSecond: number): Promise<number> => {
+    const before = mesh.gathered.get(first)!;
+    await mesh.watchSeconds(seconds, lostEachSecond);
+    return mesh.gathered.get(first)! - before;
+  };
+  expect(await asked(10, 2)).toBeGreaterThanOrEqual(3);
+  expect(await asked(60, 2)).toBeLessThanOrEqual(14);
+  expect(await asked(600, 2)).toBe(60);
+});
+
+test("what the rows of others tell hastens the next look too", async () => {
+  const mesh = new JudgeMesh(MESH);
+  await mesh.watchSeconds(120);
+  mesh.mesh = DEAD;
+  mesh.gathered.clear();
+  await mesh.watchSeconds(30);
+  expect(mesh.gathered.get(mesh.order[0]!)).toBeGreaterThan(5);
+});
+
+test("a mesh that is never at rest costs at most twice the judgements", async () => {
+  const mesh = new JudgeMesh(MESH);
+  await mesh.watchSeconds(120);
+  mesh.gathered.clear();
+  for (let minute = 0; minute < 10; minute++) {
+    await mesh.watchSeconds(10, 2 + 10 * minute);
+    await mesh.watchSeconds(50);
+  }
+  expect(mesh.gathered.get(mesh.order[0]!)).toBeLessThanOrEqual(2 * 60 + 8);
+  expect(mesh.gathered.get(mesh.order[0]!)).toBeGreaterThan(80);
+});

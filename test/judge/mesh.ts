@@ -22,6 +22,10 @@ export class JudgeMesh {
   #made: { readonly of: SampleMesh; readonly snapshot: Snapshot } | undefined;
   readonly #judges = new Map<string, Judging>();
   readonly #dead = new Set<string>();
+  /** Probes that each agent has lost. */
+  failures = 0;
+  /** Evidence that each judge has asked for. */
+  readonly gathered = new Map<string, number>();
   /** Agents whose evidence does not come. */
   readonly hanging = new Set<string>();
 
@@ -47,7 +51,9 @@ export class JudgeMesh {
         isServing: () => true,
         peerApis,
         log: QUIET,
+        failures: () => this.failures,
         gather: async () => {
+          this.gathered.set(name, (this.gathered.get(name) ?? 0) + 1);
           if (this.hanging.has(name)) throw new Error("no evidence");
           return evidenceFromSnapshot(this.#snapshot(self));
         },
@@ -71,6 +77,17 @@ export class JudgeMesh {
       const living = [...this.#judges].filter(([name]) => !this.#dead.has(name)).map(([, judging]) => judging);
       await Promise.all(living.map((judging) => judging.look()));
       if (s % 10 === 5) await Promise.all(living.map((judging) => judging.judge()));
+    }
+  }
+
+  /** The same second by second, while agents judge when they think it is time to. */
+  async watchSeconds(seconds: number, lostEachSecond = 0): Promise<void> {
+    for (let s = 0; s < seconds; s++) {
+      this.clock.advanceMs(1_000);
+      this.failures += lostEachSecond;
+      const living = [...this.#judges].filter(([name]) => !this.#dead.has(name)).map(([, judging]) => judging);
+      if (s % 5 === 4) await Promise.all(living.map((judging) => judging.look()));
+      await Promise.all(living.map((judging) => judging.watch()));
     }
   }
 

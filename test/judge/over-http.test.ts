@@ -38,6 +38,7 @@ class HttpMesh {
           clock: made.clock,
           self: () => node,
           isServing: () => true,
+          failures: () => 0,
           peerApis: () => agent.agent.peerApis(),
           peers,
           gather: () => gatherEvidence({ sources: agent.agent, rows: agent.api.rows, clock: made.clock }),

@@ -55,6 +55,7 @@ describe("control messages of IPv4", () => {
     expect(batch.icmp(1)).toEqual({ type: 3, code: 3, info: 0 });
     expect(batch.isErrorOf(1, socketAddress("127.0.0.1", 7843))).toBe(true);
     expect(batch.isErrorOf(1, socketAddress("127.0.0.2", 7843))).toBe(false);
+    expect(batch.offender(1)).toBe("127.0.0.1");
     expect(batch.ttl(1)).toBe(64);
     expect(batch.stampNs(1)).toBe((0x6b08e777 - clock.baseSeconds) * 1e9 + 0x11ad4159);
   });
@@ -63,6 +64,7 @@ describe("control messages of IPv4", () => {
     const { batch } = filled(STAMP + SENT_V4);
     expect(batch.origin(1)).toBe("stamp");
     expect(batch.isErrorOf(1, socketAddress("127.0.0.1", 0))).toBe(false);
+    expect(batch.offender(1)).toBeUndefined();
   });
 });
 
@@ -72,6 +74,7 @@ describe("control messages of IPv6", () => {
     expect([batch.origin(1), batch.errno(1), batch.ttl(1)]).toEqual(["icmp", "ECONNREFUSED", 64]);
     expect(batch.icmp(1)).toEqual({ type: 1, code: 4, info: 0 });
     expect(batch.isErrorOf(1, socketAddress("::1", 7843))).toBe(true);
+    expect(batch.offender(1)).toBe("::1");
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fabricScript, nodeScript, podScript } from "../../lab/network.ts";
-import { MAX_NODES, planLab } from "../../lab/plan.ts";
+import { MAX_NODES, MAX_PATHS, planLab, underlayMac } from "../../lab/plan.ts";
 
 const SIX = { nodes: 6, zones: 3, ipv6: false };
 
@@ -33,6 +33,18 @@ test("no two nodes of the largest lab share a namespace, a port or an address", 
   ]);
   expect(new Set([...names, fabric]).size).toBe(MAX_NODES * 7 + 1);
   expect(new Set(nodes.map((node) => node.zone)).size).toBe(26);
+});
+
+test("routers of equal paths have names, addresses and hardware addresses that no node has", () => {
+  const { nodes, paths } = planLab("00beef", { nodes: MAX_NODES, zones: 1, ipv6: true, paths: MAX_PATHS });
+  const routers = [paths!.leaf, ...paths!.paths];
+  const names = [
+    ...routers.flatMap((router) => [router.namespace, router.port, router.mac, ...router.addresses]),
+    ...nodes.flatMap((node) => [node.nodeNamespace, node.port, underlayMac(node.number), ...node.nodeAddresses]),
+  ];
+  expect(new Set(names).size).toBe((MAX_PATHS + 1 + MAX_NODES) * 5);
+  expect(planLab("00beef", SIX).paths).toBeUndefined();
+  expect(() => planLab("00beef", { ...SIX, paths: 9 })).toThrow("1 to 8 equal paths, not 9");
 });
 
 test("two labs share addresses but no name of a namespace", () => {

@@ -390,3 +390,19 @@ test("a window tells the seconds that lost something, and UDP what each source p
   results.open(a);
   expect(results.ports(a)).toBeUndefined();
 });
+
+test("failures are those of all slots together, with SYNs that were sent again, and stay when a slot is closed", () => {
+  const { results } = setup();
+  const [a, b] = [slot(0), slot(1, { protocol: "tcp" })];
+  results.open(a);
+  results.open(b);
+  results.record(a, answered(1));
+  results.record(a, REFUSED);
+  expect(results.failures()).toBe(0);
+  results.record(a, FAILED.timeout);
+  results.record(b, { ...answered(undefined), retransmits: 2 });
+  expect(results.failures()).toBe(3);
+  results.close(a);
+  results.record(a, FAILED.timeout);
+  expect(results.failures()).toBe(3);
+});

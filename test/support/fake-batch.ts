@@ -113,6 +113,10 @@ export class FakeBatch implements PacketBatch {
     const { offender } = this.#error(i);
     return offender !== undefined && readAddress(address).ip === canonicalIp(offender);
   }
+  offender(i: number): string | undefined {
+    const { offender } = this.#error(i);
+    return offender === undefined ? undefined : canonicalIp(offender);
+  }
 
   /** For the fake kernel: what is to be sent. */
   outgoing(i: number): { readonly bytes: Uint8Array; readonly to: SocketAddress; readonly source: string | undefined } {

@@ -44,6 +44,7 @@ export class FakeSocket implements PacketSocket {
   /** `sk_err`: makes the next send fail, and goes when the error queue is read (ip_recv_error). */
   #pendingErrno: string | undefined;
   #drops = 0;
+  #hopLimit = 64;
   #closed = false;
 
   constructor(options: FakeSocketOptions) {
@@ -77,6 +78,10 @@ export class FakeSocket implements PacketSocket {
     const n = move(this.#errors, batch as FakeBatch);
     if (n > 0) this.#pendingErrno = this.#errors.find((e) => e.error?.origin === "icmp")?.error?.errno;
     return n;
+  }
+
+  setHopLimit(hops: number): void {
+    this.#hopLimit = hops;
   }
 
   drops(): number {
@@ -154,7 +159,7 @@ export class FakeSocket implements PacketSocket {
       source: { ip: source, port: this.port },
       destination: { ip: destination.ip, port: this.protocol === "udp" ? destination.port : 0 },
       bytes: outgoing.bytes,
-      ttl: 64,
+      ttl: this.#hopLimit,
       ipBytes: headerBytes + outgoing.bytes.length,
       dontFragment: this.#dontFragment,
     };

@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startApi, type RunningApi } from "../../agent/api/api.ts";
+import { sampleView } from "./sample-views.ts";
 import type { AgentView } from "../../agent/api/agent-view.ts";
 import { ROWS_STAND_FOR_SECONDS } from "../../agent/diagnosis/judge-snapshot.ts";
 import { gatherEvidence } from "../../agent/judge/gather.ts";
@@ -96,6 +97,7 @@ export async function startSampleAgents(
         serving: !(node.name in (state.mesh.dead ?? {})),
       })),
     row: (query) => rowOf(self, query),
+    nodeView: () => Promise.resolve(sampleView(self)),
     readiness: () => ({ ready: true }),
     isAgent: () => false,
     // The rows say the same until a test changes the mesh.

@@ -7,6 +7,8 @@ export interface AgentPod extends Pod {
   readonly ready: boolean;
   /** Why it is not, in Kubernetes' word: "Pending", "CrashLoopBackOff". */
   readonly state: string;
+  /** The Secret that it mounts as the token of actions. */
+  readonly tokenSecret?: { readonly name: string; readonly key: string } | undefined;
 }
 
 interface PodObject {
@@ -18,6 +20,10 @@ interface PodObject {
   };
   readonly spec: {
     readonly nodeName?: string;
+    readonly volumes?: readonly {
+      readonly name: string;
+      readonly secret?: { readonly secretName?: string; readonly items?: readonly { readonly key: string }[] };
+    }[];
     readonly containers: readonly {
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
     }[];
@@ -31,6 +37,8 @@ interface PodObject {
 
 const SELECTOR = "app.kubernetes.io/name=internode";
 const DEFAULT_PORT = 8843;
+/** The volume that the chart mounts the token by. */
+const TOKEN_VOLUME = "token";
 /** Where the documents install it. */
 const USUAL_NAMESPACE = "internode";
 
@@ -98,5 +106,13 @@ function toAgentPod({ metadata, spec, status }: PodObject): AgentPod {
     node: spec.nodeName,
     ready: status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false,
     state: waiting ?? status?.phase ?? "Unknown",
+    tokenSecret: tokenSecretOf(spec),
   };
+}
+
+function tokenSecretOf({ volumes }: PodObject["spec"]): AgentPod["tokenSecret"] {
+  const secret = volumes?.find(({ name }) => name === TOKEN_VOLUME)?.secret;
+  return secret?.secretName === undefined
+    ? undefined
+    : { name: secret.secretName, key: secret.items?.[0]?.key ?? TOKEN_VOLUME };
 }

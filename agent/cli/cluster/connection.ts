@@ -39,6 +39,7 @@ interface Forwarding {
 const TIMEOUT_MS = 10_000;
 /** Of a node that is gone the API server says so after half a minute only. */
 const HANDSHAKE_MS = 5_000;
+const POD_MS = 5_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 export class ClusterConnection {
@@ -59,12 +60,36 @@ export class ClusterConnection {
   }
 
   /** Throws ClusterFault. */
-  async get(path: string, signal: AbortSignal): Promise<Buffer> {
+  get(path: string, signal: AbortSignal): Promise<Buffer> {
+    return this.#get(path, {
+      signal,
+      timeoutMs: TIMEOUT_MS,
+      blames: (why) => `the API server at ${new URL(this.server).origin} cannot be asked: ${why}`,
+    });
+  }
+
+  /** What a pod answers, by way of the API server's proxy: where nothing comes it is the pod's. Throws ClusterFault. */
+  getFromPod({ namespace, name, port }: Pod, path: string, signal: AbortSignal): Promise<Buffer> {
+    return this.#get(`${podPath({ namespace, name, port })}/proxy${path}`, {
+      signal,
+      timeoutMs: POD_MS,
+      blames: (why) => `pod ${namespace}/${name} cannot be asked by way of the API server's proxy: ${why}`,
+    });
+  }
+
+  async #get(
+    path: string,
+    {
+      signal,
+      timeoutMs,
+      blames,
+    }: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly blames: (why: string) => string },
+  ): Promise<Buffer> {
     const url = new URL(this.server + path);
-    const options: RequestOptions = { timeout: TIMEOUT_MS, signal };
+    const options: RequestOptions = { timeout: timeoutMs, signal };
     try {
       await this.#kubeconfig.applyToHTTPSOptions(options);
-      const response = await answered(url, options);
+      const response = await answered(url, options, timeoutMs);
       const body = await readBody(response, {
         maxBytes: MAX_BYTES,
         tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
@@ -73,9 +98,7 @@ export class ClusterConnection {
       throw refusal(path, response.statusCode ?? 0, body.toString("utf8"));
     } catch (err) {
       if (err instanceof ClusterFault || signal.aborted) throw err;
-      throw new ClusterFault(`the API server at ${url.origin} cannot be asked: ${forText((err as Error).message)}`, {
-        cause: err,
-      });
+      throw new ClusterFault(blames(forText((err as Error).message)), { cause: err });
     }
   }
 
@@ -146,10 +169,13 @@ export async function openCluster({ kubeconfig, context }: ClusterOptions): Prom
 export const ruleFor = (resource: string, verb: string, group = ""): string =>
   `the RBAC rule that allows it: apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]`;
 
-function answered(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+const podPath = ({ namespace, name, port }: Pod): string =>
+  `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}:${port}`;
+
+function answered(url: URL, options: RequestOptions, timeoutMs: number): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, options, resolve);
-    request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+    request.on("timeout", () => request.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`)));
     request.on("error", reject).end();
   });
 }

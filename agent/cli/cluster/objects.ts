@@ -38,11 +38,11 @@ export interface PodPort {
 }
 
 export class ClusterObjects implements Objects {
-  readonly #cluster: Pick<ClusterConnection, "get">;
+  readonly #cluster: Pick<ClusterConnection, "get" | "getFromPod">;
   readonly #signal: AbortSignal;
   readonly #asked = new Map<string, Promise<Reading<unknown>>>();
 
-  constructor(cluster: Pick<ClusterConnection, "get">, signal: AbortSignal) {
+  constructor(cluster: Pick<ClusterConnection, "get" | "getFromPod">, signal: AbortSignal) {
     this.#cluster = cluster;
     this.#signal = signal;
   }
@@ -67,10 +67,11 @@ export class ClusterObjects implements Objects {
     return this.#once(path, kind, "get", () => this.#json<T>(path));
   }
 
-  fromPod({ namespace, name, port }: PodPort, path: string): Promise<Reading<string>> {
-    const pod = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}:${port}`;
-    return this.#once(`${pod}/proxy${path}`, { group: "", version: "v1", plural: "pods/proxy" }, "get", async () =>
-      (await this.#cluster.get(`${pod}/proxy${path}`, this.#signal)).toString("utf8"),
+  fromPod(pod: PodPort, path: string): Promise<Reading<string>> {
+    const { namespace, name, port } = pod;
+    const kind: Kind = { group: "", version: "v1", plural: "pods/proxy" };
+    return this.#once(`${namespace}/${name}:${port}${path}`, kind, "get", async () =>
+      (await this.#cluster.getFromPod(pod, path, this.#signal)).toString("utf8"),
     );
   }
 

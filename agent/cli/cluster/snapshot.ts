@@ -123,8 +123,8 @@ async function rowByRow(
       const asked: Node = { name: node, zone: "" };
       if (!ready) return { node: asked, reason: `its pod is ${state}` };
       try {
-        const path = `/api/v1/namespaces/${namespace}/pods/${name}:${port}/proxy/api/v1/pairs`;
-        return parseRow((await cluster.get(path, signal)).toString("utf8"), asked);
+        const given = await cluster.getFromPod({ namespace, name, port }, "/api/v1/pairs", signal);
+        return parseRow(given.toString("utf8"), asked);
       } catch (err) {
         if (signal.aborted) throw err;
         return { node: asked, reason: (err as Error).message };

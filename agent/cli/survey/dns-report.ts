@@ -7,6 +7,7 @@ import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
 import type { DnsWindow, Snapshot } from "../../model/snapshot.ts";
 import { items, tableOf, text, type Report, type Section } from "../report/report.ts";
 import { isUnreached, type Unreached } from "../sources.ts";
+import { dnsPods, isSinglePod, podName, podSections, type MinuteLine } from "./dns-pods.ts";
 import { dnsOf, type DnsLookups } from "./dns.ts";
 import { unseenSection } from "./topology-report.ts";
 
@@ -25,23 +26,25 @@ export interface DnsSources {
 /** By the agents' rows the last minute; by their metrics, where they may be read, all since they started. */
 export async function dnsReport({ objects, snapshot }: DnsSources): Promise<Report> {
   const { lately, unseen: unseenRows } = lastMinute(snapshot);
-  const { lines, answered, unseen: unseenMetrics } = await sinceStart(objects);
-  const unseen = [...unseenRows, ...unseenMetrics];
+  const [{ lines, answered, unseen: unseenMetrics }, { pods, unseen: unseenPods }] = await Promise.all([
+    sinceStart(objects),
+    dnsPods(objects),
+  ]);
+  const unseen = [...unseenRows, ...unseenMetrics, ...unseenPods];
   if (answered === 0 && lately.length === 0) return unseenReport(unseen);
-  const measured = lately.length > 0 ? lately : lines;
-  const failing = measured.filter(({ lookups, failures }) => lookups > 0 && failures / lookups > DNS_FAILING_RATIO);
+  const atService = lately.filter((line) => !isSinglePod(line));
+  const atPods = lately.filter(isSinglePod);
+  const measured = lately.length > 0 ? atService : lines;
+  const failing = measured.filter(isFailing);
+  const failingPods = [...new Set(atPods.filter(isFailing).map(({ address }) => podName(address, pods)))];
   const late = lines.filter((line) => line.late > 0);
   return {
     title: "dns",
-    headline:
-      measured.length === 0
-        ? `DNS is not measured by the ${counted(answered, "agent")} that answered.`
-        : failing.length === 0
-          ? `Lookups work on ${counted(new Set(measured.map(({ node }) => node)).size, "node")}.`
-          : `Lookups fail on ${listed([...new Set(failing.map(({ node }) => node))])}.`,
-    isFault: failing.length > 0,
+    headline: headlineOf({ measured, failing, failingPods, answered }),
+    isFault: failing.length > 0 || failingPods.length > 0,
     sections: [
-      ...(lately.length === 0 ? [] : [{ title: "Lookups of the last minute", blocks: [minuteTable(lately)] }]),
+      ...(atService.length === 0 ? [] : [{ title: "Lookups of the last minute", blocks: [minuteTable(atService)] }]),
+      ...podSections({ atPods, pods }),
       ...(lines.length === 0
         ? []
         : [{ title: "Lookups since each agent started, A and AAAA at once", blocks: [lookupTable(lines)] }]),
@@ -49,30 +52,55 @@ export async function dnsReport({ objects, snapshot }: DnsSources): Promise<Repo
       ...searchSection(lines),
       ...unseenSection(unseen),
     ],
-    data: { lastMinute: lately, lookups: lines, unseen },
+    data: { lastMinute: lately, lookups: lines, pods, unseen },
   };
 }
 
-type MinuteLine = DnsWindow & { readonly node: string };
+const isFailing = ({ lookups, failures }: Pick<DnsWindow, "lookups" | "failures">): boolean =>
+  lookups > 0 && failures / lookups > DNS_FAILING_RATIO;
+
+interface Said {
+  readonly measured: readonly { readonly node: string }[];
+  readonly failing: readonly { readonly node: string }[];
+  readonly failingPods: readonly string[];
+  readonly answered: number;
+}
+
+function headlineOf({ measured, failing, failingPods, answered }: Said): string {
+  if (measured.length === 0) return `DNS is not measured by the ${counted(answered, "agent")} that answered.`;
+  if (failing.length > 0) return `Lookups fail on ${listed([...new Set(failing.map(({ node }) => node))])}.`;
+  const works = `Lookups work on ${counted(new Set(measured.map(({ node }) => node)).size, "node")}`;
+  return failingPods.length === 0
+    ? `${works}.`
+    : `${works}; of the pods behind cluster DNS ${listed(failingPods)} ${failingPods.length === 1 ? "fails" : "fail"}.`;
+}
 
 function lastMinute(snapshot: Snapshot | Unreached): { lately: readonly MinuteLine[]; unseen: readonly string[] } {
   if (isUnreached(snapshot)) return { lately: [], unseen: [`the agents were not asked: ${snapshot.why}`] };
   const { rows, missing } = snapshot;
   return {
     lately: rows.flatMap(({ source, dns = [] }) => dns.map((window) => ({ node: source.name, ...window }))),
-    unseen: missing.map(({ node, reason }) => `the row of ${node.name}: ${reason}`),
+    unseen: [
+      ...missing.map(({ node, reason }) => `the row of ${node.name}: ${reason}`),
+      ...rows.flatMap(({ source, dnsTrouble }) =>
+        dnsTrouble === undefined ? [] : [`the pods behind cluster DNS, by ${source.name}: ${dnsTrouble}`],
+      ),
+    ],
   };
 }
 
 const minuteTable = (lines: readonly MinuteLine[]) =>
   tableOf(
-    ["node", "server", "names", "lookups", "failed"],
-    lines.map(({ node, server, names, lookups, failures }) => [
+    ["node", "server", "address", "names", "lookups", "failed", "mean delay", "longest"],
+    lines.map(({ node, server, address = "", names, lookups, failures, meanNs, maxNs }) => [
       node,
       server,
+      address,
       names,
       String(lookups),
       lookups === 0 ? "" : formatLoss(failures / lookups),
+      meanNs === undefined ? "" : formatDelay(meanNs),
+      maxNs === undefined ? "" : formatDelay(maxNs),
     ]),
   );
 
@@ -124,19 +152,26 @@ async function sinceStart(objects: Objects | Unreached) {
   return read(objects, agents);
 }
 
+/** Of a node that is gone it is known after 40 seconds; until then it is asked in vain. */
+const isReady = ({ status }: V1Pod): boolean =>
+  status?.conditions?.every(({ type, status: state }) => type !== "Ready" || state === "True") ?? true;
+
 async function read(objects: Objects, agents: readonly V1Pod[]) {
   const lines: Line[] = [];
   const refused = new Map<string, string[]>();
   let answered = 0;
-  await inTurn(agents, AT_ONCE, async ({ metadata, spec }) => {
+  const refuse = (node: string, why: string) => refused.set(why, [...(refused.get(why) ?? []), node]);
+  await inTurn(agents, AT_ONCE, async (agent) => {
+    const { metadata, spec } = agent;
     const [namespace, name, node] = [metadata?.namespace ?? "", metadata?.name ?? "", spec?.nodeName ?? ""];
+    if (!isReady(agent)) return void refuse(node, "the agent's pod is not ready");
     const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
     const port = ports.find((one) => one.name === "metrics")?.containerPort ?? METRICS_PORT;
     const metrics = await objects.fromPod({ namespace, name, port }, "/metrics");
     if (metrics.kind === "read") {
       answered++;
       lines.push(...dnsOf(metrics.value).map((lookups) => ({ node, ...lookups })));
-    } else refused.set(whyNot(metrics)!, [...(refused.get(whyNot(metrics)!) ?? []), node]);
+    } else refuse(node, whyNot(metrics)!);
   });
   lines.sort((a, b) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
   return { lines, answered, unseen: [...refused].map(([why, nodes]) => `metrics of ${listed(nodes)}: ${why}`) };

@@ -42,6 +42,7 @@ export const CLEAR_COLUMNS: readonly string[] = [
   "failed",
   "reasons",
   "mean delay",
+  "longest",
   "transport MTU",
   "Open vSwitch",
 ];

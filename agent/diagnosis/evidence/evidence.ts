@@ -113,6 +113,8 @@ export interface AgentEvidence {
 
 export interface DnsEvidence {
   readonly server: string;
+  /** Absent from an older agent. */
+  readonly address?: string;
   /** Kind of names: `cluster`, `external`. */
   readonly names: string;
   readonly lookups: number;

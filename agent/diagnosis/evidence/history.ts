@@ -49,6 +49,8 @@ export class History {
   now = 0;
   /** Seconds of each node's row that are known, `RING_WORDS` a node, in the order of the last evidence. */
   covered: Uint32Array = new Uint32Array();
+  /** What `coveredSeconds` has counted since. */
+  readonly #counted = new Map<number, Uint16Array>();
   readonly paths = new Map<string, PathHistory>();
   #names: readonly string[] = [];
   #pairs: PairList = { count: 0, source: new Uint16Array(), destination: new Uint16Array() };
@@ -60,8 +62,10 @@ export class History {
     const now = Math.floor(evidence.atSeconds);
     const names = evidence.nodes.map(({ node }) => node.name);
     if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs)) this.#remap(names, evidence.pairs);
-    this.#forget(now);
+    yield;
+    yield* this.#forget(now);
     this.now = now;
+    this.#counted.clear();
     yield;
     const fresh = this.#cover(evidence, now);
     const isSettling = Uint8Array.from(names, (name) => (this.#restarts.has(name) ? 1 : 0));
@@ -70,15 +74,32 @@ export class History {
       const isYoung = Uint8Array.from(evidence.nodes, ({ agent }) =>
         (agent?.uptimeSeconds ?? 0) < SECONDS_TOLD ? 1 : 0,
       );
-      record(kept, path, { pairs: evidence.pairs, fresh, isYoung, isSettling, now });
+      yield* record(kept, path, { pairs: evidence.pairs, fresh, isYoung, isSettling, now });
       yield;
     }
-    this.#forgetRestarts(evidence, now);
+    yield* this.#forgetRestarts(evidence, now);
   }
 
-  /** How many of the last `seconds` of a node's row are known. */
-  coveredSeconds(node: number, seconds: number): number {
-    return countBits(this.covered, node, ringMask(this.now, seconds));
+  /** Of each node, how many of the last `seconds` of its row are known. */
+  coveredSeconds(seconds: number): Uint16Array {
+    let counted = this.#counted.get(seconds);
+    if (!counted) {
+      const mask = ringMask(this.now, seconds);
+      counted = Uint16Array.from(this.#names, (_, node) => countBits(this.covered, node, mask));
+      this.#counted.set(seconds, counted);
+    }
+    return counted;
+  }
+
+  /** Seconds with a loss among the last `seconds`, over all slots. */
+  *lostIn(seconds: number): Steps<number> {
+    const mask = ringMask(this.now, seconds);
+    let sum = 0;
+    for (const { lost } of this.paths.values()) {
+      for (let pair = 0; pair < this.#pairs.count; pair++) sum += countBits(lost, pair, mask);
+      yield;
+    }
+    return sum;
   }
 
   #pathOf(path: PathEvidence, count: number): PathHistory {
@@ -102,7 +123,7 @@ export class History {
   }
 
   /** Seconds that begin now are empty; after a long pause, or when the clock went back, all are. */
-  #forget(now: number): void {
+  *#forget(now: number): Steps<void> {
     const elapsed = now - this.now;
     if (elapsed === 0) return;
     const all = elapsed < 0 || elapsed >= RING_SECONDS;
@@ -111,6 +132,7 @@ export class History {
     for (const ring of rings) {
       if (!ring) continue;
       for (let i = 0; i < ring.length; i++) if (ring[i] !== 0) ring[i] = ring[i]! & keep[i % RING_WORDS]!;
+      yield;
     }
     if (all) this.#heard.clear();
   }
@@ -145,7 +167,7 @@ export class History {
    * An agent that restarts, and its pod with it, answers nobody for some seconds, and a rollout is many of these: what was
    * lost to it meanwhile is no loss of the network. Only the node's own network answers without it.
    */
-  #forgetRestarts({ nodes, pairs, paths }: Evidence, now: number): void {
+  *#forgetRestarts({ nodes, pairs, paths }: Evidence, now: number): Steps<void> {
     for (const [name, { from, until }] of this.#restarts) {
       const node = nodes.findIndex((n) => n.node.name === name);
       const keep = ringMask(Math.min(now, until), Math.min(RING_SECONDS, Math.min(now, until) - from)).map((w) => ~w);
@@ -160,6 +182,7 @@ export class History {
           }
         }
       }
+      yield;
       if (now > until + SECONDS_TOLD) this.#restarts.delete(name);
     }
   }
@@ -227,6 +250,9 @@ export const isBitSet = (ring: Uint32Array, row: number, second: number): boolea
   return ((ring[row * RING_WORDS + (at >>> 5)]! >>> (at & 31)) & 1) === 1;
 };
 
+/** How many seconds after `second` the youngest second of this place in a ring is. */
+export const secondsAfter = (second: number, at: number): number => (at - ringAt(second) + RING_SECONDS) % RING_SECONDS;
+
 /** Seconds may be small in tests; a ring has no negative places. */
 const ringAt = (second: number): number => ((second % RING_SECONDS) + RING_SECONDS) % RING_SECONDS;
 
@@ -251,6 +277,9 @@ function samePairs(a: PairList, b: PairList): boolean {
   return true;
 }
 
+/** Pairs or edges that are looked at in one step of a judgement. */
+export const STEP = 8_192;
+
 /** Multiples of it lie as evenly between 0 and 1 as can be. */
 const GOLDEN = 0.618034;
 
@@ -264,10 +293,15 @@ interface Recording {
   readonly now: number;
 }
 
-function record(kept: PathHistory, path: PathEvidence, { pairs, fresh, isYoung, isSettling, now }: Recording): void {
+function* record(
+  kept: PathHistory,
+  path: PathEvidence,
+  { pairs, fresh, isYoung, isSettling, now }: Recording,
+): Steps<void> {
   const lastMinute = ringMask(now, SECONDS_TOLD);
   const { lostSeconds, failures, retransmits } = path;
   for (let pair = 0; pair < pairs.count; pair++) {
+    if (pair % STEP === STEP - 1) yield;
     const source = pairs.source[pair]!;
     const news = fresh[source]!;
     const probes = Math.min(SECONDS_TOLD, path.probes[pair]!);

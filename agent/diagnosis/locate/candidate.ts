@@ -61,7 +61,13 @@ export function samePlace(a: Place, b: Place): boolean {
 
 /** ln of how many sets of `size` there are among `nodes`, and one for the size itself. */
 export function groupPrice(nodes: number, size: number): number {
-  let ln = Math.log(Math.max(2, nodes / 2));
-  for (let i = 0; i < size; i++) ln += Math.log((nodes - i) / (size - i));
-  return ln;
+  return Math.log(Math.max(2, nodes / 2)) + lnFactorial(nodes) - lnFactorial(size) - lnFactorial(nodes - size);
+}
+
+/** ln n! by n, as far as it was asked for. */
+const LN_FACTORIALS = [0];
+
+function lnFactorial(n: number): number {
+  for (let i = LN_FACTORIALS.length; i <= n; i++) LN_FACTORIALS.push(LN_FACTORIALS[i - 1]! + Math.log(i));
+  return LN_FACTORIALS[n]!;
 }

@@ -68,8 +68,11 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
       yield;
       const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
+      yield;
       const prompt = rhythmOf(model, component, { evidence, history, isPrompt: true });
+      yield;
       const isGuess = isGuessed(model, component, { evidence, history });
+      yield;
       const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;
       const culprit: Culprit = {
         window,

@@ -4,11 +4,11 @@
 // which place has dead flows beside fine ones.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { countBits, ringMask, type History } from "../evidence/history.ts";
+import { STEP, countBits, ringMask, type History } from "../evidence/history.ts";
 import { explain, type SplitPlace } from "./locate.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
-import type { Cells, LossWindow } from "./window.ts";
+import { emptyCells, sumOf, type Cells, type LossWindow } from "./window.ts";
 
 const SECONDS = 10;
 /** Probes of a flow within these that say something. */
@@ -71,13 +71,13 @@ interface Flows {
 
 function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Steps<Flows> {
   const { paths, pairs } = evidence;
-  const covered = coveredBy({ evidence, history }, SECONDS);
-  const between = new Float32Array(topology.edges);
+  const covered = history.coveredSeconds(SECONDS);
+  const between = topology.arrays.take();
   const mask = ringMask(history.now, SECONDS);
   const byPath: Cells[] = [];
   let dead = 0;
   for (const [p, path] of paths.entries()) {
-    const cells = { probes: new Float32Array(topology.edges), lost: new Float32Array(topology.edges) };
+    const cells = emptyCells(topology);
     byPath.push(cells);
     const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
     if (!kept) continue;
@@ -91,6 +91,7 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
       else if (lost > FINE * probes) between[edge]!++;
     };
     for (let edge = 0; edge < topology.edges; edge++) {
+      if (edge % STEP === STEP - 1) yield;
       add(edge, topology.there[edge]!);
       add(edge, topology.back[edge]!);
     }
@@ -113,20 +114,17 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
   const byScope = scopes.map(({ paths: of }) =>
     sumOf(
       of.map((p) => byPath[p]!),
-      topology.edges,
+      topology,
     ),
   );
   const window: LossWindow = { seconds: SECONDS, topology, scopes, byPath, byScope };
   return { window, between, dead };
 }
 
-const coveredBy = ({ evidence, history }: Pick<Look, "evidence" | "history">, seconds: number): Uint16Array =>
-  Uint16Array.from(evidence.nodes, (_, node) => history.coveredSeconds(node, seconds));
-
 /** Whether nothing at all is answered on an edge: no path is left that could be a good one. */
 function cutOf({ evidence, history, topology }: Look): (edge: number) => boolean {
   const mask = ringMask(history.now, CUT_SECONDS);
-  const covered = coveredBy({ evidence, history }, CUT_SECONDS);
+  const covered = history.coveredSeconds(CUT_SECONDS);
   const all = evidence.paths.flatMap((path) => history.paths.get(pathName(path)) ?? []);
   return (edge) => {
     let [lost, probes] = [0, 0];
@@ -142,14 +140,3 @@ function cutOf({ evidence, history, topology }: Look): (edge: number) => boolean
 }
 
 const sumOver = (of: Float32Array, edges: Uint32Array): number => edges.reduce((sum, e) => sum + of[e]!, 0);
-
-function sumOf(parts: readonly Cells[], edges: number): Cells {
-  const sum = { probes: new Float32Array(edges), lost: new Float32Array(edges) };
-  for (const { probes, lost } of parts) {
-    for (let e = 0; e < edges; e++) {
-      sum.probes[e]! += probes[e]!;
-      sum.lost[e]! += lost[e]!;
-    }
-  }
-  return sum;
-}

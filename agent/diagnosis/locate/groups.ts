@@ -3,6 +3,7 @@
 // and the rest loses.
 import { FAULT_PRICE, cutEdges, groupPrice, membersMask, nodeEdges, type Candidate } from "./candidate.ts";
 import type { LossModel, Surplus } from "./model.ts";
+import type { Steps } from "../../base/slices.ts";
 import type { Topology } from "./topology.ts";
 
 /** Growth begins at each of the worst nodes. */
@@ -10,12 +11,12 @@ const SEEDS = 4;
 /** Standard deviations above what is expected that a node must lose to join. */
 const JOINS = 2.5;
 
-export function groupCandidates(model: LossModel, scope: number): Candidate[] {
+export function* groupCandidates(model: LossModel, scope: number): Steps<Candidate[]> {
   const { topology } = model.window;
   if (topology.nodes < 4) return [];
   const found = new Map<string, Candidate>();
   for (const surplus of model.surpluses(scope)) {
-    for (const members of grownGroups(topology, surplus))
+    for (const members of yield* grownGroups(topology, surplus))
       found.set(members.join(), groupCandidate(model, members, scope));
   }
   return [...found.values()];
@@ -31,16 +32,19 @@ export function groupCandidate(model: LossModel, members: readonly number[], sco
   };
 }
 
-function grownGroups(topology: Topology, surplus: Surplus): number[][] {
+function* grownGroups(topology: Topology, surplus: Surplus): Steps<number[][]> {
   const sums = nodeSums(topology, surplus);
+  yield;
   const eligible = [...sums.excess.keys()]
     .filter((v) => sums.excess[v]! > JOINS * Math.sqrt(sums.expected[v]! + 1))
     .sort((a, b) => sums.excess[b]! - sums.excess[a]!);
   if (eligible.length < 2) return [];
-  return eligible
-    .slice(0, SEEDS)
-    .map((seed) => grow({ topology, surplus, sums, eligible, seed }))
-    .filter((members) => members.length > 1);
+  const groups: number[][] = [];
+  for (const seed of eligible.slice(0, SEEDS)) {
+    groups.push(yield* grow({ topology, surplus, sums, eligible, seed }));
+    yield;
+  }
+  return groups.filter((members) => members.length > 1);
 }
 
 /** The surplus of each node's edges together. */
@@ -64,7 +68,7 @@ interface Growth {
   readonly seed: number;
 }
 
-function grow({ topology, surplus, sums, eligible, seed }: Growth): number[] {
+function* grow({ topology, surplus, sums, eligible, seed }: Growth): Steps<number[]> {
   const { low, high, nodes } = topology;
   const inside = new Uint8Array(nodes);
   // Of each node, what lies between it and the group so far.
@@ -109,6 +113,7 @@ function grow({ topology, surplus, sums, eligible, seed }: Growth): number[] {
     }
     if (at < 0) break;
     take(at);
+    if (step % 8 === 7) yield;
   }
   return [...inside.keys()].filter((v) => inside[v] === 1);
 }

@@ -102,7 +102,7 @@ function* bestCandidates(model: LossModel): Steps<Score[]> {
     );
   let wide: Score | undefined;
   for (const scope of model.window.scopes.keys()) {
-    const best = wideScores(model, [scope]).find(isNew);
+    const best = (yield* wideScores(model, scope)).find(isNew);
     if (best && best.score > (wide?.score ?? 0)) wide = best;
     yield;
   }

@@ -21,34 +21,52 @@ export interface Component {
   readonly isSplit: boolean;
 }
 
+/** Of a candidate's edges those that lost anything, and the probes of all. */
+interface Extent {
+  readonly hot: Uint32Array;
+  readonly probes: number;
+}
+
 export class LossModel {
   readonly window: LossWindow;
   components: Component[] = [];
-  /** Expected losses by scope and edge. */
-  readonly expected: readonly Float32Array[];
-  /** Of these, what the base alone makes expected. */
-  readonly floor: readonly Float32Array[];
+  readonly #expected: readonly Float32Array[];
+  readonly #floor: readonly Float32Array[];
   readonly #plain: readonly Surplus[];
   readonly #quiet: readonly Surplus[];
   readonly #isStale: Uint8Array;
+  /** Whether `#expected` and `#floor` are those of the components and their rates. */
+  #isLaid = false;
+  /** By path and edge; only where something was lost, since nothing is fitted anywhere else. */
   readonly #expectedByPath: readonly Float32Array[];
   readonly #base: Float64Array;
   readonly #probes: Float64Array;
+  /** Edges that lost anything. */
   readonly #hot: Uint32Array;
+  readonly #isHot: Uint8Array;
+  readonly #extents = new WeakMap<Candidate, Extent>();
 
   constructor(window: LossWindow) {
-    const { edges } = window.topology;
+    const { edges, arrays } = window.topology;
     this.window = window;
-    this.expected = window.scopes.map(() => new Float32Array(edges));
-    this.floor = window.scopes.map(() => new Float32Array(edges));
-    this.#plain = this.expected.map((expected) => ({ excess: new Float32Array(edges), expected }));
-    this.#quiet = this.floor.map((expected) => ({ excess: new Float32Array(edges), expected }));
+    this.#expected = window.scopes.map(() => arrays.take());
+    this.#floor = window.scopes.map(() => arrays.take());
+    this.#plain = this.#expected.map((expected) => ({ excess: arrays.take(), expected }));
+    this.#quiet = this.#floor.map((expected) => ({ excess: arrays.take(), expected }));
     this.#isStale = new Uint8Array(window.scopes.length);
-    this.#expectedByPath = window.byPath.map(() => new Float32Array(edges));
+    this.#expectedByPath = window.byPath.map(() => arrays.take());
     this.#base = new Float64Array(window.byPath.length).fill(BASE);
     this.#probes = Float64Array.from(window.byPath, ({ probes }) => probes.reduce((sum, n) => sum + n, 0));
-    this.#hot = window.topology.all.filter((e) => window.byPath.some(({ lost }) => lost[e]! > 0));
-    this.#lay();
+    this.#isHot = new Uint8Array(edges);
+    for (const { lost } of window.byPath) for (let e = 0; e < edges; e++) if (lost[e]! > 0) this.#isHot[e] = 1;
+    this.#hot = window.topology.all.filter((e) => this.#isHot[e] === 1);
+    this.#layPaths();
+  }
+
+  /** Expected losses by scope and edge. */
+  get expected(): readonly Float32Array[] {
+    if (!this.#isLaid) this.#lay();
+    return this.#expected;
   }
 
   /** Most likely rates of all components together (EM), and what is then expected. */
@@ -58,7 +76,8 @@ export class LossModel {
       for (const component of this.components) this.#refitOne(component);
       this.#refitBase();
     }
-    this.#lay();
+    this.#layPaths();
+    this.#isLaid = false;
   }
 
   /**
@@ -66,6 +85,7 @@ export class LossModel {
    * cell is not seen when both are summed up as they are. Valid until the model changes.
    */
   surpluses(scope: number): readonly Surplus[] {
+    if (!this.#isLaid) this.#lay();
     const plain = this.#plain[scope]!;
     const quiet = this.#quiet[scope]!;
     if (this.#isStale[scope] === 1) {
@@ -83,32 +103,29 @@ export class LossModel {
 
   /** Log-likelihood of all that was lost, less what the components cost: what the best explanation makes largest. */
   worth(): number {
-    const { byPath, scopes } = this.window;
+    const { byPath } = this.window;
     let worth = 0;
     for (const [p, { lost }] of byPath.entries()) {
       const expected = this.#expectedByPath[p]!;
       for (const e of this.#hot) if (lost[e]! > 0) worth += lost[e]! * Math.log(expected[e]!);
       worth -= this.#base[p]! * this.#probes[p]!;
     }
-    for (const { candidate, rate } of this.components) {
-      for (const p of scopes[candidate.scope]!.paths) {
-        const { probes } = byPath[p]!;
-        for (const e of candidate.edges) worth -= rate * probes[e]!;
-      }
-      worth -= candidate.price;
-    }
+    for (const { candidate, rate } of this.components)
+      worth -= rate * this.#extentOf(candidate).probes + candidate.price;
     return worth;
   }
 
   /** Other components, if they are worth more; else all stays as it was. */
   tryComponents(components: readonly Component[]): boolean {
-    const before = this.components;
+    const before = { components: this.components, base: this.#base.slice(), isLaid: this.#isLaid };
     const worth = this.worth();
     this.components = components.map((c) => ({ ...c }));
     this.refit();
     if (this.worth() > worth + 1e-6) return true;
-    this.components = before;
-    this.#lay();
+    this.components = before.components;
+    this.#base.set(before.base);
+    this.#layPaths();
+    this.#isLaid = before.isLaid;
     return false;
   }
 
@@ -129,9 +146,10 @@ export class LossModel {
   }
 
   #shift({ candidate, rate }: Component, sign: 1 | -1): void {
+    if (!this.#isLaid) this.#lay();
     const own = new Set(this.window.scopes[candidate.scope]!.paths);
     for (const [s, { paths }] of this.window.scopes.entries()) {
-      const sum = this.expected[s]!;
+      const sum = this.#expected[s]!;
       for (const p of paths) {
         if (!own.has(p)) continue;
         const { probes } = this.window.byPath[p]!;
@@ -143,20 +161,31 @@ export class LossModel {
 
   #refitOne(component: Component): void {
     const { byPath, scopes } = this.window;
-    const { edges, scope } = component.candidate;
+    const { hot, probes } = this.#extentOf(component.candidate);
     let blamed = 0;
-    let probes = 0;
-    for (const p of scopes[scope]!.paths) {
+    for (const p of scopes[component.candidate.scope]!.paths) {
       const cells = byPath[p]!;
       const expected = this.#expectedByPath[p]!;
-      for (const e of edges) {
-        const n = cells.probes[e]!;
-        probes += n;
+      for (const e of hot) {
         const k = cells.lost[e]!;
-        if (k > 0) blamed += (k * component.rate * n) / expected[e]!;
+        if (k > 0) blamed += (k * component.rate * cells.probes[e]!) / expected[e]!;
       }
     }
     component.rate = probes > 0 ? blamed / probes : 0;
+  }
+
+  #extentOf(candidate: Candidate): Extent {
+    let extent = this.#extents.get(candidate);
+    if (!extent) {
+      let probes = 0;
+      for (const p of this.window.scopes[candidate.scope]!.paths) {
+        const cells = this.window.byPath[p]!;
+        for (const e of candidate.edges) probes += cells.probes[e]!;
+      }
+      extent = { hot: candidate.edges.filter((e) => this.#isHot[e] === 1), probes };
+      this.#extents.set(candidate, extent);
+    }
+    return extent;
   }
 
   #refitBase(): void {
@@ -174,13 +203,14 @@ export class LossModel {
     for (const [p, { probes }] of byPath.entries()) {
       const expected = this.#expectedByPath[p]!;
       const base = this.#base[p]!;
-      for (let e = 0; e < probes.length; e++) expected[e] = base * probes[e]!;
+      for (const e of this.#hot) expected[e] = base * probes[e]!;
     }
     for (const { candidate, rate } of this.components) {
+      const { hot } = this.#extentOf(candidate);
       for (const p of scopes[candidate.scope]!.paths) {
         const expected = this.#expectedByPath[p]!;
         const { probes } = byPath[p]!;
-        for (const e of candidate.edges) expected[e]! += rate * probes[e]!;
+        for (const e of hot) expected[e]! += rate * probes[e]!;
       }
     }
     for (const { candidate, isSplit } of this.components) {
@@ -188,28 +218,34 @@ export class LossModel {
       for (const p of scopes[candidate.scope]!.paths) {
         const expected = this.#expectedByPath[p]!;
         const { lost } = byPath[p]!;
-        for (const e of candidate.edges) expected[e] = Math.max(expected[e]!, lost[e]!);
+        for (const e of this.#extentOf(candidate).hot) expected[e] = Math.max(expected[e]!, lost[e]!);
       }
     }
   }
 
+  /** Beside what is expected where something was lost, what is expected everywhere else. */
   #lay(): void {
-    this.#layPaths();
+    const { byPath, scopes } = this.window;
+    this.#isLaid = true;
     this.#isStale.fill(1);
-    for (const [s, { paths }] of this.window.scopes.entries()) {
-      const sum = this.expected[s]!;
-      const floor = this.floor[s]!;
-      sum.fill(0);
+    for (const [s, { paths }] of scopes.entries()) {
+      const sum = this.#expected[s]!;
+      const floor = this.#floor[s]!;
       floor.fill(0);
       for (const p of paths) {
-        const expected = this.#expectedByPath[p]!;
-        const { probes } = this.window.byPath[p]!;
+        const { probes } = byPath[p]!;
         const base = this.#base[p]!;
-        for (let e = 0; e < sum.length; e++) {
-          sum[e]! += expected[e]!;
-          floor[e]! += base * probes[e]!;
+        for (let e = 0; e < sum.length; e++) floor[e]! += base * probes[e]!;
+      }
+      sum.set(floor);
+      for (const { candidate, rate } of this.components) {
+        for (const p of scopes[candidate.scope]!.paths) {
+          if (!paths.includes(p)) continue;
+          const { probes } = byPath[p]!;
+          for (const e of candidate.edges) sum[e]! += rate * probes[e]!;
         }
       }
+      for (const e of this.#hot) sum[e] = paths.reduce((total, p) => total + this.#expectedByPath[p]![e]!, 0);
     }
   }
 }

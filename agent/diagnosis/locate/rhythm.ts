@@ -1,7 +1,7 @@
 // When a culprit's losses happened: steadily, in bursts, since when. One burst is no fault, however many probes it
 // took: the gain of a burst is that of the few independent events that it is.
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { countBits, isBitSet, ringMask, type History } from "../evidence/history.ts";
+import { RING_WORDS, countBits, ringMask, secondsAfter, type History } from "../evidence/history.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Score } from "./likelihood.ts";
 
@@ -32,18 +32,35 @@ export function rhythmOf(
   const prompt = isPrompt ? all.filter((p) => evidence.paths[p]!.protocol === "icmp") : [];
   const rings = (prompt.length > 0 ? prompt : all).map((p) => history.paths.get(pathName(evidence.paths[p]!))?.lost);
   const oldest = history.now - seconds + 1;
+  const mask = ringMask(history.now, seconds);
   for (const e of edges) {
     if (cells.lost[e] === 0) continue;
     const blame = component.isSplit ? 1 : Math.min(1, (component.rate * cells.probes[e]!) / expected[scope]![e]!);
     for (const pair of [topology.there[e]!, topology.back[e]!]) {
       if (pair < 0) continue;
       for (const ring of rings) {
-        if (!ring) continue;
-        for (let s = 0; s < seconds; s++) if (isBitSet(ring, pair, oldest + s)) rhythm[s]! += blame;
+        if (ring) addBits(ring, pair, { mask, oldest, blame, rhythm });
       }
     }
   }
   return rhythm;
+}
+
+/** Few seconds have lost anything, so only set bits are looked at. */
+function addBits(
+  ring: Uint32Array,
+  pair: number,
+  of: { readonly mask: Uint32Array; readonly oldest: number; readonly blame: number; readonly rhythm: Rhythm },
+): void {
+  const { mask, oldest, blame, rhythm } = of;
+  for (let w = 0; w < RING_WORDS; w++) {
+    let word = (ring[pair * RING_WORDS + w]! & mask[w]!) >>> 0;
+    while (word !== 0) {
+      const bit = 31 - Math.clz32(word);
+      word = (word & ~(1 << bit)) >>> 0;
+      rhythm[secondsAfter(oldest, w * 32 + bit)]! += blame;
+    }
+  }
 }
 
 /**

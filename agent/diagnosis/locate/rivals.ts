@@ -44,7 +44,7 @@ function* rivalsOf(model: LossModel, { candidate }: Component): Steps<Score[]> {
   const rivals = (yield* pairScores(model)).slice(0, 3);
   for (const each of new Set([0, scope])) {
     yield;
-    rivals.push(...wideScores(model, [each]));
+    rivals.push(...(yield* wideScores(model, each)));
   }
   yield;
   if (place.kind !== "group" && place.kind !== "node") return rivals;

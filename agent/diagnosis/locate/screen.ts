@@ -9,19 +9,22 @@ import { zonePair } from "./topology.ts";
 /** Candidates of a kind and scope that are scored exactly. */
 const LOOKED_AT = 5;
 
-/** Nodes, zones, pairs of zones, groups and the mesh that would pay, best first. */
-export function wideScores(model: LossModel, scopes: Iterable<number> = model.window.scopes.keys()): Score[] {
-  const candidates = [...scopes].flatMap((scope) => [
-    ...nodes(model, scope),
-    ...zones(model, scope),
-    ...mesh(model, scope),
-    ...(isBroad(model, scope) ? groupCandidates(model, scope) : []),
-  ]);
-  return candidates
-    .map((candidate) => scoreOf(model, candidate))
-    .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score);
+/** Nodes, zones, pairs of zones, groups and the mesh that would pay in this scope, best first. */
+export function* wideScores(model: LossModel, scope: number): Steps<Score[]> {
+  const scores: Score[] = [];
+  for (const kind of [nodes, zones, mesh, groups]) {
+    for (const candidate of yield* kind(model, scope)) {
+      const score = scoreOf(model, candidate);
+      if (score.score > 0) scores.push(score);
+      if (candidate.edges.length > FEW) yield;
+    }
+    yield;
+  }
+  return scores.sort((a, b) => b.score - a.score);
 }
+
+/** Edges of a candidate that is scored in no time. */
+const FEW = 1_024;
 
 /** Of every edge the scope in which it pays best, if any; best first. */
 export function* pairScores(model: LossModel): Steps<Score[]> {
@@ -70,7 +73,11 @@ export function nodeCandidate(model: LossModel, node: number, scope: number): Ca
   };
 }
 
-function nodes(model: LossModel, scope: number): Candidate[] {
+function* groups(model: LossModel, scope: number): Steps<Candidate[]> {
+  return isBroad(model, scope) ? yield* groupCandidates(model, scope) : [];
+}
+
+function* nodes(model: LossModel, scope: number): Steps<Candidate[]> {
   const { topology } = model.window;
   // With two nodes both have the same only edge.
   if (topology.nodes < 3) return [];
@@ -79,6 +86,7 @@ function nodes(model: LossModel, scope: number): Candidate[] {
     const { excess, expected } = nodeSums(topology, surplus);
     for (let v = 0; v < gains.length; v++)
       gains[v] = Math.max(gains[v]!, poissonGain(excess[v]! + expected[v]!, expected[v]!));
+    yield;
   }
   return [...gains.keys()]
     .filter((v) => gains[v]! > FAULT_PRICE / 2 && topology.start[v + 1]! - topology.start[v]! > 1)
@@ -87,7 +95,7 @@ function nodes(model: LossModel, scope: number): Candidate[] {
     .map((v) => nodeCandidate(model, v, scope));
 }
 
-function zones(model: LossModel, scope: number): Candidate[] {
+function* zones(model: LossModel, scope: number): Steps<Candidate[]> {
   const { topology, scopes } = model.window;
   const count = topology.zones.length;
   const price = FAULT_PRICE + scopes[scope]!.cost;
@@ -97,6 +105,7 @@ function zones(model: LossModel, scope: number): Candidate[] {
       found.push({ place, edges, scope, price: price + Math.log(choices) });
   };
   for (const [key, edges] of topology.zoneEdges) {
+    yield;
     const zones = [Math.floor(key / count), key % count] as const;
     add({ kind: "zone-pair", zones }, edges, (count * (count + 1)) / 2);
   }
@@ -105,8 +114,10 @@ function zones(model: LossModel, scope: number): Candidate[] {
   // And a zone of all nodes but one loses with the rest what that one loses.
   const outside = (zone: number): number => topology.zoneOf.reduce((n, of) => n + (of === zone ? 0 : 1), 0);
   if (!isPair)
-    for (const [zone, edges] of topology.zoneCuts.entries())
+    for (const [zone, edges] of topology.zoneCuts.entries()) {
+      yield;
       if (outside(zone) > 1) add({ kind: "zone", zone }, edges, count);
+    }
   return found;
 }
 
@@ -124,11 +135,12 @@ export function zonePairCandidate(model: LossModel, edge: number, scope: number)
   return { place: { kind: "zone-pair", zones }, edges, scope, price };
 }
 
-function mesh(model: LossModel, scope: number): Candidate[] {
+function* mesh(model: LossModel, scope: number): Steps<Candidate[]> {
   const { topology, scopes } = model.window;
   if (topology.edges < 3) return [];
   const edges = topology.all;
   const candidate: Candidate = { place: { kind: "mesh" }, edges, scope, price: FAULT_PRICE + scopes[scope]!.cost };
+  yield;
   return isLoud(model, scope, edges) ? [candidate] : [];
 }
 

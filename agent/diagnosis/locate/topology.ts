@@ -2,12 +2,15 @@
 // the two measures it. A lost round trip says nothing of the direction, so blame is found on edges and the direction
 // afterwards, from UDP.
 import type { NodeEvidence, PairList } from "../evidence/evidence.ts";
+import { EdgeArrays } from "./edge-arrays.ts";
 
 export interface Topology {
   readonly nodes: number;
   readonly edges: number;
   /** Every edge. */
   readonly all: Uint32Array;
+  /** For what a judgement reckons. */
+  readonly arrays: EdgeArrays;
   /** Ends of each edge, `low < high`, and the ordered pairs low → high and high → low, or -1. */
   readonly low: Uint16Array;
   readonly high: Uint16Array;
@@ -52,6 +55,7 @@ export function topologyOf(nodes: readonly Pick<NodeEvidence, "node">[], pairs: 
     nodes: nodes.length,
     edges,
     all: Uint32Array.from({ length: edges }, (_, e) => e),
+    arrays: new EdgeArrays(edges),
     ...ends,
     there: there.subarray(0, edges),
     back: back.subarray(0, edges),

@@ -2,7 +2,7 @@
 // a fault may have.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { countBits, ringMask, type History } from "../evidence/history.ts";
+import { STEP, countBits, ringMask, type History } from "../evidence/history.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
 
@@ -34,21 +34,29 @@ export function* lossWindow(options: WindowOptions): Steps<LossWindow> {
   const { evidence, topology, scopes, seconds } = options;
   const byPath: Cells[] = [];
   for (const path of evidence.paths.keys()) {
-    byPath.push(cellsOf(options, path));
+    byPath.push(yield* cellsOf(options, path));
     yield;
   }
-  const byScope = scopes.map(({ paths }) => sumOf(paths.map((p) => byPath[p]!)));
-  yield;
+  const byScope: Cells[] = [];
+  for (const { paths } of scopes) {
+    byScope.push(
+      sumOf(
+        paths.map((p) => byPath[p]!),
+        topology,
+      ),
+    );
+    yield;
+  }
   return { seconds, topology, scopes, byPath, byScope };
 }
 
-function cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Cells {
-  const cells = emptyCells(topology.edges);
+function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Steps<Cells> {
+  const cells = emptyCells(topology);
   const kept = history.paths.get(pathName(evidence.paths[path]!));
   if (!kept) return cells;
   const { source } = evidence.pairs;
   const mask = ringMask(history.now, seconds);
-  const covered = Uint16Array.from(evidence.nodes, (_, node) => history.coveredSeconds(node, seconds));
+  const covered = history.coveredSeconds(seconds);
   const skip = leftOut[path]!;
   const add = (edge: number, pair: number): void => {
     if (pair < 0 || skip[pair] === 1) return;
@@ -59,17 +67,18 @@ function cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOption
     cells.lost[edge]! += lost;
   };
   for (let edge = 0; edge < topology.edges; edge++) {
+    if (edge % STEP === STEP - 1) yield;
     add(edge, topology.there[edge]!);
     add(edge, topology.back[edge]!);
   }
   return cells;
 }
 
-const emptyCells = (edges: number): Cells => ({ probes: new Float32Array(edges), lost: new Float32Array(edges) });
+export const emptyCells = ({ arrays }: Topology): Cells => ({ probes: arrays.take(), lost: arrays.take() });
 
-function sumOf(parts: readonly Cells[]): Cells {
+export function sumOf(parts: readonly Cells[], topology: Topology): Cells {
   if (parts.length === 1) return parts[0]!;
-  const sum = emptyCells(parts[0]?.probes.length ?? 0);
+  const sum = emptyCells(topology);
   for (const { probes, lost } of parts) {
     for (let e = 0; e < probes.length; e++) {
       sum.probes[e]! += probes[e]!;

@@ -92,6 +92,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     opensAfterSeconds: seemsOver(culprit.rhythm, begun)
       ? Number.POSITIVE_INFINITY
       : opensAfter(code, candidate.place, margin),
+    lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,
   };
 }
@@ -156,6 +157,7 @@ const MISSED = 10;
 function isStillWhole({ candidate, window, rhythm, isSplit }: Culprit, { evidence, history, topology }: Look): boolean {
   if (isSplit) return true;
   const mask = ringMask(history.now, STILL_SECONDS);
+  const covered = history.coveredSeconds(STILL_SECONDS);
   const rings = window.scopes[candidate.scope]!.paths.flatMap((p) => {
     const kept = history.paths.get(pathName(evidence.paths[p]!));
     return kept ? [kept.lost] : [];
@@ -165,9 +167,7 @@ function isStillWhole({ candidate, window, rhythm, isSplit }: Culprit, { evidenc
   let [expected, hit] = [0, 0];
   for (const edge of candidate.edges) {
     const pairs = [topology.there[edge]!, topology.back[edge]!].filter((pair) => pair >= 0);
-    const isSeen = pairs.some(
-      (pair) => history.coveredSeconds(evidence.pairs.source[pair]!, STILL_SECONDS) >= STILL_SECONDS / 2,
-    );
+    const isSeen = pairs.some((pair) => covered[evidence.pairs.source[pair]!]! >= STILL_SECONDS / 2);
     if (!isSeen || cells.lost[edge]! * Math.min(1, lately) < CERTAIN_LOSSES) continue;
     expected++;
     if (pairs.some((pair) => rings.some((ring) => countBits(ring, pair, mask) > 0))) hit++;
@@ -248,13 +248,10 @@ const LATE_MS = 500;
 const isProcess = ({ culprit }: LossSigns): boolean => culprit.window.scopes[culprit.candidate.scope]!.isProcess;
 
 /** Of the seconds that are known: a judge that has just begun knows less than its window is long. */
-function probesSince({ window, candidate }: Culprit, begun: number, { evidence, history }: Look): number {
+function probesSince({ window, candidate }: Culprit, begun: number, { history }: Look): number {
   const { probes } = window.byScope[candidate.scope]!;
   let sum = 0;
   for (const e of candidate.edges) sum += probes[e]!;
-  const known = evidence.nodes.reduce(
-    (most, _, node) => Math.max(most, history.coveredSeconds(node, window.seconds)),
-    1,
-  );
+  const known = history.coveredSeconds(window.seconds).reduce((most, seconds) => Math.max(most, seconds), 1);
   return sum * Math.min(1, (window.seconds - begun) / known);
 }

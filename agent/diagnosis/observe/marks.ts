@@ -1,7 +1,8 @@
 // What is marked on pairs and is no loss: large packets that vanish, probes that are rejected, round trips that have
 // become slower, routes that have changed.
 import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
-import { NETWORKS } from "../../model/peer.ts";
+import { NETWORKS, type Network } from "../../model/peer.ts";
+import type { Steps } from "../../base/slices.ts";
 import { pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isSlow } from "../evidence/delays.ts";
 import { countBits, ringMask } from "../evidence/history.ts";
@@ -12,7 +13,22 @@ import { subjectOf } from "./places.ts";
 import { mostlyChanged, routeSigns, waysOf } from "./ways.ts";
 
 /** Each kind of mark by itself. */
-export const MARKS: readonly ((look: Look) => Observation[])[] = [pathMtu, rejected, slower, changedRoutes];
+export const MARKS: readonly ((look: Look) => Steps<Observation[]>)[] = [
+  (look) => each(look.evidence.paths, (path) => pathMtu(look, path)),
+  (look) => each(look.evidence.paths, (path) => rejected(look, path)),
+  (look) => each(NETWORKS, (network) => slower(look, network)),
+  (look) => each(NETWORKS, (network) => changedRoutes(look, network)),
+];
+
+/** One after the other, a step each. */
+function* each<T>(all: readonly T[], marked: (one: T) => Observation[]): Steps<Observation[]> {
+  const found: Observation[] = [];
+  for (const one of all) {
+    found.push(...marked(one));
+    yield;
+  }
+  return found;
+}
 
 interface Marked {
   readonly code: FindingCode;
@@ -51,33 +67,31 @@ const LOSSY = 0.05;
 /** Sizes are verified once a minute: so long after the losses the last of them is still told. */
 const LOSSY_SECONDS = 180;
 
-function pathMtu(look: Look): Observation[] {
-  return look.evidence.paths.flatMap((path) => {
-    const { mtuPasses, mtuShortfall, network, family } = path;
-    if (!mtuPasses || !mtuShortfall) return [];
-    const measured = pairsWhere(look, (pair) => mtuPasses[pair]! > 0);
-    // Where a twentieth is lost anyway, three large packets are lost now and then while three small ones pass.
-    const kept = look.history.paths.get(pathName(path));
-    const mask = ringMask(look.history.now, LOSSY_SECONDS);
-    const isLossy = (pair: number): boolean =>
-      kept !== undefined && countBits(kept.lost, pair, mask) > LOSSY * kept.perMinute[pair]!;
-    const short = measured.filter((pair) => mtuShortfall[pair]! > 0 && !isLossy(pair));
-    return coverOf(look, short, measured).map((covered) => {
-      const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
-      const shortfallBytes = Math.max(...covered.marked.map((pair) => mtuShortfall[pair]!));
-      return observationOf(look, covered, {
-        code: "IN-PATH-MTU",
-        scope: { network, family },
-        figures: { passesBytes, shortfallBytes },
-        causes: [
-          weigh("tunnel-mtu", 2, [
-            [true, `the kernel believes in ${passesBytes + shortfallBytes} bytes, ${passesBytes} pass`, 1],
-            [network === "pod", "it is the pod network, whose tunnel takes some bytes", 1],
-          ]),
-          weigh("pair-path", 0.5, [[covered.place.kind === "pair", "only these two are concerned", 1]]),
-        ],
-        opensAfterSeconds: SEEN_TWICE,
-      });
+function pathMtu(look: Look, path: PathEvidence): Observation[] {
+  const { mtuPasses, mtuShortfall, network, family } = path;
+  if (!mtuPasses || !mtuShortfall) return [];
+  const measured = pairsWhere(look, (pair) => mtuPasses[pair]! > 0);
+  // Where a twentieth is lost anyway, three large packets are lost now and then while three small ones pass.
+  const kept = look.history.paths.get(pathName(path));
+  const mask = ringMask(look.history.now, LOSSY_SECONDS);
+  const isLossy = (pair: number): boolean =>
+    kept !== undefined && countBits(kept.lost, pair, mask) > LOSSY * kept.perMinute[pair]!;
+  const short = measured.filter((pair) => mtuShortfall[pair]! > 0 && !isLossy(pair));
+  return coverOf(look, short, measured).map((covered) => {
+    const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
+    const shortfallBytes = Math.max(...covered.marked.map((pair) => mtuShortfall[pair]!));
+    return observationOf(look, covered, {
+      code: "IN-PATH-MTU",
+      scope: { network, family },
+      figures: { passesBytes, shortfallBytes },
+      causes: [
+        weigh("tunnel-mtu", 2, [
+          [true, `the kernel believes in ${passesBytes + shortfallBytes} bytes, ${passesBytes} pass`, 1],
+          [network === "pod", "it is the pod network, whose tunnel takes some bytes", 1],
+        ]),
+        weigh("pair-path", 0.5, [[covered.place.kind === "pair", "only these two are concerned", 1]]),
+      ],
+      opensAfterSeconds: SEEN_TWICE,
     });
   });
 }
@@ -85,72 +99,68 @@ function pathMtu(look: Look): Observation[] {
 /** Share of a minute's probes that are turned away, from which on somebody says no. */
 const REJECTED = 0.5;
 
-function rejected(look: Look): Observation[] {
+function rejected(look: Look, path: PathEvidence): Observation[] {
   const { evidence } = look;
-  return evidence.paths.flatMap((path) => {
-    // Nobody listens where the agent is gone: that is told of the agent.
-    const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
-    const measured = pairsWhere(look, (pair) => path.probes[pair]! > 0 && isUp(pair));
-    const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
-    const marked = measured.filter((pair) => turned(pair) >= REJECTED * path.probes[pair]! && path.probes[pair]! > 1);
-    return coverOf(look, marked, measured).map((covered) => {
-      const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
-      const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
-      return observationOf(look, covered, {
-        code: "IN-REJECTED",
-        scope: scopeOf(path),
-        figures: { lost: blocked + refused, probes, loss: (blocked + refused) / probes },
-        causes: [
-          weigh("policy-reject", 0, [
-            [blocked > 0, `${blocked} probes of a minute were rejected by another address than the target's`, 4],
-            [blocked === 0, "the target itself refuses", -1],
-          ]),
-          weigh("port-closed", 0, [
-            [refused > 0, `${refused} probes of a minute were refused by the target itself`, 3],
-            [refused === 0, "the target itself never refused", -3],
-          ]),
-        ],
-        opensAfterSeconds: SEEN_TWICE,
-      });
+  // Nobody listens where the agent is gone: that is told of the agent.
+  const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
+  const measured = pairsWhere(look, (pair) => path.probes[pair]! > 0 && isUp(pair));
+  const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
+  const marked = measured.filter((pair) => turned(pair) >= REJECTED * path.probes[pair]! && path.probes[pair]! > 1);
+  return coverOf(look, marked, measured).map((covered) => {
+    const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
+    const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
+    return observationOf(look, covered, {
+      code: "IN-REJECTED",
+      scope: scopeOf(path),
+      figures: { lost: blocked + refused, probes, loss: (blocked + refused) / probes },
+      causes: [
+        weigh("policy-reject", 0, [
+          [blocked > 0, `${blocked} probes of a minute were rejected by another address than the target's`, 4],
+          [blocked === 0, "the target itself refuses", -1],
+        ]),
+        weigh("port-closed", 0, [
+          [refused > 0, `${refused} probes of a minute were refused by the target itself`, 3],
+          [refused === 0, "the target itself never refused", -3],
+        ]),
+      ],
+      opensAfterSeconds: SEEN_TWICE,
     });
   });
 }
 
 const scopeOf = ({ network, protocol, family }: PathEvidence): Scope => ({ network, protocol, family });
 
-function slower(look: Look): Observation[] {
+function slower(look: Look, network: Network): Observation[] {
   const { evidence, history } = look;
-  return NETWORKS.flatMap((network) => {
-    const paths = evidence.paths.filter((path) => path.network === network);
-    const known = paths.flatMap((path) => {
-      const kept = history.paths.get(pathName(path));
-      return kept ? [{ kept, rttMinNs: path.rttMinNs }] : [];
-    });
-    const [measured, slow]: [number[], number[]] = [[], []];
-    for (let pair = 0; pair < evidence.pairs.count; pair++) {
-      let [answered, slower] = [0, 0];
-      for (const { kept, rttMinNs } of known) {
-        const rttNs = rttMinNs[pair]!;
-        if (Number.isNaN(rttNs)) continue;
-        answered++;
-        if (isSlow(kept, pair, rttNs)) slower++;
-      }
-      if (answered > 0) measured.push(pair);
-      if (slower * 2 > answered) slow.push(pair);
-    }
-    return coverOf(look, slow, measured).map((covered) =>
-      observationOf(look, covered, {
-        code: "IN-LATENCY",
-        scope: { network },
-        figures: delaysOf(look, covered.marked, paths),
-        causes: [
-          weigh("longer-path", 1, [[true, "even the fastest round trips of the minute are slow", 1]]),
-          weigh("route-changed", 0, routeSigns(waysOf(look, network), covered.marked)),
-        ],
-        opensAfterSeconds: ONE_MINUTE,
-      }),
-    );
+  const paths = evidence.paths.filter((path) => path.network === network);
+  const known = paths.flatMap((path) => {
+    const kept = history.paths.get(pathName(path));
+    return kept ? [{ kept, rttMinNs: path.rttMinNs }] : [];
   });
+  const [measured, slow]: [number[], number[]] = [[], []];
+  for (let pair = 0; pair < evidence.pairs.count; pair++) {
+    let [answered, slower] = [0, 0];
+    for (const { kept, rttMinNs } of known) {
+      const rttNs = rttMinNs[pair]!;
+      if (Number.isNaN(rttNs)) continue;
+      answered++;
+      if (isSlow(kept, pair, rttNs)) slower++;
+    }
+    if (answered > 0) measured.push(pair);
+    if (slower * 2 > answered) slow.push(pair);
+  }
+  return coverOf(look, slow, measured).map((covered) =>
+    observationOf(look, covered, {
+      code: "IN-LATENCY",
+      scope: { network },
+      figures: delaysOf(look, covered.marked, paths),
+      causes: [
+        weigh("longer-path", 1, [[true, "even the fastest round trips of the minute are slow", 1]]),
+        weigh("route-changed", 0, routeSigns(waysOf(look, network), covered.marked)),
+      ],
+      opensAfterSeconds: ONE_MINUTE,
+    }),
+  );
 }
 
 /** Medians over the pairs, so that one far pair does not speak for all. */
@@ -174,23 +184,21 @@ export function median(values: readonly number[]): number {
 }
 
 /** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
-function changedRoutes(look: Look): Observation[] {
-  return NETWORKS.flatMap((network) => {
-    const ways = waysOf(look, network);
-    const measured = [...ways.known];
-    const changed = measured.filter((pair) => ways.changes.has(pair));
-    return coverOf(look, changed, measured)
-      .filter(({ place }) => place.kind !== "pair")
-      .map((covered) => {
-        const { now, before, sinceSeconds } = mostlyChanged(ways, covered.marked)!;
-        const observation = observationOf(look, covered, {
-          code: "IN-ROUTE",
-          scope: { network },
-          figures: { hops: now, hopsBefore: before },
-          causes: [weigh("route-changed", 1, routeSigns(ways, covered.marked))],
-          opensAfterSeconds: SEEN_TWICE,
-        });
-        return { ...observation, sinceSeconds };
+function changedRoutes(look: Look, network: Network): Observation[] {
+  const ways = waysOf(look, network);
+  const measured = [...ways.known];
+  const changed = measured.filter((pair) => ways.changes.has(pair));
+  return coverOf(look, changed, measured)
+    .filter(({ place }) => place.kind !== "pair")
+    .map((covered) => {
+      const { now, before, sinceSeconds } = mostlyChanged(ways, covered.marked)!;
+      const observation = observationOf(look, covered, {
+        code: "IN-ROUTE",
+        scope: { network },
+        figures: { hops: now, hopsBefore: before },
+        causes: [weigh("route-changed", 1, routeSigns(ways, covered.marked))],
+        opensAfterSeconds: SEEN_TWICE,
       });
-  });
+      return { ...observation, sinceSeconds };
+    });
 }

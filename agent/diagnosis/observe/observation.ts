@@ -15,6 +15,8 @@ export interface Observation {
   readonly causes: readonly Cause[];
   /** For how long it must be seen before it is believed. */
   readonly opensAfterSeconds: number;
+  /** The last second in which it has lost something, where it is loss. */
+  readonly lostUntilSeconds?: number | undefined;
   /** Loss is over when it could be seen and is not; anything else when it is not observed any more. */
   readonly isLoss: boolean;
 }

@@ -22,7 +22,8 @@ export function* observe(look: Look): Steps<Observed> {
   const losses = mergePairs(yield* observeLosses(culprits, look), look);
   yield;
   const others: Observation[] = [];
-  for (const kind of [...MARKS, observeAgents, observeServices, observeAddresses]) {
+  for (const mark of MARKS) others.push(...(yield* mark(look)));
+  for (const kind of [observeAgents, observeServices, observeAddresses]) {
     others.push(...kind(look));
     yield;
   }

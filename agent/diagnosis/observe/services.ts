@@ -1,6 +1,6 @@
 // What lies above pairs: names and service addresses.
 import type { FindingCode } from "../../model/finding.ts";
-import type { NodeEvidence } from "../evidence/evidence.ts";
+import type { DnsEvidence, NodeEvidence } from "../evidence/evidence.ts";
 import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
 import { DNS_FAILING_RATIO, SERVICE_FAILING_RATIO } from "../../model/thresholds.ts";
 import type { Look } from "../locate/culprits.ts";
@@ -56,14 +56,23 @@ function byNodes(
   );
 }
 
+/**
+ * One pod behind cluster DNS that is asked for itself. It may be going: what fails for applications shows at the Service.
+ * An older agent calls what its resolv.conf names so, and gives no address.
+ */
+const isSinglePod = ({ server, address }: DnsEvidence): boolean => server === "pod" && address !== undefined;
+
 function dns(look: Look): Observation[] {
   const what = whatFails(look);
   return byNodes(look, "IN-DNS", {
     above: DNS_FAILING_RATIO,
-    tally: ({ agent }) => ({
-      tries: agent?.dns?.reduce((sum, { lookups }) => sum + lookups, 0) ?? 0,
-      failures: agent?.dns?.reduce((sum, { failures }) => sum + failures, 0) ?? 0,
-    }),
+    tally({ agent }) {
+      const windows = agent?.dns?.filter((window) => !isSinglePod(window)) ?? [];
+      return {
+        tries: windows.reduce((sum, { lookups }) => sum + lookups, 0),
+        failures: windows.reduce((sum, { failures }) => sum + failures, 0),
+      };
+    },
     causes: (isEverywhere, said) => [
       weigh("dns-server", 0, [
         [isEverywhere, said, 3],
@@ -88,7 +97,20 @@ function whatFails({ evidence }: Look): (isOfServers: boolean) => Sign[] {
   const kinds = [...new Set(failing.map(({ names, server }) => `${names} names at the server '${server}'`))].sort();
   const isAnswered = windows.some(({ names, lookups, failures }) => names === "cluster" && lookups > failures);
   const isForeignOnly = isAnswered && failing.length > 0 && failing.every(({ names }) => names === "external");
+  const pods = windows.filter((one) => isSinglePod(one) && one.lookups > 0);
+  const addresses = (of: readonly DnsEvidence[]): number => new Set(of.map(({ address }) => address)).size;
+  const silent = addresses(pods.filter(({ lookups, failures }) => failures === lookups));
   return (isOfServers) => [
+    [
+      pods.length > 0 && pods.every(({ failures }) => failures === 0),
+      "each pod behind it answers when it is asked for itself",
+      isOfServers ? -3 : 2,
+    ],
+    [
+      silent > 0,
+      `${silent} of ${addresses(pods)} pods behind it do not answer when they are asked for themselves`,
+      isOfServers ? 1 : 0,
+    ],
     [kinds.length > 0, `what fails: ${listed(kinds, KINDS_TOLD)}`, 0.5],
     [isForeignOnly, "the cluster's own names are answered: it is where others are asked on", isOfServers ? 1 : -1],
   ];

@@ -58,9 +58,13 @@ function allOf(node: NodeEvidence, pairs: readonly Observation[]): Observation {
     sinceSeconds: Math.max(...pairs.map(({ sinceSeconds }) => sinceSeconds)),
     causes: rankCauses(nodeGone({ node })),
     opensAfterSeconds: Math.max(...pairs.map(({ opensAfterSeconds }) => opensAfterSeconds)),
+    lostUntilSeconds: lostUntil(pairs),
     isLoss: true,
   };
 }
+
+const lostUntil = (pairs: readonly Observation[]): number =>
+  Math.max(...pairs.map(({ lostUntilSeconds = Number.POSITIVE_INFINITY }) => lostUntilSeconds));
 
 function someOf(
   node: string,
@@ -90,6 +94,7 @@ function someOf(
       weigh("cni", 0, [[network === "pod" && isOneNetwork, "the node network to the same peers is fine", 2]]),
     ]),
     opensAfterSeconds: Math.max(...pairs.map(({ opensAfterSeconds }) => opensAfterSeconds)),
+    lostUntilSeconds: lostUntil(pairs),
     isLoss: true,
   };
 }

@@ -66,17 +66,18 @@ export function countsOf({ paths }: Pick<Evidence, "paths">, pairs: readonly num
 export function recentLoss(look: Look, pairs: readonly number[], filter: PathFilter & { readonly seconds: number }) {
   const { evidence, history } = look;
   const mask = ringMask(history.now, filter.seconds);
+  const covered = history.coveredSeconds(filter.seconds);
   const source = evidence.pairs.source;
   let [lost, probes] = [0, 0];
   for (const path of evidence.paths) {
     const kept = matches(path, filter) ? history.paths.get(pathName(path)) : undefined;
     if (!kept) continue;
     for (const pair of pairs) {
-      const covered = history.coveredSeconds(source[pair]!, filter.seconds);
-      if (covered === 0) continue;
+      const known = covered[source[pair]!]!;
+      if (known === 0) continue;
       const k = countBits(kept.lost, pair, mask);
       lost += k;
-      probes += Math.max(k, (kept.perMinute[pair]! * covered) / 60);
+      probes += Math.max(k, (kept.perMinute[pair]! * known) / 60);
     }
   }
   return probes > 0 ? lost / probes : undefined;

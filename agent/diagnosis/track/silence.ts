@@ -57,7 +57,7 @@ function lossOf(
   }: { readonly pairs: readonly number[]; readonly finding: Finding; readonly seconds: number },
 ): { readonly lost: number; readonly probes: number } {
   const mask = ringMask(history.now, seconds);
-  const covered = Uint16Array.from(evidence.nodes, (_, node) => history.coveredSeconds(node, seconds));
+  const covered = history.coveredSeconds(seconds);
   let [lost, probes] = [0, 0];
   for (const path of evidence.paths) {
     const kept = matches(path, finding.scope) ? history.paths.get(pathName(path)) : undefined;

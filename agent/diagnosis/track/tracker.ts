@@ -11,6 +11,11 @@ import type { Silence } from "./silence.ts";
 
 /** A judgement that is missing is no news: seen within this is seen without a break. */
 const BREAK_SECONDS = 25;
+/**
+ * However often a judge looks, a burst is one: what must be seen twice must have lost something this long after it was
+ * seen first.
+ */
+const GOES_ON_SECONDS = 5;
 /** What is no loss is over when it was not seen for so long. */
 const UNSEEN_SECONDS = 30;
 /** A finding takes another code when it was seen under it for so long. */
@@ -133,7 +138,9 @@ export class Tracker {
     this.#waiting.set(key, waiting);
     const before = this.#closed.find((closed) => keyOf(closed.finding) === key);
     const patience = before ? Math.min(observation.opensAfterSeconds, UNSEEN_SECONDS) : observation.opensAfterSeconds;
-    if (now - waiting.since + this.#seenBeforeSeconds < patience) return;
+    const seenFrom = waiting.since - this.#seenBeforeSeconds;
+    if (now - seenFrom < patience) return;
+    if (patience > 0 && (observation.lostUntilSeconds ?? now) < seenFrom + GOES_ON_SECONDS) return;
     this.#waiting.delete(key);
     const sinceSeconds = before?.sinceSeconds ?? Math.min(observation.sinceSeconds, waiting.since);
     const id = before?.finding.id ?? idOf(key, sinceSeconds);

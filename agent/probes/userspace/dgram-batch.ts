@@ -87,4 +87,7 @@ export class DgramBatch implements PacketBatch {
   isErrorOf(): boolean {
     return false;
   }
+  offender(): undefined {
+    return undefined;
+  }
 }

@@ -89,6 +89,10 @@ class DgramSocket implements PacketSocket {
     return (batch as DgramBatch).take(this.#errors);
   }
 
+  setHopLimit(hops: number): void {
+    this.#socket.setTTL(hops);
+  }
+
   /** Node does not tell. */
   drops(): number {
     return 0;

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { asHtml, asMarkdown, asTerminal } from "../../../agent/cli/report/render.ts";
 import { dnsOf } from "../../../agent/cli/survey/dns.ts";
 import { dnsReport as report } from "../../../agent/cli/survey/dns-report.ts";
 import type { Unreached } from "../../../agent/cli/sources.ts";
 import type { Objects } from "../../../agent/cli/cluster/objects.ts";
+import type { DnsWindow, Snapshot } from "../../../agent/model/snapshot.ts";
 import { sampleSnapshot } from "../../support/sample-mesh.ts";
 import { HOSTILE, OBEYED } from "../../support/hostile.ts";
 import { recordedObjects } from "../../support/recorded-objects.ts";
@@ -91,8 +92,82 @@ test("the agents' rows tell the last minute, without the API server too", async 
   const rows = mesh.rows.map((row, i) => ({ ...row, dns: [{ ...window, failures: i === 0 ? 0 : 3 }] }));
   const told = await report({ objects: { why: "no kubeconfig" }, snapshot: { ...mesh, rows } });
   expect(told).toMatchObject({ headline: "Lookups fail on node-2.", isFault: true });
-  expect(asTerminal(told)).toMatch(/node-2 +cluster +cluster +6 +50%/);
+  expect(asTerminal(told)).toMatch(/node-2 +cluster +- +cluster +6 +50%/);
   expect(asTerminal(told)).toContain("no kubeconfig");
+});
+
+describe("the pods behind cluster DNS", () => {
+  const dnsPod = (name: string, ip: string, ready = true) => ({
+    metadata: { namespace: "kube-system", name, labels: { "k8s-app": "kube-dns" } },
+    spec: { nodeName: "node-2" },
+    status: { podIPs: [{ ip }], conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
+  });
+  const atService = { server: "cluster", address: "10.96.0.10", names: "cluster", lookups: 6, failures: 0 };
+  const at = (address: string, failures: number, lookups = 6) => ({
+    server: "pod",
+    address,
+    names: "cluster",
+    lookups,
+    failures,
+    ...(failures < lookups && { meanNs: 1_230_000, maxNs: 2_000_000 }),
+  });
+  const meshOf = (dnsOf: (i: number) => readonly DnsWindow[]): Snapshot => {
+    const mesh = sampleSnapshot({ nodes: 2, zones: 1 });
+    return { ...mesh, rows: mesh.rows.map((row, i) => ({ ...row, dns: dnsOf(i) })) };
+  };
+
+  test("are told by node and pod, those that fail first and by their names", async () => {
+    const snapshot = meshOf((i) => [atService, at("10.244.1.2", 0), at("10.244.2.2", i === 0 ? 6 : 3)]);
+    const objects = cluster({});
+    objects.kinds.set("pods", [dnsPod("coredns-a", "10.244.1.2"), dnsPod("coredns-b", "10.244.2.2", false)]);
+    const told = await report({ objects, snapshot });
+    expect(told).toMatchObject({
+      isFault: true,
+      headline: "Lookups work on 2 nodes; of the pods behind cluster DNS coredns-b fails.",
+      data: { lastMinute: expect.arrayContaining([{ node: "node-1", ...at("10.244.2.2", 6) }]) },
+    });
+    const shown = asTerminal(told).replaceAll(/ +/g, " ");
+    expect(shown).toContain("node coredns-b coredns-a\nnode-1 FAIL 1.23 ms\nnode-2 50% 1.23 ms 1.23 ms");
+    expect(shown).toContain("coredns-b node-2 10.244.2.2 not ready");
+  });
+
+  test("without the API server have their addresses for names", async () => {
+    const snapshot = meshOf(() => [atService, at("10.244.1.2", 0)]);
+    const told = asTerminal(await report({ objects: { why: "no kubeconfig" }, snapshot }));
+    expect(told.replaceAll(/ +/g, " ")).toContain("node 10.244.1.2\nnode-1 1.23 ms");
+  });
+
+  test("that agents do not ask each for itself are listed, with what lets them, and no fault", async () => {
+    const objects = cluster({});
+    objects.kinds.set("pods", [dnsPod("coredns-a", "10.244.1.2")]);
+    const told = await report({ objects, snapshot: meshOf(() => [atService]) });
+    expect(told.isFault).toBe(false);
+    expect(asTerminal(told)).toContain("dnsPods.enabled=true");
+  });
+
+  test("that cannot be found are told with the reason", async () => {
+    const mesh = meshOf(() => [atService]);
+    const rows = mesh.rows.map((row) => ({ ...row, dnsTrouble: "DNS knows no internode-dns.kube-system.svc" }));
+    const told = asTerminal(await report({ objects: { why: "no kubeconfig" }, snapshot: { ...mesh, rows } }));
+    expect(told).toContain("node-1: DNS knows no internode-dns.kube-system.svc");
+  });
+
+  test("of many only those that fail most have a column, and it is said", async () => {
+    const pods = Array.from({ length: 20 }, (_, i) => at(`10.244.${i}.2`, i === 17 ? 6 : 0));
+    const told = asTerminal(await report({ objects: { why: "none" }, snapshot: meshOf(() => [atService, ...pods]) }));
+    expect(told).toMatch(/node +10\.244\.17\.2 /);
+    expect(told).toContain("The 8 that fail most, of 20");
+  });
+});
+
+test("an agent whose pod is not ready is not waited for", async () => {
+  const objects = cluster({ "node-1": series("a") });
+  const notReady = { ...agent("node-2"), status: { conditions: [{ type: "Ready", status: "False" }] } };
+  objects.kinds.set("pods", [agent("node-1"), notReady]);
+  objects.answers.set("internode-node-2", series("must not be asked"));
+  const said = asTerminal(await dnsReport(objects));
+  expect(said).toContain("metrics of node-2: the agent's pod is not ready");
+  expect(said).not.toContain("must not be asked");
 });
 
 test("what failed an hour ago and works now is no fault", async () => {

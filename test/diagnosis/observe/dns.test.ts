@@ -55,3 +55,34 @@ test("what a row says of servers and names is taken over where it is a word, and
 test("one lookup that fails, and agents that tell nothing of DNS, are no finding", () => {
   expect(judged((node) => (node === "node-1" ? [window(1)] : undefined))).toEqual([]);
 });
+
+const CLUSTER = { server: "cluster", address: "10.96.0.10", names: "cluster", lookups: 12 };
+const POD = { server: "pod", address: "10.244.1.2", names: "cluster", lookups: 12 };
+
+test("one pod behind cluster DNS that is going is no finding while its Service answers", () => {
+  expect(
+    judged(() => [
+      { ...CLUSTER, failures: 0 },
+      { ...POD, failures: 6 },
+    ]),
+  ).toEqual([]);
+});
+
+test("a Service of DNS that fails while its pods answer is the way to it, and not the servers", () => {
+  const [finding] = judged((node) => [
+    { ...CLUSTER, failures: node === "node-2" ? 12 : 0 },
+    { ...POD, failures: 0 },
+  ]);
+  expect(finding!.causes[0]).toMatchObject({ kind: "dns-path" });
+  expect(finding!.causes[0]!.for).toContain("each pod behind it answers when it is asked for itself");
+});
+
+test("pods that do not answer are told where lookups at the Service fail too", () => {
+  const [finding] = judged(() => [
+    { ...CLUSTER, failures: 6 },
+    { ...POD, failures: 12 },
+    { ...POD, address: "10.244.2.2", failures: 0 },
+  ]);
+  expect(finding!.causes[0]).toMatchObject({ kind: "dns-server" });
+  expect(finding!.causes[0]!.for).toContain("1 of 2 pods behind it do not answer when they are asked for themselves");
+});

@@ -72,6 +72,8 @@ export class SimMesh {
   readonly silentUntil = new Map<number, number>();
   readonly startedAt: Float64Array;
   second = 1_000_000;
+  /** Until when losses are drawn, a whole number of blocks. */
+  #drawn = this.second;
   readonly #random: Random;
   readonly #udpEvery: number;
   readonly #lost: readonly Uint32Array[];
@@ -123,12 +125,11 @@ export class SimMesh {
     return Int32Array.from([...this.slotOf.keys()].filter((d) => matches(this.from[d]!, this.to[d]!)));
   }
 
-  /** Ten more seconds, a multiple of the block. */
+  /** What a source loses is drawn a block ahead: one that is added between two blocks begins with the next. */
   advance(seconds: number): void {
-    for (let done = 0; done < seconds; done += BLOCK_SECONDS) {
+    this.second += seconds;
+    for (; this.#drawn < this.second; this.#drawn += BLOCK_SECONDS)
       for (const [i, source] of this.sources.entries()) this.#loseIn(source, i >= this.watchFrom);
-      this.second += BLOCK_SECONDS;
-    }
     for (const ring of [...this.#lost, this.#forward, this.#reverse]) shift(ring, seconds);
     const due = this.#pending.filter(({ at }) => at <= this.second);
     this.#pending = this.#pending.filter(({ at }) => at > this.second);
@@ -164,7 +165,7 @@ export class SimMesh {
   /** Skips from one lost packet to the next, over all packets that cross a source in one block of five seconds. */
   #loseIn(source: LossSource, isWatched: boolean): void {
     const { edges, most, begins = 0, ends = Number.POSITIVE_INFINITY } = source;
-    if (most <= 0 || this.second + BLOCK_SECONDS <= begins || this.second >= ends) return;
+    if (most <= 0 || this.#drawn + BLOCK_SECONDS <= begins || this.#drawn >= ends) return;
     const udp = BLOCK_SECONDS / this.#udpEvery;
     const legs = 2 * BLOCK_SECONDS + 1 + udp;
     const crossings = edges.length * 2 * legs;
@@ -177,7 +178,7 @@ export class SimMesh {
       const leg = Math.floor((at % (2 * legs)) / 2);
       const path = leg < 5 ? 0 : leg < 10 ? 1 : leg === 10 ? TCP : UDP;
       const offset = path < TCP ? leg % 5 : path === TCP ? (slot * 7) % 5 : udp > 1 ? leg - 11 : (slot * 3) % 5;
-      const second = this.second + offset;
+      const second = this.#drawn + offset;
       if (second < begins || second >= ends) continue;
       if (source.network && PATHS[path]!.network !== source.network) continue;
       const chance = source.chance(second);
@@ -216,7 +217,7 @@ export class SimMesh {
     this.#pending.push({ at: known, second: second + after, slot, path, forward: isForward, isDirection: true });
     const cell = slot * UDP_PORTS + this.#port(slot, second);
     this.#portFailures[cell]!++;
-    this.#portQueue.push({ at: this.second + PORT_WINDOW, cell });
+    this.#portQueue.push({ at: this.#drawn + PORT_WINDOW, cell });
   }
 
   #book({ second, slot, path, forward, isDirection }: Pending): void {

@@ -1,10 +1,12 @@
-// One trial: a world, a fault, a judge that looks every ten seconds, and what became of it.
+// One trial: a world, a fault, a judge that looks when an agent would, and what became of it.
 import { Judge } from "../../../agent/diagnosis/judge.ts";
-import type { Direction, Finding } from "../../../agent/model/finding.ts";
+import { Pace } from "../../../agent/judge/pace.ts";
+import type { Direction, Finding, Verdict } from "../../../agent/model/finding.ts";
 import { isPairOf, type Fault } from "./scenarios.ts";
 import { whole } from "./random.ts";
 import { makeWorld, pairName, type World, type WorldOptions } from "./worlds.ts";
 
+/** A fault begins anywhere between two looks in turn. */
 const EVERY = 10;
 const MINUTE = 60;
 /** Before the fault the judge has watched for so long. */
@@ -35,10 +37,10 @@ export interface TrialResult {
 export function runTrial(options: TrialOptions): TrialResult {
   const world = makeWorld(options);
   const { mesh, random } = world;
-  const judge = new Judge();
+  const watch = new Watch(world);
   for (let minute = 0; minute < WATCHED_MINUTES; minute++) {
     mesh.advance(MINUTE);
-    judge.judge(mesh.evidence());
+    watch.look();
   }
   mesh.watchFrom = mesh.sources.length;
   const { sources, truths } = options.fault(world, mesh.second + whole(random, 0, EVERY - 1));
@@ -47,19 +49,13 @@ export function runTrial(options: TrialOptions): TrialResult {
   const right = new Set<string>();
   const wrong = new Map<string, string>();
   const claims = new Map<string, boolean>();
-  let [foundAfter, judgements, cpuMs]: [number | undefined, number, number] = [undefined, 0, 0];
+  let foundAfter: number | undefined;
+  const before = watch.cost;
   for (;;) {
-    mesh.advance(EVERY);
-    world.disturb();
+    watch.wait();
     const since = mesh.second - mesh.firstLoss;
     if (since > options.withinSeconds || mesh.second > 1e7) break;
-    const evidence = mesh.evidence();
-    const before = process.cpuUsage();
-    const { findings } = judge.judge(evidence);
-    const { user, system } = process.cpuUsage(before);
-    cpuMs += (user + system) / 1000;
-    judgements++;
-    for (const finding of findings) {
+    for (const finding of watch.look().findings) {
       const truth = truths.findIndex(({ isRight }) => isRight(finding));
       const known = truths[truth];
       if (known) {
@@ -81,9 +77,43 @@ export function runTrial(options: TrialOptions): TrialResult {
     wrong: [...wrong.values()],
     directionClaims: claims.size,
     rightClaims: [...claims.values()].filter(Boolean).length,
-    judgements,
-    cpuMs,
+    judgements: watch.cost.judgements - before.judgements,
+    cpuMs: watch.cost.cpuMs - before.cpuMs,
   };
+}
+
+/** A judge that looks at a world as an agent does: every ten seconds, and sooner when losses have just begun. */
+class Watch {
+  readonly #world: World;
+  readonly #judge = new Judge();
+  readonly #pace = new Pace(0);
+  cost = { judgements: 0, cpuMs: 0 };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Until the next look. */
+  wait(): void {
+    const { mesh } = this.#world;
+    do {
+      mesh.advance(1);
+      if (mesh.second % EVERY === 0) this.#world.disturb();
+    } while (!this.#pace.isDue(mesh.second * 1_000));
+  }
+
+  look(): Verdict {
+    const { mesh } = this.#world;
+    const nowMs = mesh.second * 1_000;
+    this.#pace.begins(nowMs);
+    const evidence = mesh.evidence();
+    const before = process.cpuUsage();
+    const verdict = this.#judge.judge(evidence);
+    const { user, system } = process.cpuUsage(before);
+    this.cost = { judgements: this.cost.judgements + 1, cpuMs: this.cost.cpuMs + (user + system) / 1000 };
+    if (this.#judge.hasJustBegun) this.#pace.hurry(nowMs);
+    return verdict;
+  }
 }
 
 /** Faults lose on the way out of their victim; of a pair, from its first node to its second, whichever comes first by name. */
@@ -112,21 +142,18 @@ export interface CalmResult {
 export function runCalm(options: WorldOptions & { readonly minutes: number }): CalmResult {
   const world = makeWorld({ ...options, isEventful: true });
   const { mesh } = world;
-  const judge = new Judge();
+  const watch = new Watch(world);
   const findings = new Map<string, string>();
-  let [cpuMs, judgements] = [0, 0];
-  for (let second = 0; second < options.minutes * MINUTE; second += EVERY) {
-    mesh.advance(EVERY);
-    world.disturb();
-    const evidence = mesh.evidence();
-    const before = process.cpuUsage();
-    const verdict = judge.judge(evidence);
-    const { user, system } = process.cpuUsage(before);
-    cpuMs += (user + system) / 1000;
-    judgements++;
-    for (const finding of verdict.findings) {
+  const ends = mesh.second + options.minutes * MINUTE;
+  while (mesh.second < ends) {
+    watch.wait();
+    for (const finding of watch.look().findings) {
       if (!isNoise(finding, world)) findings.set(finding.id, describe(finding));
     }
   }
-  return { minutes: options.minutes, findings: [...findings].map(([id, text]) => `${id}: ${text}`), cpuMs, judgements };
+  return {
+    minutes: options.minutes,
+    findings: [...findings].map(([id, text]) => `${id}: ${text}`),
+    ...watch.cost,
+  };
 }

@@ -1,6 +1,8 @@
 // Frames of the underlay for tests, byte by byte.
 export function ethernetFrame({ from, to, packet }: { from: number; to: number; packet: Uint8Array }): Uint8Array {
-  return Uint8Array.from([2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x08, 0x00, ...packet]);
+  const frame = Uint8Array.from([2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x08, 0x00, ...packet]);
+  frame.set([10, 10, 0, from, 10, 10, 0, to], 14 + 12);
+  return frame;
 }
 
 export function ipv4({ protocol, payload }: { protocol: number; payload: Uint8Array }): Uint8Array {

@@ -42,12 +42,31 @@ test.each([
   ["unroute node-1->node-2", { kind: "unroute", on: ["pod"] }],
   ["misdirect zone-a<->zone-b", { kind: "misdirect", on: ["pod"] }],
   ["starve node-1 5%", { kind: "starve", ratio: 0.05 }],
+  [
+    "loss node-1->node-2 30% on pod for 2s every 10s",
+    { ratio: 0.3, on: ["pod"], pulse: { forMs: 2_000, everyMs: 10_000 } },
+  ],
+  ["unroute node-1 for 500ms every 5s", { kind: "unroute", pulse: { forMs: 500, everyMs: 5_000 } }],
 ])("'%s' is understood", (text, expected) => {
   expect(parse(text)).toMatchObject(expected);
 });
 
-test.each(["freeze", "kill", "service-path"])("%s takes a node, a zone or all", (kind) => {
+test.each(["freeze", "kill", "service-path", "conntrack-full"])("%s takes a node, a zone or all", (kind) => {
   expect(parse(`${kind} zone-b`)).toMatchObject({ kind, nodes: [nodes[2], nodes[3]] });
+});
+
+test("a path is one of a lab with several, and several may be named", () => {
+  const { nodes, paths } = planLab("00beef", { nodes: 3, zones: 1, ipv6: false, paths: 4 });
+  const viaOf = (text: string): readonly string[] => {
+    const fault = parseFault(text, nodes, paths);
+    return "via" in fault ? fault.via.map(({ name }) => name) : [];
+  };
+  expect(viaOf("drop all via path-2")).toEqual(["path-2"]);
+  expect(viaOf("loss node-1 5% on pod via path-1,path-4")).toEqual(["path-1", "path-4"]);
+  expect(viaOf("drop all")).toEqual([]);
+  expect(() => viaOf("drop all via path-5")).toThrow("no path 'path-5'; there are path-1, path-2, path-3, path-4");
+  expect(() => viaOf("delay all 5ms via path-1")).toThrow("'via path-1' at its end means nothing");
+  expect(() => parse("drop all via path-1")).toThrow("there is one way only; a lab with '--paths 4'");
 });
 
 test("spaces around an arrow and a typeset arrow mean the same, and the text is kept tidy", () => {
@@ -82,6 +101,11 @@ test.each([
   ["filter node-1 sctp", "'sctp' is no protocol; there are icmp, tcp, udp"],
   ["starve node-1 0.5%", "from 1% to 100%"],
   ["freeze node-1 node-2", "'node-2' at its end means nothing"],
+  ["drop node-1 for 5s", "'every 30s' behind it"],
+  ["drop node-1 for 5s every", "how often it comes"],
+  ["drop node-1 for ever", "'ever' is no time from 0.2s to 3600s"],
+  ["drop node-1 for 5s every 5s", "would not go in between"],
+  ["drop node-1 every 5s", "'every 5s' at its end means nothing"],
   ["kill node-1->node-2", "no node or zone 'node-1->node-2'"],
 ])("'%s' is refused with what was not understood and with the grammar", (text, words) => {
   expect(() => parse(text)).toThrow(FaultSyntaxError);

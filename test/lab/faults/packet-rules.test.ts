@@ -30,6 +30,22 @@ test("a fault of the pod network touches VXLAN only, one of the node network eve
   expect(node.findIndex((line) => line.endsWith("jump lost"))).toBeGreaterThan(accept);
 });
 
+test("a fault of paths is where packets leave these, for every source, and nowhere else", () => {
+  const { nodes, paths } = planLab("00beef", { nodes: 3, zones: 1, ipv6: false, paths: 4 });
+  const fault = parseFault("drop all->node-3 via path-2,path-3", nodes, paths);
+  if (!("links" in fault) || !("via" in fault)) throw new Error("it has neither links nor paths");
+  const { links, on, via } = fault;
+  const rules = dropRuleset("fault_1", { links, on, via, condition: anyPacket("") }).split("\n");
+  expect(rules.filter((line) => line.includes("hook")).map((line) => /device "(.*?)"/.exec(line)![1])).toEqual([
+    "path-2",
+    "path-3",
+  ]);
+  for (const source of [1, 2])
+    expect(rules.filter((line) => line.includes(`saddr 10.10.0.${source} `) && line.endsWith("accept"))).toHaveLength(
+      2,
+    );
+});
+
 test("the node's IPv6 address is hit where the lab has one, and not named where it has none", () => {
   expect(
     ruleset("drop node-1->node-2", { ipv6: true }).some((line) =>

@@ -1,0 +1,175 @@
+// Starts an action at the agent of a node and reads what it tells: at a URL, or through a port-forward to that agent's
+// pod. Through the API server's proxy actions are refused, so it is not tried.
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { userInfo } from "node:os";
+import type { Duplex } from "node:stream";
+import { wordsOf } from "../../actions/ask-agent.ts";
+import { CALLER_HEADER, LinesFault, readLines, TOKEN_HEADER, type Line } from "../../actions/lines.ts";
+import { readBody } from "../../base/body.ts";
+import { forText } from "../../base/escape.ts";
+import { VERSION } from "../../model/version.ts";
+import { AgentUnreachable, DEFAULT_URL } from "../mesh-client.ts";
+import { Progress } from "../progress.ts";
+import type { Reach } from "../reach.ts";
+import type { AgentDoor } from "./cluster-agent.ts";
+import { namedToken } from "./token.ts";
+
+export interface WantedAction {
+  readonly action: string;
+  /** Where it runs; any agent when it does not matter. */
+  readonly node: string | undefined;
+  readonly request: unknown;
+  readonly tokenFile: string | undefined;
+}
+
+/** The agent would not do it: its own sentence, with the cure. */
+export class ActionRefused extends AgentUnreachable {}
+
+type Body = AsyncIterable<Uint8Array> & { destroy(): unknown };
+
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** `progress` and `result` lines. Throws AgentUnreachable, with the cure, for all that goes wrong. */
+export async function* runAction(reach: Reach, wanted: WantedAction, signal: AbortSignal): AsyncGenerator<Line> {
+  const body = await begin(reach, wanted, signal);
+  let isWhole = false;
+  try {
+    for await (const line of readLines(body)) {
+      if (line.kind === "error") throw new AgentUnreachable(forText(line.error));
+      if (line.kind === "result") isWhole = true;
+      if (line.kind !== "started") yield line;
+    }
+  } catch (err) {
+    if (signal.aborted || err instanceof AgentUnreachable) throw err;
+    const why = err instanceof LinesFault ? err.message : (err as Error).message;
+    throw new AgentUnreachable(`the connection to the agent broke off: ${forText(why)}`);
+  } finally {
+    body.destroy();
+  }
+  if (!isWhole && !signal.aborted)
+    throw new AgentUnreachable("the connection to the agent broke off before the result: try again");
+}
+
+async function begin(reach: Reach, wanted: WantedAction, signal: AbortSignal): Promise<Body> {
+  const token = await namedToken(wanted.tokenFile);
+  switch (reach.kind) {
+    case "url":
+      return atUrl(reach.url, wanted, { token, signal });
+    case "cluster":
+      return inCluster(reach, wanted, { token, signal });
+    case "nearest":
+      try {
+        return await atUrl(DEFAULT_URL, wanted, { token, signal });
+      } catch (err) {
+        if (!(err instanceof AgentUnreachable) || !err.nobodyThere) throw err;
+        return inCluster(reach, wanted, { token, signal });
+      }
+  }
+}
+
+interface By {
+  readonly token: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function atUrl(url: string, wanted: WantedAction, { token, signal }: By): Promise<Body> {
+  const { hostname, port, origin } = new URL(url);
+  const target = { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) };
+  try {
+    return await post({ target, host: new URL(url).host, name: `the agent at ${origin}` }, wanted, { token, signal });
+  } catch (err) {
+    if (signal.aborted || err instanceof AgentUnreachable) throw err;
+    const { code, message } = err as NodeJS.ErrnoException;
+    const unreachable = new AgentUnreachable(
+      `no agent answers at ${origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
+    );
+    unreachable.nobodyThere = code === "ECONNREFUSED";
+    throw unreachable;
+  }
+}
+
+async function inCluster(
+  reach: Extract<Reach, { readonly kind: "cluster" | "nearest" }>,
+  wanted: WantedAction,
+  { token, signal }: By,
+): Promise<Body> {
+  using progress = new Progress();
+  const [{ clusterDoors }, { ClusterFault, ForbiddenFault }] = await Promise.all([
+    import("./cluster-agent.ts"),
+    import("../cluster/connection.ts"),
+  ]);
+  const failures: string[] = [];
+  try {
+    const doors = await clusterDoors(reach, { node: wanted.node, token, signal }, (step) => progress.step(step));
+    for (const door of doors) {
+      progress.step(`asking ${door.name} through a port-forward`);
+      try {
+        return await postThrough(door, wanted, signal);
+      } catch (err) {
+        if (signal.aborted || err instanceof AgentUnreachable || err instanceof ForbiddenFault) throw err;
+        failures.push(`${door.name}: ${(err as Error).message}`);
+      }
+    }
+  } catch (err) {
+    throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
+  }
+  throw new AgentUnreachable(failures.join("; and "));
+}
+
+async function postThrough(door: AgentDoor, wanted: WantedAction, signal: AbortSignal): Promise<Body> {
+  const socket = await door.open();
+  try {
+    return await post({ socket, host: door.host, name: door.name }, wanted, { token: door.token, signal });
+  } catch (err) {
+    socket.destroy();
+    throw err;
+  }
+}
+
+interface Place {
+  readonly target?: { readonly hostname: string; readonly port: number };
+  readonly socket?: Duplex;
+  readonly host: string;
+  readonly name: string;
+}
+
+/** The body of an answer that is no refusal. Throws ActionRefused, or what the connection says. */
+async function post(place: Place, { action, node, request }: WantedAction, { token, signal }: By): Promise<Body> {
+  const query = node === undefined ? "" : `?${new URLSearchParams({ node }).toString()}`;
+  const body = JSON.stringify(request);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const { socket, target } = place;
+    socket?.on("error", reject);
+    const ask = httpRequest({
+      method: "POST",
+      path: `/api/v1/actions/${action}${query}`,
+      ...target,
+      ...(socket && { createConnection: () => socket }),
+      signal,
+      headers: {
+        host: place.host,
+        connection: "close",
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(body),
+        "user-agent": `internode/${VERSION}`,
+        [CALLER_HEADER]: callerName(),
+        ...(token !== undefined && { [TOKEN_HEADER]: token }),
+      },
+    });
+    ask.on("response", resolve).on("error", reject).end(body);
+  });
+  if (response.statusCode === 200) return response;
+  const tooLarge = () => new LinesFault("its answer is too long");
+  const said = (await readBody(response, { maxBytes: MAX_REFUSAL_BYTES, tooLarge })).toString("utf8");
+  const old = response.statusCode === 405 ? " (an agent of an older release: finish the upgrade)" : "";
+  throw new ActionRefused(`${place.name} refuses (HTTP ${response.statusCode}): ${wordsOf(said)}${old}`);
+}
+
+/** For the agent's log, which says that anybody could have written it. */
+function callerName(): string {
+  try {
+    return encodeURIComponent(userInfo().username);
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,179 @@
+// Actions over HTTP: who may start one, what is refused with which words, caps of an agent and of the mesh, the log.
+import { writeFile } from "node:fs/promises";
+import { request } from "undici";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { actionsMesh, ask, TOKEN, type ActionsMesh } from "./actions-mesh.ts";
+
+let mesh: ActionsMesh;
+beforeEach(async () => {
+  mesh = await actionsMesh();
+});
+afterEach(() => mesh[Symbol.asyncDispose]());
+
+const at = (i: number, name = "counting", query = "") => `${mesh.agents[i]!.url}/api/v1/actions/${name}${query}`;
+const body = { to: "node-2", n: 3 };
+
+describe("an action", () => {
+  test("tells that it has begun, what happens and what came of it, one line each", async () => {
+    const { status, lines } = await ask(at(0), { body });
+    expect(status).toBe(200);
+    expect(lines).toEqual([
+      { kind: "started", schemaVersion: 1, action: "counting", node: "node-1" },
+      { kind: "progress", i: 0 },
+      { kind: "progress", i: 1 },
+      { kind: "progress", i: 2 },
+      { kind: "result", to: "node-2", self: "node-1", left: false },
+    ]);
+  });
+
+  test("is logged with who asked, for what, against whom and how long it took", async () => {
+    await ask(at(0), { body, headers: { "x-internode-caller": "ana" } });
+    const who = { action: "counting", from: "127.0.0.1", caller: "ana", targets: ["node-2"] };
+    await vi.waitFor(() =>
+      expect(mesh.agents[0]!.logged).toEqual([
+        expect.objectContaining({ ...who, request: body, message: "an action begins: counts" }),
+        expect.objectContaining({ ...who, how: "done", seconds: expect.any(Number), message: "an action ended" }),
+      ]),
+    );
+  });
+
+  test("for another node's agent is passed on to it, and no further", async () => {
+    const { lines } = await ask(at(0, "counting", "?node=node-3"), { body });
+    expect(lines.at(0)).toMatchObject({ node: "node-3" });
+    expect(lines.at(-1)).toMatchObject({ kind: "result", self: "node-3" });
+    expect(mesh.agents[2]!.logged[0]).toMatchObject({ forwardedBy: "node-1" });
+    const again = await ask(at(0, "counting", "?node=node-3"), {
+      body,
+      headers: { "x-internode-forwarded": "node-2" },
+    });
+    expect(again).toMatchObject({ status: 404, error: expect.stringContaining("not of node-3") });
+  });
+
+  test("passes on what the other agent refuses, in its words", async () => {
+    const { status, error } = await ask(at(0, "counting", "?node=node-3"), { body: { to: "node-3", n: 1 } });
+    expect(status).toBe(404);
+    expect(error).toBe("the agent of node-3: node-3 is the node that would send: name another one");
+  });
+
+  test("ends when whoever asked has gone", async () => {
+    const left = new AbortController();
+    const response = await request(at(0), {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-internode-token": TOKEN },
+      body: JSON.stringify({ to: "node-2", n: 1_000 }),
+      signal: left.signal,
+    });
+    for await (const _ of response.body) break;
+    left.abort();
+    await vi.waitFor(() =>
+      expect(mesh.agents[0]!.logged.at(-1)).toMatchObject({ message: "an action ended", how: "left" }),
+    );
+  });
+});
+
+describe("is refused with the cure, and logged,", () => {
+  test.each([
+    ["without a token", { token: null }, 401, "--token-file"],
+    ["with a wrong token", { token: "a-wrong-token-of-theirs" }, 401, "from the Secret"],
+    ["with a request that is wrong", { body: { to: "node-2", n: -1 } }, 400, "'n'"],
+    ["with an option that there is not", { body: { ...body, flood: true } }, 400, "flood"],
+    ["against a node that is no member", { body: { to: "example.org", n: 1 } }, 404, "there is no node 'example.org'"],
+    ["against the node itself", { body: { to: "node-1", n: 1 } }, 404, "name another one"],
+  ])("%s", async (_, asked, status, words) => {
+    const answer = await ask(at(0), { body, ...asked });
+    expect(answer).toMatchObject({ status, error: expect.stringContaining(words) });
+    expect(mesh.agents[0]!.logged).toEqual([expect.objectContaining({ level: "warn", status, from: "127.0.0.1" })]);
+  });
+
+  test("an action that there is not; only with the token it is told which there are", async () => {
+    expect(await ask(at(0, "format"))).toMatchObject({ status: 404, error: expect.stringContaining("connect") });
+    expect((await ask(at(0, "format"), { token: null })).status).toBe(401);
+  });
+
+  test("when it is switched off, whatever the token", async () => {
+    await using off = await actionsMesh({ enabled: false });
+    const answer = await ask(`${off.agents[0]!.url}/api/v1/actions/counting`, { body });
+    expect(answer).toMatchObject({ status: 403, error: expect.stringContaining("config.actions.enabled") });
+  });
+
+  test("when the agent's own token cannot be read", async () => {
+    await writeFile(mesh.tokenFile, "");
+    expect(await ask(at(0), { body })).toMatchObject({ status: 503, error: expect.stringContaining("16 or more") });
+  });
+
+  test("and a thousand guesses do not fill the log", async () => {
+    for (let i = 0; i < 60; i++) await ask(at(0), { body, token: `guess-${i}-of-the-token` });
+    expect(mesh.agents[0]!.logged.length).toBeLessThan(40);
+  });
+});
+
+test.each([
+  ["GET", 405],
+  ["PUT", 405],
+  ["DELETE", 405],
+] as const)("%s is no way to ask for an action", async (method, status) => {
+  const response = await request(at(0), { method, headers: { "x-internode-token": TOKEN } });
+  expect(response.statusCode).toBe(status);
+  expect(response.headers["allow"]).toBe("POST");
+  await response.body.dump();
+});
+
+test.each([
+  ["no JSON", "{", 400],
+  ["too large", `"${"x".repeat(17_000)}"`, 413],
+] as const)("a body that is %s is refused", async (_, text, status) => {
+  expect((await ask(at(0), { body: text })).status).toBe(status);
+});
+
+test("a form of a web page, which needs no leave of ours to be sent, is refused", async () => {
+  const answer = await ask(at(0), { body, headers: { "content-type": "text/plain" } });
+  expect(answer.status).toBe(415);
+});
+
+/** Begins an action that lasts, and hands out how to end it. */
+async function begin(i: number, name = "counting") {
+  const response = await request(at(i, name), {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-internode-token": TOKEN },
+    body: JSON.stringify({ to: i === 1 ? "node-1" : "node-2", n: 1_000 }),
+  });
+  if (response.statusCode !== 200) return { status: response.statusCode, error: await response.body.text() };
+  const lines = response.body[Symbol.asyncIterator]();
+  await lines.next();
+  return { status: 200, end: async () => void response.body.destroy() };
+}
+
+describe("the caps", () => {
+  test("of one agent let so many runs in at once, and the next when one has ended", async () => {
+    const [first, second] = [await begin(0), await begin(0)];
+    expect(await ask(at(0), { body })).toMatchObject({ status: 429, error: expect.stringContaining("its limit") });
+    await first.end!();
+    await vi.waitFor(async () => expect((await ask(at(0), { body })).status).toBe(200));
+    await second.end!();
+  });
+
+  test("of the mesh let one run in where one is the limit, whichever agent is asked", async () => {
+    const first = await begin(0, "alone");
+    expect(first.status).toBe(200);
+    const second = await begin(1, "alone");
+    expect(second).toMatchObject({ status: 409, error: expect.stringContaining("started at node-1") });
+    expect((await begin(2, "counting")).status).toBe(200);
+    await first.end!();
+    await vi.waitFor(async () => expect((await ask(at(2, "alone"), { body })).status).toBe(200));
+  });
+
+  test("never let two in at the same time, however many ask at once", async () => {
+    const all = await Promise.all([0, 1, 2, 0, 1, 2].map((i) => begin(i, "alone")));
+    expect(all.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1);
+    for (const one of all) await one.end?.();
+  });
+
+  test("let none in that must be alone where most agents cannot be asked", async () => {
+    await using lonely = await actionsMesh();
+    const [first] = lonely.agents;
+    first!.sources.apis = [];
+    const answer = await ask(`${first!.url}/api/v1/actions/alone`, { body });
+    expect(answer).toMatchObject({ status: 503, error: expect.stringContaining("1 of 3") });
+    expect((await ask(`${first!.url}/api/v1/actions/counting`, { body })).status).toBe(200);
+  });
+});
