@@ -1,5 +1,4 @@
 // What the lab and the detour's process say to each other.
-import type { FaultCounters } from "./fault.ts";
 import type { DetourFault } from "./frame-queue.ts";
 
 /** Name of the TAP device in the fabric's namespace. */
@@ -8,8 +7,3 @@ export const DETOUR_DEVICE = "detour";
 export type ToDetour =
   | { readonly type: "faults"; readonly request: number; readonly faults: readonly DetourFault[] }
   | { readonly type: "flush" | "counters"; readonly request: number };
-
-export type FromDetour =
-  | { readonly type: "ready" }
-  /** The answer to every request. Faults that it ended are in it once more. */
-  | { readonly type: "counters"; readonly request: number; readonly counters: Readonly<Record<number, FaultCounters>> };

@@ -2,7 +2,8 @@
 // them back, from where they go on to their port. Runs in the fabric's namespace; the lab speaks to it over IPC.
 import { openTap } from "../../agent/kernel/tap.ts";
 import { FrameQueue } from "./frame-queue.ts";
-import { DETOUR_DEVICE, type FromDetour, type ToDetour } from "./detour-messages.ts";
+import { DETOUR_DEVICE, type ToDetour } from "./detour-messages.ts";
+import type { FromFaultProcess } from "./fault-process.ts";
 
 /** A frame of the underlay with room to spare. */
 const FRAME_BYTES = 2_048;
@@ -31,7 +32,7 @@ function arm(): void {
   );
 }
 
-const tell = (message: FromDetour): void => void process.send!(message);
+const tell = (message: FromFaultProcess): void => void process.send!(message);
 
 process.on("message", (message: ToDetour) => {
   // What has arrived is treated first: it was there before the message.

@@ -1,14 +1,12 @@
 // Faults that need packets to be held: the links they are on lead through a TAP device in the fabric's namespace, whose
 // process delays, reorders, doubles and damages. One device and one process a lab, there while a fault needs them.
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Network } from "../../agent/model/peer.ts";
-import { dieWithParent } from "../agent-process.ts";
-import { inNamespace, LabError, run, toolEnvironment } from "../machine.ts";
+import { inNamespace, run } from "../machine.ts";
 import { UNDERLAY_MTU, underlayMac, type LabNode, type LabPaths } from "../plan.ts";
-import { DETOUR_DEVICE, type FromDetour, type ToDetour } from "./detour-messages.ts";
-import type { FaultCounters, InForce, Link } from "./fault.ts";
+import { DETOUR_DEVICE, type ToDetour } from "./detour-messages.ts";
+import type { InForce, Link } from "./fault.ts";
+import { FaultProcess, type Counters } from "./fault-process.ts";
 import type { DetourFault, Effect } from "./frame-queue.ts";
 import { bySource, chain, matches } from "./packet-rules.ts";
 
@@ -18,9 +16,6 @@ export interface DetourRequest {
   readonly on: readonly Network[];
   readonly effect: Effect;
 }
-
-/** By number of the fault. */
-type Counters = Readonly<Record<number, FaultCounters>>;
 
 /** Where frames of the underlay go. */
 interface Ends {
@@ -40,7 +35,7 @@ const PRIORITY = 10;
 export class Detour {
   readonly #options: DetourOptions;
   readonly #requests = new Map<number, DetourRequest>();
-  #child: DetourChild | undefined;
+  #child: FaultProcess<ToDetour> | undefined;
 
   constructor(options: DetourOptions) {
     this.#options = options;
@@ -73,9 +68,13 @@ export class Detour {
     return counters;
   }
 
-  async #start(): Promise<DetourChild> {
+  async #start(): Promise<FaultProcess<ToDetour>> {
     const { fabricNamespace } = this.#options;
-    const child = await DetourChild.start(fabricNamespace);
+    const child = await FaultProcess.start<ToDetour>({
+      namespace: fabricNamespace,
+      file: PROCESS,
+      what: "delays packets",
+    });
     try {
       await run("ip", [
         "-n",
@@ -161,67 +160,4 @@ function returnChain({ nodes, paths }: Ends): string {
   ];
   const rules = ends.map(({ port, mac }) => `ether daddr ${mac} fwd to "${port}"`);
   return chain({ port: DETOUR_DEVICE, priority: PRIORITY, rules: [...rules, "drop"] });
-}
-
-/** A request as the lab phrases it; the number is the channel's business. */
-type Unnumbered<T> = T extends unknown ? Omit<T, "request"> : never;
-
-class DetourChild {
-  readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, PromiseWithResolvers<Counters>>();
-  #lastRequest = 0;
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-  }
-
-  static async start(namespace: string): Promise<DetourChild> {
-    const [command, ...args] = [...dieWithParent(), "ip", "netns", "exec", namespace, process.execPath, PROCESS];
-    const child = spawn(command, args, { env: toolEnvironment, stdio: ["ignore", "ignore", "pipe", "ipc"] });
-    let complaints = "";
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => (complaints = (complaints + text).slice(-2_000)));
-    const ended = once(child, "exit").then(() => {
-      throw new LabError(
-        `the process that delays packets ended at its start: ${/^\w*Error: .*$/m.exec(complaints)?.[0] ?? (complaints.trim() || "it said nothing")}`,
-      );
-    });
-    await Promise.race([once(child, "message"), ended]);
-    // From here on its end is told to whoever waits for an answer.
-    ended.catch(() => {});
-    const detour = new DetourChild(child);
-    child.on("message", (message: FromDetour) => detour.#heard(message)).once("exit", () => detour.#lost(complaints));
-    return detour;
-  }
-
-  async ask(message: Unnumbered<ToDetour>): Promise<Counters> {
-    const request = ++this.#lastRequest;
-    const answer = Promise.withResolvers<Counters>();
-    this.#waiting.set(request, answer);
-    if (this.#child.connected) this.#child.send({ ...message, request });
-    else this.#lost("");
-    return answer.promise;
-  }
-
-  #heard(message: FromDetour): void {
-    if (message.type === "ready") return;
-    this.#waiting.get(message.request)?.resolve(message.counters);
-    this.#waiting.delete(message.request);
-  }
-
-  #lost(complaints: string): void {
-    for (const answer of this.#waiting.values())
-      answer.reject(
-        new LabError(
-          `the process that delays packets has ended: ${complaints.trim()}. Clear its faults and inject them again.`,
-        ),
-      );
-    this.#waiting.clear();
-  }
-
-  async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, "exit");
-    this.#child.kill("SIGKILL");
-    await ended;
-  }
 }

@@ -49,7 +49,7 @@ export type Fault =
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
   | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" | "conntrack-full" })
-  | (OnAgents & { readonly kind: "starve"; readonly ratio: number });
+  | (OnAgents & { readonly kind: "starve" | "rack"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];
 type Has<F extends Fault, K extends FaultKind> = F extends unknown

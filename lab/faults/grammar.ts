@@ -9,7 +9,7 @@ import type { Fault, FaultKind, Link, Pulse } from "./fault.ts";
 export class FaultSyntaxError extends LabError {}
 
 export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
-  WHERE   A->B     one way         A<->B   both ways       A, B: a node, a zone, or all
+  WHERE   A->B     one way         A<->B   both ways       A, B: a node, a zone, several with commas, or all
           A        all links of a node or zone, both ways
   loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
@@ -17,7 +17,8 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   reject WHERE icmp|tcp|udp
   unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
   take-address A->B
-  conntrack-full A       freeze A               starve A 5%            kill A
+  conntrack-full A       rack A,B,C 5%
+  freeze A               starve A 5%            kill A
 loss and drop hit one of several equal paths (demo --paths 4) with 'via path-1' behind them.
 Any of them comes and goes with 'for 5s every 30s' behind it.
 Without 'on', both networks are hit; mtu is of the pod network unless told, reject, unroute, misdirect, extra-hop, masquerade and
@@ -60,6 +61,7 @@ const KINDS = [
   "masquerade",
   "service-path",
   "conntrack-full",
+  "rack",
   "freeze",
   "starve",
   "kill",
@@ -80,6 +82,8 @@ function parseRest(kind: FaultKind, words: Words, { nodes, paths }: Places): Fau
     case "masquerade":
     case "conntrack-full":
       return { kind, text, nodes: parseNodes(words, nodes) };
+    case "rack":
+      return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, 0) };
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
     case "unroute":
@@ -172,8 +176,13 @@ function parseNodes(words: Words, nodes: readonly LabNode[]): LabNode[] {
   return resolve(words.next("a node"), words, nodes);
 }
 
-function resolve(name: string, words: Words, nodes: readonly LabNode[]): LabNode[] {
-  if (name === "all") return [...nodes];
+function resolve(names: string, words: Words, nodes: readonly LabNode[]): LabNode[] {
+  const named = names.split(",").flatMap((name) => resolveOne(name, words, nodes));
+  return nodes.filter((node) => named.includes(node));
+}
+
+function resolveOne(name: string, words: Words, nodes: readonly LabNode[]): readonly LabNode[] {
+  if (name === "all") return nodes;
   const found = nodes.filter((node) => node.name === name || node.zone === name);
   if (found.length > 0) return found;
   const zones = [...new Set(nodes.map((node) => node.zone))];

@@ -15,7 +15,7 @@ export const loss: FaultSpec<"loss"> = {
 };
 
 /** nftables compares with less than the modulus only: every packet is no comparison at all. */
-function chance(ratio: number): string {
+export function chance(ratio: number): string {
   const parts = Math.max(1, Math.round(ratio * PARTS));
   return parts >= PARTS ? "" : `numgen random mod ${PARTS} < ${parts}`;
 }

@@ -79,6 +79,11 @@ export function dropRuleset(table: string, { links, on, condition, via }: Packet
   });
   const places = via ? via.map(({ port }) => ({ port, rules: sources.flatMap(({ rules }) => rules) })) : sources;
   const chains = places.map(({ port, rules }) => chain({ port, priority: 0, rules }));
+  return lossTable(table, chains);
+}
+
+/** A table whose chains count `matched` and jump to `lost` with what is to be dropped. */
+export function lossTable(table: string, chains: readonly string[]): string {
   const counters = ["matched", "affected", ...PROTOCOLS.map(lostOf)].map((name) => `  counter ${name} { }\n`).join("");
   return `table netdev ${table} {\n${counters}${lostChain()}${chains.join("\n")}\n}\n`;
 }

@@ -12,6 +12,7 @@ import { kill } from "./kill.ts";
 import { loss } from "./loss.ts";
 import { masquerade } from "./masquerade.ts";
 import { mtu } from "./mtu.ts";
+import { rack } from "./rack.ts";
 import { reject } from "./reject.ts";
 import { reorder } from "./reorder.ts";
 import { servicePath } from "./service-path.ts";
@@ -35,6 +36,7 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   masquerade,
   "service-path": servicePath,
   "conntrack-full": conntrackFull,
+  rack,
   freeze,
   starve,
   kill,

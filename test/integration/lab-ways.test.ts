@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createLab, type Lab } from "../../lab/lab.ts";
+import { run } from "../../lab/machine.ts";
 import { needs } from "../support/needs.ts";
 
 const { describe } = await needs("namespaces", "ping");
@@ -36,6 +37,29 @@ describe("faults of ways and addresses", () => {
     expect(await ttlsOf("node-3", "node-2")).toEqual(before);
     await lab.clear(id);
     expect(await ttlsOf("node-1", "node-2")).toEqual(before);
+  });
+
+  test("a rack loses between its nodes and all others, on both networks and in both families, and nothing inside", async () => {
+    const reaches = (from: string, to: string): Promise<readonly boolean[]> => {
+      const { nodeAddresses, podAddresses } = lab.node(to);
+      const ping = async (address: string) =>
+        (await lab.run(from, "sh", ["-c", `ping -n -c 1 -W 1 ${address} || true`])).includes(" 1 received");
+      return Promise.all([...nodeAddresses, ...podAddresses].map(ping));
+    };
+    const all = [true, true, true, true];
+    const none = [false, false, false, false];
+    expect(await reaches("node-1", "node-2")).toEqual(all);
+    const { id } = await lab.inject("rack node-1,node-2 100%");
+    expect(await reaches("node-1", "node-2")).toEqual(all);
+    expect(await reaches("node-3", "node-1")).toEqual(none);
+    expect(await reaches("node-2", "node-3")).toEqual(none);
+    const [ended] = await lab.clear(id);
+    expect(ended!.counters!.matched).toBe(ended!.counters!.affected);
+    expect(ended!.counters!.byProtocol!["icmp"]).toBeGreaterThanOrEqual(4);
+    // A neighbour that was not found is asked for again after a second.
+    await expect.poll(() => reaches("node-3", "node-1"), { timeout: 10_000 }).toEqual(all);
+    expect(await run("ip", ["-n", lab.fabricNamespace, "-o", "link"])).not.toMatch(/rack-|uplink-/);
+    await expect(lab.inject("rack all 5%")).rejects.toThrow("every node is in it");
   });
 
   test("take-address leads all others to another pod, in both families, and the owner is back when it ends", async () => {

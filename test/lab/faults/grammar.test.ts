@@ -55,6 +55,17 @@ test.each(["freeze", "kill", "service-path", "conntrack-full"])("%s takes a node
   expect(parse(`${kind} zone-b`)).toMatchObject({ kind, nodes: [nodes[2], nodes[3]] });
 });
 
+test("several places stand for their nodes, each once", () => {
+  expect(linksOf("drop node-1,node-2->node-4")).toEqual(["1>4", "2>4"]);
+  expect(linksOf("drop zone-a,node-2->node-4,node-2")).toEqual(["1>2", "1>4", "2>4"]);
+  expect(parse("rack node-5,node-2,zone-a 5%")).toMatchObject({
+    kind: "rack",
+    ratio: 0.05,
+    nodes: [nodes[0], nodes[1], nodes[4]],
+  });
+  expect(() => parse("rack node-2,node-9 5%")).toThrow("no node or zone 'node-9'");
+});
+
 test("a path is one of a lab with several, and several may be named", () => {
   const { nodes, paths } = planLab("00beef", { nodes: 3, zones: 1, ipv6: false, paths: 4 });
   const viaOf = (text: string): readonly string[] => {
