@@ -2,8 +2,10 @@
 import { request } from "undici";
 import { forText } from "../base/escape.ts";
 import type { Verdict } from "../model/finding.ts";
-import { SCHEMA_VERSION, type Snapshot } from "../model/snapshot.ts";
+import { SCHEMA_VERSION, type Row, type Snapshot } from "../model/snapshot.ts";
 import { parseVerdict } from "../peers/finding-schema.ts";
+import { withoutUnknown } from "../peers/newer.ts";
+import { otherDocument } from "../peers/schema.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8843";
 
@@ -23,16 +25,15 @@ export const NO_PAST = "is of an older release and keeps no past: finish the upg
 export async function fetchSnapshot(url: string, signal: AbortSignal, since?: string): Promise<Snapshot> {
   const body = await fetchJson(new URL(meshPath(since), url), signal);
   const version = (body as Partial<Snapshot> | null)?.schemaVersion;
-  // The document comes from an agent of ours; its rows were validated there.
-  if (version === SCHEMA_VERSION) {
-    const snapshot = body as Snapshot;
-    if (since !== undefined && snapshot.span === undefined)
-      throw new AgentUnreachable(`the agent at ${url} ${NO_PAST}`);
-    return snapshot;
-  }
-  throw new AgentUnreachable(
-    `${url} speaks version ${forText(String(version))} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`,
-  );
+  if (version !== SCHEMA_VERSION) throw new AgentUnreachable(`${url}: ${otherDocument(version)}`);
+  // The document comes from an agent of ours; its rows were validated there, by the words of its release.
+  const snapshot = body as Snapshot;
+  if (since !== undefined && snapshot.span === undefined) throw new AgentUnreachable(`the agent at ${url} ${NO_PAST}`);
+  const rows = snapshot.rows.map((one) => {
+    const { row, leftOut } = withoutUnknown(one);
+    return leftOut.length === 0 ? one : { ...(row as Row), leftOut };
+  });
+  return { ...snapshot, rows };
 }
 
 /** A judge's word by way of this agent; undefined where it serves none (an older agent). */

@@ -154,6 +154,8 @@ export interface Row {
    * asked. Path MTU, UDP received and the service path are of now and left out; retransmits count as probes and failures.
    */
   readonly covered?: Span;
+  /** What of this row its reader has no word for: "protocol quic". Its agent is newer. */
+  readonly leftOut?: readonly string[];
   readonly health: AgentHealth;
   readonly pairs: readonly PairWindow[];
   readonly pathMtu: readonly PathMtu[];
@@ -174,7 +176,7 @@ export interface Row {
 }
 
 /** All of a row of the last minute but its lists. */
-export type RowHead = Omit<Row, "pairs" | "pathMtu" | "udpReceived" | "covered">;
+export type RowHead = Omit<Row, "pairs" | "pathMtu" | "udpReceived" | "covered" | "leftOut">;
 
 /** A row that did not come, named: it is never guessed. */
 export interface MissingRow {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { FAILURE_REASONS } from "../model/outcome.ts";
 import { IP_FAMILIES, NETWORKS, type Node } from "../model/peer.ts";
 import { PROTOCOLS } from "../probes/protocols.ts";
+import { withoutUnknown } from "./newer.ts";
 import { SCHEMA_VERSION, type Row, type Snapshot } from "../model/snapshot.ts";
 import { WINDOW_SECONDS } from "../model/window.ts";
 
@@ -170,6 +171,7 @@ export const rowSchema = z
   .object({
     ...rowHead,
     covered: spanSchema.optional(),
+    leftOut: z.array(z.string().max(64)).max(16).optional(),
     pairs: z.array(pairSchema),
     pathMtu: z.array(z.object({ destination: nodeSchema, network, family, passesBytes: count, shortfallBytes: count })),
     udpReceived: z.array(
@@ -190,8 +192,9 @@ export const snapshotSchema = z.object({
   span: spanSchema.optional(),
   by: nodeSchema,
   nodes: z.array(nodeSchema),
-  rows: z.array(rowSchema),
-  missing: z.array(z.object({ node: nodeSchema, reason: text, hearsay: rowSchema.optional() })),
+  // Each is judged for itself: one that this version cannot read is missing, and the others stay.
+  rows: z.array(z.unknown()),
+  missing: z.array(z.object({ node: nodeSchema, reason: text, hearsay: rowSchema.optional().catch(undefined) })),
   relayed: z
     .array(
       z.object({
@@ -216,25 +219,48 @@ export function parseRow(json: string, node: Node): Row {
   } catch {
     throw new RowFault(`its answer is not JSON: "${excerpt(json)}"`);
   }
+  const row = checkedRow(said);
+  if (row.source.name !== node.name) throw new RowFault(`it answered as node '${excerpt(row.source.name)}'`);
+  return row;
+}
+
+function checkedRow(said: unknown): Row {
   const speaks = z.object({ schemaVersion: z.unknown(), version: z.unknown() }).safeParse(said).data;
   if (typeof speaks?.schemaVersion === "number" && speaks.schemaVersion !== SCHEMA_VERSION) {
     throw new RowFault(
-      `it speaks schema ${speaks.schemaVersion} (internode ${excerpt(String(speaks.version))}), this agent reads schema ${SCHEMA_VERSION}: finish the upgrade`,
+      `it speaks schema ${speaks.schemaVersion} (internode ${excerpt(String(speaks.version))}), and schema ${SCHEMA_VERSION} is read here: finish the upgrade`,
     );
   }
-  const checked = rowSchema.safeParse(said);
+  const { row, leftOut } = withoutUnknown(said);
+  const checked = rowSchema.safeParse(row);
   if (!checked.success) throw new RowFault(`its row is invalid: ${faults(checked.error)}`);
-  if (checked.data.source.name !== node.name)
-    throw new RowFault(`it answered as node '${excerpt(checked.data.source.name)}'`);
-  return checked.data as Row;
+  return (leftOut.length === 0 ? checked.data : { ...checked.data, leftOut }) as Row;
 }
 
 /** A snapshot from the API, for those who read it over HTTP. Throws with all faults named. */
 export function parseSnapshot(said: unknown): Snapshot {
+  const version = z.object({ schemaVersion: z.unknown() }).safeParse(said).data?.schemaVersion;
+  if (version !== undefined && version !== SCHEMA_VERSION) throw new RowFault(otherDocument(version));
   const checked = snapshotSchema.safeParse(said);
   if (!checked.success) throw new RowFault(`the snapshot is invalid: ${faults(checked.error)}`);
-  return checked.data as Snapshot;
+  const rows: Row[] = [];
+  const missing = [...checked.data.missing];
+  for (const one of checked.data.rows) {
+    try {
+      rows.push(checkedRow(one));
+    } catch (err) {
+      const node = z.object({ source: nodeSchema }).safeParse(one).data?.source;
+      if (node === undefined || !(err instanceof RowFault))
+        throw new RowFault(`the snapshot is invalid: ${(err as Error).message}`, { cause: err });
+      missing.push({ node, reason: err.message });
+    }
+  }
+  return { ...checked.data, rows, missing } as Snapshot;
 }
+
+/** The agents are of a release that cannot be understood, and only another command line can. */
+export const otherDocument = (version: unknown): string =>
+  `the agents speak version ${excerpt(String(version))} of the mesh document, this internode version ${SCHEMA_VERSION}: use the internode of the agents' release`;
 
 const SHOWN_FAULTS = 2;
 

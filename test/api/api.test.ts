@@ -81,7 +81,7 @@ test("a mesh is shown with the healthy rows, and the dead, hanging, lying, older
   );
   expect(reasons["node-4"]).toMatch(/^no answer from 127\.0\.0\.1:\d+ within 0\.7 s; /);
   expect(reasons["node-5"]).toBe("it answered as node 'node-6'");
-  expect(reasons["node-6"]).toBe("it speaks schema 7 (internode 9.0.0), this agent reads schema 1: finish the upgrade");
+  expect(reasons["node-6"]).toBe("it speaks schema 7 (internode 9.0.0), and schema 1 is read here: finish the upgrade");
 });
 
 test.each([

@@ -54,8 +54,21 @@ export function partialNotes({ snapshot: { rows, span } }: MeshGrid): Note[] {
     }));
 }
 
+/** A mesh in a rollout: what only newer agents know. */
+function leftOutNotes({ snapshot: { rows } }: MeshGrid): Note[] {
+  const newer = rows.filter(({ leftOut = [] }) => leftOut.length > 0);
+  if (newer.length === 0) return [];
+  const what = [...new Set(newer.flatMap(({ leftOut = [] }) => leftOut))].toSorted();
+  return [
+    {
+      text: `Left out, as it is not known here: ${listed(what)}, told by ${names(newer.map(({ source }) => source.name))} (internode ${listed([...new Set(newer.map(({ version }) => version))])}). Use the internode of that release.`,
+    },
+  ];
+}
+
 export function agentNotes(grid: MeshGrid): Note[] {
   return [
+    ...leftOutNotes(grid),
     ...unavailableNotes(grid),
     ...unprobedNotes(grid),
     ...unusableNotes(grid),
