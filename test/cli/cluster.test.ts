@@ -1,4 +1,5 @@
 // From a laptop by a kubeconfig: a real agent's API behind each pod, some of them out of reach of the others.
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { AgentUnreachable } from "../../agent/cli/mesh-client.ts";
@@ -184,6 +185,38 @@ describe("which agent is meant", () => {
 
   test.each([[{ url: "http://a", context: "b" }], [{ url: "no url" }]])("%j is no choice", (options) => {
     expect(() => read(options as Record<string, string>)).toThrow(UsageError);
+  });
+});
+
+describe("an exec plugin of the kubeconfig", () => {
+  /** Its command prints this, or fails; what it prints is read from the environment, so that no shell sees it. */
+  function withPlugin(command: string): void {
+    const config = JSON.parse(readFileSync(front.kubeconfig, "utf8")) as { users: { user: { token?: string } }[] };
+    const status = { token: config.users[0]!.user.token };
+    const apiVersion = "client.authentication.k8s.io/v1";
+    const exec = {
+      apiVersion,
+      command,
+      args: ["CREDENTIAL"],
+      env: [{ name: "CREDENTIAL", value: JSON.stringify({ apiVersion, kind: "ExecCredential", status }) }],
+      interactiveMode: "Never",
+    };
+    writeFileSync(front.kubeconfig, JSON.stringify({ ...config, users: [{ name: "me", user: { exec } }] }));
+  }
+
+  test("signs requests and port-forwards", async () => {
+    withPlugin("printenv");
+    expect(sources(await ask())).toHaveLength(4);
+    expect(front.asked).toContain("forward internode-node-1");
+  });
+
+  test.each([
+    ["/nowhere/plugin", /the exec plugin '\/nowhere\/plugin' of user 'me' .* gives no credentials: .*ENOENT/],
+    ["false", /the exec plugin 'false' of user 'me' .* gives no credentials: it failed without a word; run it/],
+  ])("that is %s is named, and not the API server", async (command, said) => {
+    withPlugin(command);
+    await expect(ask()).rejects.toThrow(said);
+    await expect(ask()).rejects.toThrow(AgentUnreachable);
   });
 });
 

@@ -8,7 +8,7 @@ import { reachMesh } from "../../agent/cli/reach.ts";
 import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../agent/diagnosis/notes/summary.ts";
-import type { PairWindow, Row, Snapshot } from "../../agent/model/snapshot.ts";
+import type { Row, Snapshot } from "../../agent/model/snapshot.ts";
 import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
 import { startKubeFront, type KubeFront } from "../support/kube-front.ts";
 import { sampleNodes } from "../support/sample-mesh.ts";
@@ -80,13 +80,13 @@ function newer(row: Row): unknown {
   return { ...row, version: "9.1.0", pairs: [other, ...rest, stranger], health, planets: [] };
 }
 
-/** All that came after the first release. */
-const older = ({ extent: _, unprobed: __, dns: ___, servicePath: ____, ...row }: Row): unknown => ({
-  ...row,
-  pairs: row.pairs.map(
-    ({ lostSeconds: _1, ports: _2, hops: _3, hopsThere: _4, seenAs: _5, ...pair }: PairWindow) => pair,
-  ),
+/** Without all that came after the first release. */
+const older = (row: Row): unknown => ({
+  ...without(row, ["extent", "unprobed", "dns", "servicePath"]),
+  pairs: row.pairs.map((pair) => without(pair, ["lostSeconds", "ports", "hops", "hopsThere", "seenAs"])),
 });
+const without = (document: object, fields: readonly string[]): object =>
+  Object.fromEntries(Object.entries(document).filter(([name]) => !fields.includes(name)));
 
 describe("rows by the API server's proxy", () => {
   beforeEach(() => void front.forbidden.add("forward"));

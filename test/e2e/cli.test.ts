@@ -1,6 +1,6 @@
 // The command line from a laptop, against a real cluster: what docs/cli shows of each command is what it prints; what may
 // not be read, does not answer or is gone is a sentence, and never a trace.
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,6 +103,44 @@ describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
       expect({ command, code }).toEqual({ command, code: command === "troubleshoot" ? 0 : 1 });
       expect(out + err, command).toContain("the RBAC rule that allows it: apiGroups:");
       expect(out + err, command).not.toMatch(/^ +at /m);
+    }
+  });
+
+  test("takes its credentials from an exec plugin, for requests and for port-forwards, and says what a broken one says", async () => {
+    const name = "plugin";
+    await target.kubectl(["create", "serviceaccount", name, "--namespace", "default"]);
+    const role = ["--clusterrole", "cluster-admin", "--serviceaccount", `default:${name}`];
+    await target.kubectl(["create", "clusterrolebinding", `cli-${name}`, ...role]);
+    const token = (await target.kubectl(["create", "token", name, "--namespace", "default"])).trim();
+    const calls = join(folder, "calls");
+    const plugin = join(folder, "plugin.sh");
+    const credential = { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status: { token } };
+    writeFileSync(plugin, `#!/bin/sh\necho called >> ${calls}\ncat <<'END'\n${JSON.stringify(credential)}\nEND\n`);
+    chmodSync(plugin, 0o755);
+    const config = load(readFileSync(target.kubeconfig, "utf8")) as { users: { user: object }[] };
+    const withPlugin = (command: string): string => {
+      const exec = { apiVersion: "client.authentication.k8s.io/v1", command, interactiveMode: "Never" };
+      const kubeconfig = join(folder, "exec.yaml");
+      writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ ...config.users[0], user: { exec } }] }));
+      return kubeconfig;
+    };
+    for (const command of ["matrix", "topology", "doctor", "dns"]) {
+      const { code, out, err } = await internode([command], { kubeconfig: withPlugin(plugin) });
+      expect({ command, code, err }).toEqual({ command, code: 0, err: "" });
+      expect(out, command).not.toMatch(/cannot be asked|not allowed/);
+    }
+    expect((await internode(["doctor"], { kubeconfig: withPlugin(plugin) })).out).toMatch(
+      /Judged by the agent of node-\d/,
+    );
+    expect(readFileSync(calls, "utf8")).toContain("called");
+    for (const [broken, said] of [
+      ["/nowhere/plugin", /exec plugin '\/nowhere\/plugin' of user .* gives no credentials: spawn .*ENOENT/],
+      ["/bin/false", /exec plugin '\/bin\/false' of user .* gives no credentials: it failed without a word/],
+    ] as const) {
+      const { code, out, err } = await internode(["doctor"], { kubeconfig: withPlugin(broken) });
+      expect(code).toBe(1);
+      expect(out + err).toMatch(said);
+      expect(out + err).not.toMatch(/^ +at |Nobody thought of this/m);
     }
   });
 

@@ -88,7 +88,7 @@ export class ClusterConnection {
     const url = new URL(this.server + path);
     const options: RequestOptions = { timeout: timeoutMs, signal };
     try {
-      await this.#kubeconfig.applyToHTTPSOptions(options);
+      await withCredentials(this.#kubeconfig, options);
       const response = await answered(url, options, timeoutMs);
       const body = await readBody(response, {
         maxBytes: MAX_BYTES,
@@ -113,6 +113,7 @@ export class ClusterConnection {
       forwarding.addEventListener("close", () => void fromPod.end());
       socket.on("close", () => forwarding.close());
     } catch (err) {
+      if (err instanceof ClusterFault) throw err;
       const why = (err as { readonly message?: string }).message ?? "no answer";
       const said = /handshake has timed out/.test(why) ? `no answer within ${handshakeMs / 1_000} s` : forText(why);
       const what = `no port-forward to pod ${namespace}/${name}: ${said}`;
@@ -129,11 +130,28 @@ export class ClusterConnection {
   }
 }
 
+/** Certificates and tokens, as the kubeconfig has them or as the command of its exec plugin prints them. */
+async function withCredentials(kubeconfig: KubeConfig, options: RequestOptions): Promise<void> {
+  try {
+    await kubeconfig.applyToHTTPSOptions(options);
+  } catch (err) {
+    const { name, exec } = kubeconfig.getCurrentUser() ?? { name: "none" };
+    const command = (exec as { readonly command?: string } | undefined)?.command;
+    const said = forText(err instanceof Error ? err.message : String(err)).trim() || "it failed without a word";
+    throw new ClusterFault(
+      command === undefined
+        ? `the credentials of user '${forText(name)}' of the kubeconfig cannot be used: ${said}`
+        : `the exec plugin '${forText(command)}' of user '${forText(name)}' of the kubeconfig gives no credentials: ${said}; run it yourself, or sign in anew`,
+      { cause: err },
+    );
+  }
+}
+
 /** The client lets nobody bound how long its WebSocket may take to open; it passes on what is set here. */
 function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeConfig {
   const bounded = Object.create(kubeconfig) as KubeConfig;
   bounded.applyToHTTPSOptions = async (options) => {
-    await kubeconfig.applyToHTTPSOptions(options);
+    await withCredentials(kubeconfig, options);
     Object.assign(options, { handshakeTimeout });
   };
   return bounded;
