@@ -26,7 +26,7 @@ test.each(LIVE_PAGES)(
 
 test("every command that only reads has a page", () => {
   const pages = [...PAGES, ...LIVE_PAGES].map(({ command }) => command);
-  const others = ["completion", "version", "connect"];
+  const others = ["completion", "version", "connect", "ping"];
   expect(Object.keys(CLIENT_COMMANDS).filter((name) => !pages.includes(name) && !others.includes(name))).toEqual([]);
   for (const page of pages) expect(read("cli/README.md")).toContain(`(${page}.md)`);
 });
