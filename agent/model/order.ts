@@ -4,7 +4,7 @@ import type { Node } from "./peer.ts";
 /** "base": names that differ in case only are told apart by the code points below, so that the order is total. */
 const counted = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-const compareNames = (a: string, b: string): number => counted.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+export const compareNames = (a: string, b: string): number => counted.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 
 /** Nodes without a zone come last: a zone that is not known is nothing to lead with. */
 export function compareNodes(a: Node, b: Node): number {

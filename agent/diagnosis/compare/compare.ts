@@ -1,0 +1,21 @@
+// Views of many nodes against each other: what sets a node apart, and not the lines that all have. Pure.
+import { compareNames } from "../../model/order.ts";
+import type { Compared, Difference } from "./difference.ts";
+import { compareInterfaces } from "./interfaces.ts";
+import { compareCounters, compareSockets } from "./limits.ts";
+import { Owners } from "./mesh.ts";
+import { compareRoutes } from "./routes.ts";
+import { compareNeighbours } from "./tunnels.ts";
+
+/** Faults first, then by node. Views are of one kind of namespace: all pods', or all hosts'. */
+export function compareViews({ views, isWhole, earlier }: Compared): Difference[] {
+  const owners = new Owners(views);
+  const found = [
+    ...compareRoutes(views, owners),
+    ...compareInterfaces(views),
+    ...compareNeighbours(views, owners, { isWhole }),
+    ...compareCounters(views, earlier),
+    ...compareSockets(views),
+  ];
+  return found.sort((a, b) => Number(b.isFault) - Number(a.isFault) || compareNames(a.node, b.node));
+}
