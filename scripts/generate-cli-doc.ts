@@ -12,6 +12,7 @@ import type { Sources } from "../agent/cli/sources.ts";
 import { makeTopology } from "../agent/cli/topology.ts";
 import { helpOf } from "./command-help.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "./live-pages.ts";
+import { NODE_PAGES, nodePage } from "./node-pages.ts";
 import { recordedCluster } from "../test/support/recorded-objects.ts";
 
 interface Example {
@@ -94,6 +95,7 @@ async function printed(make: PagePlan["make"], { cluster, forbidden = [] }: Exam
 if (import.meta.main) {
   const fileOf = (command: string) => new URL(`../docs/cli/${command}.md`, import.meta.url);
   for (const page of PAGES) writeFileSync(fileOf(page.command), await commandPage(page));
+  for (const page of NODE_PAGES) writeFileSync(fileOf(page.command), await nodePage(page));
   // Their help is written anew; what a live cluster printed stays.
   for (const page of LIVE_PAGES) {
     const file = fileOf(page.command);

@@ -24,6 +24,23 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Try a TCP port of a node from another: open, refused, blocked or silent",
     load: () => import("./connect.ts"),
   },
+  routes: {
+    summary: "Show what sets a node's routes apart, and all of them",
+    load: () => import("./routes.ts"),
+  },
+  interfaces: {
+    summary: "Show what sets a node's interfaces apart: MTU, state, addresses, tunnels",
+    load: () => import("./interfaces.ts"),
+  },
+  neighbours: {
+    summary: "Show wrong, stale and missing neighbours and forwarding entries",
+    load: () => import("./neighbours.ts"),
+  },
+  counters: {
+    summary: "Show what nodes lose, which of their tables are full, settings that differ",
+    load: () => import("./counters.ts"),
+  },
+  sockets: { summary: "Show open ports and connections of nodes", load: () => import("./sockets.ts") },
   all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
   troubleshoot: {
     summary: "Show the troubleshooting guide, opened at what is wrong now",

@@ -8,6 +8,7 @@ import { runCommand } from "../../agent/cli/run.ts";
 import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
+import { sampleView, type SampleView } from "../support/sample-views.ts";
 import { sampleSnapshot } from "../support/sample-mesh.ts";
 
 const CASES: Readonly<Record<string, string>> = {
@@ -27,14 +28,23 @@ const FORMATS: Readonly<Record<string, readonly string[]>> = {
   dns: REPORT,
   policy: REPORT,
   cleanup: REPORT,
+  routes: REPORT,
+  interfaces: REPORT,
+  neighbours: REPORT,
+  sockets: REPORT,
+  counters: REPORT,
   all: REPORT,
 };
 const LINES = [
-  ...Object.entries(FORMATS).flatMap(([command, formats]) => formats.map((format) => [command, "-o", format])),
+  ...Object.entries(FORMATS).flatMap(([command, formats]) =>
+    formats.map((format) => [command, "-o", format, ...(command === "counters" ? ["--interval=0"] : [])]),
+  ),
   ["doctor", "--short"],
   ["troubleshoot"],
   ["troubleshoot", "-o", "json"],
   ["all", "-o", "html", "--redact"],
+  ...["routes", "interfaces", "neighbours", "sockets"].map((command) => [command, "--all"]),
+  ["counters", "--all", "--interval=0"],
 ];
 
 let server: Server;
@@ -46,6 +56,16 @@ beforeEach(async () => {
   vi.spyOn(console, "log").mockImplementation((text: string) => void (out += `${text}\n`));
   vi.spyOn(console, "error").mockImplementation((text: string) => void (err += `${text}\n`));
   server = createServer(({ url }, response) => {
+    if (url!.startsWith("/api/v1/peers"))
+      return void response.end(
+        JSON.stringify({ node: served.nodes[0], peers: served.nodes.slice(1).map((node) => ({ node })) }),
+      );
+    if (url!.startsWith("/api/v1/node")) {
+      const of = new URL(url!, "http://127.0.0.1").searchParams.get("of");
+      return void response.end(
+        JSON.stringify(hostileView(served.nodes.find(({ name }) => name === of) ?? served.nodes.at(-1)!)),
+      );
+    }
     const isVerdict = url!.startsWith("/api/v1/verdict");
     response.end(JSON.stringify(isVerdict ? judgeSnapshot(served) : served));
   });
@@ -64,6 +84,28 @@ function hostileMesh(bad: string): Snapshot {
     nodes: mesh.nodes.map((node) => ({ ...node, zone: bad })),
     rows: mesh.rows.map((row) => ({ ...row, dns: [{ server: bad, names: bad, lookups: 4, failures: 4 }] })),
   };
+}
+
+/** Its texts are as long as a view may have them. */
+function hostileView(node: Snapshot["nodes"][number]): SampleView {
+  const bad = node.zone;
+  const view = sampleView(node, 4);
+  const short = bad.slice(0, 60);
+  for (const device of view.interfaces.items)
+    Object.assign(device, { name: short, kind: short, state: short, master: short });
+  for (const route of view.routes.items)
+    Object.assign(route, { table: short, type: short, protocol: short, hops: [{ device: short }] });
+  for (const entry of [...view.neighbours.items, ...view.forwarding.items])
+    Object.assign(entry, { device: short, hardwareAddress: short, state: short });
+  for (const rule of view.rules.items) Object.assign(rule, { selector: bad, action: short });
+  for (const socket of view.sockets.items) Object.assign(socket, { state: short });
+  const hidden = { visible: false, reason: bad };
+  return Object.assign(view, {
+    conntrack: hidden,
+    sysctls: { [short]: short },
+    resolver: { visible: true, servers: [short], search: [bad], options: [short] },
+    protocols: { visible: true, counters: { [`${short}Drops`]: 1 } },
+  });
 }
 
 // eslint-disable-next-line no-control-regex

@@ -5,6 +5,7 @@ import { COMMANDS } from "../../agent/cli/commands.ts";
 import { LAB_COMMANDS } from "../../lab/cli/commands.ts";
 import { CLIENT_COMMANDS } from "../../agent/cli/client-commands.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "../../scripts/live-pages.ts";
+import { NODE_PAGES, nodePage } from "../../scripts/node-pages.ts";
 import { commandPage, PAGES } from "../../scripts/generate-cli-doc.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../docs/${path}`, import.meta.url), "utf8");
@@ -12,6 +13,13 @@ const read = (path: string) => readFileSync(new URL(`../../docs/${path}`, import
 test.each(PAGES)("docs/cli/$command.md is what the command prints (npm run golden)", async (page) => {
   expect(read(`cli/${page.command}.md`)).toBe(await commandPage(page));
 });
+
+test.each(NODE_PAGES)(
+  "docs/cli/$command.md is what the command prints of recorded nodes (npm run golden)",
+  async (page) => {
+    expect(read(`cli/${page.command}.md`)).toBe(await nodePage(page));
+  },
+);
 
 test.each(LIVE_PAGES)(
   "the page of $command has the command's own help and an output for each example",
@@ -25,7 +33,7 @@ test.each(LIVE_PAGES)(
 );
 
 test("every command that only reads has a page", () => {
-  const pages = [...PAGES, ...LIVE_PAGES].map(({ command }) => command);
+  const pages = [...PAGES, ...NODE_PAGES, ...LIVE_PAGES].map(({ command }) => command);
   const others = ["completion", "version", "connect", "ping"];
   expect(Object.keys(CLIENT_COMMANDS).filter((name) => !pages.includes(name) && !others.includes(name))).toEqual([]);
   for (const page of pages) expect(read("cli/README.md")).toContain(`(${page}.md)`);

@@ -44,4 +44,4 @@ export const tableOf = (
   heads: readonly string[],
   rows: readonly (readonly string[])[],
   headsAre: "words" | "names" = "words",
-): Block => ({ kind: "table", heads, rows, headsAre });
+): Extract<Block, { readonly kind: "table" }> => ({ kind: "table", heads, rows, headsAre });

@@ -17,8 +17,7 @@ export function compareInterfaces(views: readonly NodeView[]): Difference[] {
   const byName = new Map<string, Map<string, Interface>>();
   for (const { node, interfaces } of seen)
     for (const device of itemsOf(interfaces)) {
-      // Ends of pods' cables are named by chance.
-      if (device.kind === "loopback" || device.kind === "veth") continue;
+      if (device.kind === "loopback" || isCable(device)) continue;
       const nodes = byName.get(device.name) ?? new Map<string, Interface>();
       byName.set(device.name, nodes.set(node.name, device));
     }
@@ -32,6 +31,10 @@ export function compareInterfaces(views: readonly NodeView[]): Difference[] {
     ...seen.flatMap(tunnelSizes),
   ];
 }
+
+/** The host's end of a pod's cable: named by chance, and with no address of its own. */
+const isCable = ({ kind, master, addresses }: Interface): boolean =>
+  kind === "veth" && (master !== undefined || !addresses.some(({ scope }) => scope === "global"));
 
 type Devices = ReadonlyMap<string, Interface>;
 
@@ -84,7 +87,7 @@ function sizes(name: string, devices: Devices): Difference[] {
 function cables(views: readonly NodeView[]): Devices {
   return new Map(
     views.flatMap(({ node, interfaces }) => {
-      const ends = itemsOf(interfaces).filter(({ kind, master }) => kind === "veth" && master !== undefined);
+      const ends = itemsOf(interfaces).filter(isCable);
       const usual = commonest(ends.map(({ mtu }) => mtu));
       return usual ? [[node.name, ends.find(({ mtu }) => mtu === usual.value)!] as const] : [];
     }),
