@@ -23,6 +23,8 @@ export interface AgentView {
   row(query: RowQuery): Row;
   /** What the kernel says of the network namespace that this agent is in. Changes once a second at most. */
   nodeView(): Promise<NodeView>;
+  /** Where the host views of the nodes answer, this one's among them; none where there are no host views. */
+  hostApis(): readonly PeerApi[];
   readiness(): Readiness;
   /** What is broken, where and why: a judge's word. `by`: this agent's own, if it judges and is of this name. */
   findings(asked: { readonly kind: FindingsKind; readonly by?: string }): Promise<FindingsAnswer>;

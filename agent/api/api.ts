@@ -7,9 +7,11 @@ import { accessControl } from "./access.ts";
 import { actionRoutes, isActionPath } from "./actions.ts";
 import { MESH_EVENTS_DEFAULTS, MeshEvents } from "./events.ts";
 import { MESH_VIEW_DEFAULTS, MeshView } from "./mesh-view.ts";
+import { NodeDesk } from "./node-desk.ts";
 import { OwnRow } from "./own-row.ts";
 import { pageRoutes } from "../page/routes.ts";
 import { RowSeal } from "../peers/row-seal.ts";
+import type { TokenSource } from "../peers/peer-views.ts";
 import { Rows, ROWS_DEFAULTS } from "../peers/rows.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import { readersOf, ROUTES } from "./routes.ts";
@@ -26,6 +28,8 @@ export interface ApiOptions {
   readonly sharedKey?: Uint8Array | undefined;
   /** Where actions are asked for; absent: there are none. */
   readonly actions?: ActionDesk | undefined;
+  /** With it other agents and host views are asked for what their kernels tell. */
+  readonly token?: TokenSource | undefined;
   /** How long a peer may take to give its row. */
   readonly deadlineMs?: number;
   /**
@@ -58,6 +62,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const peerApis = () => sources.peerApis();
   const rows = new Rows({ peerApis, deadlineMs, seal });
   const relayDesk = new RelayDesk({ peerApis, deadlineMs });
+  const nodeDesk = new NodeDesk({ sources, token: options.token });
   const ownRow = new OwnRow((query) => sources.row(query), seal);
   const mesh = new MeshView({ sources, ownRow, rows, ...MESH_VIEW_DEFAULTS });
   const events = new MeshEvents({
@@ -80,7 +85,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       port: () => port,
     }),
   );
-  const parts = { sources, ownRow, relayDesk, rows, mesh, events };
+  const parts = { sources, ownRow, relayDesk, nodeDesk, rows, mesh, events };
   for (const { path, answer } of ROUTES) app.get(path, (req, res) => answer(parts, req, res));
   actionRoutes(app, options.actions);
   pageRoutes(app);

@@ -72,6 +72,7 @@ export function ownView(options: OwnViewOptions): OwnView {
     peerApis: () => mesh.others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowInputs, query),
     nodeView: () => viewer.view(),
+    hostApis: () => [],
     findings,
     isAgent: (address) => agents.has(address),
     [Symbol.dispose]: () => listening[Symbol.dispose](),

@@ -3,10 +3,8 @@ import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
-import { onceFor } from "../base/once.ts";
 import { parseSpan, type Span } from "../base/span.ts";
 import type { FindingsKind } from "../judge/judging.ts";
-import type { NodeView } from "../model/node-view.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
 import { COMPACT_TYPE } from "../peers/compact-row.ts";
 import { SEAL_HEADER } from "../peers/row-seal.ts";
@@ -15,6 +13,7 @@ import type { Readers } from "./access.ts";
 import { isActionPath } from "./actions.ts";
 import type { MeshEvents } from "./events.ts";
 import type { MeshSnapshot, MeshView } from "./mesh-view.ts";
+import { WHOSE, type NodeDesk } from "./node-desk.ts";
 import type { OwnRow } from "./own-row.ts";
 import { queryPair } from "./pair-query.ts";
 import type { RelayDesk } from "./relay-desk.ts";
@@ -24,6 +23,7 @@ export interface Parts {
   readonly sources: AgentView;
   readonly ownRow: OwnRow;
   readonly relayDesk: RelayDesk;
+  readonly nodeDesk: NodeDesk;
   readonly rows: Pick<Rows, "ask">;
   readonly mesh: MeshView;
   readonly events: MeshEvents;
@@ -103,12 +103,17 @@ async function pairs({ sources, ownRow, relayDesk }: Parts, req: Request, res: R
   res.type(query.detail === "evidence" ? COMPACT_TYPE : "json").send(row.json);
 }
 
-async function node({ sources }: Parts, _req: Request, res: Response): Promise<void> {
-  res.type("json").send(writtenView(await sources.nodeView()));
+async function node({ nodeDesk }: Parts, req: Request, res: Response): Promise<void> {
+  const { of, namespace } = req.query;
+  if (of !== undefined && typeof of !== "string")
+    return void res.status(400).json({ error: "name one node with 'of'" });
+  const whose = WHOSE.find((word) => word === namespace);
+  if (namespace !== undefined && whose === undefined)
+    return void res.status(400).json({ error: `namespace is one of ${WHOSE.join(", ")}` });
+  const answer = await nodeDesk.ask({ ...(of !== undefined && { of }), ...(whose && { namespace: whose }) });
+  if ("error" in answer) res.status(answer.status).json({ error: answer.error });
+  else res.type("json").send(answer.json);
 }
-
-/** One may be some megabytes: written once, however many ask. */
-const writtenView = onceFor((view: NodeView) => Buffer.from(JSON.stringify(view)));
 
 async function pair({ sources, rows }: Parts, req: Request, res: Response): Promise<void> {
   const { source, destination } = req.query;

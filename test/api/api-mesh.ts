@@ -87,6 +87,11 @@ export class ScriptedAgent implements AgentView {
     return destination === undefined ? { ...row, pairs } : onlyOf({ ...row, pairs }, { name: destination });
   }
 
+  hosts: PeerApi[] = [];
+  hostApis() {
+    return this.hosts;
+  }
+
   nodeView(): Promise<NodeView> {
     return Promise.resolve(sampleView(this.node));
   }

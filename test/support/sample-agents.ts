@@ -97,6 +97,7 @@ export async function startSampleAgents(
         serving: !(node.name in (state.mesh.dead ?? {})),
       })),
     row: (query) => rowOf(self, query),
+    hostApis: () => [],
     nodeView: () => Promise.resolve(sampleView(self)),
     readiness: () => ({ ready: true }),
     isAgent: () => false,
