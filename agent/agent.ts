@@ -77,6 +77,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
       log,
       sharedKey: key,
       actions,
+      token,
       ...(smallSegments && { smallSegments }),
     }),
   );

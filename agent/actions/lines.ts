@@ -1,8 +1,9 @@
 // What an action tells while it runs: JSON lines. The first says that it has begun, the last what came of it.
 import { forText } from "../base/escape.ts";
 
+export { TOKEN_HEADER } from "../base/token-header.ts";
+
 export const LINES_TYPE = "application/x-ndjson";
-export const TOKEN_HEADER = "X-Internode-Token";
 /** Who says to have asked, for the log: anybody can write anything here. */
 export const CALLER_HEADER = "X-Internode-Caller";
 /** Name of the agent that passes an action on: it is not passed on again. */

@@ -3,31 +3,45 @@
 // never an address). The threat model is docs/security.md.
 import type { NextFunction, Request, Response } from "express";
 import { ipRanges, parseIp, unmapped } from "../base/ip.ts";
+import type { TokenFile } from "../base/token-file.ts";
+import { TOKEN_HEADER } from "../base/token-header.ts";
 
-/** Whoever can reach the port; the agents of this mesh, by the address they call from; this pod's loopback alone. */
-export type Readers = "anyone" | "agents" | "loopback";
+/**
+ * Whoever can reach the port; the agents of this mesh, by the address they call from; who has the token; this pod's
+ * loopback alone.
+ */
+export type Readers = "anyone" | "agents" | "token" | "loopback";
 
 export interface AccessOptions {
   /** Whether this is a pod address of an agent that discovery lists. */
   readonly isAgent: (address: string) => boolean;
   readonly readersOf: (req: Request) => Readers;
+  /** Without one nobody has it. */
+  readonly token?: Pick<TokenFile, "judge"> | undefined;
   /** Named in the text that says how to get in. */
   readonly port: () => number;
 }
 
 const isLoopback = ipRanges(["127.0.0.0/8", "::1"]);
 
-export type Middleware = (req: Request, res: Response, next: NextFunction) => void;
+export type Middleware = (req: Request, res: Response, next: NextFunction) => void | Promise<void>;
 
-export function accessControl({ isAgent, readersOf, port }: AccessOptions): Middleware {
-  return (req, res, next) => {
+export function accessControl({ isAgent, readersOf, token, port }: AccessOptions): Middleware {
+  return async (req, res, next) => {
     const from = addressOf(req.socket.remoteAddress);
     const isTrusted = from !== undefined && isLoopback(from);
     if (!isTrusted) {
       const readers = readersOf(req);
       const mayRead = readers === "anyone" || (readers === "agents" && from !== undefined && isAgent(from));
       if (mayRead) return next();
-      const who = readers === "agents" ? "the agents of this mesh and this pod's loopback" : "this pod's loopback";
+      if (readers === "token") {
+        const given = req.get(TOKEN_HEADER);
+        const judged = given === undefined ? undefined : await token?.judge(given);
+        if (judged?.kind === "right") return next();
+        if (given !== undefined)
+          return refuse(res, `this is not the token of this agent${judged?.kind === "none" ? `: ${judged.why}` : ""}`);
+      }
+      const who = WHO[readers];
       refuse(
         res,
         `${req.originalUrl.slice(0, 200)} is only for ${who}, and this request came from ${from ?? "an unknown address"}. Try: kubectl port-forward -n <namespace> <internode pod> ${port()}, then http://127.0.0.1:${port()}${req.path}`,
@@ -42,6 +56,13 @@ export function accessControl({ isAgent, readersOf, port }: AccessOptions): Midd
     } else next();
   };
 }
+
+const WHO: Readonly<Record<Readers, string>> = {
+  anyone: "anybody",
+  agents: "the agents of this mesh and this pod's loopback",
+  token: "who has the token, and for this pod's loopback",
+  loopback: "this pod's loopback",
+};
 
 /** Without the interface that a link-local address comes with. */
 export function addressOf(remote: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 // The agent's HTTP side: the page and /api/v1 (design §4). Reads, whose answers come from AgentView, and actions.
 import express, { type NextFunction, type Request, type Response } from "express";
 import { createServer, type Server } from "node:http";
+import type { TokenFile } from "../base/token-file.ts";
 import { closeServer, descriptorOf, listen } from "../base/listen.ts";
 import type { ActionDesk } from "../actions/desk.ts";
 import { accessControl } from "./access.ts";
@@ -11,7 +12,6 @@ import { NodeDesk } from "./node-desk.ts";
 import { OwnRow } from "./own-row.ts";
 import { pageRoutes } from "../page/routes.ts";
 import { RowSeal } from "../peers/row-seal.ts";
-import type { TokenSource } from "../peers/peer-views.ts";
 import { Rows, ROWS_DEFAULTS } from "../peers/rows.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import { readersOf, ROUTES } from "./routes.ts";
@@ -28,8 +28,8 @@ export interface ApiOptions {
   readonly sharedKey?: Uint8Array | undefined;
   /** Where actions are asked for; absent: there are none. */
   readonly actions?: ActionDesk | undefined;
-  /** With it other agents and host views are asked for what their kernels tell. */
-  readonly token?: TokenSource | undefined;
+  /** Who has it may read what the kernel tells; with it other agents and host views are asked for the same. */
+  readonly token?: TokenFile | undefined;
   /** How long a peer may take to give its row. */
   readonly deadlineMs?: number;
   /**
@@ -82,6 +82,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     accessControl({
       isAgent: (address) => sources.isAgent(address),
       readersOf,
+      token: options.token,
       port: () => port,
     }),
   );

@@ -6,7 +6,7 @@ import { Viewer, type ViewerOptions } from "../host/viewer.ts";
 import type { Measuring } from "../measuring/measuring.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { VERSION } from "../model/version.ts";
-import { peerApi } from "../peers/peer-api.ts";
+import { hostApi, peerApi } from "../peers/peer-api.ts";
 import type { Results } from "../results/results.ts";
 import type { AgentView } from "./agent-view.ts";
 import { PodAddresses } from "./pod-addresses.ts";
@@ -72,7 +72,15 @@ export function ownView(options: OwnViewOptions): OwnView {
     peerApis: () => mesh.others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),
     row: (query) => buildRow(rowInputs, query),
     nodeView: () => viewer.view(),
-    hostApis: () => [],
+    hostApis: () => {
+      if (!config.hostView.enabled) return [];
+      const own = {
+        node: mesh.self(),
+        serving: true,
+        addresses: { node: firstOfEachFamily(config.node.nodeAddresses) },
+      };
+      return [own, ...mesh.others()].flatMap((one) => hostApi(one, config.ports.hostView) ?? []);
+    },
     findings,
     isAgent: (address) => agents.has(address),
     [Symbol.dispose]: () => listening[Symbol.dispose](),

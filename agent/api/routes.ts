@@ -62,7 +62,12 @@ export const ROUTES: readonly Route[] = [
       }),
   },
   { path: "/api/v1/pair", readers: "loopback", answer: pair },
-  { path: "/api/v1/node", readers: "loopback", answer: node },
+  {
+    path: "/api/v1/node",
+    // Whoever asks an agent to ask others makes it use its own token, so that is for loopback.
+    readers: ({ query }) => (Object.keys(query).length === 0 ? "token" : "loopback"),
+    answer: node,
+  },
   {
     path: "/api/v1/mesh",
     readers: "loopback",

@@ -1,10 +1,8 @@
 // The daemon. The only command that reaches agent.ts, and only once its configuration is known to be right.
-import { pino } from "pino";
-import { forLog } from "../base/escape.ts";
-import { ConfigError, loadConfig, type LoadedConfig } from "../config/load.ts";
 import { VERSION } from "../model/version.ts";
 import { EXIT, type Command } from "./command.ts";
-import { configFlags, takesConfigFlags } from "./config-flags.ts";
+import { takesConfigFlags } from "./config-flags.ts";
+import { openLog, readConfig, untilStopped } from "./daemon.ts";
 
 const MORE = `
 Probes every peer until SIGTERM, then is not ready, goes on reflecting until its peers have noticed, and exits 0.
@@ -16,25 +14,9 @@ Every option can be set in the file, the environment or as a flag: docs/configur
 export const command: Command = {
   declare: (parser) => void takesConfigFlags(parser).addHelpText("after", MORE),
   async run(typed, signal) {
-    let loaded: LoadedConfig;
-    try {
-      loaded = loadConfig({ argv: configFlags(typed), env: process.env });
-    } catch (err) {
-      if (!(err instanceof ConfigError)) throw err;
-      console.error(`internode agent: ${err.message}`);
-      return EXIT.usage;
-    }
-    const { config } = loaded;
-    const stdout = pino.destination({ fd: 1, sync: true });
-    const log = pino(
-      {
-        level: config.logLevel,
-        base: { node: config.node.name },
-        timestamp: pino.stdTimeFunctions.isoTime,
-        formatters: { level: (label) => ({ level: label }) },
-      },
-      { write: (line) => void stdout.write(forLog(line)) },
-    );
+    const config = readConfig("agent", typed);
+    if (config === undefined) return EXIT.usage;
+    const log = openLog(config);
     const { startAgent } = await import("../agent.ts");
     log.info(
       {
@@ -54,7 +36,7 @@ export const command: Command = {
       return EXIT.broken;
     }
     await using running = agent;
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await untilStopped(signal);
     log.info({ signal: String(signal.reason), drainMs: config.shutdown.drainMs }, "internode agent stops");
     const again = new AbortController();
     const onSignal = () => again.abort();

@@ -4,6 +4,10 @@ import type { CommandEntry } from "./command.ts";
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   agent: { summary: "Run the probe agent of one node", load: () => import("./agent.ts") },
+  "host-view": {
+    summary: "Tell who has the token what the kernel of this node says",
+    load: () => import("./host-view.ts"),
+  },
   config: {
     summary: "Print the effective configuration and where each value comes from",
     load: () => import("./config.ts"),

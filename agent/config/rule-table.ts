@@ -51,7 +51,11 @@ export const RULES: readonly Rule[] = [
     high: `${probe}.intervalMs`,
     because: "a second probe would start before the first has ended",
   })),
-  { kind: "different", options: ["ports.metrics", "ports.probe", "ports.http"], cure: "Give each its own port." },
+  {
+    kind: "different",
+    options: ["ports.metrics", "ports.probe", "ports.http", "ports.hostView"],
+    cure: "Give each its own port.",
+  },
   {
     kind: "less",
     low: "peers.sampleSize",
@@ -85,6 +89,13 @@ export const RULES: readonly Rule[] = [
     needs: "tokenFile",
     blames: "needs",
     cure: "Name a file with a token in {tokenFile}, or set {actions.enabled} to false.",
+  },
+  {
+    kind: "needs",
+    option: "hostView.enabled",
+    needs: "tokenFile",
+    blames: "needs",
+    cure: "Name a file with a token in {tokenFile}, or set {hostView.enabled} to false.",
   },
   {
     kind: "excluded",

@@ -197,6 +197,7 @@ export const configSchema = z.strictObject({
       metrics: port.default(9_843).describe("`/metrics`, nothing else."),
       probe: port.default(7_843).describe("TCP and UDP probe port, the same on every agent."),
       http: port.default(8_843).describe("Page and API."),
+      hostView: port.default(8_844).describe("Where the host view answers, on the node's own address."),
     })
     .prefault({}),
   listen: z
@@ -220,10 +221,19 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  hostView: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Ask the nodes' host views, at `ports.hostView` of their addresses, what their kernels tell (docs/host-view.md).",
+        ),
+    })
+    .prefault({}),
   tokenFile: path
     .optional()
     .describe(
-      "File with the token that actions ask for: the same on every agent, at least 16 characters; read again when it changes.",
+      "File with the token that actions and host views ask for: the same on every agent, at least 16 characters; read again when it changes.",
     ),
   shutdown: z
     .strictObject({

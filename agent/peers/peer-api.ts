@@ -1,6 +1,6 @@
 // A peer as somebody whose row can be asked for.
 import type { Span } from "../base/span.ts";
-import type { Node, Peer } from "../model/peer.ts";
+import type { Addresses, Node, Peer } from "../model/peer.ts";
 
 /** Where a peer's API answers, for instance `http://10.244.2.7:8843`. */
 export interface PeerApi {
@@ -26,8 +26,19 @@ export interface RowQuery {
 export const ROW_FRESH_MS = 1_000;
 
 /** The API of a peer at its pod address, or undefined when it has none. */
-export function peerApi(peer: Peer, port: number): PeerApi | undefined {
-  const { ipv4, ipv6 } = peer.addresses.pod;
+export const peerApi = (peer: Peer, port: number): PeerApi | undefined => apiAt(peer, peer.addresses.pod, port);
+
+/** The host view of a node at its own address, or undefined while that is not known. */
+export const hostApi = (
+  peer: Pick<Peer, "node" | "serving"> & { readonly addresses: Pick<Peer["addresses"], "node"> },
+  port: number,
+): PeerApi | undefined => apiAt(peer, peer.addresses.node, port);
+
+function apiAt(
+  { node, serving }: Pick<Peer, "node" | "serving">,
+  { ipv4, ipv6 }: Addresses,
+  port: number,
+): PeerApi | undefined {
   const host = ipv4 ?? (ipv6 === undefined ? undefined : `[${ipv6}]`);
-  return host === undefined ? undefined : { node: peer.node, url: `http://${host}:${port}`, serving: peer.serving };
+  return host === undefined ? undefined : { node, url: `http://${host}:${port}`, serving };
 }

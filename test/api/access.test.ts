@@ -4,6 +4,7 @@ import { request } from "undici";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isSafeHost } from "../../agent/api/access.ts";
 import { startApi } from "../../agent/api/api.ts";
+import type { TokenFile } from "../../agent/base/token-file.ts";
 import { ROUTES } from "../../agent/api/routes.ts";
 import { SILENT_LOG, ScriptedAgent } from "./api-mesh.ts";
 
@@ -17,10 +18,10 @@ afterEach(async () => {
   for (const api of opened.splice(0)) await api[Symbol.asyncDispose]();
 });
 
-async function start({ agents = [] }: { agents?: string[] } = {}) {
+async function start({ agents = [], token }: { agents?: string[]; token?: Pick<TokenFile, "judge"> } = {}) {
   const sources = new ScriptedAgent(MESH, { name: "node-1", zone: "zone-a" });
   for (const address of agents) sources.agents.add(address);
-  const api = await startApi({ sources, port: 0, listen: [], log: SILENT_LOG });
+  const api = await startApi({ sources, port: 0, listen: [], log: SILENT_LOG, token: token as TokenFile | undefined });
   opened.push(api);
   return api.port;
 }
@@ -49,14 +50,17 @@ const LOOPBACK = [
   "/api/v1/mesh/events",
   "/api/v1/pair?source=a&destination=b",
   "/api/v1/peers",
-  "/api/v1/node",
+  "/api/v1/node?of=node-2",
+  "/api/v1/node?namespace=widest",
   "/api/v1/pairs/",
   "/API/v1/pairs",
   "/nothing",
 ];
 
+const WITH_TOKEN = ["/api/v1/node"];
+
 test("every path of the API is in these lists", () => {
-  const told = new Set([...ANYONE, ...AGENTS, ...LOOPBACK].map((path) => path.split("?")[0]));
+  const told = new Set([...ANYONE, ...AGENTS, ...WITH_TOKEN, ...LOOPBACK].map((path) => path.split("?")[0]));
   expect(ROUTES.map(({ path }) => path).filter((path) => !told.has(path))).toEqual([]);
 });
 
@@ -85,6 +89,47 @@ describe.skipIf(own === undefined)("from another address (needs an IPv4 address 
       expect(statusCode).toBe(403);
       expect(text).toContain("kubectl port-forward");
     }
+  });
+
+  describe.each(WITH_TOKEN)("%s", (path) => {
+    const TOKEN = "a-token-that-nobody-guesses";
+    const judge = (given: string | undefined) =>
+      Promise.resolve({ kind: given === TOKEN ? "right" : given === undefined ? "missing" : "wrong" } as const);
+
+    test.each([
+      ["without a token", {}],
+      ["with a wrong token", { "x-internode-token": "another-word-altogether" }],
+      ["with the token where the API server's proxy would take it away", { authorization: `Bearer ${TOKEN}` }],
+      ["with the token in the query", { "x-internode-token": "" }],
+    ])("is refused to strangers and agents %s", async (_, headers: Record<string, string>) => {
+      for (const agents of [[], [own!]]) {
+        const port = await start({ agents, token: { judge } });
+        const { statusCode, text } = await status(`http://${own}:${port}${path}`, { ...asLoopback, ...headers });
+        expect(statusCode).toBe(403);
+        expect(text).not.toContain("interfaces");
+      }
+    });
+
+    test("is answered to who has the token, and to loopback without it", async () => {
+      const port = await start({ token: { judge } });
+      const answer = await status(`http://${own}:${port}${path}`, { "x-internode-token": TOKEN });
+      expect(answer.statusCode).toBe(200);
+      expect((await status(`http://127.0.0.1:${port}${path}`)).text).toBe(answer.text);
+    });
+
+    test("is refused to all but loopback where no token is configured", async () => {
+      const port = await start({ agents: [own!] });
+      expect((await status(`http://${own}:${port}${path}`, { "x-internode-token": TOKEN })).statusCode).toBe(403);
+      expect((await status(`http://127.0.0.1:${port}${path}`)).statusCode).toBe(200);
+    });
+
+    test("lets nobody with the token make this agent ask others", async () => {
+      const port = await start({ token: { judge } });
+      for (const query of ["of=node-2", "namespace=host", "x=1"])
+        expect((await status(`http://${own}:${port}${path}?${query}`, { "x-internode-token": TOKEN })).statusCode).toBe(
+          403,
+        );
+    });
   });
 
   /** Three readers of the plain row at one moment, then one more at the next; how many rows were built by then. */

@@ -93,7 +93,7 @@ export class ScriptedAgent implements AgentView {
   }
 
   nodeView(): Promise<NodeView> {
-    return Promise.resolve(sampleView(this.node));
+    return Promise.resolve({ ...sampleView(this.node), namespace: "pod" });
   }
 
   readiness() {

@@ -84,7 +84,7 @@ function notThere(path: string): never {
 
 function isAccepted(edges: readonly Edge[]): boolean {
   try {
-    load(edges, { metrics: 20_001, probe: 20_002, http: 20_003 });
+    load(edges, { metrics: 20_001, probe: 20_002, http: 20_003, hostView: 20_004 });
     return true;
   } catch (err) {
     if (err instanceof ConfigError) return false;
@@ -119,19 +119,20 @@ async function whyItDies(edges: readonly Edge[], tries = 3): Promise<string | un
 
 async function freePorts(): Promise<Config["ports"]> {
   const servers = await Promise.all(
-    [1, 2, 3].map(async () => {
+    [1, 2, 3, 4].map(async () => {
       const server = createServer();
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       return server;
     }),
   );
-  const [metrics, probe, http] = servers.map((server) => (server.address() as AddressInfo).port) as [
+  const [metrics, probe, http, hostView] = servers.map((server) => (server.address() as AddressInfo).port) as [
+    number,
     number,
     number,
     number,
   ];
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { metrics, probe, http };
+  return { metrics, probe, http, hostView };
 }
 
 /** Edges of different options that are accepted together run together: one agent tries dozens. */

@@ -46,7 +46,7 @@ export const ROUTES: PartView = {
           .map((route) => [
             route.table,
             route.destination,
-            `${route.type === "unicast" ? "" : `${route.hops.length === 0 ? "" : `${route.type} `}`}${wayOf(route)}`,
+            `${route.type === "unicast" || route.hops.length === 0 ? "" : `${route.type} `}${wayOf(route)}`,
             String(route.metric),
             route.protocol,
             route.source ?? "",

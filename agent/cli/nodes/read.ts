@@ -201,7 +201,7 @@ async function got({ path, host, hostname, port, socket, signal }: Get): Promise
   const tooLarge = () => new Error(`its answer has more than ${MAX_BYTES} bytes`);
   const text = (await readBody(response, { maxBytes: MAX_BYTES, tooLarge })).toString("utf8");
   if (response.statusCode === 200) return text;
-  throw new Error(response.statusCode === 404 && !text.includes("view") ? OLDER : `${inItsWords(text)}`);
+  throw new Error(response.statusCode === 404 && !text.includes("view") ? OLDER : inItsWords(text));
 }
 
 const OLDER = "its agent is of an older release and tells nothing of its node: finish the upgrade";
