@@ -12,6 +12,8 @@ import {
 } from "./agent-files.ts";
 import { AgentProcess, dieWithParent, type AgentEnd } from "./agent-process.ts";
 import { removeCpuQuotas } from "./cpu-quota.ts";
+import { DNS_ADDRESS } from "./dns-messages.ts";
+import { DnsServer } from "./dns-server.ts";
 import { LabFaults, type FaultStatus } from "./faults/faults.ts";
 import { inNamespace, LabError, toolEnvironment } from "./machine.ts";
 import { layNetwork, removeNamespaces } from "./namespaces.ts";
@@ -73,6 +75,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     zones: options.zones ?? Math.min(3, options.nodes ?? 6),
     ipv6: options.ipv6 ?? false,
     paths: options.paths ?? 1,
+    dns: options.dns ?? false,
   };
   // A shape that cannot be is told before anything is asked of the machine.
   planLab("000000", shape);
@@ -95,6 +98,7 @@ class NamespaceLab implements Lab {
   readonly #options: LabOptions;
   readonly #agents: ReadonlyMap<string, AgentProcess>;
   readonly #faults: LabFaults;
+  #dnsServer: DnsServer | undefined;
   #disposal: Promise<void> | undefined;
 
   constructor({ plan, directory, options }: { plan: LabPlan; directory: RunDirectory; options: LabOptions }) {
@@ -106,6 +110,7 @@ class NamespaceLab implements Lab {
       labId: plan.id,
       nodes: plan.nodes,
       paths: plan.paths,
+      dnsServer: () => this.#dnsServer,
       fabricNamespace: plan.fabric,
       agent: (node) => this.agent(node.name),
     });
@@ -197,10 +202,10 @@ class NamespaceLab implements Lab {
       servicePort: servicePath ? probePort : undefined,
     });
     const actions = await writeToken(this.directory);
+    if (this.#plan.dns) this.#dnsServer = await DnsServer.start(this.#plan.dns.namespace);
     await writeAgentFiles(this.directory, this.nodes, () => ({
       discovery: { kind: "static", file: meshFileOf(this.directory) },
-      // There is no DNS server in a lab.
-      dns: { enabled: false },
+      dns: this.#plan.dns ? { servers: [{ label: "cluster", address: DNS_ADDRESS }] } : { enabled: false },
       ...actions,
       ...(this.#plan.ipv6 ? { families: ["ipv4", "ipv6"] } : {}),
       ...settings,
@@ -242,6 +247,7 @@ class NamespaceLab implements Lab {
   async #remove(): Promise<void> {
     await this.#faults[Symbol.asyncDispose]();
     await Promise.all([...this.#agents.values()].map((agent) => agent.kill()));
+    await this.#dnsServer?.[Symbol.asyncDispose]();
     // Rules and devices of faults go with the namespaces, quotas by name.
     await removeNamespaces(this.id);
     await removeCpuQuotas(this.id);

@@ -1,6 +1,7 @@
 // Lays a plan into the kernel, and takes it away again.
 import { inNamespace, listNamespaces, run } from "./machine.ts";
 import {
+  dnsScript,
   fabricScript,
   nodeScript,
   podScript,
@@ -12,10 +13,13 @@ import {
 import { LAB_PREFIX, type LabPlan } from "./plan.ts";
 
 export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promise<void> {
-  const routers = routersOf(plan).map((router) => routerScript(plan, plan.paths!, router));
+  const hosts = [
+    ...routersOf(plan).map((router) => routerScript(plan, plan.paths!, router)),
+    ...(plan.dns ? [dnsScript(plan, plan.dns)] : []),
+  ];
   const namespaces = [
     plan.fabric,
-    ...routers.map(({ namespace }) => namespace),
+    ...hosts.map(({ namespace }) => namespace),
     ...plan.nodes.flatMap((node) => [node.nodeNamespace, node.podNamespace]),
   ];
   await run("ip", ["-batch", "-"], { input: namespaces.map((name) => `netns add ${name}\n`).join("") });
@@ -23,9 +27,9 @@ export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promis
   const fabric = fabricScript(plan, options);
   const nodes = plan.nodes.map((node) => nodeScript(plan, node, options));
   const pods = plan.nodes.map((node) => podScript(plan, node, options));
-  await Promise.all([fabric, ...routers, ...nodes, ...pods].map(setSysctls));
+  await Promise.all([fabric, ...hosts, ...nodes, ...pods].map(setSysctls));
   await lay(fabric);
-  await Promise.all(routers.map(lay));
+  await Promise.all(hosts.map(lay));
   await Promise.all(nodes.map(lay));
   await Promise.all(pods.map(lay));
 }

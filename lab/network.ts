@@ -1,6 +1,7 @@
 // The network of a lab as commands of iproute2 and nftables, one script a namespace. Pure: bring-up runs them.
 // Laid as Flannel lays it: per node a bridge with the pods behind it, a VXLAN device without learning, and for
 // every other node a route, a permanent neighbour and a forwarding entry.
+import { DNS_ADDRESS } from "./dns-messages.ts";
 import {
   OVERLAY_MTU,
   POD_CIDR,
@@ -13,6 +14,7 @@ import {
   underlayMac,
   VXLAN_PORT,
   vtepMac,
+  type LabHost,
   type LabNode,
   type LabPaths,
   type LabPlan,
@@ -62,18 +64,38 @@ export function fabricScript(plan: LabPlan, { owner }: Pick<NetworkOptions, "own
         cable({ port, mac: underlayMac(number), namespace: nodeNamespace }),
       ),
       ...routersOf(plan).flatMap(cable),
+      ...(plan.dns ? cable(plan.dns) : []),
     ],
     bridge: [],
     nft: "",
   };
 }
 
-const cable = ({ port, mac, namespace }: Pick<LabRouter, "port" | "mac" | "namespace">): string[] => [
+const cable = ({ port, mac, namespace }: LabHost): string[] => [
   `link add ${port} mtu ${UNDERLAY_MTU} gso_max_segs 1 type veth peer name eth0 mtu ${UNDERLAY_MTU} gso_max_segs 1 address ${mac} netns ${namespace}`,
   `link set ${port} master switch up`,
 ];
 
 export const routersOf = ({ paths }: LabPlan): readonly LabRouter[] => (paths ? [paths.leaf, ...paths.paths] : []);
+
+/** The machine of the DNS server. Nodes and it reach each other directly, whatever is between the nodes. */
+export function dnsScript(plan: LabPlan, { namespace }: LabHost): NamespaceScript {
+  return {
+    namespace,
+    sysctls: ipv6Sysctls({ ipv6: false }),
+    ip: [
+      "link set lo up",
+      `address add ${DNS_ADDRESS}/32 dev eth0`,
+      "link set eth0 up",
+      `route add ${UNDERLAY.ipv4} dev eth0`,
+      ...(plan.nodes.length > MAX_LEARNING_NODES
+        ? plan.nodes.map((node) => permanentNeighbour(node, node.nodeAddresses[0]!))
+        : []),
+    ],
+    bridge: [],
+    nft: "",
+  };
+}
 
 /**
  * A router between the nodes: the leaf sends each flow over one of the paths, and a path to the node itself. Nodes cannot
@@ -136,6 +158,7 @@ export function nodeScript(
     ip: [
       "link set lo up",
       ...(plan.paths ? byTheLeaf(node, plan.paths) : [`address add ${address4}/24 dev eth0`, "link set eth0 up"]),
+      ...(plan.dns ? [`route add ${DNS_ADDRESS} dev eth0`] : []),
       `link add vxlan0 address ${vtepMac(number)} mtu ${OVERLAY_MTU} type vxlan id 1 dstport ${VXLAN_PORT} local ${address4} nolearning`,
       `address add ${podSubnet(number)}.0/32 dev vxlan0`,
       "link set vxlan0 up",
@@ -216,7 +239,7 @@ export function podScript(plan: LabPlan, node: LabNode, { group }: Pick<NetworkO
 }
 
 /** Without IPv6 there must be none at all: link-local chatter would be in every counter. Set before any link exists. */
-function ipv6Sysctls({ ipv6 }: LabPlan): Record<string, string> {
+function ipv6Sysctls({ ipv6 }: Pick<LabPlan, "ipv6">): Record<string, string> {
   return ipv6
     ? { "net/ipv6/conf/default/accept_dad": "0", "net/ipv6/conf/default/accept_ra": "0" }
     : { "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1" };

@@ -21,6 +21,8 @@ export interface LabShape {
   readonly ipv6: boolean;
   /** Equal ways through the underlay, one for each flow. 1: all nodes are on one switch, with nothing between them. */
   readonly paths?: number;
+  /** A DNS server beside the nodes. */
+  readonly dns?: boolean;
 }
 
 /** One node of a lab: the namespace of the machine, and behind it that of its one pod. */
@@ -36,13 +38,16 @@ export interface LabNode extends Node {
   readonly podAddresses: readonly string[];
 }
 
-/** A router of the underlay. */
-export interface LabRouter {
-  readonly name: string;
+/** What else is on the underlay's bridge. */
+export interface LabHost {
   readonly namespace: string;
-  /** Its port on the underlay's bridge. */
+  /** Its port on the bridge. */
   readonly port: string;
   readonly mac: string;
+}
+
+export interface LabRouter extends LabHost {
+  readonly name: string;
   /** As a node's. */
   readonly addresses: readonly string[];
 }
@@ -61,6 +66,8 @@ export interface LabPlan {
   /** Namespace of the underlay: the cables and the switch between the nodes. */
   readonly fabric: string;
   readonly nodes: readonly LabNode[];
+  /** Where its DNS server runs. */
+  readonly dns: LabHost | undefined;
   /** Undefined when there is one way only. */
   readonly paths: LabPaths | undefined;
 }
@@ -69,7 +76,7 @@ export interface LabPlan {
 export const LAB_PREFIX = "inode-";
 export const LAB_ID = /^[0-9a-f]{6}$/;
 
-export function planLab(id: string, { nodes, zones, ipv6, paths = 1 }: LabShape): LabPlan {
+export function planLab(id: string, { nodes, zones, ipv6, paths = 1, dns = false }: LabShape): LabPlan {
   if (!Number.isInteger(nodes) || nodes < 2 || nodes > MAX_NODES)
     throw new RangeError(`a lab has 2 to ${MAX_NODES} nodes, not ${nodes}`);
   if (!Number.isInteger(zones) || zones < 1 || zones > Math.min(nodes, MAX_ZONES)) {
@@ -84,6 +91,7 @@ export function planLab(id: string, { nodes, zones, ipv6, paths = 1 }: LabShape)
     nodes: Array.from({ length: nodes }, (_, i) =>
       planNode({ id, ipv6, number: i + 1, zone: Math.floor((i * zones) / nodes) }),
     ),
+    dns: dns ? { namespace: `${LAB_PREFIX}${id}-dns`, port: "dns", mac: "02:00:00:00:03:01" } : undefined,
     paths: paths === 1 ? undefined : planPaths({ id, ipv6, paths }),
   };
 }

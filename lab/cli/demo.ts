@@ -15,7 +15,8 @@ import { fromOutside, runInside, type Outside } from "../user-namespace.ts";
 import { declareDemo, readDemoOptions, type DemoOptions } from "./demo-options.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
-const ANSWER_DEADLINE_MS = 20_000;
+/** All agents start at once, on as many cores as there are. */
+const answerDeadlineMs = (nodes: number): number => 20_000 + 2_000 * nodes;
 /** What to type in another terminal: a clone has no `internode` on the path, but npm started us. */
 const INTERNODE = process.env["npm_lifecycle_event"] === undefined ? "internode" : "npm run internode --";
 
@@ -94,7 +95,7 @@ async function demonstrate({ args, options, outside, progress, signal }: Demonst
   await using mesh = await bringUp({ place, options, progress, onAgentEnd });
   await using gateways = openGateways(mesh.lab, ports);
   const [first] = gateways.urls;
-  await untilAnswering(mesh.lab, first!.name, { deadlineMs: ANSWER_DEADLINE_MS, signal });
+  await untilAnswering(mesh.lab, first!.name, { deadlineMs: answerDeadlineMs(options.nodes), signal });
   for (const fault of options.faults) {
     const { id, text } = await mesh.breakable!.inject(fault);
     progress(`fault ${id} begins: ${text}`);
@@ -153,7 +154,7 @@ interface BringUp {
 
 async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
   if (place.kind === "namespaces") {
-    const lab = await createLab({ ...options, servicePath: true, onAgentEnd, onProgress: progress });
+    const lab = await createLab({ ...options, servicePath: true, dns: true, onAgentEnd, onProgress: progress });
     const tokenFile = tokenFileOf(lab.directory);
     return { lab, breakable: lab, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }

@@ -1,6 +1,8 @@
 // What a fault is, once its text is understood, and what every kind of fault can do.
 import type { Network, Protocol } from "../../agent/model/peer.ts";
 import type { AgentProcess } from "../agent-process.ts";
+import type { DnsAnswer } from "../dns-messages.ts";
+import type { DnsServer } from "../dns-server.ts";
 import type { LabNode, LabPaths, LabRouter } from "../plan.ts";
 import type { Detour } from "./detour.ts";
 
@@ -49,6 +51,7 @@ export type Fault =
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
   | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" | "conntrack-full" })
+  | (OnAgents & { readonly kind: "dns"; readonly answer: DnsAnswer })
   | (OnAgents & { readonly kind: "starve" | "rack"; readonly ratio: number });
 
 export type FaultKind = Fault["kind"];
@@ -86,6 +89,8 @@ export interface FaultContext {
   readonly paths: LabPaths | undefined;
   readonly fabricNamespace: string;
   readonly detour: Detour;
+  /** Undefined where the lab has none. */
+  readonly dnsServer: DnsServer | undefined;
   agent(node: LabNode): AgentProcess;
 }
 

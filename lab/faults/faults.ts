@@ -1,5 +1,6 @@
 // The faults of one lab: numbered, one change at a time, all ended with the lab.
 import { LabError } from "../machine.ts";
+import type { DnsServer } from "../dns-server.ts";
 import { Detour } from "./detour.ts";
 import type { Fault, FaultContext, FaultCounters, InForce } from "./fault.ts";
 import { parseFault } from "./grammar.ts";
@@ -20,15 +21,20 @@ interface Entry extends Omit<FaultStatus, "counters"> {
   readonly inForce: InForce;
 }
 
+/** `dnsServer` comes with the lab, after its network. */
+export type LabContext = Omit<FaultContext, "id" | "detour" | "dnsServer"> & {
+  readonly dnsServer: () => DnsServer | undefined;
+};
+
 export class LabFaults implements AsyncDisposable {
-  readonly #context: Omit<FaultContext, "id" | "detour">;
+  readonly #context: LabContext;
   readonly #detour: Detour;
   readonly #entries = new Map<number, Entry>();
   #lastId = 0;
   #isClosed = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Omit<FaultContext, "id" | "detour">) {
+  constructor(context: LabContext) {
     this.#context = context;
     this.#detour = new Detour(context);
   }
@@ -39,7 +45,8 @@ export class LabFaults implements AsyncDisposable {
     return this.#inTurn(async () => {
       this.#refuseTwice(fault);
       const id = ++this.#lastId;
-      const inject = () => injectFault(fault, { ...this.#context, id, detour: this.#detour });
+      const inject = () =>
+        injectFault(fault, { ...this.#context, id, detour: this.#detour, dnsServer: this.#context.dnsServer() });
       const inForce = fault.pulse ? await pulsed(inject, fault.pulse, (turn) => this.#inTurn(turn)) : await inject();
       const entry: Entry = {
         id,

@@ -1,6 +1,7 @@
 // From the text of a fault to a fault. Pure. What is not understood is named, and the grammar is told.
 import { NETWORKS, type Network, type Protocol } from "../../agent/model/peer.ts";
 import { PROTOCOLS } from "../../agent/probes/protocols.ts";
+import type { DnsAnswer } from "../dns-messages.ts";
 import { LabError } from "../machine.ts";
 import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode, type LabPaths, type LabRouter } from "../plan.ts";
 import type { Fault, FaultKind, Link, Pulse } from "./fault.ts";
@@ -13,7 +14,7 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
           A        all links of a node or zone, both ways
   loss WHERE 20%         drop WHERE             delay WHERE 20ms      mtu WHERE 1300
   reorder WHERE 5%       duplicate WHERE 5%     corrupt WHERE 5% [silent]
-  filter WHERE icmp|tcp|udp                     service-path A
+  filter WHERE icmp|tcp|udp                     service-path A        dns A silent|servfail|2s
   reject WHERE icmp|tcp|udp
   unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
   take-address A->B
@@ -60,6 +61,7 @@ const KINDS = [
   "take-address",
   "masquerade",
   "service-path",
+  "dns",
   "conntrack-full",
   "rack",
   "freeze",
@@ -82,6 +84,8 @@ function parseRest(kind: FaultKind, words: Words, { nodes, paths }: Places): Fau
     case "masquerade":
     case "conntrack-full":
       return { kind, text, nodes: parseNodes(words, nodes) };
+    case "dns":
+      return { kind, text, nodes: parseNodes(words, nodes), answer: parseAnswer(words) };
     case "rack":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, 0) };
     case "starve":
@@ -209,6 +213,16 @@ function parseDelay(words: Words): number {
   if (ms === undefined || ms <= 0 || ms > MAX_DELAY_MS)
     throw words.fault(`'${word}' is no delay above 0 and up to ${MAX_DELAY_MS / 1_000}s, written like 20ms or 1.5s`);
   return ms;
+}
+
+function parseAnswer(words: Words): DnsAnswer {
+  if (words.take("silent")) return { kind: "silent" };
+  if (words.take("servfail")) return { kind: "servfail" };
+  const word = words.next("how it answers: silent, servfail or a delay such as 2s");
+  const afterMs = millisecondsOf(word);
+  if (afterMs === undefined || afterMs <= 0 || afterMs > MAX_DELAY_MS)
+    throw words.fault(`'${word}' is no way to answer; there are silent, servfail, and a delay such as 2s`);
+  return { kind: "late", afterMs };
 }
 
 function millisecondsOf(word: string): number | undefined {

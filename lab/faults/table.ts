@@ -2,6 +2,7 @@
 import { conntrackFull } from "./conntrack-full.ts";
 import { corrupt } from "./corrupt.ts";
 import { delay } from "./delay.ts";
+import { dns } from "./dns.ts";
 import { drop } from "./drop.ts";
 import { duplicate } from "./duplicate.ts";
 import type { Fault, FaultContext, FaultKind, FaultSpec, InForce } from "./fault.ts";
@@ -35,6 +36,7 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   "take-address": takeAddress,
   masquerade,
   "service-path": servicePath,
+  dns,
   "conntrack-full": conntrackFull,
   rack,
   freeze,

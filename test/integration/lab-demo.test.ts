@@ -166,7 +166,7 @@ describe("internode demo", () => {
     running.child.kill("SIGKILL");
     await once(running.child, "exit");
     await until("no process of it runs", async () => (await processes()) === 0);
-    expect((await traces(running.id, demos.folder)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(5);
+    expect((await traces(running.id, demos.folder)).filter((trace) => trace.startsWith("namespace"))).toHaveLength(6);
     const clean = demos.run(["demo", "--clean"]);
     expect(clean.stdout).toContain(`removed lab inode-${running.id}`);
     expect(clean.status).toBe(0);

@@ -1,14 +1,11 @@
 // kube-router's routes and its firewall: the chart's own NetworkPolicy in force, what a stranger gets, what policies that
 // forbid too much look like, and a BGP session that is down.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { TestPods } from "../../cluster/test-pods.ts";
 import { until } from "../../cluster/until.ts";
 import { failingCells, notesOf } from "../../support/matrix-cells.ts";
-import { CniMesh, expectLost, NODES, without } from "./mesh.ts";
+import { CniMesh, expectLost, NODES, PORTS, STRANGERS_MAY, whatStrangersMay, without } from "./mesh.ts";
 
 const NAMESPACE = "internode";
-/** Of probes, metrics and HTTP. */
-const PORTS = { probe: 7843, metrics: 9843, http: 8843 };
 /** How long a session is held without a word of the other side, and a while to connect anew. */
 const BGP_LIMIT_MS = 240_000;
 
@@ -75,16 +72,7 @@ test("every slot is answered with the chart's own policy in force, and helm test
 });
 
 test("a stranger's pod may scrape an agent, and neither ask it nor probe it", async () => {
-  const pods = new TestPods(mesh.target.own);
-  await pods.install();
-  const stranger = (await pods.list()).find(({ node }) => node === "node-1")!;
-  const agent = (await mesh.release.agents()).find(({ node }) => node === "node-2")!;
-  const ask = (port: number, path: string): Promise<string> =>
-    pods.get(stranger, `http://${agent.address}:${port}${path}`);
-  expect(await ask(PORTS.metrics, "/metrics")).toContain('source_node="node-2"');
-  await expect(ask(PORTS.http, "/api/v1/identity")).rejects.toThrow(/connection refused|timeout|deadline/i);
-  await expect(ask(PORTS.probe, "/")).rejects.toThrow(/connection refused|timeout|deadline/i);
-  expect(await pods.reaches(stranger, agent.address)).toBe(false);
+  expect(await whatStrangersMay(mesh)).toEqual(STRANGERS_MAY);
 });
 
 test("a policy that allows TCP alone shows as ICMP and UDP blocked, in every pair, and TCP is fine", async () => {

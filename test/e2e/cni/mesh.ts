@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { ClusterOptions } from "../../cluster/plan.ts";
+import { TestPods } from "../../cluster/test-pods.ts";
 import { failingCells, notesOf } from "../../support/matrix-cells.ts";
 import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
 import { internode } from "../internode.ts";
@@ -11,6 +12,8 @@ import { Release } from "../release.ts";
 import { helms, Target } from "../target.ts";
 
 export const NODES = ["node-1", "node-2", "node-3"] as const;
+/** Of probes, metrics and HTTP. */
+export const PORTS = { probe: 7843, metrics: 9843, http: 8843 };
 /** What `matrix` looks back on, and a little for the slowest protocol's next probe. */
 const WINDOW_MS = 66_000;
 
@@ -129,6 +132,32 @@ export function expectLost({ exitCode, text }: Matrix, lost: readonly string[], 
   expect(failingCells(text)).toEqual(lost);
   expect(notesOf(text).join()).toMatch(named);
   expect(exitCode).toBe(1);
+}
+
+/** What the chart's own policy leaves to a pod that is no agent: it may scrape an agent. */
+export const STRANGERS_MAY = { scrape: true, ask: false, probe: false, ping: false };
+
+/** What a pod that is no agent, on one node, really gets of an agent on another one. */
+export async function whatStrangersMay({ target, release }: CniMesh): Promise<typeof STRANGERS_MAY> {
+  const pods = new TestPods(target.own);
+  await pods.install();
+  const stranger = (await pods.list()).find(({ node }) => node === "node-1")!;
+  const agent = (await release.agents()).find(({ node }) => node === "node-2")!;
+  const gets = async (port: number, path: string): Promise<boolean> => {
+    try {
+      await pods.get(stranger, `http://${agent.address}:${port}${path}`);
+      return true;
+    } catch (err) {
+      if (/connection refused|timeout|deadline/i.test(String(err))) return false;
+      throw err;
+    }
+  };
+  return {
+    scrape: await gets(PORTS.metrics, "/metrics"),
+    ask: await gets(PORTS.http, "/api/v1/identity"),
+    probe: await gets(PORTS.probe, "/"),
+    ping: await pods.reaches(stranger, agent.address),
+  };
 }
 
 /** Those of the pod network between two nodes, in both orders. */

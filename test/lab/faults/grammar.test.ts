@@ -46,6 +46,9 @@ test.each([
     "loss node-1->node-2 30% on pod for 2s every 10s",
     { ratio: 0.3, on: ["pod"], pulse: { forMs: 2_000, everyMs: 10_000 } },
   ],
+  ["dns node-2 silent", { kind: "dns", answer: { kind: "silent" } }],
+  ["dns zone-a servfail", { kind: "dns", answer: { kind: "servfail" } }],
+  ["dns node-2 2s for 10s every 60s", { answer: { kind: "late", afterMs: 2_000 }, pulse: { forMs: 10_000 } }],
   ["unroute node-1 for 500ms every 5s", { kind: "unroute", pulse: { forMs: 500, everyMs: 5_000 } }],
 ])("'%s' is understood", (text, expected) => {
   expect(parse(text)).toMatchObject(expected);
@@ -112,6 +115,8 @@ test.each([
   ["filter node-1 sctp", "'sctp' is no protocol; there are icmp, tcp, udp"],
   ["starve node-1 0.5%", "from 1% to 100%"],
   ["freeze node-1 node-2", "'node-2' at its end means nothing"],
+  ["dns node-1", "how it answers: silent, servfail or a delay"],
+  ["dns node-1 nxdomain", "'nxdomain' is no way to answer"],
   ["drop node-1 for 5s", "'every 30s' behind it"],
   ["drop node-1 for 5s every", "how often it comes"],
   ["drop node-1 for ever", "'ever' is no time from 0.2s to 3600s"],
