@@ -11,6 +11,7 @@ import type { Report } from "../agent/cli/report/report.ts";
 import type { Sources } from "../agent/cli/sources.ts";
 import { makeTopology } from "../agent/cli/topology.ts";
 import { helpOf } from "./command-help.ts";
+import { LAB_PAGES, labPage } from "./lab-pages.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "./live-pages.ts";
 import { NODE_PAGES, nodePage } from "./node-pages.ts";
 import { recordedCluster } from "../test/support/recorded-objects.ts";
@@ -100,5 +101,9 @@ if (import.meta.main) {
   for (const page of LIVE_PAGES) {
     const file = fileOf(page.command);
     writeFileSync(file, await livePage(page, outputsOf(existsSync(file) ? readFileSync(file, "utf8") : "")));
+  }
+  for (const page of LAB_PAGES) {
+    const file = fileOf(page.command);
+    writeFileSync(file, await labPage(page, outputsOf(existsSync(file) ? readFileSync(file, "utf8") : "")));
   }
 }

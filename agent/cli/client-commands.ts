@@ -16,10 +16,6 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),
   },
-  ping: {
-    summary: "Probe one node from another while you watch, by every protocol on both networks",
-    load: () => import("./ping.ts"),
-  },
   connect: {
     summary: "Try a TCP port of a node from another: open, refused, blocked or silent",
     load: () => import("./connect.ts"),
@@ -41,6 +37,14 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: () => import("./counters.ts"),
   },
   sockets: { summary: "Show open ports and connections of nodes", load: () => import("./sockets.ts") },
+  trace: {
+    summary: "Show the routers between two nodes, both ways, and which source ports lose",
+    load: () => import("./trace.ts"),
+  },
+  mtu: {
+    summary: "Find the largest packet that passes between two nodes, both ways, and where larger ones end",
+    load: () => import("./mtu.ts"),
+  },
   all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
   troubleshoot: {
     summary: "Show the troubleshooting guide, opened at what is wrong now",

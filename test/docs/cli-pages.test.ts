@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { COMMANDS } from "../../agent/cli/commands.ts";
 import { LAB_COMMANDS } from "../../lab/cli/commands.ts";
 import { CLIENT_COMMANDS } from "../../agent/cli/client-commands.ts";
+import { LAB_PAGES, labPage } from "../../scripts/lab-pages.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "../../scripts/live-pages.ts";
 import { NODE_PAGES, nodePage } from "../../scripts/node-pages.ts";
 import { commandPage, PAGES } from "../../scripts/generate-cli-doc.ts";
@@ -32,8 +33,15 @@ test.each(LIVE_PAGES)(
   },
 );
 
+test.each(LAB_PAGES)("the page of $command has the command's own help and an output for each example", async (page) => {
+  const text = read(`cli/${page.command}.md`);
+  const outputs = outputsOf(text);
+  expect(outputs.filter((output) => output !== "")).toHaveLength(page.examples.length);
+  expect(text).toBe(await labPage(page, outputs));
+});
+
 test("every command that only reads has a page", () => {
-  const pages = [...PAGES, ...NODE_PAGES, ...LIVE_PAGES].map(({ command }) => command);
+  const pages = [...PAGES, ...NODE_PAGES, ...LIVE_PAGES, ...LAB_PAGES].map(({ command }) => command);
   const others = ["completion", "version", "connect", "ping"];
   expect(Object.keys(CLIENT_COMMANDS).filter((name) => !pages.includes(name) && !others.includes(name))).toEqual([]);
   for (const page of pages) expect(read("cli/README.md")).toContain(`(${page}.md)`);

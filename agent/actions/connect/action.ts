@@ -2,10 +2,9 @@
 import * as z from "zod";
 import { nodeName } from "../../config/schema.ts";
 import { NETWORKS, type IpFamily, type Network } from "../../model/peer.ts";
-import type { Slot } from "../../model/slot.ts";
+import type { Outcome } from "../../model/outcome.ts";
 import { action, ActionError } from "../action.ts";
-import { OnDemandProbes, slotsOf } from "../probing.ts";
-import type { SlotEvent } from "../tally.ts";
+import { OnDemandProbes, slotsOf, type ProbeEvent } from "../probing.ts";
 
 export const connectRequest = z.strictObject({
   target: nodeName,
@@ -40,7 +39,7 @@ export interface ConnectResult {
 export const connect = action<ConnectRequest, { readonly handshake: Handshake }, ConnectResult>({
   does: "shakes hands with a port of another node",
   request: connectRequest,
-  caps: { atOnce: 8, inMesh: 64, seconds: 15 },
+  caps: { atOnce: 8, inMesh: 64, mustBeGranted: false, seconds: 15 },
   targets: ({ target }) => [target],
   async *run({ target, port, networks, timeoutMs }, context) {
     const plan = { timeoutMs, networks, protocols: ["tcp"], tcpPort: port } as const;
@@ -54,7 +53,7 @@ export const connect = action<ConnectRequest, { readonly handshake: Handshake },
     const handshakes: Handshake[] = [];
     for await (const events of probes.run({ count: 1, intervalMs: 100 }, context.signal)) {
       for (const event of events) {
-        const handshake = handshakeOf(event, probes.slots[event.slot]!);
+        const handshake = handshakeOf(event);
         if (handshake === undefined) continue;
         handshakes.push(handshake);
         yield { handshake };
@@ -64,21 +63,26 @@ export const connect = action<ConnectRequest, { readonly handshake: Handshake },
   },
 });
 
-function handshakeOf(event: SlotEvent, { network, family, address }: Slot): Handshake | undefined {
+function handshakeOf(event: ProbeEvent): Handshake | undefined {
+  const { network, family, address } = event.slot;
   const where = { network, family, address };
-  switch (event.came) {
+  switch (event.kind) {
     case "local":
       return { ...where, retransmits: 0, came: "local", errno: event.errno };
-    case "answered":
-      return { ...where, retransmits: event.retransmits ?? 0, came: "open", rttNs: event.rttNs };
-    case "refused":
-    case "blocked":
-    case "unreachable":
-      return { ...where, retransmits: event.retransmits ?? 0, came: event.came };
-    case "timeout":
-      return { ...where, retransmits: event.retransmits ?? 0, came: "silent" };
-    case "delay":
-    case "lost":
+    case "outcome":
+      return { ...where, retransmits: event.outcome.retransmits ?? 0, ...cameOf(event.outcome) };
+    default:
       return undefined;
+  }
+}
+
+function cameOf(outcome: Outcome) {
+  switch (outcome.kind) {
+    case "answered":
+      return { came: "open", rttNs: outcome.rttNs } as const;
+    case "refused":
+      return { came: "refused" } as const;
+    case "failed":
+      return { came: outcome.reason === "timeout" ? "silent" : outcome.reason } as const;
   }
 }

@@ -271,7 +271,7 @@ class Flow implements Codec<PathProbe>, Disposable {
 
   #answered(probe: PathProbe, { residenceNs, ttlThere }: StampReply, receivedNs: number): void {
     const wholeNs = this.#rttNs(probe, receivedNs);
-    const rttNs = wholeNs === undefined ? undefined : wholeNs - (Number.isNaN(residenceNs) ? 0 : residenceNs);
+    const rttNs = wholeNs && Math.max(0, wholeNs - (Number.isNaN(residenceNs) ? 0 : residenceNs));
     this.#decide(probe, { kind: "answered", rttNs, hopLimitThere: ttlThere });
   }
 

@@ -24,6 +24,8 @@ const END_GAP_MS = { answers: 200, silent: 1_000 } as const;
 const REFUSAL_GAP_MS = 1_000;
 /** Probes of the target from each port, for each one of `count`. */
 const END_PROBES = { answers: 10, silent: 2, refuses: 1 } as const;
+/** More of them where one was lost: one lost probe of a port says nothing yet. */
+const CONFIRMING_PROBES = 2;
 
 interface Track {
   readonly probes: PathProbe[];
@@ -56,7 +58,7 @@ export class Trace {
     const tracks = [...this.#wantedHops(), ...this.#ends];
     return (
       this.#target !== "unknown" &&
-      this.#ends.every((end) => end.probes.length >= this.#endProbes) &&
+      this.#ends.every((end) => end.probes.length >= this.#endProbesOf(end)) &&
       this.#wantedHops().every(({ probes }) => probes.length >= this.#hopProbes) &&
       tracks.every(({ probes }) => probes.every(({ fate }) => fate.kind !== "outstanding"))
     );
@@ -65,8 +67,9 @@ export class Trace {
   /** Of all the probes that will be sent, as far as is known now. */
   get progress(): { readonly sent: number; readonly of: number } {
     const hops = this.#wantedHops();
+    const endProbes = this.#ends.reduce((sum, end) => sum + this.#endProbesOf(end), 0);
     const sent = [...hops, ...this.#ends].reduce((sum, { probes }) => sum + probes.length, 0);
-    return { sent, of: Math.max(sent, hops.length * this.#hopProbes + this.#ends.length * this.#endProbes) };
+    return { sent, of: Math.max(sent, hops.length * this.#hopProbes + endProbes) };
   }
 
   report(): Pick<TraceReport, "hops" | "ends" | "refusals" | "unsent"> {
@@ -91,8 +94,10 @@ export class Trace {
     return this.#settings.count * this.#settings.ports;
   }
 
-  get #endProbes(): number {
-    return this.#settings.count * END_PROBES[this.#target === "unknown" ? "silent" : this.#target];
+  #endProbesOf({ probes }: Track): number {
+    const target = this.#target === "unknown" ? "silent" : this.#target;
+    const isInDoubt = target === "refuses" && probes.some(({ fate }) => fate.kind === "lost");
+    return this.#settings.count * END_PROBES[target] + (isInDoubt ? CONFIRMING_PROBES : 0);
   }
 
   #learn(): void {
@@ -124,17 +129,20 @@ export class Trace {
       if (this.#ends[0]!.probes.length === 0) this.#sendEnd(0, nowNs);
       return;
     }
-    const wanted = this.#wantsMoreOfHops ? Infinity : this.#endProbes;
     if (target === "refuses") {
-      const all = this.#ends.reduce((sum, { probes }) => sum + probes.length, 0);
-      const port = all % this.#ends.length;
       const lastNs = Math.max(...this.#ends.map(({ dueNs }) => dueNs));
-      if (this.#ends[port]!.probes.length < wanted && nowNs >= lastNs + REFUSAL_GAP_MS * 1e6)
-        this.#sendEnd(port, nowNs);
+      if (nowNs < lastNs + REFUSAL_GAP_MS * 1e6) return;
+      // Those of which least is known take their turn first.
+      const [next] = [...this.#ends.entries()]
+        .filter(([, end]) => end.probes.length < this.#endProbesOf(end))
+        .sort(([, a], [, b]) => a.probes.length - b.probes.length);
+      if (next) this.#sendEnd(next[0], nowNs);
       return;
     }
-    for (const [port, { probes, dueNs }] of this.#ends.entries())
-      if (probes.length < wanted && nowNs >= dueNs + END_GAP_MS[target] * 1e6) this.#sendEnd(port, nowNs);
+    for (const [port, end] of this.#ends.entries()) {
+      const wanted = this.#wantsMoreOfHops ? Infinity : this.#endProbesOf(end);
+      if (end.probes.length < wanted && nowNs >= end.dueNs + END_GAP_MS[target] * 1e6) this.#sendEnd(port, nowNs);
+    }
   }
 
   #sendEnd(port: number, nowNs: MonotonicNs): void {

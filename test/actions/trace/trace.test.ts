@@ -161,6 +161,20 @@ describe("a trace to a target without a reflector", () => {
     expect(whole.length).toBeLessThanOrEqual(20);
   });
 
+  test("is asked again from ports of which a probe was lost, and from no others", () => {
+    let bad: number | undefined;
+    route((hop) => `10.0.0.${hop}`);
+    network.rule((packet) => {
+      if (packet.ttl !== 64 || packet.destination.ip !== TARGET) return [];
+      bad ??= packet.source.port + 3;
+      return packet.source.port === bad ? { kind: "drop" } : [];
+    });
+    const { ends, sourcePorts } = run({ ...SETTINGS, count: 1 });
+    expect(ends.map(({ sent, refused }) => [sent, refused])).toEqual(
+      sourcePorts.map((port) => (port === bad ? [3, 0] : [1, 1])),
+    );
+  });
+
   test("of which nothing comes back ends at the last router that answers", () => {
     network.detach(TARGET);
     route((hop) => (hop === 2 ? undefined : "10.0.0.1"));

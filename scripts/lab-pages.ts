@@ -1,0 +1,72 @@
+// Pages of commands that send packets on demand. Their output is of a lab: three nodes of network namespaces with real
+// agents, a leaf and four equal paths between them. `node scripts/node.mjs scripts/record-lab-pages.ts` writes it.
+import { COMMANDS } from "../agent/cli/commands.ts";
+import { helpOf } from "./command-help.ts";
+
+export interface LabExample {
+  /** In a sentence, with a colon at its end. */
+  readonly of: string;
+  readonly words: readonly string[];
+  /** By the lab's grammar; cleared afterwards. */
+  readonly faults?: readonly string[];
+}
+
+export interface LabPagePlan {
+  readonly command: string;
+  /** Markdown below the help. */
+  readonly more?: string;
+  readonly examples: readonly LabExample[];
+}
+
+const CALM = "Three nodes behind a leaf and four equal paths, nothing wrong:";
+
+export const LAB_PAGES: readonly LabPagePlan[] = [
+  {
+    command: "trace",
+    more: `Delays are of the kernel's stamps, both ways. That of the last line has the time taken out which the packet spent at the
+agent there; the agent knows when its answer really left only afterwards, so that line is true to some tens of microseconds.
+\`internode matrix\` has the exact figure.
+
+The ports are the run's own. Those of the agents' schedule stay untouched, because an error that comes back for a probe makes
+the next packet of the same socket fail: a trace must not cost the schedule a probe.`,
+    examples: [
+      { of: CALM, words: ["trace", "node-1", "node-2", "--one-way"] },
+      {
+        of: "One of the four paths drops everything from node-1 to node-2:",
+        words: ["trace", "node-1", "node-2", "--network", "node"],
+        faults: ["drop node-1->node-2 via path-2"],
+      },
+    ],
+  },
+  {
+    command: "mtu",
+    examples: [
+      { of: CALM, words: ["mtu", "node-1", "node-2"] },
+      {
+        of: "Packets above 1,300 bytes of the pod network vanish on the way from node-1 to node-2:",
+        words: ["mtu", "node-1", "node-2"],
+        faults: ["mtu node-1->node-2 1300"],
+      },
+    ],
+  },
+];
+
+export async function labPage(
+  { command, more = "", examples }: LabPagePlan,
+  outputs: readonly string[],
+): Promise<string> {
+  return `# internode ${command}
+
+<!-- Written by scripts/record-lab-pages.ts and \`npm run golden\`. Change those, or the command, not this. -->
+
+${COMMANDS[command]!.summary}.
+
+\`\`\`text
+${await helpOf(command)}
+\`\`\`
+${more === "" ? "" : `\n${more}\n`}
+## Examples
+
+${examples.map(({ of, words }, i) => `${of}\n\n\`\`\`text\n$ internode ${words.join(" ")}\n${outputs[i] ?? ""}\n\`\`\``).join("\n\n")}
+`;
+}
