@@ -5,16 +5,20 @@ import type * as z from "zod";
 import type { Config } from "../config/schema.ts";
 import type { OpenedEngine } from "../measuring/engine.ts";
 import type { Node, Peer } from "../model/peer.ts";
+import type { PeerStatus } from "../model/unprobed.ts";
 import type { Line } from "./lines.ts";
 
 /** Compiled in: nobody can make the mesh a flood. */
 export interface Caps {
   /** Runs at once at one agent. */
   readonly atOnce: number;
-  /** Runs at once in the whole mesh; see claims.ts. */
-  readonly inMesh: number;
-  /** `true`: runs only when enough agents have said that it may (never two at once). `false`: unless they say that it may not. */
-  readonly mustBeGranted: boolean;
+  /** Runs at once in the whole mesh (claims.ts). Absent: as many as its agents let in, since another action limits it. */
+  readonly inMesh?: number;
+  /**
+   * True: it runs only when most of the agents that keep count have said that it may, so never more than `inMesh`. Else
+   * unless they say that it may not: in a broken mesh it is what finds the fault.
+   */
+  readonly mustBeGranted?: boolean;
   /** A run that takes longer is ended. */
   readonly seconds: number;
 }
@@ -26,7 +30,7 @@ export interface ActionContext {
   readonly key: Uint8Array | undefined;
   readonly self: Node;
   /** Every other member of the mesh that this agent knows. */
-  readonly peers: readonly Peer[];
+  readonly peers: readonly PeerStatus[];
   /** One of those that `targets` named. */
   readonly peer: (name: string) => Peer;
   /** Fires when whoever asked is gone, when the agent stops, and when the cap of seconds is reached. */

@@ -217,16 +217,18 @@ export class ActionDesk implements AsyncDisposable {
     { caps }: Action,
     { run, token }: { readonly run: string; readonly token: string },
   ): Promise<Refusal | undefined> {
+    const { inMesh, mustBeGranted = false } = caps;
+    if (inMesh === undefined) return undefined;
     const { mesh } = this.#options;
     const claim: Claim = {
       action: name,
       run,
       holder: mesh.node.name,
-      limit: caps.inMesh,
+      limit: inMesh,
       seconds: caps.seconds + CLAIM_MARGIN_SECONDS,
     };
     const votes = await this.#vote(claim, token);
-    const why = whyNotGranted(votes, caps.mustBeGranted);
+    const why = whyNotGranted(votes, mustBeGranted);
     if (why === undefined) return undefined;
     void this.#vote({ ...claim, seconds: 0 }, token);
     if (why.kind === "unasked")
@@ -234,7 +236,7 @@ export class ActionDesk implements AsyncDisposable {
         status: 503,
         error: `${name} runs only when most of the agents that keep count say that no other does, and ${votes.granted} of ${votes.asked} could be asked: repair the mesh first, or ask an agent that reaches more`,
       };
-    const limit = caps.inMesh === 1 ? "one runs" : `${caps.inMesh} run`;
+    const limit = inMesh === 1 ? "one runs" : `${inMesh} run`;
     return { status: 409, error: `${limit} in the mesh already, started at ${why.holder}: wait until it has ended` };
   }
 
@@ -305,7 +307,9 @@ export class ActionDesk implements AsyncDisposable {
       // Whoever asked may have gone between two lines: what is open is closed.
       await work?.return({}).catch(() => {});
       this.#ended(name);
-      void this.#vote({ action: name, run, holder: mesh.node.name, limit: action.caps.inMesh, seconds: 0 }, token!);
+      const { inMesh: limit } = action.caps;
+      if (limit !== undefined)
+        void this.#vote({ action: name, run, holder: mesh.node.name, limit, seconds: 0 }, token!);
       const seconds = Number(((performance.now() - startedMs) / 1_000).toFixed(3));
       log.info({ ...who, seconds, how }, "an action ended");
     }

@@ -8,17 +8,10 @@ import { NETWORKS, type IpFamily, type Network, type Node, type Peer, type Proto
 import type { Slot } from "../model/slot.ts";
 import { conntrackState } from "../probes/conntrack.ts";
 import type { PairSink } from "../probes/descriptor.ts";
-import type { Prober } from "../probes/prober.ts";
+import type { Delay, Prober } from "../probes/prober.ts";
 import { openProber, PROTOCOLS } from "../probes/protocols.ts";
 import type { ActionContext } from "./action.ts";
-
-/** What happened to one probe, in the order in which it became known. */
-export type ProbeEvent =
-  | { readonly kind: "outcome"; readonly slot: Slot; readonly outcome: Outcome }
-  /** The delay of a probe that was answered: known only later. */
-  | { readonly kind: "delay"; readonly slot: Slot; readonly rttNs: number }
-  | { readonly kind: "lost"; readonly slot: Slot; readonly direction: LossDirection }
-  | { readonly kind: "local"; readonly slot: Slot; readonly errno: string };
+import type { SlotEvent } from "./tally.ts";
 
 /** Longer than a tick is: nothing depends on it, since the kernel stamps what comes and goes. */
 const TICK_MS = 10;
@@ -70,26 +63,23 @@ export class OnDemandProbes implements Disposable {
   /** Protocols that could not be opened, with the reason and the cure. */
   readonly unavailable: readonly { readonly protocol: Protocol; readonly reason: string }[];
   readonly #probers: ReadonlyMap<Protocol, Prober>;
-  readonly #events: ProbeEvent[];
-  readonly #skipped: Set<Slot>;
+  readonly #sink: EventSink;
 
   private constructor(
     slots: readonly Slot[],
     unavailable: OnDemandProbes["unavailable"],
-    own: { probers: ReadonlyMap<Protocol, Prober>; events: ProbeEvent[]; skipped: Set<Slot> },
+    own: { readonly probers: ReadonlyMap<Protocol, Prober>; readonly sink: EventSink },
   ) {
     this.slots = slots;
     this.unavailable = unavailable;
     this.#probers = own.probers;
-    this.#events = own.events;
-    this.#skipped = own.skipped;
+    this.#sink = own.sink;
   }
 
   /** Never rejects for what the machine refuses: the other protocols go on. */
   static async open(context: ActionContext, slots: readonly Slot[], plan: Plan): Promise<OnDemandProbes> {
     const { config, engine, key, self } = context;
-    const events: ProbeEvent[] = [];
-    const skipped = new Set<Slot>();
+    const sink = new EventSink();
     const probers = new Map<Protocol, Prober>();
     const unavailable: { protocol: Protocol; reason: string }[] = [];
     for (const protocol of new Set(slots.map((slot) => slot.protocol))) {
@@ -101,7 +91,7 @@ export class OnDemandProbes implements Disposable {
           ...(plan.tcpPort !== undefined && { ports: { ...config.ports, probe: plan.tcpPort } }),
         },
         clock: engine.clock,
-        sink: sinkOf(events, skipped),
+        sink,
         families: [...new Set(slots.map(({ family }) => family))],
         source: self.name,
         // Of its own: the peers take its packets for those of another life, and count none of them.
@@ -114,34 +104,41 @@ export class OnDemandProbes implements Disposable {
         unavailable.push({ protocol, reason: `${opened.unavailable.reason}; ${opened.unavailable.cure}` });
       else probers.set(protocol, opened.prober);
     }
-    const usable = slots.filter(({ protocol }) => probers.has(protocol));
+    const usable = slots.filter(({ protocol }) => probers.has(protocol)).map((slot, index) => ({ ...slot, index }));
     for (const slot of usable) probers.get(slot.protocol)!.open(slot);
-    return new OnDemandProbes(usable, unavailable, { probers, events, skipped });
+    return new OnDemandProbes(usable, unavailable, { probers, sink });
   }
 
   /** What became of the probes, as it becomes known; ends when all are answered or given up, or the signal fires. */
-  async *run({ count, intervalMs }: Rounds, signal: AbortSignal): AsyncGenerator<readonly ProbeEvent[]> {
-    const startMs = performance.now();
-    // Spread over the interval: no bursts.
-    const turns = this.slots.map((slot, i): Turn => ({
-      slot,
-      dueMs: startMs + (i / this.slots.length) * intervalMs,
-      sent: 0,
-    }));
-    for (;;) {
-      for (const prober of this.#probers.values()) prober.drain();
-      for (const prober of this.#probers.values()) prober.expire();
-      if (!signal.aborted) this.#send(turns, { count, intervalMs });
-      if (this.#events.length > 0) yield this.#events.splice(0);
-      const sending = !signal.aborted && turns.some(({ sent }) => count === undefined || sent < count);
-      const outstanding = [...this.#probers.values()].reduce((sum, prober) => sum + prober.outstanding, 0);
-      if (signal.aborted || (!sending && outstanding === 0)) return;
-      await sleep(TICK_MS);
-    }
+  async *run({ count, intervalMs }: Rounds, signal: AbortSignal): AsyncGenerator<readonly SlotEvent[]> {
+    yield* this.#rounds(this.slots, { count, intervalMs }, signal);
+    // The next reply tells when the last one really left, and which way a lost probe died: one probe more, not counted.
+    const untold = this.slots.filter(({ index }) => this.#sink.untold.has(index));
+    if (untold.length === 0) return;
+    this.#sink.isClosing = true;
+    yield* this.#rounds(untold, { count: 1, intervalMs: 1 }, signal);
   }
 
   [Symbol.dispose](): void {
     for (const prober of this.#probers.values()) prober[Symbol.dispose]();
+  }
+
+  async *#rounds(slots: readonly Slot[], rounds: Rounds, signal: AbortSignal): AsyncGenerator<readonly SlotEvent[]> {
+    const { count, intervalMs } = rounds;
+    const startMs = performance.now();
+    // Spread over the interval: no bursts.
+    const turns = slots.map((slot, i): Turn => ({ slot, dueMs: startMs + (i / slots.length) * intervalMs, sent: 0 }));
+    for (;;) {
+      for (const prober of this.#probers.values()) prober.drain();
+      for (const prober of this.#probers.values()) prober.expire();
+      if (!signal.aborted) this.#send(turns, rounds);
+      const events = this.#sink.events.splice(0);
+      if (events.length > 0) yield events;
+      const sending = turns.some(({ sent }) => count === undefined || sent < count);
+      const outstanding = [...this.#probers.values()].reduce((sum, prober) => sum + prober.outstanding, 0);
+      if (signal.aborted || (!sending && outstanding === 0)) return;
+      await sleep(TICK_MS);
+    }
   }
 
   #send(turns: readonly Turn[], { count, intervalMs }: Rounds): void {
@@ -153,22 +150,57 @@ export class OnDemandProbes implements Disposable {
     }
     for (const turn of due) {
       // One that still waits for its answer takes its turn when that has come.
-      if (this.#skipped.delete(turn.slot)) continue;
+      if (this.#sink.skips.delete(turn.slot.index)) continue;
       turn.sent += 1;
       turn.dueMs = Math.max(turn.dueMs + intervalMs, nowMs);
     }
   }
 }
 
-function sinkOf(events: ProbeEvent[], skipped: Set<Slot>): PairSink {
-  return {
-    record: (slot, outcome) => void events.push({ kind: "outcome", slot, outcome }),
-    delay: (slot, { rttNs }) => void events.push({ kind: "delay", slot, rttNs }),
-    lost: (slot, direction) => void events.push({ kind: "lost", slot, direction }),
-    localError: (slot, errno) => void events.push({ kind: "local", slot, errno }),
-    skipped: (slot) => void skipped.add(slot),
-    anomaly: () => {},
-    travelled: () => {},
-    count: () => {},
-  };
+class EventSink implements PairSink {
+  readonly events: SlotEvent[] = [];
+  readonly skips = new Set<number>();
+  /** Slots of which something is still to be told: the delay of an answer, the way that a lost probe died. */
+  readonly untold = new Set<number>();
+  isClosing = false;
+
+  record({ index: slot, protocol }: Slot, outcome: Outcome): void {
+    if (this.isClosing) return;
+    const retransmits = outcome.retransmits === undefined ? {} : { retransmits: outcome.retransmits };
+    switch (outcome.kind) {
+      case "answered": {
+        const { rttNs } = outcome;
+        if (rttNs === undefined && protocol === "udp") this.untold.add(slot);
+        this.events.push({ slot, came: "answered", ...(rttNs !== undefined && { rttNs }), ...retransmits });
+        return;
+      }
+      case "refused":
+        this.events.push({ slot, came: "refused", ...retransmits });
+        return;
+      case "failed":
+        if (protocol === "udp") this.untold.add(slot);
+        this.events.push({ slot, came: outcome.reason, ...retransmits });
+    }
+  }
+
+  delay({ index: slot }: Slot, { rttNs, previousRttNs }: Delay): void {
+    this.untold.delete(slot);
+    this.events.push({ slot, came: "delay", rttNs, ...(previousRttNs !== undefined && { previousRttNs }) });
+  }
+
+  lost({ index: slot }: Slot, direction: LossDirection): void {
+    this.events.push({ slot, came: "lost", direction });
+  }
+
+  localError({ index: slot }: Slot, errno: string): void {
+    this.events.push({ slot, came: "local", errno });
+  }
+
+  skipped({ index }: Slot): void {
+    this.skips.add(index);
+  }
+
+  anomaly(): void {}
+  travelled(): void {}
+  count(): void {}
 }

@@ -1,4 +1,6 @@
 // The actions, by the name that the API and the command line have for them. One line an action.
 export { connect } from "./connect/action.ts";
 export { mtu } from "./mtu/action.ts";
+export { ping } from "./ping/action.ts";
+export { row, sweep } from "./sweep/action.ts";
 export { trace } from "./trace/action.ts";

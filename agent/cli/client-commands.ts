@@ -16,6 +16,10 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Show what NetworkPolicies let through between agents, against what is measured",
     load: () => import("./policy.ts"),
   },
+  ping: {
+    summary: "Probe one node from another while you watch, by every protocol on both networks",
+    load: () => import("./ping.ts"),
+  },
   connect: {
     summary: "Try a TCP port of a node from another: open, refused, blocked or silent",
     load: () => import("./connect.ts"),

@@ -7,11 +7,13 @@ import { IP_FAMILIES, NETWORKS } from "../model/peer.ts";
 import { LOSSY_RATIO } from "../model/thresholds.ts";
 import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import { declareToken } from "./actions/token.ts";
 import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
 import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
 import { findingLine, summarize } from "../diagnosis/notes/summary.ts";
 import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "./matrix-document.ts";
 import { select, type Filter } from "./matrix-filter.ts";
+import { reachFresh } from "./matrix-now.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable } from "./mesh-client.ts";
 import { declareReach, readReach, reachMesh, type Reach } from "./reach.ts";
@@ -32,6 +34,10 @@ With '--since' the cells are of that time until now instead of the last minute, 
 hour, from its start on, and what begins later than asked is named. Of the past there are loss, mean and maximum; a SYN that
 was sent again counts as a lost probe, and a refused probe as an answered one.
 
+With '--now' every agent probes all of its peers at once, three times each, and the cells are of these probes alone; it takes
+some seconds. It is an action: config.actions.enabled in the chart's values must be on, and the token at hand. What is said
+below the tables is of the last minute still.
+
 With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
 for the exit code.
 
@@ -43,6 +49,7 @@ Examples:
   internode matrix --network node --show loss
   internode matrix --zone zone-a --protocol udp --watch 5
   internode matrix --since 10m
+  internode matrix --now
   internode matrix --from node-3 -o csv > node-3.csv
   internode matrix -o html > ticket.html
   internode matrix -o json | jq '.missing'
@@ -55,7 +62,7 @@ const also = (name: string, before: readonly string[]): readonly string[] => [..
 
 export const command: Command = {
   declare: (parser) =>
-    void declareReach(parser)
+    void declareToken(declareReach(parser))
       .addOption(new Option("--network <NAME>", "only this network").choices(NETWORKS))
       .addOption(new Option("--protocol <NAME>", "only this protocol").choices(PROTOCOLS))
       .addOption(new Option("--family <NAME>", "only this address family").choices(IP_FAMILIES))
@@ -67,6 +74,7 @@ export const command: Command = {
         "--since <TIME>",
         "since a time ago (10m, 1h) or a moment (2026-11-27T02:00:00Z) instead of the last minute",
       )
+      .option("--now", "fresh probes of every pair, some seconds long, instead of the last minute (an action)")
       .option("--watch [SECONDS]", "again and again, every 2 s unless told, until Ctrl-C")
       .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
       .addHelpText("after", MORE),
@@ -76,12 +84,14 @@ export const command: Command = {
     for (;;) {
       let fault: boolean;
       try {
-        const { snapshot, verdict } = await reachMesh(options.reach, signal, options.since);
+        const { snapshot, verdict } = options.isFresh
+          ? await reachFresh(options, signal)
+          : await reachMesh(options.reach, signal, options.since);
         const selection = select(snapshot, options.filter);
         const grid = new MeshGrid(selection.snapshot);
         const summary = summarize(grid, verdict);
         fault = summary.isFault;
-        screen.show(printed({ ...selection, grid, summary, asked: askedOf(selection.snapshot) }, options));
+        screen.show(printed({ ...selection, grid, summary, asked: askedOf(selection.snapshot, options) }, options));
       } catch (err) {
         if (signal.aborted) return EXIT.fine;
         if (!(err instanceof AgentUnreachable)) throw err;
@@ -102,18 +112,25 @@ interface Options {
   readonly reach: Reach;
   readonly filter: Filter;
   readonly since: string | undefined;
+  readonly isFresh: boolean;
+  readonly tokenFile: string | undefined;
   readonly show: Show;
   readonly watchMs: number | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }
 
 function read(typed: Typed): Options {
-  const { network, protocol, family, from, to, zone, since, watch, output, show } =
+  const { network, protocol, family, from, to, zone, since, now, tokenFile, watch, output, show } =
     typed.options as unknown as Filter & {
       readonly since?: string;
+      readonly now?: boolean;
+      readonly tokenFile?: string;
       readonly watch?: string | true;
       readonly show?: Show;
     } & Pick<Options, "output">;
+  const isFresh = now === true;
+  if (isFresh && since !== undefined)
+    throw new UsageError("--now is of fresh probes, --since of the past: leave out one of them");
   const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
   if (seconds !== undefined && !(seconds >= 1))
     throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
@@ -122,6 +139,8 @@ function read(typed: Typed): Options {
   return {
     reach: readReach(typed),
     since,
+    isFresh,
+    tokenFile,
     filter: {
       from,
       to,
@@ -168,8 +187,14 @@ function report({ grid, summary, show, from, to, asked }: MatrixDocument, width:
   return [...tables, said.join("\n"), forText(asked)].join("\n\n");
 }
 
-const askedOf = ({ rows, missing, at, span, by }: Snapshot): string =>
-  `${rows.length} of ${rows.length + missing.length} rows, ${span ? `from ${formatSpan(span)} in whole minutes` : `the minute before ${at}`}, asked of ${by.name}.`;
+function askedOf({ rows, missing, at, span, by }: Snapshot, { isFresh }: Pick<Options, "isFresh">): string {
+  const when = isFresh
+    ? `fresh probes just before ${at}`
+    : span
+      ? `from ${formatSpan(span)} in whole minutes`
+      : `the minute before ${at}`;
+  return `${rows.length} of ${rows.length + missing.length} rows, ${when}, asked of ${by.name}.`;
+}
 
 const COLOURS: Readonly<Record<Health, Parameters<typeof styleText>[0]>> = {
   self: "dim",

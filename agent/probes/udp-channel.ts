@@ -22,6 +22,7 @@ export interface ChannelContext {
   readonly incarnation: Id64;
   /** Hash of this node's name. */
   readonly source: Id64;
+  readonly onDemand: boolean;
   /** By slot index. */
   readonly slots: ReadonlyMap<number, UdpSlot>;
   readonly listener: ChannelListener;
@@ -62,7 +63,7 @@ export class UdpChannel implements Codec<UdpProbe>, Disposable {
   }
 
   prepare(probe: UdpProbe, batch: PacketBatch, i: number): void {
-    const { format, watch, sizeBytes, incarnation, source } = this.#context;
+    const { format, watch, sizeBytes, incarnation, source, onDemand } = this.#context;
     const { slot, address } = probe.slot;
     format.encodeRequest(batch.room(i).subarray(0, sizeBytes), {
       sequence: probe.sequence,
@@ -74,6 +75,7 @@ export class UdpChannel implements Codec<UdpProbe>, Disposable {
       network: slot.network,
       family: slot.family,
       smallReply: false,
+      onDemand,
       asksSource: true,
       sentNs: watch.toRealtimeNs(probe.sentNs),
       incarnation,

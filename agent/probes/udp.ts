@@ -39,6 +39,8 @@ export interface UdpProberOptions {
   readonly conntrack: () => ConntrackState;
   /** Number of the first probe of a slot; above all that this incarnation has used. 0 unless given. */
   readonly firstNumber?: number;
+  /** The peer answers them and counts none. */
+  readonly onDemand?: boolean;
 }
 
 export interface UdpProber extends Prober {
@@ -99,6 +101,7 @@ class StampProber implements UdpProber, ChannelListener {
       sizeBytes: settings.sizeBytes,
       incarnation: id64(options.incarnation),
       source: nodeHash(options.source),
+      onDemand: options.onDemand ?? false,
       slots: this.#slots,
       listener: this,
     };

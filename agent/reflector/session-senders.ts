@@ -39,14 +39,20 @@ export interface SessionSender {
 export class SessionSenders {
   /** In the order they were last heard, oldest first. */
   readonly #senders = new Map<string, SessionSender>();
+  readonly #eachLife: boolean;
+
+  /** `eachLife`: a sender for each incarnation: runs of actions are short, and many of one source go on side by side. */
+  constructor({ eachLife = false }: { readonly eachLife?: boolean } = {}) {
+    this.#eachLife = eachLife;
+  }
 
   /** How many are remembered. */
   get size(): number {
     return this.#senders.size;
   }
 
-  find(request: Pick<ReceivedRequest, "source" | "network" | "family">): SessionSender | undefined {
-    return this.#senders.get(keyOf(request));
+  find(request: Pick<ReceivedRequest, "source" | "network" | "family" | "incarnation">): SessionSender | undefined {
+    return this.#senders.get(this.#keyOf(request));
   }
 
   /** A peer's test packet came. Says whose it is and whether this number came for the first time. */
@@ -74,7 +80,7 @@ export class SessionSenders {
   }
 
   #touch(request: ReceivedRequest): SessionSender {
-    const key = keyOf(request);
+    const key = this.#keyOf(request);
     const sender = this.#senders.get(key) ?? {
       hash: request.source,
       network: request.network,
@@ -88,6 +94,9 @@ export class SessionSenders {
     if (this.#senders.size > MAX_SENDERS) this.#senders.delete(this.#senders.keys().next().value!);
     return sender;
   }
-}
 
-const keyOf = (r: Pick<ReceivedRequest, "source" | "network" | "family">) => `${r.source}/${r.network}/${r.family}`;
+  #keyOf(r: Pick<ReceivedRequest, "source" | "network" | "family" | "incarnation">): string {
+    const slot = `${r.source}/${r.network}/${r.family}`;
+    return this.#eachLife ? `${slot}/${r.incarnation}` : slot;
+  }
+}

@@ -41,7 +41,7 @@ export interface AnswersContext extends Pick<ExchangeOptions<never>, "kernel" | 
   readonly stepped: () => boolean;
   /** Undefined: it is not to be answered, and has been counted. */
   readonly admit: (request: ReceivedRequest, batch: PacketBatch, i: number) => Admission | undefined;
-  readonly answered: () => void;
+  readonly answered: (request: ReceivedRequest) => void;
   readonly unanswered: (why: Fault | "truncated" | "unsent", batch: PacketBatch, i: number) => void;
 }
 
@@ -150,7 +150,7 @@ export class StampAnswers implements Codec<Answer>, Disposable {
     if (!admission) return;
     const answer: Answer = { ...admission, request, batch, at: i, reply: undefined, readNs: 0, transmitNs: 0 };
     if (this.#exchange.send([answer]) === 0) return;
-    answered();
+    answered(request);
     const { life, first, readNs, transmitNs } = answer;
     if (life) followUps.sent({ ...request, life, readNs, transmitNs }, !first);
   }

@@ -69,6 +69,8 @@ class StatefulReflector implements UdpReflector {
   readonly #options: UdpReflectorOptions;
   readonly #answers: StampAnswers[] = [];
   readonly #senders = new SessionSenders();
+  /** Runs of actions: remembered, so that they learn direction and delay as the schedule does, and told to nobody. */
+  readonly #onDemand = new SessionSenders({ eachLife: true });
   readonly #strangers: TokenBucket;
   readonly #followUps = new FollowUps();
   readonly #tally = new Tally();
@@ -102,7 +104,7 @@ class StatefulReflector implements UdpReflector {
       lag: new TransmitLag(),
       stepped: () => this.#watch.steps !== this.#steps,
       admit: (request, batch, i) => this.#admit(request, batch, i),
-      answered: () => this.#tally.answered++,
+      answered: ({ onDemand }) => void (onDemand === true || this.#tally.answered++),
       unanswered: (why, batch, i) => this.#refuse(why, batch, i),
     };
     try {
@@ -163,20 +165,24 @@ class StatefulReflector implements UdpReflector {
       return undefined;
     }
     if (request.smallReply || !isPeer) return { life: undefined, first: false };
-    const { sender, life, first } = this.#senders.note(request);
-    if (!first) this.#tally.duplicates++;
+    const { sender, life, first } = this.#sendersOf(request).note(request);
+    if (!first && request.onDemand !== true) this.#tally.duplicates++;
     sender.trusted ??= { address: anyPort(batch.copyAddress(i)), untilNs: nowNs + TRUST_NS };
     return { life, first };
   }
 
   /** A peer's address is asked about once in a while, not for every packet. */
   #isPeer(request: ReceivedRequest, batch: PacketBatch, i: number, nowNs: number): boolean {
-    const sender = this.#senders.find(request);
+    const sender = this.#sendersOf(request).find(request);
     const trusted = sender?.trusted;
     if (trusted && trusted.untilNs > nowNs && batch.isFrom(i, trusted.address)) return true;
     if (!this.#options.isFrom(request.source, batch.from(i).ip)) return false;
     if (sender) sender.trusted = undefined;
     return true;
+  }
+
+  #sendersOf({ onDemand }: ReceivedRequest): SessionSenders {
+    return onDemand === true ? this.#onDemand : this.#senders;
   }
 
   #refuse(why: Unanswered, batch: PacketBatch, i: number): void {

@@ -65,7 +65,15 @@ const BODY = {
   checksum: 72,
   bytes: 76,
 } as const;
-const FLAG = { nodeNetwork: 1, ipv6: 2, smallReply: 4, residenceKernel: 8, residenceUser: 16, followUp: 32 } as const;
+const FLAG = {
+  nodeNetwork: 1,
+  ipv6: 2,
+  smallReply: 4,
+  residenceKernel: 8,
+  residenceUser: 16,
+  followUp: 32,
+  onDemand: 64,
+} as const;
 /** What a reply takes over of its request's flags. */
 const REQUEST_FLAGS = FLAG.nodeNetwork | FLAG.ipv6 | FLAG.smallReply;
 
@@ -103,6 +111,8 @@ export interface StampRequest {
   readonly family: IpFamily;
   /** Asks for a reply of the smallest size; such a packet is no probe of its slot and is not counted as one. */
   readonly smallReply: boolean;
+  /** Beside the schedule: answered like any other, and counted nowhere. An agent of before actions counts it. */
+  readonly onDemand?: boolean;
 }
 
 /**
@@ -116,7 +126,7 @@ export interface FollowUp {
   readonly correctionNs: number;
 }
 
-export interface StampReply extends Omit<StampRequest, "network" | "family" | "smallReply"> {
+export interface StampReply extends Omit<StampRequest, "network" | "family" | "smallReply" | "onDemand"> {
   /** Hex. */
   readonly reflector: string;
   readonly arrivals: Readonly<Arrivals>;
@@ -210,7 +220,8 @@ export class StampFormat {
       body + BODY.flags,
       (request.network === "node" ? FLAG.nodeNetwork : 0) |
         (request.family === "ipv6" ? FLAG.ipv6 : 0) |
-        (request.smallReply ? FLAG.smallReply : 0),
+        (request.smallReply ? FLAG.smallReply : 0) |
+        (request.onDemand ? FLAG.onDemand : 0),
     );
     view.setUint8(body + BODY.port, request.port);
     view.setUint32(body + BODY.slot, request.slot);
@@ -237,6 +248,7 @@ export class StampFormat {
         network: flags & FLAG.nodeNetwork ? "node" : "pod",
         family: flags & FLAG.ipv6 ? "ipv6" : "ipv4",
         smallReply: (flags & FLAG.smallReply) !== 0,
+        onDemand: (flags & FLAG.onDemand) !== 0,
         incarnation: hex64(view, this.#body + BODY.incarnation),
         source: hex64(view, this.#body + BODY.source),
       },

@@ -21,7 +21,7 @@ const NO_ENGINE = {} as OpenedEngine;
 export const counting = action<{ readonly to: string; readonly n: number }, object, object>({
   does: "counts",
   request: z.strictObject({ to: z.string(), n: z.int().min(0).max(1_000) }),
-  caps: { atOnce: 2, inMesh: 100, mustBeGranted: false, seconds: 60 },
+  caps: { atOnce: 2, inMesh: 100, seconds: 60 },
   targets: ({ to }) => [to],
   async *run({ to, n }, { signal, self }) {
     for (let i = 0; i < n && !signal.aborted; i++) {

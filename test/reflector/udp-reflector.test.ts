@@ -93,6 +93,21 @@ describe("the UDP reflector", () => {
     expect(got.map((g) => Buffer.from(g.bytes).readUInt32BE(0))).toEqual([0, 0, 1]);
   });
 
+  it("answers probes on demand with what has arrived of them, and counts them nowhere", () => {
+    const { reflector, sendBytes, request, answers } = world();
+    const [one, other] = ["00000000000000b1", "00000000000000b2"];
+    sendBytes(request({ onDemand: true, incarnation: one, number: 10 }));
+    sendBytes(request({ onDemand: true, incarnation: other, number: 50 }));
+    // Number 11 was lost on the way here.
+    sendBytes(request({ onDemand: true, incarnation: one, number: 12 }));
+    const replies = answers().map(({ reply }) => (reply.kind === "ok" ? reply.value : undefined));
+    const known = (numbers: readonly number[]) => numbers.map((number) => arrival(replies[2]!.arrivals, number));
+    expect(replies).toHaveLength(3);
+    expect(known([10, 11, 12])).toEqual(["arrived", "missing", "arrived"]);
+    expect(reflector.received()).toEqual([]);
+    expect(reflector.counts).toMatchObject({ answered: 0, duplicates: 0, limited: 0 });
+  });
+
   it("answers from the address it was asked on through one socket for all addresses too", () => {
     const { b, reflector, clock, sendBytes, request, answers } = world();
     reflector[Symbol.dispose]();

@@ -19,6 +19,7 @@ const REQUEST = {
   network: "node",
   family: "ipv6",
   smallReply: false,
+  onDemand: true,
 } as const;
 const REPLY: ReplyFields = {
   sequence: 0x0a0b0c0d,

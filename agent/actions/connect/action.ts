@@ -2,9 +2,10 @@
 import * as z from "zod";
 import { nodeName } from "../../config/schema.ts";
 import { NETWORKS, type IpFamily, type Network } from "../../model/peer.ts";
-import type { Outcome } from "../../model/outcome.ts";
+import type { Slot } from "../../model/slot.ts";
 import { action, ActionError } from "../action.ts";
-import { OnDemandProbes, slotsOf, type ProbeEvent } from "../probing.ts";
+import { OnDemandProbes, slotsOf } from "../probing.ts";
+import type { SlotEvent } from "../tally.ts";
 
 export const connectRequest = z.strictObject({
   target: nodeName,
@@ -39,7 +40,7 @@ export interface ConnectResult {
 export const connect = action<ConnectRequest, { readonly handshake: Handshake }, ConnectResult>({
   does: "shakes hands with a port of another node",
   request: connectRequest,
-  caps: { atOnce: 8, inMesh: 64, mustBeGranted: false, seconds: 15 },
+  caps: { atOnce: 8, inMesh: 64, seconds: 15 },
   targets: ({ target }) => [target],
   async *run({ target, port, networks, timeoutMs }, context) {
     const plan = { timeoutMs, networks, protocols: ["tcp"], tcpPort: port } as const;
@@ -53,7 +54,7 @@ export const connect = action<ConnectRequest, { readonly handshake: Handshake },
     const handshakes: Handshake[] = [];
     for await (const events of probes.run({ count: 1, intervalMs: 100 }, context.signal)) {
       for (const event of events) {
-        const handshake = handshakeOf(event);
+        const handshake = handshakeOf(event, probes.slots[event.slot]!);
         if (handshake === undefined) continue;
         handshakes.push(handshake);
         yield { handshake };
@@ -63,26 +64,21 @@ export const connect = action<ConnectRequest, { readonly handshake: Handshake },
   },
 });
 
-function handshakeOf(event: ProbeEvent): Handshake | undefined {
-  const { network, family, address } = event.slot;
+function handshakeOf(event: SlotEvent, { network, family, address }: Slot): Handshake | undefined {
   const where = { network, family, address };
-  switch (event.kind) {
+  switch (event.came) {
     case "local":
       return { ...where, retransmits: 0, came: "local", errno: event.errno };
-    case "outcome":
-      return { ...where, retransmits: event.outcome.retransmits ?? 0, ...cameOf(event.outcome) };
-    default:
-      return undefined;
-  }
-}
-
-function cameOf(outcome: Outcome) {
-  switch (outcome.kind) {
     case "answered":
-      return { came: "open", rttNs: outcome.rttNs } as const;
+      return { ...where, retransmits: event.retransmits ?? 0, came: "open", rttNs: event.rttNs };
     case "refused":
-      return { came: "refused" } as const;
-    case "failed":
-      return { came: outcome.reason === "timeout" ? "silent" : outcome.reason } as const;
+    case "blocked":
+    case "unreachable":
+      return { ...where, retransmits: event.retransmits ?? 0, came: event.came };
+    case "timeout":
+      return { ...where, retransmits: event.retransmits ?? 0, came: "silent" };
+    case "delay":
+    case "lost":
+      return undefined;
   }
 }
