@@ -7,8 +7,8 @@ export interface LiveExample {
   /** In a sentence, with a colon at its end. */
   readonly of: string;
   readonly words: readonly string[];
-  /** `calm`: as installed; `cut`: node-3 has lost its cable two minutes ago. */
-  readonly when: "calm" | "cut";
+  /** `calm`: as installed; `cut`: node-3 has lost its cable two minutes ago; `acting`: calm, and with actions switched on. */
+  readonly when: "calm" | "cut" | "acting";
 }
 
 export interface LivePagePlan {
@@ -19,6 +19,7 @@ export interface LivePagePlan {
 }
 
 const CALM = "Three nodes in three zones, nothing wrong:";
+const ACTING = `The same with actions switched on ([actions](../actions.md)):`;
 const CUT = "The same cluster, two minutes after node-3 lost its cable:";
 
 export const LIVE_PAGES: readonly LivePagePlan[] = [
@@ -39,6 +40,41 @@ did not come.`,
       { of: CALM, words: ["matrix"], when: "calm" },
       { of: CUT, words: ["matrix", "--protocol", "icmp"], when: "cut" },
       { of: "For a ticket:", words: ["matrix", "--protocol", "udp", "-o", "markdown"], when: "calm" },
+      { of: ACTING, words: ["matrix", "--now"], when: "acting" },
+    ],
+  },
+  {
+    command: "ping",
+    more: `It is an [action](../actions.md): off unless you switch it on, with a token that the command finds by itself.
+TCP and UDP are probed on the node network where the chart opens the probe port there (\`hostPort\`). The delay of a UDP answer
+is known when the next answer has told when it really left, so one packet more is sent at the end.`,
+    examples: [
+      {
+        of: "Three nodes in three zones, nothing wrong:",
+        words: ["ping", "node-1", "node-2", "-c", "5", "-i", "0.2"],
+        when: "acting",
+      },
+      {
+        of: "One protocol on one network:",
+        words: ["ping", "node-1", "node-3", "--network", "pod", "--protocol", "udp", "-c", "3", "-i", "0.2"],
+        when: "acting",
+      },
+    ],
+  },
+  {
+    command: "connect",
+    more: `It is an [action](../actions.md): off unless you switch it on, with a token that the command finds by itself.`,
+    examples: [
+      {
+        of: "The kubelet of another node, which listens on the node's own address:",
+        words: ["connect", "node-1", "node-2", "10250"],
+        when: "acting",
+      },
+      {
+        of: "The probe port of the agents:",
+        words: ["connect", "node-1", "node-3", "7843", "--network", "pod"],
+        when: "acting",
+      },
     ],
   },
   { command: "explain", examples: [{ of: "One code:", words: ["explain", "IN-NODE-DOWN"], when: "calm" }] },

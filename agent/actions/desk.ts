@@ -290,11 +290,13 @@ export class ActionDesk implements AsyncDisposable {
       work = action.run(request, this.#context(asked, signal));
       for (;;) {
         const next = await work.next();
-        yield { ...next.value, kind: next.done ? "result" : "progress" };
-        if (!next.done) continue;
+        if (!next.done) {
+          yield { ...next.value, kind: "progress" };
+          continue;
+        }
         how = cap.signal.aborted ? "capped" : asked.signal.aborted ? "left" : "done";
-        if (how === "capped")
-          yield { kind: "progress", note: `ended after ${action.caps.seconds} s, the longest that ${name} may take` };
+        const note = `ended after ${action.caps.seconds} s, the longest that ${name} may take`;
+        yield { ...next.value, kind: "result", ...(how === "capped" && { note }) };
         break;
       }
     } catch (err) {

@@ -59,9 +59,11 @@ export const command: Command = {
     let drawnMs = 0;
     const table = () => pingScreen({ from, to: target }, pinged);
     let why: string | undefined;
+    let note: string | undefined;
     try {
       const wanted = { action: "ping", node: from, request, tokenFile };
       for await (const line of runAction(readReach(typed), wanted, signal)) {
+        if (line.kind === "result" && typeof line["note"] === "string") note = line["note"];
         if (line.kind !== "progress") continue;
         const progress = line as unknown as PingProgress;
         if ("slots" in progress) {
@@ -89,7 +91,7 @@ export const command: Command = {
       if (isTable) screen.show(isLive ? table() : `\n${table()}`);
       else console.log(asJson({ from, to: target }, pinged, unavailable));
     for (const { reason } of unavailable) console.error(`internode ping: not probed: ${forText(reason)}`);
-    if (why !== undefined) console.error(`internode ping: ${why}`);
+    for (const said of [note, why]) if (said !== undefined) console.error(`internode ping: ${forText(said)}`);
     const isFine = pinged.length > 0 && pinged.every(({ tally }) => (lossRatio(tally.window) ?? 0) <= LOSSY_RATIO);
     return isFine && why === undefined && unavailable.length === 0 ? EXIT.fine : EXIT.broken;
   },

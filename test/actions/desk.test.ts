@@ -2,7 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { actionsMesh, ask, TOKEN, type ActionsMesh } from "./actions-mesh.ts";
+import type { Action } from "../../agent/actions/action.ts";
+import { actionsMesh, ask, counting, TOKEN, type ActionsMesh } from "./actions-mesh.ts";
 
 let mesh: ActionsMesh;
 beforeEach(async () => {
@@ -69,6 +70,13 @@ describe("an action", () => {
       expect(mesh.agents[0]!.logged.at(-1)).toMatchObject({ message: "an action ended", how: "left" }),
     );
   });
+});
+
+test("a run that takes too long is ended with what it has, and says so", async () => {
+  const short = { ...counting, caps: { atOnce: 1, seconds: 0.05 } } as unknown as Action;
+  await using capped = await actionsMesh({ actions: { short } });
+  const { lines } = await ask(`${capped.agents[0]!.url}/api/v1/actions/short`, { body: { to: "node-2", n: 1_000 } });
+  expect(lines.at(-1)).toMatchObject({ kind: "result", note: expect.stringContaining("ended after 0.05 s") });
 });
 
 describe("is refused with the cure, and logged,", () => {

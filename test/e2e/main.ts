@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { IMAGE, WHY_NOT_FOREIGN } from "./arguments.ts";
 
-const PARTS = ["install", "cli", "registry", "variants", "faults", "outage", "monitoring"];
+const PARTS = ["install", "cli", "registry", "variants", "faults", "actions", "outage", "monitoring"];
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const USAGE = `usage: npm run e2e [-- [--image ARCHIVE] [NAME…]]
        npm run e2e -- --kubeconfig FILE [--image REPOSITORY:TAG|REPOSITORY@DIGEST] [NAME…]

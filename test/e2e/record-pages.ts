@@ -1,13 +1,14 @@
 // Writes what commands print about a live cluster into docs/cli: `node scripts/node.mjs test/e2e/record-pages.ts
-// --kubeconfig FILE --when calm|cut`. The cluster has three nodes in three zones and the chart's defaults.
+// --kubeconfig FILE --when calm|cut|acting`. The cluster has three nodes in three zones
+// and the chart's defaults; for `acting` with actions switched on.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { LIVE_PAGES, livePage, outputsOf } from "../../scripts/live-pages.ts";
 import { internode } from "./internode.ts";
 
 const { values } = parseArgs({ options: { kubeconfig: { type: "string" }, when: { type: "string" } } });
-if (values.kubeconfig === undefined || (values.when !== "calm" && values.when !== "cut"))
-  throw new RangeError("wants --kubeconfig FILE --when calm|cut");
+if (values.kubeconfig === undefined || !["calm", "cut", "acting"].includes(values.when ?? ""))
+  throw new RangeError("wants --kubeconfig FILE --when calm|cut|acting");
 
 for (const page of LIVE_PAGES) {
   const file = new URL(`../../docs/cli/${page.command}.md`, import.meta.url);
