@@ -18,6 +18,7 @@
 {{- if $facts.needsProbePort -}}{{- $_ := set $chart $protocol (dict "networks" (list "pod" "node")) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.hostView.enabled -}}{{- $_ := set $chart "hostView" (dict "enabled" true) -}}{{- end -}}
 {{- $secrets := dict -}}
 {{- with .Values.secrets.udpKey -}}
 {{- if .name -}}{{- $_ := set $secrets "udp" (dict "keyFile" (printf "/etc/internode/udp-key/%s" .key)) -}}{{- end -}}
@@ -30,7 +31,7 @@
 
 {{/* Whether the agents mount the token. Of the values alone: the configuration is made with it. */}}
 {{- define "internode.needsToken" -}}
-{{- if dig "actions" "enabled" false (default dict .Values.config) -}}true{{- end -}}
+{{- if or .Values.hostView.enabled (dig "actions" "enabled" false (default dict .Values.config)) -}}true{{- end -}}
 {{- end -}}
 
 {{/* The Secret with the token: the user's own, or that of the release. */}}
@@ -54,6 +55,7 @@
 {{- define "internode.privilegedBy" -}}
 {{- if .Values.hostNetwork -}}hostNetwork
 {{- else if .Values.hostPort -}}hostPort
+{{- else if .Values.hostView.enabled -}}hostView
 {{- else if include "internode.rawSockets" . -}}the raw sockets of engine userspace (root and NET_RAW)
 {{- else if contains "\"hostPath\":" (toJson .Values.extraVolumes) -}}hostPath in extraVolumes
 {{- end -}}

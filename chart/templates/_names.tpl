@@ -77,6 +77,16 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: agent
 {{- end -}}
 
+{{/* Pods of the host view are no agents: neither Service nor Prometheus takes them. */}}
+{{- define "internode.hostViewLabels" -}}
+{{ include "internode.releaseLabels" . }}
+app.kubernetes.io/component: host-view
+{{- end -}}
+
+{{- define "internode.hostViewName" -}}
+{{- printf "%s-host-view" (include "internode.fullname" .) -}}
+{{- end -}}
+
 {{- define "internode.testLabels" -}}
 {{ include "internode.releaseLabels" . }}
 app.kubernetes.io/component: test

@@ -1,7 +1,7 @@
 {{/* What OpenShift would admit no pod for, by the constraints that every namespace has; nothing on other platforms. */}}
 {{- define "internode.openshiftWarnings" -}}
 {{- if and (.Capabilities.APIVersions.Has "security.openshift.io/v1") (not .Values.rbac.openshiftScc) }}
-{{- $scc := ternary "hostnetwork-v2" "privileged" (has (include "internode.privilegedBy" .) (list "hostPort" "hostNetwork")) }}
+{{- $scc := ternary "hostnetwork-v2" "privileged" (has (include "internode.privilegedBy" .) (list "hostPort" "hostNetwork" "hostView")) }}
 {{- with include "internode.privilegedBy" . }}
 
 OpenShift: no pod is admitted with {{ . }} unless the agents' service account may use SecurityContextConstraints

@@ -72,12 +72,18 @@
 {{- if and .Values.secrets.udpKey.name (dig "udp" "keyFile" "" (default dict .Values.config)) }}
 - "secrets.udpKey.name and config.udp.keyFile both name the key. Leave out one of them."
 {{- end }}
+{{- if and .Values.hostView.enabled .Values.hostNetwork }}
+- "hostView.enabled and hostNetwork are both true: with hostNetwork the agents are in the nodes' own network already, and tell of it. Set hostView.enabled to false."
+{{- end }}
+{{- if and (dig "hostView" "enabled" false (default dict .Values.config)) (not .Values.hostView.enabled) }}
+- "config.hostView.enabled is true and hostView.enabled is false: agents would ask host views that do not run. Set hostView.enabled to true, and leave config.hostView.enabled out."
+{{- end }}
 {{- if include "internode.needsToken" . }}
 {{- if dig "tokenFile" "" (default dict .Values.config) }}
 - "config.tokenFile names the token's file, which the chart does itself. Leave it out, and name the Secret in secrets.token.name."
 {{- end }}
 {{- if and (not .Values.secrets.token.name) (not .Values.askCluster) }}
-- "config.actions.enabled needs a token, and with askCluster false the chart cannot see the one it made before. Name a Secret in secrets.token.name; to make one: kubectl -n {{ .Release.Namespace }} create secret generic {{ include "internode.tokenSecretName" . }} --from-literal={{ .Values.secrets.token.key }}=$(openssl rand -hex 24)"
+- "{{ ternary "hostView.enabled" "config.actions.enabled" .Values.hostView.enabled }} needs a token, and with askCluster false the chart cannot see the one it made before. Name a Secret in secrets.token.name; to make one: kubectl -n {{ .Release.Namespace }} create secret generic {{ include "internode.tokenSecretName" . }} --from-literal={{ .Values.secrets.token.key }}=$(openssl rand -hex 24)"
 {{- end }}
 {{- end }}
 {{- end -}}

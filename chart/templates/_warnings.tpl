@@ -18,6 +18,12 @@ cloud's firewall; it must be open between nodes.
 hostNetwork: ports {{ $config.ports.probe }} (TCP and UDP), {{ $config.ports.http }} and {{ $config.ports.metrics }} are bound to {{ $config.listen | join " and " | default "the nodes' InternalIPs" }} and must be open between
 nodes. NetworkPolicies do not apply. Only network="node" is measured and exported.
 {{- end }}
+{{- if .Values.hostView.enabled }}
+
+hostView: a second DaemonSet, {{ include "internode.hostViewName" . }}, runs in the nodes' own network without any capability, and tells the agents
+their interfaces, routes, neighbours, counters and sockets. Port {{ $config.ports.hostView }} of the InternalIPs must be open between nodes; it answers only
+who has the token of Secret {{ include "internode.tokenSecretName" . }}. Then: internode routes
+{{- end }}
 {{- if and $config.icmp.networks (eq $config.engine "kernel") (or .Values.hostNetwork (not .Values.pingGroupRange)) }}
 
 ICMP: the chart does not set net.ipv4.ping_group_range here. Where the {{ ternary "node" "runtime" .Values.hostNetwork }}'s own range leaves out the agent's group,

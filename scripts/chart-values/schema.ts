@@ -107,6 +107,19 @@ export const valuesSchema = z.strictObject({
     .describe(
       "Run in the nodes' own network: only `network=\"node\"` is measured then, and the ports are bound to the nodes' InternalIPs. Needs a namespace at the Pod Security level `privileged`.",
     ),
+  hostView: z
+    .strictObject({
+      enabled: flag
+        .default(false)
+        .describe(
+          "Run a second DaemonSet in the nodes' own network, without any capability, that tells the agents interfaces, routes, neighbours, counters and sockets of the nodes (docs/host-view.md). Needs a namespace at the Pod Security level `privileged`.",
+        ),
+      resources: resources({
+        requests: { value: { cpu: "10m", memory: "64Mi" }, says: "What the scheduler keeps free." },
+        limits: { value: { memory: "160Mi" }, says: "It reads only when it is asked." },
+      }),
+    })
+    .prefault({}),
   pingGroupRange: z
     .string()
     .regex(/^(\d+ \d+)?$/)
@@ -147,7 +160,7 @@ export const valuesSchema = z.strictObject({
       udpKey: secretKey("key", "the shared key of authenticated UDP probes"),
       token: secretKey(
         "token",
-        "the token that actions ask for (`config.actions.enabled`)",
+        "the token that actions (`config.actions.enabled`) and the host view ask for",
         "the chart makes one, and keeps it over upgrades; renders without a cluster (GitOps) make another each time",
       ),
     })

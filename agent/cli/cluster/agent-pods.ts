@@ -35,7 +35,8 @@ interface PodObject {
   };
 }
 
-const SELECTOR = "app.kubernetes.io/name=internode";
+/** The host view has pods of its own, which are no agents. */
+const SELECTOR = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 const DEFAULT_PORT = 8843;
 /** The volume that the chart mounts the token by. */
 const TOKEN_VOLUME = "token";

@@ -11,7 +11,7 @@ import { dnsPods, isSinglePod, podName, podSections, type MinuteLine } from "./d
 import { dnsOf, type DnsLookups } from "./dns.ts";
 import { unseenSection } from "./topology-report.ts";
 
-const AGENTS = "app.kubernetes.io/name=internode";
+const AGENTS = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 const METRICS_PORT = 9843;
 /** Answers of pods under way at once. */
 const AT_ONCE = 32;

@@ -10,7 +10,7 @@ import type { Unreached } from "../sources.ts";
 import { nameOf, policyView, type PolicyView } from "./policy.ts";
 import { unseenSection } from "./topology-report.ts";
 
-const AGENTS = "app.kubernetes.io/name=internode";
+const AGENTS = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 
 /** Other kinds of policy. They are counted, not evaluated: each has its own rules. */
 const OTHER_KINDS: Readonly<Record<string, Kind>> = {
