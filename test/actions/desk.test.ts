@@ -1,5 +1,6 @@
 // Actions over HTTP: who may start one, what is refused with which words, caps of an agent and of the mesh, the log.
 import { writeFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
 import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Action } from "../../agent/actions/action.ts";
@@ -183,5 +184,44 @@ describe("the caps", () => {
     const answer = await ask(`${first!.url}/api/v1/actions/alone`, { body });
     expect(answer).toMatchObject({ status: 503, error: expect.stringContaining("1 of 3") });
     expect((await ask(`${first!.url}/api/v1/actions/counting`, { body })).status).toBe(200);
+  });
+});
+
+const own = Object.values(networkInterfaces())
+  .flat()
+  .find((a) => a?.family === "IPv4" && !a.internal)?.address;
+
+describe("the doors, with the right token:", () => {
+  test("a Host header that a web page could bring by rebinding DNS is refused on loopback", async () => {
+    const answer = await ask(at(0), { body, headers: { host: "internode.example.org" } });
+    expect(answer).toMatchObject({ status: 403, error: expect.stringContaining("Host header") });
+  });
+
+  test("a page of another site is refused in the browser of whoever has a port-forward open", async () => {
+    const headers = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", origin: "https://example.org" };
+    expect((await ask(at(0), { body, headers })).status).toBe(403);
+  });
+
+  test.skipIf(own === undefined)(
+    "another pod is refused, and an agent that discovery lists is not (needs an IPv4 address besides loopback)",
+    async () => {
+      await using open = await actionsMesh({ listen: () => [] });
+      const { port, sources, logged } = open.agents[0]!;
+      const url = `http://${own}:${port}/api/v1/actions/counting`;
+      const stranger = await ask(url, { body, headers: { "x-forwarded-for": "127.0.0.1" } });
+      expect(stranger).toMatchObject({ status: 403, error: expect.stringContaining("only for the agents") });
+      expect(logged).toEqual([]);
+      sources.agents.add(own!);
+      expect((await ask(url, { body, token: null })).status).toBe(401);
+      expect((await ask(url, { body })).status).toBe(200);
+    },
+  );
+
+  test("a claim is taken from who has the token alone, and only a whole one", async () => {
+    const url = `${mesh.agents[0]!.url}/api/v1/claims`;
+    const claim = { action: "alone", run: "0".repeat(16), holder: "node-9", limit: 1, seconds: 5 };
+    expect((await ask(url, { body: claim, token: null })).status).toBe(401);
+    expect((await ask(url, { body: { ...claim, seconds: 1e9 } })).status).toBe(400);
+    expect((await ask(url, { body: claim })).lines).toEqual([{ granted: true }]);
   });
 });
