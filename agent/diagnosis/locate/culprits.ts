@@ -9,8 +9,10 @@ import type { Score } from "./likelihood.ts";
 import { splitPlaces } from "./flows.ts";
 import { explain } from "./locate.ts";
 import {
+  LEAST_MOMENTS,
   burstiness,
   coarse,
+  isFewBursts,
   isGuessed,
   lostBySlot,
   momentsOf,
@@ -40,6 +42,8 @@ export interface Culprit {
   readonly rhythm: Rhythm;
   /** Seconds among which its losses are spread. */
   readonly moments: number;
+  /** One or two of them: see `isFewBursts`. */
+  readonly isBurst: boolean;
   /** Since it began; 1 where seconds are not told. */
   readonly burstiness: number;
   /** Rate in the model that explains all culprits together. */
@@ -85,6 +89,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         moments: isGuess
           ? Math.max(momentsOf(coarse(prompt)), lostBySlot(model, component, { evidence, history }))
           : momentsOf(prompt),
+        isBurst: !isGuess && isFewBursts(prompt),
         burstiness: isGuess ? 1 : burstiness(rhythm, onsetOf(rhythm)),
         rate: component.rate,
         isSplit: component.isSplit || isSplitPair,
@@ -98,12 +103,9 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
   return found;
 }
 
-/** Losses of fewer seconds are one burst: of a second or three, and TCP and UDP notice it a little later. */
-const LEAST_MOMENTS = 5;
-
 /** A burst explains what it explains, and is nothing that anybody should look at. */
-export const isFault = ({ steady, moments }: Pick<Culprit, "steady" | "moments">): boolean =>
-  steady > 0 && moments >= LEAST_MOMENTS;
+export const isFault = ({ steady, moments, isBurst }: Pick<Culprit, "steady" | "moments" | "isBurst">): boolean =>
+  steady > 0 && moments >= LEAST_MOMENTS && !isBurst;
 
 /** What began just now is thin in the long window, and what is weak in the short one. */
 const isClearer = (a: Culprit, b: Culprit): boolean => (isFault(a) === isFault(b) ? a.margin > b.margin : isFault(a));

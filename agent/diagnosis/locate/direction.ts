@@ -6,7 +6,8 @@ import { countBits, ringMask, type History } from "../evidence/history.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Place } from "./candidate.ts";
 
-const ODDS = 20;
+/** A direction is claimed at such odds and better. */
+export const ODDS = 20;
 /** Share of a one-way culprit's losses that something else causes the other way. */
 const STRAY = 0.02;
 /** How alike both ways are where both are bad: pseudo-counts of a Beta prior. */

@@ -1,7 +1,8 @@
 // Places where some of several equal paths are bad. Routers hash addresses and ports to choose between them, so a flow
 // that is hashed to the bad one loses everything, and the next one nothing. ICMP tells it soonest: its flow is the pair
 // itself, once a second. A flow is dead, fine or between the two; the same search that finds who loses packets finds
-// which place has dead flows beside fine ones.
+// which place has dead flows beside fine ones. TCP and UDP take another port with each probe, so that each is a flow of
+// its own: they do not tell a dead flow from a lost probe, but they do tell between two places that have dead flows.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
 import { STEP, countBits, ringMask, type History } from "../evidence/history.ts";
@@ -17,10 +18,13 @@ const DEAD = 0.9;
 const FINE = 0.1;
 /** Of a place's flows, the share that may be dead: fewer are pairs, more is a place that is cut. */
 const LEAST_SHARE = 0.05;
-const MOST_SHARE = 0.9;
+const MOST_SHARE = 0.97;
+/** Seconds of TCP and UDP, in which no port comes twice, and after which what was lost is told. */
+const PORT_SECONDS = 20;
+const TOLD_AFTER_SECONDS = 4;
 /** Flows that are neither, for each dead one: more of them and it is loss like any other, and high. */
 const BETWEEN = 0.2;
-/** Dead flows, and pairs that have one: a pair by itself is told by its source ports (split.ts). */
+/** Dead flows, of more than one pair: a pair by itself is told by its source ports (split.ts). */
 const LEAST_DEAD = 3;
 /** In which nothing of a pair that is cut is answered: three probes of those that are sent every five. */
 const CUT_SECONDS = 15;
@@ -41,13 +45,22 @@ export function* splitPlaces(
   if (flows.dead < LEAST_DEAD) return [];
   const { window, between } = flows;
   const { model, standings } = yield* explain(window);
+  const isIcmp = (p: number): boolean => look.evidence.paths[p]!.protocol === "icmp";
   return [...standings].flatMap(([{ candidate, rate }, standing]) => {
-    const { lost } = window.byScope[candidate.scope]!;
-    const dead = sumOver(lost, candidate.edges);
-    const losing = candidate.edges.reduce((n, e) => n + (lost[e]! > 0 ? 1 : 0), 0);
+    const icmp = window.scopes[candidate.scope]!.paths.filter(isIcmp).map((p) => window.byPath[p]!);
+    const sumOf = (of: "lost" | "probes", e: number): number => icmp.reduce((sum, cells) => sum + cells[of][e]!, 0);
+    let [dead, losing, mixed] = [0, 0, 0];
+    for (const e of candidate.edges) {
+      const own = sumOf("lost", e);
+      dead += own;
+      if (own > 0) losing++;
+      if (own > 0 && own + between[e]! < sumOf("probes", e)) mixed++;
+    }
     const isSplit =
       candidate.place.kind !== "pair" &&
-      losing >= LEAST_DEAD &&
+      dead >= LEAST_DEAD &&
+      losing > 1 &&
+      mixed > 0 &&
       rate >= LEAST_SHARE &&
       rate <= MOST_SHARE &&
       sumOver(between, candidate.edges) <= BETWEEN * dead;
@@ -74,15 +87,23 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
   const covered = history.coveredSeconds(SECONDS);
   const between = topology.arrays.take();
   const mask = ringMask(history.now, SECONDS);
+  const portMask = ringMask(history.now - TOLD_AFTER_SECONDS, PORT_SECONDS);
+  const portsCovered = history.coveredSeconds(PORT_SECONDS);
   const byPath: Cells[] = [];
   let dead = 0;
   for (const [p, path] of paths.entries()) {
     const cells = emptyCells(topology);
     byPath.push(cells);
-    const kept = path.protocol === "icmp" ? history.paths.get(pathName(path)) : undefined;
+    const kept = history.paths.get(pathName(path));
     if (!kept) continue;
     const add = (edge: number, pair: number): void => {
       if (pair < 0 || leftOut[p]![pair] === 1) return;
+      if (path.protocol !== "icmp") {
+        const lost = countBits(kept.lost, pair, portMask);
+        cells.lost[edge]! += lost;
+        cells.probes[edge]! += Math.max(lost, (kept.perMinute[pair]! * portsCovered[pairs.source[pair]!]!) / 60);
+        return;
+      }
       const probes = (kept.perMinute[pair]! * covered[pairs.source[pair]!]!) / 60;
       if (probes < ENOUGH) return;
       const lost = countBits(kept.lost, pair, mask);
@@ -98,17 +119,18 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
     yield;
   }
   const isCut = cutOf({ evidence, history, topology });
+  const icmp = [...paths.keys()].filter((p) => paths[p]!.protocol === "icmp");
   for (let edge = 0; edge < topology.edges; edge++) {
-    const lost = byPath.reduce((sum, cells) => sum + cells.lost[edge]!, 0);
+    const lost = icmp.reduce((sum, p) => sum + byPath[p]!.lost[edge]!, 0);
     if (lost === 0) continue;
     if (isCut(edge)) for (const { probes, lost: none } of byPath) probes[edge] = none[edge] = 0;
     else dead += lost;
   }
-  const icmp = [...paths.keys()].filter((p) => paths[p]!.protocol === "icmp");
-  const scopes: PathScope[] = [{ scope: {}, paths: icmp, isProcess: false, cost: 0 }];
+  const all = [...paths.keys()];
+  const scopes: PathScope[] = [{ scope: {}, paths: all, isProcess: false, cost: 0 }];
   for (const network of new Set(icmp.map((p) => paths[p]!.network))) {
-    const own = icmp.filter((p) => paths[p]!.network === network);
-    if (own.length < icmp.length)
+    const own = all.filter((p) => paths[p]!.network === network);
+    if (own.length < all.length)
       scopes.push({ scope: { network }, paths: own, isProcess: false, cost: Math.log(scopes.length + 2) });
   }
   const byScope = scopes.map(({ paths: of }) =>

@@ -178,6 +178,41 @@ export function momentsOf(rhythm: Rhythm): number {
   return squares === 0 ? 0 : sumFrom(rhythm, 0) ** 2 / squares;
 }
 
+/** A burst, and what notices it a little later. */
+const BURST_SECONDS = 5;
+const BURSTS = 2;
+/** Share of its losses that a fault has at other times. */
+const AT_OTHER_TIMES = 0.15;
+
+/**
+ * Whether it is no more than two bursts, however far apart: two nodes that were deaf for a moment share a pair that has
+ * lost in both. What is lost in many of the last seconds goes on.
+ */
+export function isFewBursts(rhythm: Rhythm): boolean {
+  const total = sumFrom(rhythm, 0);
+  const recent = rhythm.subarray(-SHORTEST);
+  if (momentsOf(recent) >= LEAST_MOMENTS && sumFrom(recent, 0) >= AT_OTHER_TIMES * total) return false;
+  const rest = rhythm.slice();
+  for (let burst = 0; burst < BURSTS; burst++) {
+    const at = heaviest(rest);
+    rest.fill(0, at, at + BURST_SECONDS);
+  }
+  return sumFrom(rest, 0) < AT_OTHER_TIMES * total;
+}
+
+/** Where the `BURST_SECONDS` begin that lose most. */
+function heaviest(rhythm: Rhythm): number {
+  let [best, at, sum] = [-1, 0, 0];
+  for (let s = 0; s < rhythm.length; s++) {
+    sum += rhythm[s]! - (rhythm[s - BURST_SECONDS] ?? 0);
+    if (sum > best + 1e-9) [best, at] = [sum, s - BURST_SECONDS + 1];
+  }
+  return Math.max(0, at);
+}
+
+/** Losses of fewer seconds are one burst: of a second or three, and TCP and UDP notice it a little later. */
+export const LEAST_MOMENTS = 5;
+
 export function firstLoss(rhythm: Rhythm): number {
   const at = rhythm.findIndex((lost) => lost > 0);
   return at < 0 ? rhythm.length : at;

@@ -1,7 +1,7 @@
 // How sure it is that this culprit and no other is to blame: its score against that of the best other place that could
 // stand in for it, the rest of the model left as it is.
 import type { Steps } from "../../base/slices.ts";
-import { samePlace } from "./candidate.ts";
+import { samePlace, type Candidate } from "./candidate.ts";
 import { groupCandidate, nodeSums } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
 import type { Component, LossModel } from "./model.ts";
@@ -23,7 +23,7 @@ export function* standingOf(model: LossModel, component: Component): Steps<Stand
   try {
     const own = scoreOf(model, component.candidate);
     const rivals = (yield* rivalsOf(model, component)).filter(
-      ({ candidate }) => !samePlace(candidate.place, component.candidate.place),
+      ({ candidate }) => !isSame(candidate, component.candidate),
     );
     const rival = rivals.reduce<Score | undefined>((best, r) => (best && best.score >= r.score ? best : r), undefined);
     return { own, rival, margin: marginOf(own, rivals) };
@@ -31,6 +31,11 @@ export function* standingOf(model: LossModel, component: Component): Steps<Stand
     putBack();
   }
 }
+
+/** Two names of the same edges (a group that is a zone) are no rivals: the cheaper one is its name. */
+const isSame = (a: Candidate, b: Candidate): boolean =>
+  samePlace(a.place, b.place) ||
+  (a.scope === b.scope && a.edges.length === b.edges.length && a.edges.every((edge, i) => edge === b.edges[i]));
 
 /** By plain likelihood: that a rival's edges lose unevenly is in it already. What pays nothing counts as 0. */
 function marginOf(own: Score, rivals: readonly Score[]): number {

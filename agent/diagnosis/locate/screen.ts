@@ -107,7 +107,8 @@ function* zones(model: LossModel, scope: number): Steps<Candidate[]> {
   for (const [key, edges] of topology.zoneEdges) {
     yield;
     const zones = [Math.floor(key / count), key % count] as const;
-    add({ kind: "zone-pair", zones }, edges, (count * (count + 1)) / 2);
+    // All that is measured is the mesh.
+    if (edges.length < topology.edges) add({ kind: "zone-pair", zones }, edges, (count * (count + 1)) / 2);
   }
   // Two zones that hold all nodes are a pair of zones; so is what they lose with each other.
   const isPair = count === 2 && topology.zoneOf.every((zone) => zone >= 0);

@@ -8,6 +8,8 @@ const CLEARLY = 9;
 /** Loss of a good flow, and the least loss of a bad one. */
 const GOOD = 0.005;
 const BAD = 0.3;
+/** Of the flows that lose anything: one good port of sixteen is a path that works. */
+const MOST_SHARE = 0.97;
 
 export interface Split {
   readonly isSplit: boolean;
@@ -23,10 +25,41 @@ export interface SplitOptions {
 export function splitOf(edges: Uint32Array, { evidence, topology }: SplitOptions): Split {
   const ports = portFlows(edges, { evidence, topology });
   const { gain, share } = gainOfTwoKinds(ports);
+  const isByPort = gain > CLEARLY + Math.log(topology.edges) && share < MOST_SHARE;
   return {
-    isSplit: gain > CLEARLY + Math.log(topology.edges) && share < 0.9,
+    isSplit: isByPort || edges.some((edge) => isByOrder(edge, { evidence, topology })),
     badPorts: ports.length === 1 ? badIn(ports[0]!) : [],
   };
+}
+
+/** Of a minute of ICMP, in one order and in the other; and TCP probes that were lost, and that were answered, by then. */
+const DEAD = 0.95;
+const FINE = 0.1;
+const SOME = 3;
+
+/**
+ * Whether the two flows of ICMP between two nodes have different fates, while TCP, with another port each time, has now
+ * the one and now the other. A round trip crosses both ways in either order, so one lossy way would make them alike; and
+ * who drops one protocol drops all of it or nothing.
+ */
+function isByOrder(edge: number, { evidence, topology }: SplitOptions): boolean {
+  const [there, back] = [topology.there[edge]!, topology.back[edge]!];
+  if (there < 0 || back < 0) return false;
+  const { paths } = evidence;
+  const lossOf = ({ probes, failures }: Evidence["paths"][number], pair: number): number =>
+    probes[pair] === 0 ? Number.NaN : failures[pair]! / probes[pair]!;
+  return paths.some((icmp) => {
+    if (icmp.protocol !== "icmp") return false;
+    const [a, b] = [lossOf(icmp, there), lossOf(icmp, back)];
+    if (!(Math.max(a, b) >= DEAD && Math.min(a, b) <= FINE)) return false;
+    return paths.some((tcp) => {
+      if (tcp.protocol !== "tcp" || tcp.family !== icmp.family) return false;
+      return [there, back].some((pair) => {
+        const lost = Math.min(tcp.probes[pair]!, tcp.failures[pair]! + tcp.retransmits[pair]!);
+        return lost >= SOME && tcp.probes[pair]! - lost >= SOME;
+      });
+    });
+  });
 }
 
 interface Flow {

@@ -38,11 +38,15 @@ export const told = ({ history }: Look, { scope = {}, causes, ...rest }: Told): 
   isLoss: false,
 });
 
+/** Longer than from one look to the next: a single row that did not come is told by the next one. */
+const NO_ROW_SECONDS = 12;
+
 /** No row for a minute, while ICMP to the node is answered. */
 function silent(look: Look): Observation[] {
-  const { evidence } = look;
+  const { evidence, history } = look;
+  const covered = history.coveredSeconds(NO_ROW_SECONDS);
   return evidence.nodes.flatMap(({ node, agent, missing, isHeardOf, serving }, i): Observation[] => {
-    if (agent || isHeardOf) return [];
+    if (agent || isHeardOf || covered[i]! > 0) return [];
     const to = pairsTo(look, i);
     const icmp = countsOf(evidence, to, { protocol: "icmp" });
     if (icmp.probes === 0 || icmp.lost > icmp.probes * 0.5) return [];

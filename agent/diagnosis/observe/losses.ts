@@ -101,8 +101,8 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
 function opensAfter(code: FindingCode, { kind }: Place, margin: number): number {
   if (code === "IN-AGENT-DOWN" || code === "IN-AGENT-STARVED") return ONE_MINUTE;
   if (code === "IN-BETWEEN") return SEEN_TWICE;
-  // While its members change from one judgement to the next they are not understood.
-  if (kind === "group" && margin >= SURE) return SEEN_TWICE;
+  // While its members change from one judgement to the next they are not understood; nor is a mesh that breaks in parts.
+  if ((kind === "group" || kind === "mesh") && margin >= SURE) return SEEN_TWICE;
   return margin >= CERTAIN ? AT_ONCE : margin >= SURE ? SEEN_TWICE : Number.POSITIVE_INFINITY;
 }
 
@@ -147,6 +147,8 @@ function hasEbbed(rhythm: Culprit["rhythm"], turn: number): boolean {
 
 const EBBED = 4;
 const STILL_SECONDS = 30;
+/** Two nodes of three that break one after the other are all that is measured: so what is over must be known sooner. */
+const MESH_STILL_SECONDS = 12;
 /** Losses that should have been seen: chance of none of them 1 : 20,000. */
 const MISSED = 10;
 
@@ -154,25 +156,36 @@ const MISSED = 10;
  * A place that has recovered keeps the edges that it shares with one that has just broken, and together they may look like
  * a wider place: of the edges that should have lost something lately most must have.
  */
-function isStillWhole({ candidate, window, rhythm, isSplit }: Culprit, { evidence, history, topology }: Look): boolean {
-  if (isSplit) return true;
-  const mask = ringMask(history.now, STILL_SECONDS);
-  const covered = history.coveredSeconds(STILL_SECONDS);
+function isStillWhole(culprit: Culprit, look: Look): boolean {
+  if (culprit.isSplit) return true;
+  return culprit.candidate.place.kind === "mesh"
+    ? [MESH_STILL_SECONDS, STILL_SECONDS].every((seconds) => shareStillOn(culprit, look, seconds) >= MOST_OF_MESH)
+    : shareStillOn(culprit, look, STILL_SECONDS) >= MOST;
+}
+
+/** Of the edges that should have lost something in the last `seconds`, the share that has; 1 where none should. */
+function shareStillOn(
+  { candidate, window, rhythm }: Culprit,
+  { evidence, history, topology }: Look,
+  seconds: number,
+): number {
+  const mask = ringMask(history.now, seconds);
+  const covered = history.coveredSeconds(seconds);
   const rings = window.scopes[candidate.scope]!.paths.flatMap((p) => {
     const kept = history.paths.get(pathName(evidence.paths[p]!));
     return kept ? [kept.lost] : [];
   });
   const cells = window.byScope[candidate.scope]!;
-  const lately = STILL_SECONDS / (window.seconds - onsetOf(rhythm));
+  const lately = seconds / (window.seconds - onsetOf(rhythm));
   let [expected, hit] = [0, 0];
   for (const edge of candidate.edges) {
     const pairs = [topology.there[edge]!, topology.back[edge]!].filter((pair) => pair >= 0);
-    const isSeen = pairs.some((pair) => covered[evidence.pairs.source[pair]!]! >= STILL_SECONDS / 2);
+    const isSeen = pairs.some((pair) => covered[evidence.pairs.source[pair]!]! >= seconds / 2);
     if (!isSeen || cells.lost[edge]! * Math.min(1, lately) < CERTAIN_LOSSES) continue;
     expected++;
     if (pairs.some((pair) => rings.some((ring) => countBits(ring, pair, mask) > 0))) hit++;
   }
-  return hit >= (candidate.place.kind === "mesh" ? MOST_OF_MESH : MOST) * expected;
+  return expected === 0 ? 1 : hit / expected;
 }
 
 /** Losses expected of an edge that are not none by chance: 1 : 150. */
