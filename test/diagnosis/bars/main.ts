@@ -1,6 +1,7 @@
 // npm run test:judge -- [--worlds proof|tuning] [--trials N] [--only TEXT] [--nodes 12,30] [--calm] [--all] [--threads N]
-// npm run test:judge -- --cost; -- --floor [--trials N] [--nodes 3,5]
+// npm run test:judge -- --cost; -- --floor [--trials N] [--nodes 3,5]; -- --calm [--share 0.1] [--resume FILE]
 // One table: fault, nodes → recall, precision, time to found, the bar, met or not. Ends with 1 when a bar is missed.
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { WorldKind } from "../sim/worlds.ts";
 import { calmTable, CALM } from "./calm.ts";
@@ -20,6 +21,8 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "" },
     threads: { type: "string", default: "2" },
     calm: { type: "boolean", default: false },
+    /** Where what is done is kept, a line each: with it again, only the rest is run. Of one judge: delete it with a change. */
+    resume: { type: "string" },
     /** Of the calm minutes asked for, this share. */
     share: { type: "string", default: "1" },
     cost: { type: "boolean", default: false },
@@ -59,27 +62,42 @@ const trials = BARS.flatMap((bar, index) =>
       )
     : [],
 );
-/** So many minutes a piece: threads share them, and each begins a world of its own. */
-const PIECE_MINUTES = 250;
-const calm = CALM.filter(({ nodes }) => isAsked(nodes)).flatMap(({ nodes, minutes }) => {
-  const pieces = Math.max(1, Math.ceil((minutes * Number(values.share)) / PIECE_MINUTES));
+const calm = CALM.filter(({ nodes }) => isAsked(nodes)).flatMap(({ nodes, minutes, piece }) => {
+  const pieces = Math.max(1, Math.ceil((minutes * Number(values.share)) / piece));
   return Array.from({ length: pieces }, (_, i): Task => ({
     do: "calm",
     nodes,
-    minutes: PIECE_MINUTES,
+    minutes: piece,
     seed: firstSeed + i,
     kind,
   }));
 });
 const tasks = [...(values.calm ? [] : trials), ...(values.calm || values.all ? calm : [])];
-const done: Done[] = [];
-await runAll(tasks, {
-  threads: Number(values.threads),
-  onDone: (result, left) => {
-    done.push(result);
-    if (process.stderr.isTTY || left % 50 === 0) process.stderr.write(`\r${left} to go    `);
+const { resume } = values;
+const before =
+  resume !== undefined && existsSync(resume)
+    ? readFileSync(resume, "utf8")
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Done)
+    : [];
+const known = new Set(before.map(({ task }) => JSON.stringify(task)));
+const asked = new Set(tasks.map((task) => JSON.stringify(task)));
+const done: Done[] = before.filter(({ task }) => asked.has(JSON.stringify(task)));
+await runAll(
+  tasks.filter((task) => !known.has(JSON.stringify(task))),
+  {
+    threads: Number(values.threads),
+    onDone: (result, left) => {
+      done.push(result);
+      if (resume !== undefined) appendFileSync(resume, `${JSON.stringify(result)}\n`);
+      if ("calm" in result)
+        for (const text of result.calm.findings)
+          process.stderr.write(`\r${result.task.nodes} nodes, seed ${result.task.seed}: ${text}\n`);
+      if (process.stderr.isTTY || left % 50 === 0) process.stderr.write(`\r${left} to go    `);
+    },
   },
-});
+);
 process.stderr.write("\n");
 const tables = [barTable(done), calmTable(done)].filter((table) => table !== undefined);
 for (const { text } of tables) process.stdout.write(`${kind} worlds\n${text}\n\n`);

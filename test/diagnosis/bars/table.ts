@@ -1,4 +1,5 @@
 // Results of trials against their bars, as one table in Markdown.
+import { ODDS } from "../../../agent/diagnosis/locate/direction.ts";
 import { BARS, type Bar } from "./rows.ts";
 import type { Done } from "./trials.worker.ts";
 
@@ -22,11 +23,24 @@ export function barTable(done: readonly Done[]): Table | undefined {
   const right = runs.reduce((sum, { trial }) => sum + trial.rightClaims, 0);
   const isDirectionMet = claims === 0 || right >= DIRECTION * claims;
   const text = table(
-    ["fault", "nodes", "within", "trials", "recall", "precision", "found p50 / p95", "CPU ms", "bar", "met"],
+    [
+      "fault",
+      "nodes",
+      "within",
+      "trials",
+      "recall",
+      "precision",
+      "found p50 / p95",
+      "directions",
+      "CPU ms",
+      "bar",
+      "met",
+    ],
     rows.map((r) => r.cells),
   );
   const wrong = rows.flatMap(({ examples }) => examples);
-  const direction = `direction: ${right} of ${claims} claims right, bar ${DIRECTION}: ${isDirectionMet ? "yes" : "NO"}`;
+  const share = claims === 0 ? "" : ` (${(right / claims).toFixed(3)})`;
+  const direction = `direction, claimed at odds of ${ODDS} : 1 and more: ${right} of ${claims} claims right${share}, bar ${DIRECTION}: ${isDirectionMet ? "yes" : "NO"}`;
   return { text: [text, "", direction, "", ...wrong].join("\n"), isMet: isDirectionMet && rows.every((r) => r.isMet) };
 }
 
@@ -40,6 +54,8 @@ function figuresOf(bar: Bar, all: readonly (TrialDone & Extract<Done, { readonly
   const wrong = all.reduce((sum, { trial }) => sum + trial.wrong.length, 0);
   const recall = found.length / all.length;
   const precision = right + wrong === 0 ? 1 : right / (right + wrong);
+  const claims = all.reduce((sum, { trial }) => sum + trial.directionClaims, 0);
+  const rightClaims = all.reduce((sum, { trial }) => sum + trial.rightClaims, 0);
   const judgements = all.reduce((sum, { trial }) => sum + trial.judgements, 0);
   const cpuMs = all.reduce((sum, { trial }) => sum + trial.cpuMs, 0) / Math.max(1, judgements);
   const isReported = bar.reported?.includes(nodes) ?? false;
@@ -58,6 +74,7 @@ function figuresOf(bar: Bar, all: readonly (TrialDone & Extract<Done, { readonly
       recall.toFixed(2),
       precision.toFixed(2),
       `${at(0.5)} / ${at(0.95)}`,
+      claims === 0 ? "–" : `${rightClaims} of ${claims}`,
       cpuMs.toFixed(1),
       isReported ? "reported" : `${bar.recall || "–"} / ${bar.precision}`,
       isReported ? "–" : isMet ? "yes" : "NO",

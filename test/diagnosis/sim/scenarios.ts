@@ -1,7 +1,7 @@
 // The faults that a judge must find: each draws its victim in a world and says what would be the right answer.
 import type { Direction, Finding } from "../../../agent/model/finding.ts";
 import type { LossSource } from "./mesh.ts";
-import { between, whole } from "./random.ts";
+import { between, shuffled, whole } from "./random.ts";
 import { pairName, type World } from "./worlds.ts";
 
 export type Way = "one way" | "both ways";
@@ -83,13 +83,18 @@ function groupTruth({ mesh }: World, rack: readonly number[], direction: Directi
   };
 }
 
+/** Of three nodes and more, where there are two of them; or the two smallest that are no single node. */
 export const zonePairLoses =
-  (chance: number, way: Way): Fault =>
+  (chance: number, way: Way, which: "large" | "smallest" = "large"): Fault =>
   (world, begins) => {
     const { mesh } = world;
-    const sizes = Map.groupBy(mesh.nodes, ({ zone }) => zone);
-    const names = [...sizes].filter(([, nodes]) => nodes.length > 1).map(([zone]) => zone);
-    const [a, b] = [names[0]!, names[1] ?? names[0]!];
+    const sizes = [...Map.groupBy(mesh.nodes, ({ zone }) => zone)].filter(([, nodes]) => nodes.length > 1);
+    const large = sizes.filter(([, nodes]) => nodes.length > 2);
+    const ordered =
+      which === "large" && large.length > 1
+        ? shuffled(world.random, large)
+        : sizes.sort(([, x], [, y]) => (which === "large" ? y.length - x.length : x.length - y.length));
+    const [a, b] = ordered.map(([zone]) => zone) as [string, string];
     const zoneOf = (i: number): string => mesh.nodes[i]!.zone;
     const edges = crossing(world, way, (from, to) => zoneOf(from) === a && zoneOf(to) === b);
     return {

@@ -36,7 +36,7 @@ export const pairName = (a: number, b: number): string => `${Math.min(a, b)}-${M
 export function makeWorld(options: WorldOptions): World {
   const random = options.kind === "tuning" ? tuningRandom(options.seed) : proofRandom(options.seed + 7_000_000);
   const isProof = options.kind === "proof";
-  const nodes = isProof ? unequalZones(options.nodes, random) : equalZones(options.nodes);
+  const nodes = isProof ? zonesOfSome(options.nodes, random) : equalZones(options.nodes);
   const mesh = new SimMesh({ nodes, random, ...(options.udpEvery && { udpEvery: options.udpEvery }) });
   if (isProof) mesh.sources.push(...unequalBase(mesh, random));
   else mesh.sources.push({ edges: mesh.directed(() => true), chance: () => 3e-5, most: 3e-5 });
@@ -50,7 +50,7 @@ export function makeWorld(options: WorldOptions): World {
   const racks = isProof
     ? racksOf(options.nodes, random, () => whole(random, 3, 12))
     : racksOf(options.nodes, random, () => [3, 5, 12][whole(random, 0, 2)]!);
-  const events = options.isEventful ? eventsOf(mesh, random) : () => {};
+  const events = options.isEventful ? eventsOf(mesh, random, racks[0]) : () => {};
   return {
     mesh,
     random,
@@ -85,6 +85,15 @@ const nodeName = (i: number): string => `node-${i + 1}`;
 
 const equalZones = (count: number): Node[] =>
   Array.from({ length: count }, (_, i) => ({ name: nodeName(i), zone: `zone-${"abc"[i % 3]!}` }));
+
+/** At least two zones are more than a node, where that is possible: else there is nothing between zones. */
+function zonesOfSome(count: number, random: Random): Node[] {
+  for (;;) {
+    const nodes = unequalZones(count, random);
+    const wide = [...Map.groupBy(nodes, ({ zone }) => zone).values()].filter((members) => members.length > 1);
+    if (wide.length > 1 || count < 5) return nodes;
+  }
+}
 
 function unequalZones(count: number, random: Random): Node[] {
   const zones = count < 6 ? 3 : whole(random, 2, 4);
@@ -126,12 +135,18 @@ const NODE_BURST_HOURS = 12;
 const RACK_BURST_HOURS = 24;
 const RESTART_HOURS = 24;
 const HOUR = 3_600;
+/** Seconds from one burst of the uplink that has them again and again to the next. */
+const UPLINK_QUIET = [600, 3_600] as const;
 
-/** What calm is made of: a node is deaf for a second or three, a few packets are lost by many at once, agents restart. */
-function eventsOf(mesh: SimMesh, random: Random): () => void {
+/**
+ * What calm is made of: a node is deaf for a second or three, a few packets are lost by many at once, one rack's uplink
+ * drops some every now and then, agents restart.
+ */
+function eventsOf(mesh: SimMesh, random: Random, rack: readonly number[] = []): () => void {
   const nodes = mesh.nodes.length;
   let nextBurst = mesh.second + waiting(random, (NODE_BURST_HOURS * HOUR) / nodes);
   let nextRack = mesh.second + waiting(random, (RACK_BURST_HOURS * HOUR * 8) / nodes);
+  let nextUplink = rack.length > 0 ? mesh.second + between(random, ...UPLINK_QUIET) : Number.POSITIVE_INFINITY;
   let nextRestart = mesh.second + waiting(random, (RESTART_HOURS * HOUR) / nodes);
   const touching = (members: ReadonlySet<number>) => mesh.directed((from, to) => members.has(from) !== members.has(to));
   const burst = (members: ReadonlySet<number>, chance: number, rest: Partial<LossSource> = {}): void => {
@@ -148,6 +163,8 @@ function eventsOf(mesh: SimMesh, random: Random): () => void {
         new Set(Array.from({ length: Math.min(8, nodes >> 1) }, () => whole(random, 0, nodes - 1))),
         between(random, 0.1, 0.6),
       );
+    for (; nextUplink < mesh.second; nextUplink += between(random, ...UPLINK_QUIET))
+      burst(new Set(rack), between(random, 0.1, 0.6));
     for (; nextRestart < mesh.second; nextRestart += waiting(random, (RESTART_HOURS * HOUR) / nodes)) {
       const node = whole(random, 1, nodes - 1);
       mesh.silentUntil.set(node, mesh.second + whole(random, 8, 25));
