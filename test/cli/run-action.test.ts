@@ -83,6 +83,24 @@ describe("an action of the command line", () => {
     older.close();
   });
 
+  test("gives up on a port where somebody listens and never answers", async () => {
+    vi.stubEnv("INTERNODE_TOKEN", TOKEN);
+    const silent = createServer();
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const fault = faultOf({ url });
+      await once(silent, "request");
+      vi.advanceTimersByTime(15_000);
+      expect(await fault).toMatch(/no agent answers at .*no answer within 15 s/);
+    } finally {
+      vi.useRealTimers();
+      silent.close().closeAllConnections();
+    }
+  });
+
   test("does not take a connection that breaks off for a result", async () => {
     vi.stubEnv("INTERNODE_TOKEN", TOKEN);
     const breaking = createServer((_req, res) => void res.writeHead(200).end('{"kind":"progress"}\n'));

@@ -27,6 +27,8 @@ export class ActionRefused extends AgentUnreachable {}
 
 type Body = AsyncIterable<Uint8Array> & { destroy(): unknown };
 
+/** An agent says at once that an action has begun; to pass it on and to count runs takes it some seconds at most. */
+const ANSWER_MS = 15_000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** `progress` and `result` lines. Throws AgentUnreachable, with the cure, for all that goes wrong. */
@@ -156,6 +158,9 @@ async function post(place: Place, { action, node, request }: WantedAction, { tok
         ...(token !== undefined && { [TOKEN_HEADER]: token }),
       },
     });
+    const late = () => void ask.destroy(new Error(`no answer within ${ANSWER_MS / 1_000} s`));
+    const timer = setTimeout(late, ANSWER_MS);
+    for (const event of ["response", "close"]) ask.on(event, () => clearTimeout(timer));
     ask.on("response", resolve).on("error", reject).end(body);
   });
   if (response.statusCode === 200) return response;
