@@ -60,13 +60,13 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const view = starting.use(
     ownView({ config, clock, incarnation, startedAt, mesh, measuring, results, findings, openTables }),
   );
+  const token = config.tokenFile === undefined ? undefined : new TokenFile(config.tokenFile);
   const isServing = () => view.readiness().ready;
   const judging = starting.use(
-    startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing }),
+    startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing, token }),
   );
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
-  const token = config.tokenFile === undefined ? undefined : new TokenFile(config.tokenFile);
   const actions = starting.use(new ActionDesk({ config, engine, key, token, mesh: view, log }));
   const { smallSegments } = engine;
   const api = starting.use(

@@ -12,6 +12,7 @@ import { JudgeMemory } from "./memory.ts";
 import { judgeOrder } from "./order.ts";
 import { OwnLosses } from "./own-losses.ts";
 import { JUDGE_EVERY_MS, Pace } from "./pace.ts";
+import type { Kernels } from "./kernels.ts";
 import { Standby } from "./standby.ts";
 
 const LOOK_EVERY_MS = 5_000;
@@ -35,6 +36,8 @@ export interface JudgingOptions {
   /** Probes of this agent that failed since it started. */
   readonly failures: () => number;
   readonly peers: Pick<JudgePeers, "isAlive" | "verdict" | "findings">;
+  /** Where there are host views: what the kernels of the nodes say. */
+  readonly kernels?: Pick<Kernels, "look" | "explain">;
   readonly sharedKey?: Uint8Array | undefined;
   readonly log: { info(details: object, message: string): void; error(details: object, message: string): void };
 }
@@ -173,6 +176,8 @@ export class Judging implements AsyncDisposable {
       const { findings } = await own.memory.judge(evidence);
       if (own.memory.hasJustBegun) own.pace.hurry(this.#nowMs());
       own.judgedNs = gatheredNs;
+      // The verdict does not wait for them.
+      void this.#options.kernels?.look(findings);
       own.latest = {
         atSeconds: evidence.atSeconds,
         findings,
@@ -211,7 +216,10 @@ export class Judging implements AsyncDisposable {
   #fresh(): Findings | undefined {
     const own = this.#own;
     if (own?.judgedNs === undefined) return undefined;
-    return this.#options.clock.monotonicNs() - own.judgedNs < STALE_AFTER_NS ? own.memory.findings : undefined;
+    if (this.#options.clock.monotonicNs() - own.judgedNs >= STALE_AFTER_NS) return undefined;
+    const { findings } = own.memory;
+    const { kernels } = this.#options;
+    return findings && kernels ? { ...findings, findings: kernels.explain(findings.findings) } : findings;
   }
 
   /** One after the other: the first nearly always answers. */

@@ -1,14 +1,19 @@
 // The judge of a running agent: its evidence, and the other judges, over HTTP.
 import type { Clock } from "../base/clock.ts";
 import { JudgePeers } from "../peers/judge-peers.ts";
+import type { PeerApi } from "../peers/peer-api.ts";
+import { PeerViews, type TokenSource } from "../peers/peer-views.ts";
 import { RowSeal } from "../peers/row-seal.ts";
 import { Rows } from "../peers/rows.ts";
 import { gatherEvidence, type EvidenceSources } from "./gather.ts";
+import { Kernels } from "./kernels.ts";
 import { Judging, type JudgingOptions } from "./judging.ts";
 
 export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | "failures" | "sharedKey" | "log"> {
-  readonly sources: EvidenceSources;
+  readonly sources: EvidenceSources & { hostApis(): readonly PeerApi[] };
   readonly clock: Clock;
+  /** With it host views are asked. */
+  readonly token?: TokenSource | undefined;
 }
 
 /** Longer than for somebody who waits at a page: a busy agent is not a missing one. */
@@ -16,7 +21,7 @@ const ROW_WITHIN_MS = 3_000;
 
 export type RunningJudge = Pick<Judging, "answer" | "report"> & AsyncDisposable;
 
-export function startJudging({ sources, clock, ...options }: StartJudgingOptions): RunningJudge {
+export function startJudging({ sources, clock, token, ...options }: StartJudgingOptions): RunningJudge {
   const { sharedKey } = options;
   const peers = new JudgePeers();
   const rows = new Rows({
@@ -24,10 +29,13 @@ export function startJudging({ sources, clock, ...options }: StartJudgingOptions
     deadlineMs: ROW_WITHIN_MS,
     seal: sharedKey && new RowSeal(sharedKey),
   });
+  const nowMs = () => clock.monotonicNs() / 1e6;
+  const kernels = new Kernels({ hostApis: () => sources.hostApis(), views: new PeerViews({ token }), nowMs });
   const judging = new Judging({
     ...options,
     clock,
     peers,
+    kernels,
     self: () => sources.node,
     peerApis: () => sources.peerApis(),
     gather: () => gatherEvidence({ sources, rows, clock }),
