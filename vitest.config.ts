@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.ts";
+import { SLOWER_BY } from "./test/support/slower.ts";
 
 // unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
 // programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
@@ -52,8 +53,8 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           retry: 1,
           maxWorkers: 4,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 60_000 * SLOWER_BY,
+          hookTimeout: 60_000 * SLOWER_BY,
         },
       },
       {
@@ -120,8 +121,8 @@ export default defineConfig({
           name: "kernels",
           include: KERNELS.map((glob) => `${glob}/*.test.ts`),
           fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
         },
       },
       {

@@ -35,7 +35,7 @@ test("the page has a column for each machine, oldest kernel first, and says what
   expect(page).toMatch(/^\| userspace \| .*UDP \| – \| – \|$/m);
 });
 
-test("a machine that is run again takes the place of its last run, file by file", () => {
+test("a machine that is run again takes the place of its last run, but not with what was left out", () => {
   const first = recorded([], machine("6.1.0", { [ICMP]: "failed" }));
   const other = { ...machine("6.1.0", {}), files: [{ file: "test/integration/raw-icmp.test.ts", tests: [] }] };
   const both = recorded(first, other);
@@ -45,6 +45,10 @@ test("a machine that is run again takes the place of its last run, file by file"
   ]);
   expect(recorded(both, machine("6.1.0", { [ICMP]: "passed" }))[0]!.files[0]!.tests).toEqual([
     { name: ICMP, state: "passed" },
+  ]);
+  expect(recorded(both, machine("6.1.0", { [ICMP]: "skipped", [UDP]: "skipped" }))[0]!.files[0]!.tests).toMatchObject([
+    { name: ICMP, state: "failed" },
+    { name: UDP, state: "skipped" },
   ]);
 });
 

@@ -12,12 +12,19 @@ export interface RecordedMachine {
   readonly files: readonly Pick<FileResult, "file" | "tests">[];
 }
 
-/** The new machine's files take the place of those of its last run; what was not run again stays. */
+/** The new machine's results take the place of those of its last run; of a test that was left out now the last one stays. */
 export function recorded(before: readonly RecordedMachine[], now: RecordedMachine): readonly RecordedMachine[] {
   const isSame = ({ kernel, architecture }: RecordedMachine) =>
     kernel === now.kernel && architecture === now.architecture;
-  const kept = before.find(isSame)?.files.filter(({ file }) => !now.files.some((other) => other.file === file)) ?? [];
-  const files = [...kept, ...now.files].toSorted((a, b) => (a.file < b.file ? -1 : 1));
+  const last = before.find(isSame)?.files ?? [];
+  const names = new Set([...last, ...now.files].map(({ file }) => file));
+  const files = [...names].toSorted().map((file) => {
+    const testsOf = (all: RecordedMachine["files"]) => all.find((one) => one.file === file)?.tests ?? [];
+    const tests = new Map(testsOf(last).map((test) => [test.name, test]));
+    for (const test of testsOf(now.files))
+      if (test.state !== "skipped" || !tests.has(test.name)) tests.set(test.name, test);
+    return { file, tests: [...tests.values()] };
+  });
   return [...before.filter((machine) => !isSame(machine)), { ...now, files }].toSorted(
     (a, b) => a.architecture.localeCompare(b.architecture) || byNumbers(a.kernel, b.kernel),
   );
@@ -44,7 +51,8 @@ export function kernelsPage(machines: readonly RecordedMachine[]): string {
     "",
     "Written by `npm run test:kernels -- --record`, which boots Debian's kernels in emulated machines and runs the tests of the",
     "engines there, as root, between network namespaces. A cell has the number of tests that passed; `–`: not run there. Emulation is",
-    "slow, so it shows what is right, not how fast it is: for figures see [benchmarks.md](benchmarks.md).",
+    "slow, so it shows what is right, not how fast it is: for figures see [benchmarks.md](benchmarks.md). The image's agent runs there on the",
+    "processor of the machine that builds it only.",
     "",
     `Run on ${days.join(", ")}.`,
     "",

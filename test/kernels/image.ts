@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "../cluster/command.ts";
-import { CACHE } from "./kernels.ts";
+import { CACHE } from "./cache.ts";
 
 const BUILD = fileURLToPath(new URL("../../scripts/image/build.ts", import.meta.url));
 const BUILD_LIMIT_MS = 30 * 60_000;
@@ -22,8 +22,12 @@ interface Descriptor {
 export async function imageFiles(given: string | undefined, log: (line: string) => void): Promise<Image> {
   await mkdir(CACHE, { recursive: true });
   const folder = await mkdtemp(join(CACHE, "image-"));
-  const dispose = () => rmSync(folder, { recursive: true, force: true });
-  process.on("exit", dispose);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const dispose = () => {
+    process.off("exit", remove);
+    remove();
+  };
+  process.on("exit", remove);
   try {
     const archive = given ?? join(folder, "internode.oci.tar");
     if (given === undefined) {

@@ -1,15 +1,27 @@
 // Debian's kernels of several ages, fetched as packages and unpacked, never installed: for emulated machines.
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Architecture } from "./architecture.ts";
 import { run } from "../cluster/command.ts";
+import { CACHE } from "./cache.ts";
 
-/** Name → the Debian suite whose kernel it is. */
-export const KERNELS = { "5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", newest: "sid" } as const;
+/** Name → the Debian suite whose kernel it is, and for which processor. */
+export const KERNELS = {
+  "5.10": { suite: "bullseye", architecture: "amd64" },
+  "6.1": { suite: "bookworm", architecture: "amd64" },
+  "6.12": { suite: "trixie", architecture: "amd64" },
+  newest: { suite: "sid", architecture: "amd64" },
+} as const satisfies Readonly<Record<string, Origin>>;
 export type KernelName = keyof typeof KERNELS;
 
+interface Origin {
+  readonly suite: string;
+  readonly architecture: Architecture;
+}
+
 export interface Kernel {
+  readonly architecture: Architecture;
   /** As `uname -r` says it. */
   readonly release: string;
   readonly image: string;
@@ -17,7 +29,6 @@ export interface Kernel {
   readonly root: string;
 }
 
-export const CACHE = process.env["INTERNODE_KERNELS"] ?? join(homedir(), ".cache/internode/kernels");
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const MIRROR = "http://deb.debian.org/debian";
 const FETCH_LIMIT_MS = 10 * 60_000;
@@ -28,7 +39,7 @@ const MODULES = ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio"
 export async function ensureKernel(name: KernelName, log: (line: string) => void): Promise<Kernel> {
   const root = join(CACHE, name);
   if (!existsSync(root)) {
-    log(`kernels: fetching ${name} of Debian ${KERNELS[name]}`);
+    log(`kernels: fetching ${name} of Debian ${KERNELS[name].suite}`);
     const folder = `${root}.${process.pid}`;
     await mkdir(folder, { recursive: true });
     try {
@@ -44,11 +55,12 @@ export async function ensureKernel(name: KernelName, log: (line: string) => void
   }
   const [release] = await readdir(join(root, "lib/modules"));
   if (release === undefined) throw new Error(`${root} holds no kernel: remove it, and it is fetched anew`);
-  return { release, image: join(root, `vmlinuz-${release}`), root };
+  const { architecture } = KERNELS[name];
+  return { architecture, release, image: join(root, `vmlinuz-${release}`), root };
 }
 
 /** By lists of packages of its own: this machine's suite has but one kernel. */
-async function fetchKernel(suite: string, folder: string): Promise<void> {
+async function fetchKernel({ suite, architecture }: Origin, folder: string): Promise<void> {
   const work = join(folder, "work");
   await mkdir(join(work, "lists/partial"), { recursive: true });
   await writeFile(join(work, "list"), `deb [signed-by=${KEYRING}] ${MIRROR} ${suite} main\n`);
@@ -56,6 +68,10 @@ async function fetchKernel(suite: string, folder: string): Promise<void> {
     "Dir::Etc::sourcelist": join(work, "list"),
     "Dir::Etc::sourceparts": "/dev/null",
     "Dir::State::Lists": join(work, "lists"),
+    // What is installed here is no matter.
+    "Dir::State::status": "/dev/null",
+    "APT::Architecture": architecture,
+    "APT::Architectures": architecture,
     "Dir::Cache::pkgcache": "",
     "Dir::Cache::srcpkgcache": "",
   };
@@ -65,8 +81,8 @@ async function fetchKernel(suite: string, folder: string): Promise<void> {
     const depends = await run("apt-cache", [...own, "depends", name]);
     return [...depends.matchAll(/Depends: (\S+)/g)].map(([, one]) => one!).filter((one) => wanted.test(one));
   };
-  const [image] = await needs("linux-image-amd64", /^linux-image-\d/);
-  if (image === undefined) throw new Error(`linux-image-amd64 of Debian ${suite} names no kernel`);
+  const [image] = await needs(`linux-image-${architecture}`, /^linux-image-\d/);
+  if (image === undefined) throw new Error(`linux-image-${architecture} of Debian ${suite} names no kernel`);
   // From forky on the image is empty, and others have what was in it.
   const packages = [image, ...(await needs(image, /^linux-(base|binary|modules)-\d/))];
   await run("sh", ["-ec", 'cd "$1"; shift; apt-get "$@"', "sh", work, ...own, "-qq", "download", ...packages], {

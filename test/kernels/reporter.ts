@@ -17,7 +17,10 @@ export default class ConsoleReporter implements Reporter {
   onTestModuleEnd(module: TestModule): void {
     const file = module.moduleId.replace(ROOT, "");
     const tests = [...module.children.allTests()].map(resultOf);
-    say({ file, summary: summarize([module], [], ROOT), tests });
+    const summary = summarize([module], [], ROOT);
+    // Hooks have told nobody yet.
+    process.stdout.write(`${summary.failures.join("\n")}\n`);
+    say({ file, summary, tests });
   }
 }
 

@@ -9,7 +9,6 @@ import { seccompOf } from "./seccomp.ts";
 /** Folder with the image's files in `root` and its configuration in `config.json`; set by the runner (suite.ts). */
 export const IMAGE = process.env["KERNELS_IMAGE"] ?? "";
 const CGROUPS = "/sys/fs/cgroup";
-const PERIOD_US = 100_000;
 
 interface ImageConfig {
   readonly config: { readonly Env: readonly string[]; readonly Entrypoint: readonly string[]; readonly User: string };
@@ -22,12 +21,7 @@ export interface ContainerOptions {
   /** Files of /config. */
   readonly files: Readonly<Record<string, unknown>>;
   readonly arguments: readonly string[];
-  /** Of a processor. */
-  readonly cpus?: number;
   readonly memoryBytes: number;
-  /** Beyond what the image asks for: none. */
-  readonly capabilities?: readonly string[];
-  readonly user?: number;
 }
 
 export interface Container extends Disposable {
@@ -84,8 +78,8 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
 
 /** runtime-spec, config.md and config-linux.md. */
 function specification(options: ContainerOptions, { config }: ImageConfig, bundle: string): object {
-  const { name, namespace, cpus, memoryBytes, capabilities = [] } = options;
-  const user = options.user ?? Number(config.User.split(":")[0]);
+  const { name, namespace, memoryBytes } = options;
+  const user = Number(config.User.split(":")[0]);
   return {
     ociVersion: "1.0.2",
     process: {
@@ -93,7 +87,7 @@ function specification(options: ContainerOptions, { config }: ImageConfig, bundl
       args: [...config.Entrypoint, ...options.arguments],
       env: config.Env,
       cwd: "/",
-      capabilities: Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, capabilities])),
+      capabilities: Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, []])),
       noNewPrivileges: true,
     },
     root: { path: join(IMAGE, "root"), readonly: true },
@@ -113,9 +107,8 @@ function specification(options: ContainerOptions, { config }: ImageConfig, bundl
       resources: {
         devices: [{ allow: false, access: "rwm" }],
         memory: { limit: memoryBytes },
-        ...(cpus === undefined ? {} : { cpu: { quota: cpus * PERIOD_US, period: PERIOD_US } }),
       },
-      seccomp: seccompOf(capabilities),
+      seccomp: seccompOf([]),
       maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware"],
       readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
     },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { filesOf } from "./guest.ts";
+import { filesOf } from "./initrd.ts";
 
 const DEPENDENCIES = `kernel/fs/9p/9p.ko: kernel/net/9p/9pnet.ko kernel/fs/netfs/netfs.ko
 kernel/net/9p/9pnet.ko:
