@@ -64,7 +64,7 @@ export async function gatherEvidence({
   return inSlices(steps, SLICE_MS);
 }
 
-const compactEvidence = (row: CompactRow): EvidenceRow => ({
+export const compactEvidence = (row: CompactRow): EvidenceRow => ({
   pairs: row.pairs,
   addTo(builder) {
     if (builder.beginRow(row.head.source.name, agentOf(row.head))) row.tell(builder);

@@ -2,10 +2,9 @@
 // pair. Both are named, and neither their pair, a group of them nor the whole mesh.
 import { describe, expect, test } from "vitest";
 import { join } from "node:path";
-import { evidenceFromSnapshot } from "../../agent/diagnosis/evidence/from-snapshot.ts";
 import { Judge } from "../../agent/diagnosis/judge.ts";
 import { subjectName } from "../../agent/model/finding.ts";
-import { readRecording } from "./corpus/recording.ts";
+import { evidenceOf, readRecording } from "./corpus/recording.ts";
 import { SimMesh } from "./sim/mesh.ts";
 import { tuningRandom } from "./sim/random.ts";
 
@@ -15,12 +14,11 @@ const SECOND_DOWN_S = 200;
 const SETTLED_S = 60;
 
 test("as three real agents recorded it, two dead nodes are two dead nodes", () => {
-  const { snapshots } = readRecording(join(import.meta.dirname, "recorded/3-two-die-in-turn.jsonl.gz"));
+  const { looks } = readRecording(join(import.meta.dirname, "recorded/3-two-die-in-turn.recording"));
   const judge = new Judge();
   const seen = new Set<string>();
-  for (const snapshot of snapshots)
-    for (const { code, subject } of judge.judge(evidenceFromSnapshot(snapshot)).findings)
-      seen.add(`${code} ${subjectName(subject)}`);
+  for (const look of looks)
+    for (const { code, subject } of judge.judge(evidenceOf(look)).findings) seen.add(`${code} ${subjectName(subject)}`);
   // The machine was busy: two agents could not keep their schedule, and say so.
   expect([...seen].filter((name) => !name.startsWith("IN-AGENT-STARVED")).sort()).toEqual([
     "IN-NODE-DOWN node-2",

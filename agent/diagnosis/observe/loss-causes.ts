@@ -3,6 +3,7 @@
 import type { Cause, FindingCode } from "../../model/finding.ts";
 import { rankCauses, weigh, type Sign, type Weighed } from "./observation.ts";
 import type { Look } from "../locate/culprits.ts";
+import { onsetOf } from "../locate/rhythm.ts";
 import type { LossSigns } from "./losses.ts";
 import { countsOf } from "./view.ts";
 import { asymmetrySigns, routeSigns, waysOf } from "./ways.ts";
@@ -10,6 +11,8 @@ import { asymmetrySigns, routeSigns, waysOf } from "./ways.ts";
 /** Variance over mean by second from which losses come in bursts. */
 const BURSTS = 4;
 const IN_STEP = 0.5;
+/** What comes and goes leaves so many of the seconds since it began without a loss. */
+const QUIET_BETWEEN = 0.25;
 
 export function lossCauses(signs: LossSigns, code: FindingCode, look: Look): Cause[] {
   return rankCauses(causesFor(signs, code, look));
@@ -124,7 +127,10 @@ function healthSigns({ node }: LossSigns): Sign[] {
 }
 
 function rhythmCauses({ culprit, pairs }: LossSigns, look: Look): Weighed[] {
-  const isBursty = culprit.burstiness >= BURSTS;
+  // A heavy loss that lasts has as large a variance, and no pause.
+  const since = culprit.rhythm.subarray(onsetOf(culprit.rhythm));
+  const isPaused = since.filter((lost) => lost < 0.5).length >= QUIET_BETWEEN * since.length;
+  const isBursty = culprit.burstiness >= BURSTS && isPaused;
   const share = inStep(culprit, look);
   return [
     weigh("flap", isBursty ? 1 : -1, [
@@ -203,6 +209,7 @@ function staleEntry({ culprit, isTotal, outside, scope }: LossSigns): Weighed[] 
       [direction === "out" || direction === "in", "one way only", 2],
       [direction === "both", "both ways", -1],
       [scope.network === "pod" && (outside ?? 1) < 0.002, "the node network between them is fine", 1],
+      [scope.network === undefined && scope.protocol === undefined, "all networks between them are lost alike", -0.5],
     ]),
   ];
 }

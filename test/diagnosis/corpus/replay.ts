@@ -1,7 +1,6 @@
 // A judge looks at a recording as it would have looked at the mesh.
-import { evidenceFromSnapshot } from "../../../agent/diagnosis/evidence/from-snapshot.ts";
 import { Judge } from "../../../agent/diagnosis/judge.ts";
-import { isOf, type Recording, type Truth } from "./recording.ts";
+import { evidenceOf, isOf, type Recording, type Truth } from "./recording.ts";
 
 export interface Replayed {
   /** For each truth: seconds from the fault until it was found, and what was said first of when and why. */
@@ -14,15 +13,15 @@ export interface Replayed {
   readonly flapped: readonly string[];
 }
 
-export function replay({ snapshots, truths, since }: Recording): Replayed {
+export function replay({ looks, truths, since }: Recording): Replayed {
   const judge = new Judge();
   const began = since === undefined ? Number.NaN : Date.parse(since) / 1000;
   const found: Replayed["found"][number][] = truths.map(() => undefined);
   const wrong = new Map<string, string>();
   const right = new Set<string>();
   const [open, closed, flapped] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  for (const snapshot of snapshots) {
-    const { findings, at } = judge.judge(evidenceFromSnapshot(snapshot));
+  for (const look of looks) {
+    const { findings, at } = judge.judge(evidenceOf(look));
     const ids = new Set(findings.map(({ id }) => id));
     for (const id of open.difference(ids)) closed.add(id);
     for (const id of ids.intersection(closed)) flapped.add(id);
