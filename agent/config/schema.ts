@@ -168,7 +168,9 @@ export const configSchema = z.strictObject({
             .describe(
               "Name that lists the pods behind cluster DNS, which are then asked each for itself, at most 8 from a node: a headless Service. Empty: not asked; the chart's `dnsPods` sets it.",
             ),
-          port: port.default(53).describe("Port that these pods answer at."),
+          port: port
+            .default(53)
+            .describe("Port that these pods answer at, where no SRV record of the name's port `dns` tells another."),
         })
         .prefault({}),
     })

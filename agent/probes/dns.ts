@@ -6,7 +6,7 @@ import { ipRanges } from "../base/ip.ts";
 import type { Clock } from "../base/clock.ts";
 import { firstTurnNs, turnAfterNs } from "../base/turns.ts";
 import { encodeQuery } from "../wire/dns.ts";
-import { DnsPods } from "./dns-pods.ts";
+import { DnsPods, isPod, type DnsPod, type DnsPodsOptions } from "./dns-pods.ts";
 import { lookup, type LookupOptions, type LookupOutcome } from "./dns-lookup.ts";
 import type { LookUp } from "./service-addresses.ts";
 
@@ -48,6 +48,7 @@ export interface DnsProberOptions {
   readonly node: string;
   readonly lookup?: (options: LookupOptions) => Promise<LookupOutcome>;
   readonly lookUpPods?: LookUp;
+  readonly lookUpPort?: DnsPodsOptions["lookUpPort"];
 }
 
 /** What the schedule lets act at each tick. */
@@ -79,15 +80,17 @@ class Lookups implements DnsProber {
   constructor(options: DnsProberOptions) {
     this.#options = options;
     this.#open(options.servers);
-    const { pods, sink, clock, node, phase, lookUpPods } = options;
+    const { pods, sink, clock, node, phase, lookUpPods, lookUpPort } = options;
     if (pods === undefined) return;
     this.#pods = new DnsPods({
       clock,
       host: pods.host,
+      port: pods.port,
       rank: (address) => phase(`${node}>${address}`),
-      changed: (addresses) => this.#replacePods(addresses),
+      changed: (wanted) => this.#replacePods(wanted),
       looked: (trouble) => sink.looked(trouble),
       ...(lookUpPods && { lookUp: lookUpPods }),
+      ...(lookUpPort && { lookUpPort }),
     });
   }
 
@@ -100,15 +103,15 @@ class Lookups implements DnsProber {
     this.#turns = [...this.#turns, ...turns];
   }
 
-  #replacePods(addresses: readonly string[]): void {
+  #replacePods(wanted: readonly DnsPod[]): void {
     if (this.#stop.signal.aborted) return;
-    const { sink, servers, pods } = this.#options;
-    const before = [...new Set(this.#turns.map(({ server }) => server))].filter((server) => !servers.includes(server));
-    const gone = before.filter(({ address }) => !addresses.includes(address));
-    for (const server of gone) sink.closed(server);
+    const before = [...new Set(this.#turns.map(({ server }) => server))].flatMap((server) =>
+      server.label === "pod" && server.port !== undefined ? [{ ...server, port: server.port, server }] : [],
+    );
+    const gone = before.filter((pod) => !wanted.some(isPod(pod))).map(({ server }) => server);
+    for (const server of gone) this.#options.sink.closed(server);
     this.#turns = this.#turns.filter(({ server }) => !gone.includes(server));
-    const fresh = addresses.filter((address) => !before.some((server) => server.address === address));
-    this.#open(fresh.map((address) => ({ label: "pod", address, port: pods!.port })));
+    this.#open(wanted.filter((pod) => !before.some(isPod(pod))).map((pod) => ({ label: "pod", ...pod })));
   }
 
   tick(): void {

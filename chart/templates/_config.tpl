@@ -5,7 +5,7 @@
 {{- $_ := set $chart "servicePath" (dict "hosts" (list (include "internode.servicePathName" .))) -}}
 {{- with .Values.dnsPods -}}
 {{- if .enabled -}}
-{{- $pods := dict "host" (printf "%s.%s.svc" (include "internode.dnsPodsName" $) .namespace) "port" .port -}}
+{{- $pods := dict "host" (printf "%s.%s.svc" (include "internode.dnsPodsName" $) .namespace) -}}
 {{- $_ := set $chart "dns" (dict "pods" $pods) -}}
 {{- end -}}
 {{- end -}}

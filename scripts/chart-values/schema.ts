@@ -245,7 +245,10 @@ export const valuesSchema = z.strictObject({
         .describe(
           "Their labels: `dns.operator.openshift.io/daemonset-dns: default` on OpenShift, with `k8s-app: null`.",
         ),
-      port: z.int().min(1).max(65_535).default(53).describe("Port that they answer at: 5353 on OpenShift."),
+      port: z
+        .union([z.int().min(1).max(65_535), z.string().regex(/^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/)])
+        .default("dns")
+        .describe("Port that they answer at: its name in their containers, or a number."),
     })
     .prefault({}),
   tolerations: objects

@@ -23,11 +23,15 @@ describe.skipIf(HELMS.length === 0)(`dnsPods (${HELMS.length === 0 ? WHY_NO_HELM
     expect(servicesOf(manifests)).toMatchObject([
       {
         metadata: { namespace: "kube-system" },
-        spec: { clusterIP: "None", selector: { "k8s-app": "kube-dns" }, ports: [{ port: 53, protocol: "UDP" }] },
+        spec: {
+          clusterIP: "None",
+          selector: { "k8s-app": "kube-dns" },
+          ports: [{ name: "dns", targetPort: "dns", protocol: "UDP" }],
+        },
       },
     ]);
     const [service] = servicesOf(manifests);
-    expect(configOf(manifests).dns).toEqual({ pods: { host: `${service!.metadata.name}.kube-system.svc`, port: 53 } });
+    expect(configOf(manifests).dns).toEqual({ pods: { host: `${service!.metadata.name}.kube-system.svc` } });
   });
 
   test("other options of dns stay, OpenShift's pods are found too, and dns that is off needs none", async () => {
@@ -40,10 +44,11 @@ describe.skipIf(HELMS.length === 0)(`dnsPods (${HELMS.length === 0 ? WHY_NO_HELM
     const manifests = await render({ values: { dnsPods: openshift, config: { dns: { names: ["a.example."] } } } });
     const [service] = servicesOf(manifests);
     expect(service!["spec"]).toMatchObject({ selector: { "dns.operator.openshift.io/daemonset-dns": "default" } });
+    expect(service!["spec"]).toMatchObject({ ports: [{ targetPort: 5353 }] });
     expect(JSON.stringify(service)).not.toContain("k8s-app");
     expect(configOf(manifests).dns).toEqual({
       names: ["a.example."],
-      pods: { host: `${service!.metadata.name}.openshift-dns.svc`, port: 5353 },
+      pods: { host: `${service!.metadata.name}.openshift-dns.svc` },
     });
     expect(servicesOf(await render({ values: { ...ON, config: { dns: { enabled: false } } } }))).toEqual([]);
   });

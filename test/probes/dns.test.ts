@@ -7,6 +7,7 @@ import {
   type DnsProberOptions,
   type DnsServer,
 } from "../../agent/probes/dns.ts";
+import { srvName } from "../../agent/probes/dns-pods.ts";
 import type { LookupOptions, LookupOutcome } from "../../agent/probes/dns-lookup.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
@@ -146,6 +147,7 @@ describe("the pods behind cluster DNS", () => {
       pods: { host: "dns-pods.kube-system.svc", port: 5_353 },
       phase: (name) => name.length / 100,
       lookUpPods: options.list,
+      lookUpPort: () => Promise.resolve(undefined),
       ...options,
     });
 
@@ -167,6 +169,33 @@ describe("the pods behind cluster DNS", () => {
       "-pod/10.244.1.2",
       "+pod/10.244.3.9",
     ]);
+  });
+
+  test("are asked at the port that DNS tells, also when it changes", async () => {
+    let port = 1_053;
+    const { asked, opened, runSlowlyFor } = setUpPods({
+      list: () => Promise.resolve(["10.244.1.2"]),
+      lookUpPort: () => Promise.resolve(port),
+    });
+    await runSlowlyFor(10_000);
+    expect(asked.find(({ server }) => server === "10.244.1.2")).toMatchObject({ port: 1_053 });
+    port = 2_053;
+    await runSlowlyFor(31_000);
+    expect(opened).toEqual(["+cluster/10.96.0.11", "+pod/10.244.1.2", "-pod/10.244.1.2", "+pod/10.244.1.2"]);
+    expect(asked.findLast(({ server }) => server === "10.244.1.2")).toMatchObject({ port: 2_053 });
+  });
+
+  test.each([
+    [
+      "a-dns.kube-system.svc",
+      "search a.svc.cluster.local svc.cluster.local cluster.local",
+      "a-dns.kube-system.svc.cluster.local",
+    ],
+    ["a-dns.kube-system.svc", "search svc.prod.example\nnameserver 10.96.0.10", "a-dns.kube-system.svc.prod.example"],
+    ["dns.example.org", "search svc.cluster.local", "dns.example.org"],
+    ["a-dns.kube-system.svc", "nameserver 10.96.0.10", "a-dns.kube-system.svc"],
+  ])("of %s with '%s' have their port at %s", (host, resolvConf, name) => {
+    expect(srvName(host, resolvConf)).toBe(`_dns._udp.${name}`);
   });
 
   test("are looked up again at once when one of them fails, and not more often than every five seconds", async () => {
