@@ -1,7 +1,10 @@
-// Pages of commands whose output is of a live cluster: three nodes in three zones with the chart's defaults
-// (test/e2e/record-pages.ts writes it). test/e2e/cli.test.ts holds a cluster of its own to the same lines.
+// Pages of commands, with what they print about live clusters: three nodes in three zones (test/e2e/record-pages.ts writes
+// it). test/e2e/cli.test.ts and test/e2e/cni/pages.test.ts hold clusters of their own to the same lines.
 import { COMMANDS } from "../agent/cli/commands.ts";
 import { helpOf } from "./command-help.ts";
+
+/** `plain`: the chart's defaults; `flannel`: on its VXLAN, with dnsPods.enabled=true; `kube-router`: with its firewall. */
+export type LiveCluster = "plain" | "flannel" | "kube-router";
 
 export interface LiveExample {
   /** In a sentence, with a colon at its end. */
@@ -9,6 +12,10 @@ export interface LiveExample {
   readonly words: readonly string[];
   /** `calm`: as installed; `cut`: node-3 has lost its cable two minutes ago; `acting`: calm, and with actions switched on. */
   readonly when: "calm" | "cut" | "acting";
+  /** `plain` when left out. */
+  readonly on?: LiveCluster;
+  /** What its user may list, and nothing else; when left out, everything. */
+  readonly reads?: readonly string[];
 }
 
 export interface LivePagePlan {
@@ -78,7 +85,47 @@ is known when the next answer has told when it really left, so one packet more i
     ],
   },
   { command: "explain", examples: [{ of: "One code:", words: ["explain", "IN-NODE-DOWN"], when: "calm" }] },
-  { command: "dns", examples: [{ of: CALM, words: ["dns"], when: "calm" }] },
+  {
+    command: "dns",
+    examples: [
+      { of: CALM, words: ["dns"], when: "calm" },
+      {
+        of: "With `dnsPods.enabled=true` in the chart, each pod behind cluster DNS for itself:",
+        words: ["dns"],
+        when: "calm",
+        on: "flannel",
+      },
+    ],
+  },
+  {
+    command: "topology",
+    examples: [
+      { of: "Three nodes with Flannel's VXLAN:", words: ["topology"], when: "calm", on: "flannel" },
+      { of: "The same with kube-router:", words: ["topology"], when: "calm", on: "kube-router" },
+      {
+        of: "With Flannel, for somebody who may list nodes and nothing else:",
+        words: ["topology"],
+        when: "calm",
+        on: "flannel",
+        reads: ["nodes"],
+      },
+    ],
+  },
+  {
+    command: "cni",
+    examples: [
+      { of: "Flannel's VXLAN:", words: ["cni"], when: "calm", on: "flannel" },
+      { of: "kube-router:", words: ["cni"], when: "calm", on: "kube-router" },
+    ],
+  },
+  {
+    command: "policy",
+    examples: [
+      { of: "The chart's own policy, on kube-router:", words: ["policy"], when: "calm", on: "kube-router" },
+      { of: "The same where nobody enforces it:", words: ["policy"], when: "calm", on: "flannel" },
+    ],
+  },
+  { command: "cleanup", examples: [{ of: "A cluster with agents:", words: ["cleanup"], when: "calm", on: "flannel" }] },
   {
     command: "all",
     examples: [
@@ -128,7 +175,8 @@ export function shapeOf(output: string): readonly string[] {
     line
       .replaceAll(/\b(?:name|node|zone|pod|ip|net|host|namespace)-[0-9a-f]{6}\b/g, "PSEUDONYM")
       .replaceAll(/\bnode-\d\b/g, "NODE")
-      .replaceAll(/\binternode-[a-z0-9]{5}\b/g, "POD")
+      .replaceAll(/\b(?:internode|kube-flannel-ds|kube-router|coredns-[a-z0-9]{8,10})-[a-z0-9]{5}\b/g, "POD")
+      .replaceAll(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "MAC")
       .replaceAll(/\d+\.\d+\.\d+-\S+/g, "KERNEL")
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*(?: UTC)?/g, "MOMENT")
       .replaceAll(/<?\d[\d.,/:%-]*/g, "N")

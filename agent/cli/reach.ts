@@ -72,7 +72,7 @@ export async function reachMesh(reach: Reach, signal: AbortSignal, since?: strin
     case "cluster":
       return fromCluster(reach, signal, since);
     case "nearest": {
-      let local: unknown;
+      let local: AgentUnreachable;
       try {
         return await fromAgent(DEFAULT_URL, signal, since);
       } catch (err) {
@@ -83,7 +83,13 @@ export async function reachMesh(reach: Reach, signal: AbortSignal, since?: strin
         return await fromCluster(reach, signal, since);
       } catch (err) {
         if (!(err instanceof AgentUnreachable)) throw err;
-        throw new AgentUnreachable(`${(local as Error).message}. By the kubeconfig: ${err.message}`);
+        const { hasKubeconfig } = await import("./cluster/connection.ts");
+        // Who has a kubeconfig means its cluster.
+        throw new AgentUnreachable(
+          hasKubeconfig()
+            ? `${err.message} (and no agent answers at ${DEFAULT_URL})`
+            : `${local.message}. There is no kubeconfig either: name one with --kubeconfig or KUBECONFIG`,
+        );
       }
     }
   }

@@ -22,6 +22,7 @@ const FIGURES: Readonly<Record<string, () => Promise<{ run(): Promise<Figure> }>
   memory: () => import("./memory.ts"),
   start: () => import("./start.ts"),
   judge: () => import("./judge.ts"),
+  cli: () => import("./cli.ts"),
 };
 
 const write = process.argv.includes("--write");

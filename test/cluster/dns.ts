@@ -86,6 +86,11 @@ function deploymentSpec(): object {
             image: COREDNS_IMAGE,
             imagePullPolicy: "Never",
             args: ["-conf", "/etc/coredns/Corefile"],
+            // By the names that they have in the manifests of kubeadm and of distributions.
+            ports: [
+              { name: "dns", protocol: "UDP", containerPort: PORT },
+              { name: "dns-tcp", protocol: "TCP", containerPort: PORT },
+            ],
             securityContext: {
               allowPrivilegeEscalation: false,
               capabilities: { drop: ["ALL"] },

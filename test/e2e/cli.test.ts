@@ -4,33 +4,17 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LIVE_PAGES, outputsOf, shapeOf } from "../../scripts/live-pages.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { internode } from "./internode.ts";
+import { Examples, kubeconfigOf, seenOf } from "./pages.ts";
 import { Release } from "./release.ts";
 import { helms, IS_FOREIGN, Target } from "./target.ts";
 
 /** Of the cluster, of agents, or of both. */
 const ALL = ["doctor", "matrix", "topology", "cni", "dns", "policy", "cleanup", "troubleshoot", "all"];
-const SETTLED_MS = 180_000;
 const NAMESPACE = "internode";
-
-interface Printed {
-  readonly line: string;
-  readonly err: string;
-  readonly shape: readonly string[];
-}
-
-const examplesOf = (when: "calm" | "cut"): readonly Printed[] =>
-  LIVE_PAGES.flatMap(({ command, examples }) => {
-    const outputs = outputsOf(readFileSync(new URL(`../../docs/cli/${command}.md`, import.meta.url), "utf8"));
-    return examples.flatMap((example, i) =>
-      example.when === when ? [{ line: example.words.join(" "), err: "", shape: shapeOf(outputs[i]!) }] : [],
-    );
-  });
 
 describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
   let target: Target;
@@ -48,26 +32,15 @@ describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
 
   const ask = (...words: readonly string[]) => internode(words, { kubeconfig: target.kubeconfig });
 
-  /** A minute after the installation, or after a fault, everything that is shown has been measured. */
-  async function seenOf(when: "calm" | "cut") {
-    const wanted = examplesOf(when);
-    let seen: readonly Printed[] = [];
-    const deadline = performance.now() + SETTLED_MS;
-    do {
-      seen = await Promise.all(
-        wanted.map(async ({ line }) => {
-          const { out, err } = await ask(...line.split(" "));
-          return { line, err, shape: shapeOf(out) };
-        }),
-      );
-      await sleep(3_000);
-    } while (JSON.stringify(seen) !== JSON.stringify(wanted) && performance.now() < deadline);
-    return { seen, wanted };
-  }
+  const seen = (when: "calm" | "cut") =>
+    seenOf(
+      { when, on: "plain" },
+      new Examples({ kubeconfig: target.kubeconfig, kubectl: (args) => target.kubectl(args) }),
+    );
 
   test("prints about a calm cluster what the pages show", async () => {
-    const { seen, wanted } = await seenOf("calm");
-    expect(seen).toEqual(wanted);
+    const { seen: printed, wanted } = await seen("calm");
+    expect(printed).toEqual(wanted);
   });
 
   test("has one exit code for every output, and a version in JSON", async () => {
@@ -93,11 +66,11 @@ describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
   });
 
   test("tells somebody without any right which rule would help, in every command", async () => {
-    await target.kubectl(["create", "serviceaccount", "nobody", "--namespace", "default"]);
-    const token = (await target.kubectl(["create", "token", "nobody", "--namespace", "default"])).trim();
-    const config = load(readFileSync(target.kubeconfig, "utf8")) as { users: { user: object }[] };
-    const kubeconfig = join(folder, "nobody.yaml");
-    writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ ...config.users[0], user: { token } }] }));
+    using nobody = await kubeconfigOf("nobody", [], {
+      kubeconfig: target.kubeconfig,
+      kubectl: (args) => target.kubectl(args),
+    });
+    const { kubeconfig } = nobody;
     for (const command of ALL) {
       const { code, out, err } = await internode([command], { kubeconfig });
       expect({ command, code }).toEqual({ command, code: command === "troubleshoot" ? 0 : 1 });
@@ -158,8 +131,8 @@ describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
 
   test("prints about a cluster that has lost a node what the pages show", async () => {
     await target.own.node("node-3").cutLink();
-    const { seen, wanted } = await seenOf("cut");
-    expect(seen).toEqual(wanted);
+    const { seen: printed, wanted } = await seen("cut");
+    expect(printed).toEqual(wanted);
     expect((await ask("doctor")).code).toBe(1);
     expect((await ask("doctor", "-o", "json")).code).toBe(1);
     expect((await ask("matrix")).code).toBe(1);

@@ -158,7 +158,7 @@ function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeCo
 }
 
 /** Where there is none, the client would ask an API server on this machine. */
-export const hasKubeconfig = (env: NodeJS.ProcessEnv): boolean =>
+export const hasKubeconfig = (env: NodeJS.ProcessEnv = process.env): boolean =>
   env["KUBECONFIG"] !== undefined ||
   env["KUBERNETES_SERVICE_HOST"] !== undefined ||
   existsSync(join(homedir(), ".kube", "config"));
