@@ -23,8 +23,15 @@ const SETTLED_MS = 120_000;
 
 const examples = LIVE_PAGES.flatMap(({ command, examples }) => {
   const outputs = outputsOf(readFileSync(new URL(`../../docs/cli/${command}.md`, import.meta.url), "utf8"));
-  return examples.flatMap(({ when, words }, i) => (when === "acting" ? [{ words, shape: shapeOf(outputs[i]!) }] : []));
+  return examples.flatMap(({ when, words }, i) =>
+    when === "acting" ? [{ line: words.join(" "), shape: seenIn(outputs[i]!) }] : [],
+  );
 });
+
+/** Without what `matrix` says of a machine that is busy with other things as well. */
+function seenIn(output: string): readonly string[] {
+  return shapeOf(output).filter((line) => !line.startsWith("- Of NODE in the last minute"));
+}
 
 describe.skipIf(IS_FOREIGN)(`actions on a cluster (${WHY_NOT_FOREIGN})`, () => {
   let target: Target;
@@ -54,12 +61,12 @@ describe.skipIf(IS_FOREIGN)(`actions on a cluster (${WHY_NOT_FOREIGN})`, () => {
     return ask("connect", "node-1", "node-2", "7843", "--token-file", file);
   };
 
-  test.each(examples)("$words prints what its page shows", async ({ words, shape }) => {
+  test.each(examples)("$line prints what its page shows", async ({ line, shape }) => {
     let seen: readonly string[] = [];
     const deadline = performance.now() + SETTLED_MS;
     do {
-      const { out } = await ask(...words);
-      seen = shapeOf(out);
+      const { out } = await ask(...line.split(" "));
+      seen = seenIn(out);
       if (JSON.stringify(seen) !== JSON.stringify(shape)) await sleep(2_000);
     } while (JSON.stringify(seen) !== JSON.stringify(shape) && performance.now() < deadline);
     expect(seen).toEqual(shape);
