@@ -8,15 +8,38 @@ export interface DetectionFloor {
 }
 
 /**
- * The least loss of which the judge missed none of 100 trials, with five nodes and the default schedule: 4 peers, both
- * ways, 60 + 60 ICMP, 12 TCP and 12 UDP a minute (`npm run test:judge -- --floor`, docs/detection.md).
+ * Packets a minute that a node sends and is sent, and the least loss of it, both ways, of which the judge missed none of
+ * 100 trials: with 3, 5 and 12 nodes and the default schedule, each peer 60 + 60 ICMP, 12 TCP and 12 UDP a minute either way
+ * (`npm run test:judge -- --floor --trials 100`, docs/detection.md). With three nodes it takes longer to tell who it is.
  */
-const KNOWN = { perMinute: 4 * 2 * 144, inMinute: 0.0114, inFiveMinutes: 0.0019 };
+const PER_PEER = 2 * 144;
+const IN_MINUTE = [
+  [2 * PER_PEER, 0.0347],
+  [4 * PER_PEER, 0.0114],
+  [11 * PER_PEER, 0.0058],
+] as const;
+const IN_FIVE_MINUTES = [
+  [2 * PER_PEER, 0.0047],
+  [4 * PER_PEER, 0.0019],
+] as const;
 
-/**
- * What is lost must be a number of packets, whatever the mesh, so the floor falls as a node has more of them. Of the node
- * with the fewest packets; undefined where no row tells of any.
- */
+export const floorOfPeers = (peers: number): DetectionFloor => floorAt(peers * PER_PEER);
+
+const floorAt = (perMinute: number): DetectionFloor => ({
+  inMinute: Math.min(1, leastAt(IN_MINUTE, perMinute)),
+  inFiveMinutes: Math.min(1, leastAt(IN_FIVE_MINUTES, perMinute)),
+});
+
+/** Between two figures as a power of the packets; beyond them scaled, since what is lost must be a number of packets. */
+function leastAt(measured: readonly (readonly [number, number])[], perMinute: number): number {
+  const above = measured.findIndex(([packets]) => packets >= perMinute);
+  const [packets, loss] = measured.at(above)!;
+  if (above <= 0) return (loss * packets) / perMinute;
+  const [fewer, more] = measured[above - 1]!;
+  return more * (loss / more) ** (Math.log(perMinute / fewer) / Math.log(packets / fewer));
+}
+
+/** Of the node with the fewest packets; undefined where no row tells of any. */
 export function detectionFloor({ nodes, rows }: Snapshot): DetectionFloor | undefined {
   const perMinute = new Map(nodes.map(({ name }) => [name, 0]));
   const add = (name: string, probes: number) => void perMinute.set(name, (perMinute.get(name) ?? 0) + probes);
@@ -27,9 +50,5 @@ export function detectionFloor({ nodes, rows }: Snapshot): DetectionFloor | unde
     }
   const fewest = Math.min(...[...perMinute.values()].filter((probes) => probes > 0));
   if (!Number.isFinite(fewest)) return undefined;
-  const times = KNOWN.perMinute / fewest;
-  return {
-    inMinute: Math.min(1, KNOWN.inMinute * times),
-    inFiveMinutes: Math.min(1, KNOWN.inFiveMinutes * times),
-  };
+  return floorAt(fewest);
 }

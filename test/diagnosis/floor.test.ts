@@ -2,16 +2,23 @@ import { expect, test } from "vitest";
 import { detectionFloor } from "../../agent/diagnosis/floor.ts";
 import { sampleSnapshot } from "../support/sample-mesh.ts";
 
-test("with five nodes and the default schedule it is what was measured", () => {
-  const floor = detectionFloor(sampleSnapshot({ nodes: 5, zones: 1, udp: true }))!;
-  expect(floor.inMinute).toBeCloseTo(0.0114, 4);
-  expect(floor.inFiveMinutes).toBeCloseTo(0.0019, 4);
+const floorOf = (nodes: number) => detectionFloor(sampleSnapshot({ nodes, zones: 1, udp: true }))!;
+
+test.each([
+  [3, 0.0347],
+  [5, 0.0114],
+  [12, 0.0058],
+])("with %i nodes and the default schedule it is what was measured", (nodes, least) => {
+  expect(floorOf(nodes).inMinute).toBeCloseTo(least, 4);
 });
 
-test("it falls with the packets that a node has, and rises without them", () => {
-  const of = (nodes: number) => detectionFloor(sampleSnapshot({ nodes, zones: 1, udp: true }))!.inMinute;
-  expect(of(9)).toBeCloseTo(of(5) / 2, 5);
-  expect(of(3)).toBeCloseTo(of(5) * 2, 5);
+test("it falls with every node, between the measured sizes and beyond them", () => {
+  const floors = [2, 3, 4, 5, 8, 12, 30].map(floorOf);
+  for (const of of ["inMinute", "inFiveMinutes"] as const) {
+    const least = floors.map((floor) => floor[of]);
+    expect(least).toEqual([...least].sort((a, b) => b - a));
+  }
+  expect(floorOf(23).inMinute).toBeCloseTo(floorOf(12).inMinute / 2, 6);
 });
 
 test("of a mesh that tells nothing there is none", () => {

@@ -67,7 +67,8 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     node: place.kind === "node" ? evidence.nodes[place.node] : undefined,
     sinceSeconds,
   };
-  const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < SURE && topology.nodes === 3));
+  // Of three nodes one that loses has two pairs, and for a while one of them may have lost nothing by chance.
+  const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < CERTAIN && topology.nodes === 3));
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];

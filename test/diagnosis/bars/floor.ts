@@ -3,6 +3,7 @@
 // may be.
 import { runTrial } from "../sim/trial.ts";
 import { nodeLoses } from "../sim/scenarios.ts";
+import { floorOfPeers } from "../../../agent/diagnosis/floor.ts";
 import { table } from "./table.ts";
 
 /** Steps of a quarter more. */
@@ -15,12 +16,17 @@ export interface FloorOptions {
   readonly udpEvery: readonly number[];
 }
 
-export function floorTable({ nodes, windows, trials, udpEvery }: FloorOptions): string {
+/** `told`: called with each figure as soon as it is known, since all of them take hours. */
+export function floorTable({ nodes, windows, trials, udpEvery }: FloorOptions, told: (figure: string) => void): string {
   const rows = nodes.flatMap((n) =>
     udpEvery.map((every) => [
       `${n}`,
       `${every} s`,
-      ...windows.map((w) => floorOf({ nodes: n, within: w, every, trials })),
+      ...windows.map((within) => {
+        const floor = floorOf({ nodes: n, within, every, trials });
+        told(`${n} nodes, UDP every ${every} s, in ${within} s: ${floor}`);
+        return floor;
+      }),
     ]),
   );
   const text = table(["nodes", "UDP every", ...windows.map((w) => `found in ${w} s`)], rows);
@@ -34,16 +40,26 @@ interface Asked {
   readonly trials: number;
 }
 
-/** By halving: where one trial is missed the floor lies above. */
+/**
+ * From where it should lie by the number of packets (agent/diagnosis/floor.ts) up or down the ladder: a loss that is far
+ * below it is missed at once, and one far above it takes all trials for nothing.
+ */
 function floorOf(asked: Asked): string {
-  let [low, high] = [0, LADDER.length];
-  while (low < high) {
-    const at = (low + high) >> 1;
-    if (isAlwaysFound(LADDER[at]!, asked)) high = at;
-    else low = at + 1;
+  const { inMinute, inFiveMinutes } = floorOfPeers(asked.nodes - 1);
+  const expected = asked.within > 60 ? inFiveMinutes : inMinute;
+  let at = Math.max(
+    0,
+    LADDER.findIndex((loss) => loss >= expected * 0.99),
+  );
+  if (isAlwaysFound(LADDER[at]!, asked)) {
+    while (at > 0 && isAlwaysFound(LADDER[at - 1]!, asked)) at--;
+    return percent(LADDER[at]!);
   }
-  return low === LADDER.length ? "–" : `${(LADDER[low]! * 100).toFixed(2)} %`;
+  while (++at < LADDER.length) if (isAlwaysFound(LADDER[at]!, asked)) return percent(LADDER[at]!);
+  return "–";
 }
+
+const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 
 function isAlwaysFound(loss: number, { nodes, within, every, trials }: Asked): boolean {
   const fault = nodeLoses(loss, "both ways");

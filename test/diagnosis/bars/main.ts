@@ -27,6 +27,8 @@ const { values } = parseArgs({
     share: { type: "string", default: "1" },
     cost: { type: "boolean", default: false },
     floor: { type: "boolean", default: false },
+    windows: { type: "string", default: "60,300" },
+    "udp-every": { type: "string", default: "5,1" },
     all: { type: "boolean", default: false },
   },
 });
@@ -36,9 +38,13 @@ if (values.cost) {
   process.exit(isMet ? 0 : 1);
 }
 if (values.floor) {
-  const nodes = values.nodes === "" ? [3, 5, 8, 10, 12, 30] : values.nodes.split(",").map(Number);
+  const windows = values.windows.split(",").map(Number);
+  const udpEvery = values["udp-every"].split(",").map(Number);
+  const nodes = values.nodes === "" ? [3, 5, 8, 12, 30, 100] : values.nodes.split(",").map(Number);
   process.stdout.write(
-    floorTable({ nodes, windows: [60, 300], trials: Number(values.trials ?? 1000), udpEvery: [5, 1] }),
+    floorTable({ nodes, windows, trials: Number(values.trials ?? 1000), udpEvery }, (figure) =>
+      process.stderr.write(`${figure}\n`),
+    ),
   );
   process.exit();
 }
