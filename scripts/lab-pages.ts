@@ -15,6 +15,8 @@ export interface LabPagePlan {
   readonly command: string;
   /** Markdown below the help. */
   readonly more?: string;
+  /** Agents answer at the addresses of nodes too. */
+  readonly hostPorts?: true;
   readonly examples: readonly LabExample[];
 }
 
@@ -35,6 +37,21 @@ the next packet of the same socket fail: a trace must not cost the schedule a pr
         of: "One of the four paths drops everything from node-1 to node-2:",
         words: ["trace", "node-1", "node-2", "--network", "node"],
         faults: ["drop node-1->node-2 via path-2"],
+      },
+    ],
+  },
+  {
+    command: "throughput",
+    hostPorts: true,
+    examples: [
+      {
+        of: "Both networks, no faster than 50 Mbit/s:",
+        words: ["throughput", "node-1", "node-2", "--rate", "50", "-t", "3", "--yes"],
+      },
+      {
+        of: "UDP, while 3 of 100 packets from node-1 to node-2 are lost:",
+        words: ["throughput", "node-1", "node-2", "--protocol", "udp", "--rate", "20", "-t", "3", "--yes"],
+        faults: ["loss node-1->node-2 3%"],
       },
     ],
   },

@@ -5,10 +5,10 @@ import { openLabDoor } from "../test/support/lab-door.ts";
 import { createLab } from "../lab/lab.ts";
 
 const named = process.argv.slice(2);
-await using lab = await createLab({ nodes: 3, paths: 4 });
-await using door = await openLabDoor(lab);
 for (const page of LAB_PAGES) {
   if (named.length > 0 && !named.includes(page.command)) continue;
+  await using lab = await createLab({ nodes: 3, paths: 4, hostPorts: page.hostPorts ?? false });
+  await using door = await openLabDoor(lab);
   const outputs: string[] = [];
   for (const { words, faults = [] } of page.examples) {
     for (const fault of faults) await lab.inject(fault);

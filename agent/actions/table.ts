@@ -3,4 +3,6 @@ export { connect } from "./connect/action.ts";
 export { mtu } from "./mtu/action.ts";
 export { ping } from "./ping/action.ts";
 export { row, sweep } from "./sweep/action.ts";
+export { receive } from "./throughput/receive.ts";
+export { throughput } from "./throughput/action.ts";
 export { trace } from "./trace/action.ts";

@@ -33,3 +33,22 @@ export function formatAge(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
+
+/** A rate in steps of 1,000: "941 Mbit/s". */
+export const formatBits = (perSecond: number): string => `${inSteps(perSecond)}bit/s`;
+
+/** An amount in steps of 1,000, as rates are: "12.5 GB". */
+export const formatBytes = (bytes: number): string => `${inSteps(bytes)}B`;
+
+const PREFIXES = ["", "k", "M", "G", "T"];
+
+/** Three digits; the prefix goes up where rounding does. */
+function inSteps(amount: number): string {
+  let step = 0;
+  while (amount >= 999.5 && step < PREFIXES.length - 1) {
+    amount /= 1_000;
+    step++;
+  }
+  const digits = amount >= 99.95 || step === 0 ? 0 : amount >= 9.995 ? 1 : 2;
+  return `${amount.toFixed(digits)} ${PREFIXES[step]!}`;
+}

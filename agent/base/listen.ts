@@ -1,5 +1,5 @@
 // Opening a port, with the cure in the error when that fails, and closing it again.
-import type { AddressInfo, ListenOptions, Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server, Socket } from "node:net";
 import type { Server as HttpServer } from "node:http";
 import { familyOf } from "./ip.ts";
 
@@ -36,9 +36,9 @@ export async function listen(
   return server.address() as AddressInfo; // a TCP server that listens has one
 }
 
-/** Of a server that listens. Node.js has no documented name for it: a test fails when this one goes. */
-export function descriptorOf(server: Server): number {
-  const { fd = -1 } = Reflect.get(server, "_handle") as { readonly fd?: number };
+/** Of a server that listens, or a connection; −1 of one that is closed. Node.js has no documented name for it: a test fails when this one goes. */
+export function descriptorOf(open: Server | Socket): number {
+  const { fd = -1 } = (Reflect.get(open, "_handle") ?? {}) as { readonly fd?: number };
   return fd;
 }
 

@@ -49,6 +49,10 @@ export const CLIENT_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Find the largest packet that passes between two nodes, both ways, and where larger ones end",
     load: () => import("./mtu.ts"),
   },
+  throughput: {
+    summary: "Measure how much a path carries from one node to another, by TCP or UDP",
+    load: () => import("./throughput.ts"),
+  },
   all: { summary: "Print the whole report, or write one file for a ticket", load: () => import("./all.ts") },
   troubleshoot: {
     summary: "Show the troubleshooting guide, opened at what is wrong now",

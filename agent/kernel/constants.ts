@@ -32,6 +32,9 @@ export const SK_MEMINFO_DROPS = 8;
 /** TX_SOFTWARE | RX_SOFTWARE | SOFTWARE: stamps both ways, and the looped packet itself (no OPT_TSONLY) to match by. */
 export const TIMESTAMPING_FLAGS = (1 << 1) | (1 << 3) | (1 << 4);
 
+/** RX_SOFTWARE | SOFTWARE. */
+export const RECEIVE_TIMESTAMPING_FLAGS = (1 << 3) | (1 << 4);
+
 export const IP_TTL = 2;
 export const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;

@@ -130,6 +130,8 @@ export interface UdpOptions {
   readonly receiveBufferBytes?: number;
   /** Send with DF and ignore what the kernel has learnt of path MTU (IP_PMTUDISC_PROBE). For path MTU only. */
   readonly dontFragment?: boolean;
+  /** `false`: what is sent comes back by no stamp. For packets in bulk, of which each would cost another one. */
+  readonly transmitStamps?: boolean;
 }
 
 export interface IcmpOptions {

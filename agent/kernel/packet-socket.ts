@@ -107,7 +107,8 @@ export function openUdp(options: UdpOptions): PacketSocket {
   const { family, port, address } = options;
   const at = `UDP port ${port} on ${address ?? "all addresses"}`;
   return open(family === "ipv4" ? C.AF_INET : C.AF_INET6, C.SOCK_DGRAM, 0, at, (fd) => {
-    prepare(fd, family, options.receiveBufferBytes);
+    const stamps = options.transmitStamps === false ? C.RECEIVE_TIMESTAMPING_FLAGS : C.TIMESTAMPING_FLAGS;
+    prepare(fd, family, { receiveBufferBytes: options.receiveBufferBytes, stamps });
     if (options.dontFragment === true) {
       if (family === "ipv4") setInt(fd, C.IPPROTO_IP, C.IP_MTU_DISCOVER, C.PMTUDISC_PROBE, "IP_MTU_DISCOVER");
       else setInt(fd, C.IPPROTO_IPV6, C.IPV6_MTU_DISCOVER, C.PMTUDISC_PROBE, "IPV6_MTU_DISCOVER");
@@ -141,7 +142,7 @@ function openPing({ family, address, receiveBufferBytes }: IcmpOptions): PacketS
     ipv4 ? C.IPPROTO_ICMP : C.IPPROTO_ICMPV6,
     ICMP_CURE,
     (fd) => {
-      prepare(fd, family, receiveBufferBytes);
+      prepare(fd, family, { receiveBufferBytes });
       bindTo(fd, socketAddress(address ?? anyAddress(family), 0), "an ICMP identifier");
       return new LinuxPacketSocket(fd, family, "datagram", localPort(fd));
     },
@@ -154,7 +155,7 @@ function openRawIcmp({ family, address, receiveBufferBytes }: IcmpOptions): Pack
   const identifier = 1 + Math.floor(Math.random() * 0xfffe);
   return open(ipv4 ? C.AF_INET : C.AF_INET6, C.SOCK_RAW, ipv4 ? C.IPPROTO_ICMP : C.IPPROTO_ICMPV6, ICMP_CURE, (fd) => {
     attachEchoReplyFilter(fd, family, identifier);
-    prepare(fd, family, receiveBufferBytes);
+    prepare(fd, family, { receiveBufferBytes });
     if (address !== undefined) bindTo(fd, socketAddress(address, 0), address);
     return new LinuxPacketSocket(fd, family, "raw", identifier);
   });
@@ -193,12 +194,21 @@ function attachEchoReplyFilter(fd: number, family: IpFamily, identifier: number)
   libc.check(libc.setsockopt(fd, C.SOL_SOCKET, C.SO_ATTACH_FILTER, arena.bytes, 16), "setsockopt", "SO_ATTACH_FILTER");
 }
 
+interface PrepareOptions {
+  readonly receiveBufferBytes: number | undefined;
+  readonly stamps?: number;
+}
+
 /** Buffers, stamps, error queue, TTL: what every packet socket has. */
-function prepare(fd: number, family: IpFamily, receiveBufferBytes = RECEIVE_BUFFER_BYTES): void {
+function prepare(
+  fd: number,
+  family: IpFamily,
+  { receiveBufferBytes = RECEIVE_BUFFER_BYTES, stamps = C.TIMESTAMPING_FLAGS }: PrepareOptions,
+): void {
   // What the kernel granted of the receive buffer is exported, and drops are counted.
   setBuffer(fd, { force: C.SO_RCVBUFFORCE, limited: C.SO_RCVBUF, bytes: receiveBufferBytes });
   setBuffer(fd, { force: C.SO_SNDBUFFORCE, limited: C.SO_SNDBUF, bytes: SEND_BUFFER_BYTES });
-  setInt(fd, C.SOL_SOCKET, C.SO_TIMESTAMPING, C.TIMESTAMPING_FLAGS, "SO_TIMESTAMPING");
+  setInt(fd, C.SOL_SOCKET, C.SO_TIMESTAMPING, stamps, "SO_TIMESTAMPING");
   if (family === "ipv4") {
     setInt(fd, C.IPPROTO_IP, C.IP_RECVERR, 1, "IP_RECVERR");
     setInt(fd, C.IPPROTO_IP, C.IP_RECVTTL, 1, "IP_RECVTTL");

@@ -18,7 +18,7 @@ export interface AnsweringOptions {
   readonly config: Pick<Config, "ports" | "listen">;
   readonly families: readonly IpFamily[];
   readonly log: Pick<Logger, "warn">;
-  readonly engine: Pick<OpenedEngine, "kernel" | "clock" | "deferAccept">;
+  readonly engine: Pick<OpenedEngine, "kernel" | "clock" | "deferAccept" | "guests">;
   /** This agent's, 16 hex digits. */
   readonly incarnation: string;
   readonly key?: Uint8Array | undefined;
@@ -89,7 +89,13 @@ export class Answering implements AsyncDisposable {
       if (!logged.has(err.code)) log.warn({ err }, what);
       logged.add(err.code);
     };
-    return { port: config.ports.probe, addresses: config.listen, failed, deferAccept: engine.deferAccept };
+    return {
+      port: config.ports.probe,
+      addresses: config.listen,
+      failed,
+      deferAccept: engine.deferAccept,
+      guests: engine.guests,
+    };
   }
 
   #reflectorOptions(): UdpReflectorOptions {

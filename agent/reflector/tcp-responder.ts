@@ -1,6 +1,7 @@
 // The answering end of TCP probes: accepts and closes at once. The prober's handshake is all that is measured, and
 // it was answered by the kernel before this process hears of it.
 import { createServer, type Server } from "node:net";
+import type { TcpGuests } from "./tcp-guests.ts";
 import { closeServer, descriptorOf, listen } from "../base/listen.ts";
 
 export interface TcpResponderOptions {
@@ -14,6 +15,8 @@ export interface TcpResponderOptions {
    * wakes for it. Without it, or where it throws, every connection is accepted and closed.
    */
   readonly deferAccept?: ((listening: number) => void) | undefined;
+  /** Who waits for connections of another kind. */
+  readonly guests?: TcpGuests | undefined;
 }
 
 export interface TcpResponder extends AsyncDisposable {
@@ -54,6 +57,7 @@ class Responder implements TcpResponder {
 
   async listen(port: number, address: string | undefined): Promise<void> {
     const server = createServer({ noDelay: true }, (socket) => {
+      if (this.#options.guests?.offer(socket) === true) return;
       this.#accepted++;
       socket.on("error", () => {}); // the prober resets its connection: that is no fault
       socket.destroy();

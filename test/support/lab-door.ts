@@ -34,7 +34,7 @@ export async function openLabDoor(lab: Lab): Promise<LabDoor> {
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const signal = new AbortController().signal;
-  await Promise.all(lab.nodes.map(({ name }) => untilAnswering(lab, name, { deadlineMs: 30_000, signal })));
+  await Promise.all(lab.nodes.map(({ name }) => untilAnswering(lab, name, { deadlineMs: 120_000, signal })));
   while (!(await everybodyKnown(url, lab.nodes.length))) await sleep(100);
   return {
     url,
