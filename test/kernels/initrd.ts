@@ -15,6 +15,8 @@ const init = (shares: readonly Share[]): string => `#!/bin/busybox sh
 /bin/busybox mkdir -p /sbin /usr/bin /usr/sbin /lower /up /new
 /bin/busybox --install -s
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+# A console that came late is not open yet.
+exec < /dev/console > /dev/console 2>&1
 for module in ${FIRST_MODULES.join(" ")}; do modprobe $module; done
 mount -t tmpfs -o size=80% tmpfs /up
 share() {

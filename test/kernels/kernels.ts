@@ -12,6 +12,7 @@ export const KERNELS = {
   "6.1": { suite: "bookworm", architecture: "amd64" },
   "6.12": { suite: "trixie", architecture: "amd64" },
   newest: { suite: "sid", architecture: "amd64" },
+  "6.1-arm64": { suite: "bookworm", architecture: "arm64" },
 } as const satisfies Readonly<Record<string, Origin>>;
 export type KernelName = keyof typeof KERNELS;
 
