@@ -1,8 +1,8 @@
 // How many bytes may leave by now at a given rate. What could not be used in time is not made up for later: no bursts.
 import type { MonotonicNs } from "../../probes/prober.ts";
 
-/** What may gather while the process does something else. */
-const BURST_NS = 10e6;
+/** What may gather while the process does something else, or waits for a busy CPU. */
+const BURST_NS = 50e6;
 
 export class Pacer {
   readonly #bytesPerNs: number;
