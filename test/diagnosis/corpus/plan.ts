@@ -97,7 +97,6 @@ const SCENES: Readonly<Record<Size, Readonly<Record<string, Part>>>> = {
     rejects: rejects(B, C),
     frozen: frozen(B, C),
     "no-service": noService(C, B),
-    "killed-and-masqueraded": both(killed(B, C), masqueraded(C, B)),
     "loses-ten": losesTen(B, C),
     "no-udp": noUdp(B, C),
     "pair-loses": pairLoses(B, C),
