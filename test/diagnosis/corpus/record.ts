@@ -133,6 +133,8 @@ async function recordLab(size: (typeof SIZES)[number]): Promise<void> {
   }
 }
 
+// Namespaces and processes are removed when this process exits, however that comes about.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const size = SIZES.find((one) => String(one) === values.nodes);
 const { url, repair, name } = values;
 const fault = values.break;
