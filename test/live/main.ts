@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { inWords, refusalOf } from "../../lab/rights.ts";
 import { createLab } from "../../lab/lab.ts";
+import { endWith } from "./end-with.ts";
 import { ASKED, KINDS, LIVE_MESH, type Kind } from "./kinds.ts";
 import { lineOf, tableOf } from "./table.ts";
 import { settle, trial, type Trial } from "./trials.ts";
@@ -26,21 +27,24 @@ if (refusal) {
   say(`nothing can be measured here: ${inWords(refusal)}`);
   process.exit(1);
 }
-// Namespaces and processes are removed when this process exits, however that comes about. What is known by then is told.
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.on(signal, () => {
-    tell();
-    process.exit(130);
-  });
-
+const labs = new AsyncDisposableStack();
+endWith(labs);
 const done = new Map<Kind, Trial[]>(kinds.map((kind) => [kind, []]));
 /** One fault after the other: what the machine does meanwhile falls on all of them. */
 const queue = Array.from({ length: Number(values.trials) }, () => kinds).flat();
-await Promise.all(Array.from({ length: Number(values.labs) }, runLab));
-process.exitCode = tell() ? 0 : 1;
+// What is known when somebody stops it is told.
+process.once("exit", () => {
+  const isMet = tell();
+  if (!isMet) process.exitCode ||= 1;
+});
+try {
+  await Promise.all(Array.from({ length: Number(values.labs) }, runLab));
+} finally {
+  await labs.disposeAsync();
+}
 
 async function runLab(): Promise<void> {
-  await using lab = await createLab(LIVE_MESH);
+  const lab = labs.use(await createLab(LIVE_MESH));
   await settle(lab, ASKED);
   // Each turn breaks something else: what comes back soon is the same finding again, and closes later.
   for (let turn = 0, kind = queue.shift(); kind !== undefined; kind = queue.shift(), turn++) {

@@ -13,6 +13,7 @@ import type { Peer } from "../../../agent/model/peer.ts";
 import type { Snapshot } from "../../../agent/model/snapshot.ts";
 import { createLab } from "../../../lab/lab.ts";
 import { fetchSocket } from "../../support/fetch-socket.ts";
+import { endWith } from "../../live/end-with.ts";
 import { JUDGE, scenesOf, SIZES, ZONES } from "./plan.ts";
 import { compactRowOf, FORMAT, parseTruth, writeRecording, type Heading, type Look } from "./recording.ts";
 
@@ -111,6 +112,7 @@ async function settled(ask: Ask): Promise<void> {
 
 async function recordLab(size: (typeof SIZES)[number]): Promise<void> {
   await using lab = await createLab({ nodes: size, zones: ZONES, servicePath: true });
+  endWith(lab);
   const ask: Ask = async (path) => JSON.parse(await fetchSocket(lab.target(JUDGE, "http").path, path));
   for (const { name, faults, truths, seconds } of scenesOf(size)) {
     const file = fileOf(`${size}-${name}`);
@@ -133,8 +135,6 @@ async function recordLab(size: (typeof SIZES)[number]): Promise<void> {
   }
 }
 
-// Namespaces and processes are removed when this process exits, however that comes about.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const size = SIZES.find((one) => String(one) === values.nodes);
 const { url, repair, name } = values;
 const fault = values.break;
