@@ -40,7 +40,7 @@ function largeMesh(): Snapshot {
 /** An agent's API as far as `matrix` asks it, which has everything ready. */
 async function serve(documents: Readonly<Record<string, string>>): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer((req, res) => {
-    const document = documents[new URL(req.url!, "http://agent").pathname];
+    const document = documents[req.url!.split("?")[0]!];
     res.writeHead(document === undefined ? 404 : 200).end(document);
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));

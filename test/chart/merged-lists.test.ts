@@ -3,7 +3,7 @@
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CI_VALUES, HELMS, only, render, WHY_NO_HELM, WITH_OPERATOR, type Rendering, headlessService } from "./helm.ts";
-import type { Container } from "./kinds.ts";
+import type { Container, Manifest } from "./kinds.ts";
 
 interface Service {
   readonly spec: { readonly ports: readonly { readonly port: number; readonly name: string }[] };
@@ -11,6 +11,13 @@ interface Service {
 
 const repeated = (keys: readonly (string | number)[]): readonly (string | number)[] =>
   keys.filter((key, i) => keys.indexOf(key) !== i);
+
+/** Of the agents, and of the host view where there is one. */
+function podSpecs(manifests: readonly Manifest[]) {
+  const names = manifests.filter(({ kind }) => kind === "DaemonSet").map(({ metadata }) => metadata.name);
+  expect(names.length).toBeGreaterThan(0);
+  return names.map((name) => only(manifests, "DaemonSet", name).spec.template.spec);
+}
 
 async function agentOf(rendering: Rendering): Promise<Container> {
   return only(await render(rendering), "DaemonSet").spec.template.spec.containers[0]!;
@@ -25,13 +32,14 @@ describe.skipIf(HELMS.length === 0)(
         const manifests = await render({ ...WITH_OPERATOR, valuesFile });
         const { ports } = (headlessService(manifests) as unknown as Service).spec;
         expect(repeated(ports.map(({ port }) => port))).toEqual([]);
-        const { containers, volumes } = only(manifests, "DaemonSet").spec.template.spec;
-        expect(repeated(volumes.map(({ name }) => name))).toEqual([]);
-        for (const { env, ports, volumeMounts } of containers) {
-          expect(repeated(env.map(({ name }) => name))).toEqual([]);
-          expect(repeated(volumeMounts.map(({ mountPath }) => mountPath))).toEqual([]);
-          const shared = repeated(ports.map(({ containerPort }) => containerPort));
-          expect(shared).toEqual(ports.filter(({ name }) => name === "probe-udp").map(({ hostPort }) => hostPort));
+        for (const { containers, volumes } of podSpecs(manifests)) {
+          expect(repeated(volumes.map(({ name }) => name))).toEqual([]);
+          for (const { env, ports, volumeMounts } of containers) {
+            expect(repeated(env.map(({ name }) => name))).toEqual([]);
+            expect(repeated(volumeMounts.map(({ mountPath }) => mountPath))).toEqual([]);
+            const shared = repeated(ports.map(({ containerPort }) => containerPort));
+            expect(shared).toEqual(ports.filter(({ name }) => name === "probe-udp").map(({ hostPort }) => hostPort));
+          }
         }
       },
     );

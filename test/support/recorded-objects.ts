@@ -40,8 +40,8 @@ export function recordedObjects(kinds: Readonly<Record<string, readonly object[]
     known.get(plural)!.filter(({ metadata }) => {
       if (namespace !== undefined && metadata?.namespace !== namespace) return false;
       return (labels?.split(",") ?? []).every((pair) => {
-        const [key, value] = pair.split("=");
-        return metadata?.labels?.[key!] === value;
+        const [, key, not, value] = /^([^=!]+)(!?)=(.*)$/.exec(pair)!;
+        return (metadata?.labels?.[key!] === value) === (not === "");
       });
     });
   return {

@@ -36,7 +36,7 @@ interface PodObject {
 }
 
 /** The host view has pods of its own, which are no agents. */
-const SELECTOR = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
+export const AGENT_PODS = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 const DEFAULT_PORT = 8843;
 /** The volume that the chart mounts the token by. */
 const TOKEN_VOLUME = "token";
@@ -55,7 +55,7 @@ export async function agentPods(
   const where = namespace === undefined ? "the namespaces that could be looked in" : `namespace ${namespace}`;
   if (agents.length === 0)
     throw new ClusterFault(
-      `there is no agent in ${where} of ${cluster.server} (pods with ${SELECTOR}): name theirs with --namespace, or install them`,
+      `there is no agent in ${where} of ${cluster.server} (pods with ${AGENT_PODS}): name theirs with --namespace, or install them`,
     );
   const sets = new Set(agents.map(({ metadata }) => `${metadata.namespace}/${metadata.ownerReferences![0]!.name}`));
   if (sets.size > 1)
@@ -71,7 +71,7 @@ async function list(
   signal: AbortSignal,
 ): Promise<readonly PodObject[]> {
   const from = async (path: string) => {
-    const query = new URLSearchParams({ labelSelector: SELECTOR }).toString();
+    const query = new URLSearchParams({ labelSelector: AGENT_PODS }).toString();
     return (JSON.parse((await cluster.get(`${path}?${query}`, signal)).toString("utf8")) as { items: PodObject[] })
       .items;
   };

@@ -4,6 +4,7 @@ import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { inTurn } from "../../base/in-turn.ts";
 import { DNS_FAILING_RATIO } from "../../model/thresholds.ts";
 import { KINDS, whyNot, type Objects } from "../cluster/objects.ts";
+import { AGENT_PODS } from "../cluster/agent-pods.ts";
 import type { DnsWindow, Snapshot } from "../../model/snapshot.ts";
 import { items, tableOf, text, type Report, type Section } from "../report/report.ts";
 import { isUnreached, type Unreached } from "../sources.ts";
@@ -11,7 +12,6 @@ import { dnsPods, isSinglePod, podName, podSections, type MinuteLine } from "./d
 import { dnsOf, type DnsLookups } from "./dns.ts";
 import { unseenSection } from "./topology-report.ts";
 
-const AGENTS = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 const METRICS_PORT = 9843;
 /** Answers of pods under way at once. */
 const AT_ONCE = 32;
@@ -143,12 +143,12 @@ function searchSection(lines: readonly Line[]): Section[] {
 async function sinceStart(objects: Objects | Unreached) {
   const none = (why: string) => ({ lines: [] as readonly Line[], answered: 0, unseen: [why] });
   if (isUnreached(objects)) return none(`the API server was not asked: ${objects.why}`);
-  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
+  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENT_PODS });
   if (pods.kind !== "read") return none(`the agents' pods were not seen: ${whyNot(pods)}`);
   const agents = pods.value.filter(({ metadata }) =>
     metadata?.ownerReferences?.some(({ kind }) => kind === "DaemonSet"),
   );
-  if (agents.length === 0) return none(`there is no agent: no pod of a DaemonSet with ${AGENTS}`);
+  if (agents.length === 0) return none(`there is no agent: no pod of a DaemonSet with ${AGENT_PODS}`);
   return read(objects, agents);
 }
 

@@ -5,12 +5,11 @@ import type { Protocol } from "../../model/peer.ts";
 import { PROTOCOLS } from "../../probes/protocols.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import { KINDS, valueOf, whyNot, type Kind, type Objects, type Reading } from "../cluster/objects.ts";
+import { AGENT_PODS } from "../cluster/agent-pods.ts";
 import { items, tableOf, text, type Item, type Report } from "../report/report.ts";
 import type { Unreached } from "../sources.ts";
 import { nameOf, policyView, type PolicyView } from "./policy.ts";
 import { unseenSection } from "./topology-report.ts";
-
-const AGENTS = "app.kubernetes.io/name=internode,app.kubernetes.io/component!=host-view";
 
 /** Other kinds of policy. They are counted, not evaluated: each has its own rules. */
 const OTHER_KINDS: Readonly<Record<string, Kind>> = {
@@ -34,10 +33,10 @@ export interface PolicySources {
 
 export async function policyReport({ objects, snapshot }: PolicySources): Promise<Report> {
   if ("why" in objects) return unseenReport([`the API server was not asked: ${objects.why}`]);
-  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENTS });
+  const pods = await objects.list<V1Pod>(KINDS.pods, { labels: AGENT_PODS });
   if (pods.kind !== "read") return unseenReport([`the agents' pods were not seen: ${whyNot(pods)}`]);
   const agents = pods.value.filter(({ metadata, spec }) => isDaemons(metadata) && spec?.nodeName !== undefined);
-  if (agents.length === 0) return unseenReport([`there is no agent: no pod of a DaemonSet with ${AGENTS}`]);
+  if (agents.length === 0) return unseenReport([`there is no agent: no pod of a DaemonSet with ${AGENT_PODS}`]);
   const own = [...new Set(agents.map(({ metadata }) => metadata?.namespace ?? ""))];
   const readings = await Promise.all(
     own.map((namespace) => objects.list<V1NetworkPolicy>(KINDS.networkPolicies, { namespace })),
