@@ -9,7 +9,8 @@ export const LONGEST = [
   "test/integration/page/page.test.ts",
   "test/integration/contract.test.ts",
   "test/integration/dashboards.test.ts",
-  "test/integration/lab-evidence.test.ts",
+  "test/long/lab-host-view.test.ts",
+  "test/long/lab-evidence.test.ts",
   "test/integration/lab-demo.test.ts",
 ];
 

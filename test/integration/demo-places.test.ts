@@ -89,7 +89,10 @@ insideTest(
     await until("a pair was measured", async () => (await measured(demo)).includes("pod/tcp"));
     await leavesNothing(demo);
     const refused = demos.run(["demo", "--ipv6"], WITHOUT_NAMESPACES);
-    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining("--ipv6 and --host-ports need")]);
+    expect([refused.status, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining("--ipv6, --host-ports and --paths need"),
+    ]);
   },
 );
 

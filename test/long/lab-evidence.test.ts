@@ -37,7 +37,7 @@ const named = ({ findings }: Verdict): string[] =>
   findings.map(({ code, subject }) => `${code} ${subjectName(subject)}`);
 const stateOf = ({ checks }: Verdict, name: NetworkCheckName) => checks.find((check) => check.name === name)?.state;
 
-describe.concurrent("the judges name", { timeout: 240_000 }, () => {
+describe.concurrent("the judges name", { timeout: 600_000, retry: 1 }, () => {
   test("the node whose pods are masqueraded, of which its peers say as whom they see them", async ({ expect }) => {
     await using lab = await createLab(OPTIONS);
     const { broken } = others(lab);

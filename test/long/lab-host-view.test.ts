@@ -42,7 +42,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
   throw new Error(`never: ${what}`, { cause: last });
 }
 
-describe("with host views in a lab", { timeout: 240_000 }, () => {
+describe("with host views in a lab", { timeout: 600_000, retry: 1 }, () => {
   test("an agent reads each node's kernel, and the judges tell which entry of which node is wrong", async ({
     expect,
   }) => {
