@@ -31,16 +31,34 @@ export async function rendered(rendering: Rendering): Promise<readonly Manifest[
 /** What the API server would make of these objects, hooks apart, if it had none of them. */
 export async function asCreated(target: Target, namespace: string, manifests: readonly Manifest[]): Promise<Objects> {
   const items = manifests.filter(({ metadata }) => metadata.annotations?.["helm.sh/hook"] === undefined);
-  const created = await target.kubectl(
-    ["create", "--dry-run=server", "--namespace", namespace, "--output=yaml", "-f", "-"],
-    { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) },
-  );
-  return byName(loadAll(created) as readonly Manifest[]);
+  return byName(await dryRun(target, ["create"], { namespace, manifests: items }));
 }
 
-/** The objects that a release has now. */
+/** What a command of kubectl would make of these objects, in their order; each in its own namespace where it names one. */
+export async function dryRun(
+  target: Target,
+  words: readonly string[],
+  { namespace, manifests }: { readonly namespace: string; readonly manifests: readonly Manifest[] },
+): Promise<readonly Manifest[]> {
+  const made = new Map<Manifest, Manifest>();
+  for (const [where, items] of Map.groupBy(manifests, ({ metadata }) => metadata.namespace ?? namespace)) {
+    const said = await target.kubectl(
+      [...words, "--dry-run=server", "--output=yaml", "--namespace", where, "-f", "-"],
+      { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) },
+    );
+    // Some commands print a list, others one object after the other.
+    const objects = (loadAll(said) as readonly (Manifest & { readonly items?: readonly Manifest[] })[]).flatMap(
+      (object) => object.items ?? [object],
+    );
+    if (objects.length !== items.length) throw new Error(`${objects.length} objects came of ${items.length}`);
+    for (const [i, object] of objects.entries()) made.set(items[i]!, object);
+  }
+  return manifests.map((manifest) => made.get(manifest)!);
+}
+
+/** The objects that a release has now, in whatever namespace. */
 export async function objectsOf(target: Target, { name, namespace }: Release): Promise<Objects> {
-  const { items } = await target.get<{ readonly items: readonly Manifest[] }>([KINDS, "--namespace", namespace]);
+  const { items } = await target.get<{ readonly items: readonly Manifest[] }>([KINDS, "--all-namespaces"]);
   return byName(
     items.filter(
       ({ metadata: { annotations = {} } }) =>

@@ -6,7 +6,7 @@ import { run } from "../cluster/command.ts";
 import { until } from "../cluster/until.ts";
 import { staticManifests } from "../../scripts/static-manifests.ts";
 import { CHART, CI_VALUES } from "../chart/helm.ts";
-import { asCreated, objectsOf, rendered } from "./live-objects.ts";
+import { asCreated, dryRun, objectsOf, rendered } from "./live-objects.ts";
 import { unsettled } from "./settled.ts";
 import { untilAnswered, untilHealthy } from "./measured.ts";
 import { applyDefinitions } from "./definitions.ts";
@@ -40,13 +40,9 @@ describe.skipIf(IS_FOREIGN)(`variants of the chart (${WHY_NOT_FOREIGN})`, () => 
     async ({ valuesFile, helm }) => {
       const level = await levelOf(valuesFile);
       const manifests = await rendered({ valuesFile, helm, namespace: level });
-      const list = { apiVersion: "v1", kind: "List", items: manifests };
       // A pod template that the namespace's level would refuse is only warned about.
-      const dryRun = ["--server-side", "--dry-run=server", "--warnings-as-errors", "--output=json"];
-      const kept = await target.kubectl(["apply", ...dryRun, "--namespace", level, "-f", "-"], {
-        input: JSON.stringify(list),
-      });
-      const { items } = JSON.parse(kept) as { readonly items: readonly unknown[] };
+      const words = ["apply", "--server-side", "--warnings-as-errors"];
+      const items = await dryRun(target, words, { namespace: level, manifests });
       const differences = items.map((object, i) => unsettled(manifests[i], object));
       expect(differences).toEqual(manifests.map(() => []));
     },
