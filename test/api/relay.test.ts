@@ -218,6 +218,9 @@ describe("an agent that is asked for another's row", () => {
 
   test("gives it as its agent wrote and signed it", async () => {
     const { two, four } = await mesh({ sharedKey: KEY });
+    // Written anew it would be of another moment.
+    const row = four.agent.row({ detail: "window" });
+    four.agent.row = () => row;
     const [own, relayed] = [await ask(four, ""), await ask(two, "of=node-4")];
     expect(relayed).toEqual(own);
     expect(relayed.seal).toMatch(/^[0-9a-f]{64}$/);
