@@ -43,7 +43,12 @@ export const clockGettime = bind<[clock: number, time: BigInt64Array]>("int cloc
 /** koffi gives 64-bit integers as numbers while they are exact, which addresses (47 bits) are. */
 const malloc = bind<[bytes: number]>("uint64_t malloc(size_t)");
 
-/** Memory outside the JavaScript heap that never moves. Kept for the life of the process. */
+const free = bind<[address: number]>("void free(uint64_t)");
+
+/** Runs between turns of the event loop, so never while the kernel reads or writes what it frees. */
+const UNUSED = new FinalizationRegistry<number>((address) => free(address));
+
+/** Memory outside the JavaScript heap that never moves. Given back when nothing refers to `bytes` or `view` any more. */
 export interface Arena {
   readonly address: number;
   readonly bytes: Uint8Array;
@@ -54,6 +59,7 @@ export function allocateArena(byteLength: number): Arena {
   const address = malloc(byteLength);
   if (address === 0) throw new KernelError("malloc", "ENOMEM", `${byteLength} bytes`);
   const buffer = koffi.view(BigInt(address), byteLength);
+  UNUSED.register(buffer, address);
   const bytes = new Uint8Array(buffer).fill(0);
   return { address, bytes, view: new DataView(buffer) };
 }

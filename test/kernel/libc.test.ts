@@ -1,3 +1,6 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { systemClock } from "../../agent/kernel/clock.ts";
 import { KernelError } from "../../agent/kernel/kernel.ts";
@@ -30,6 +33,20 @@ test("memory of an arena is zero, and apart from that of another", () => {
   expect(b.bytes.every((byte) => byte === 0)).toBe(true);
   a.view.setBigUint64(8, 0x0102030405060708n, true);
   expect([...a.bytes.subarray(8, 16)]).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+});
+
+test("memory of an arena that nobody has any more is given back", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const MIB = 1024 * 1024;
+  const before = process.memoryUsage.rss();
+  for (let i = 0; i < 64; i++) {
+    allocateArena(8 * MIB);
+    collect();
+    await turn();
+  }
+  // 512 MiB, if all were kept.
+  expect((process.memoryUsage.rss() - before) / MIB).toBeLessThan(128);
 });
 
 test("the clock of the machine tells wall time in seconds since the epoch, and never runs backwards", () => {

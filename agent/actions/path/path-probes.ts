@@ -94,7 +94,14 @@ export class PathProbes implements Disposable {
       address: kernel.socketAddress(to.address, to.port),
       incarnation: id64(randomBytes(8).toString("hex")),
       sourceHash: nodeHash(source),
-      batches: batchesOf(kernel, this.#format.minBytes),
+      batches: exchangeBatches(kernel, {
+        packets: BATCH,
+        outgoingPackets: 1,
+        packetBytes: LARGEST_IP_BYTES,
+        // Room for more than a reply has: what is larger than it should be is seen.
+        incomingBytes: this.#format.minBytes + 64,
+        errorBytes: QUOTE_BYTES,
+      }),
     };
     try {
       for (let port = 0; port < options.ports; port++) this.#flows.push(new Flow(context));
@@ -136,24 +143,6 @@ export class PathProbes implements Disposable {
     for (const flow of this.#flows) flow[Symbol.dispose]();
     this.#flows.length = 0;
   }
-}
-
-/** Memory of a batch is never given back, and all runs take turns: made once for a kernel. */
-const BATCHES = new WeakMap<Kernel, ExchangeBatches>();
-
-function batchesOf(kernel: Kernel, replyBytes: number): ExchangeBatches {
-  const known = BATCHES.get(kernel);
-  if (known) return known;
-  const made = exchangeBatches(kernel, {
-    packets: BATCH,
-    outgoingPackets: 1,
-    packetBytes: LARGEST_IP_BYTES,
-    // Room for more than a reply has: what is larger than it should be is seen.
-    incomingBytes: replyBytes + 64,
-    errorBytes: QUOTE_BYTES,
-  });
-  BATCHES.set(kernel, made);
-  return made;
 }
 
 interface FlowContext extends PathProbesOptions {

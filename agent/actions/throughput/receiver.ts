@@ -121,7 +121,6 @@ class TcpReceiver implements BulkReceiver {
 const BATCH = 64;
 /** Of a packet only the beginning is read: its size was agreed on. */
 const ROOM_BYTES = 64;
-const BATCHES = new WeakMap<Kernel, PacketBatch>();
 /** A flood of others' packets must not hold the event loop. */
 const MAX_BATCHES_A_TICK = 256;
 
@@ -142,8 +141,7 @@ class UdpReceiver implements BulkReceiver {
     const { kernel, family, port, address, clock, from } = options;
     this.#options = options;
     this.#span = new Span(clock);
-    this.#batch = BATCHES.get(kernel) ?? kernel.createBatch(BATCH, ROOM_BYTES);
-    BATCHES.set(kernel, this.#batch);
+    this.#batch = kernel.createBatch(BATCH, ROOM_BYTES);
     this.#from = from.map((ip) => kernel.socketAddress(ip, 0));
     this.#socket = kernel.openUdp({ family, port, ...(address !== undefined && { address }), transmitStamps: false });
   }

@@ -29,9 +29,6 @@ export interface UdpSenderOptions extends SenderOptions {
   readonly family: IpFamily;
 }
 
-/** Memory of a batch is never given back: made once for a kernel, since runs come one after the other. */
-const BATCHES = new WeakMap<Kernel, PacketBatch>();
-
 /** Throws KernelError. */
 export function openUdpSender(options: UdpSenderOptions): BulkSender {
   const { kernel, family, streams } = options;
@@ -67,8 +64,7 @@ class UdpSender implements BulkSender {
     this.#sockets = sockets;
     this.#next = sockets.map(() => 0);
     this.#to = kernel.socketAddress(to.address, to.port);
-    this.#batch = BATCHES.get(kernel) ?? kernel.createBatch(BATCH, LIMITS.maxPacketBytes);
-    BATCHES.set(kernel, this.#batch);
+    this.#batch = kernel.createBatch(BATCH, LIMITS.maxPacketBytes);
     for (let i = 0; i < BATCH; i++) this.#batch.room(i).fill(0x5a, BULK_HEADER_BYTES);
     this.#startNs = clock.monotonicNs();
     this.#stopNs = this.#startNs + seconds * 1e9;
