@@ -1,7 +1,6 @@
 // Pages of commands that send packets on demand. Their output is of a lab: three nodes of network namespaces with real
 // agents, a leaf and four equal paths between them. `node scripts/node.mjs scripts/record-lab-pages.ts` writes it.
-import { COMMANDS } from "../agent/cli/commands.ts";
-import { helpOf } from "./command-help.ts";
+import { commandPage, withOutputs } from "./command-page.ts";
 
 export interface LabExample {
   /** In a sentence, with a colon at its end. */
@@ -68,22 +67,7 @@ the next packet of the same socket fail: a trace must not cost the schedule a pr
   },
 ];
 
-export async function labPage(
-  { command, more = "", examples }: LabPagePlan,
-  outputs: readonly string[],
-): Promise<string> {
-  return `# internode ${command}
+const ORIGIN = "Written by scripts/record-lab-pages.ts and `npm run golden`. Change those, or the command, not this.";
 
-<!-- Written by scripts/record-lab-pages.ts and \`npm run golden\`. Change those, or the command, not this. -->
-
-${COMMANDS[command]!.summary}.
-
-\`\`\`text
-${await helpOf(command)}
-\`\`\`
-${more === "" ? "" : `\n${more}\n`}
-## Examples
-
-${examples.map(({ of, words }, i) => `${of}\n\n\`\`\`text\n$ internode ${words.join(" ")}\n${outputs[i] ?? ""}\n\`\`\``).join("\n\n")}
-`;
-}
+export const labPage = ({ command, more, examples }: LabPagePlan, outputs: readonly string[]): Promise<string> =>
+  commandPage({ command, more, origin: ORIGIN, examples: withOutputs(examples, outputs) });

@@ -1,7 +1,6 @@
 // Pages of commands, with what they print about live clusters: three nodes in three zones (test/e2e/record-pages.ts writes
 // it). test/e2e/cli.test.ts and test/e2e/cni/pages.test.ts hold clusters of their own to the same lines.
-import { COMMANDS } from "../agent/cli/commands.ts";
-import { helpOf } from "./command-help.ts";
+import { commandPage, withOutputs } from "./command-page.ts";
 
 /** `plain`: the chart's defaults; `flannel`: on its VXLAN, with dnsPods.enabled=true; `kube-router`: with its firewall. */
 export type LiveCluster = "plain" | "flannel" | "kube-router";
@@ -142,25 +141,10 @@ is known when the next answer has told when it really left, so one packet more i
   },
 ];
 
-export async function livePage(
-  { command, more = "", examples }: LivePagePlan,
-  outputs: readonly string[],
-): Promise<string> {
-  return `# internode ${command}
+const ORIGIN = "Written by test/e2e/record-pages.ts and `npm run golden`. Change those, or the command, not this.";
 
-<!-- Written by test/e2e/record-pages.ts and \`npm run golden\`. Change those, or the command, not this. -->
-
-${COMMANDS[command]!.summary}.
-
-\`\`\`text
-${await helpOf(command)}
-\`\`\`
-${more === "" ? "" : `\n${more}\n`}
-## Examples
-
-${examples.map(({ of, words }, i) => `${of}\n\n\`\`\`text\n$ internode ${words.join(" ")}\n${outputs[i] ?? ""}\n\`\`\``).join("\n\n")}
-`;
-}
+export const livePage = ({ command, more, examples }: LivePagePlan, outputs: readonly string[]): Promise<string> =>
+  commandPage({ command, more, origin: ORIGIN, examples: withOutputs(examples, outputs) });
 
 /** What a page says that each of its examples printed, in their order. */
 export const outputsOf = (page: string): readonly string[] =>

@@ -2,13 +2,12 @@
 // them and with two faults (test/host/record-views.ts).
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import { COMMANDS } from "../agent/cli/commands.ts";
 import type { PartView } from "../agent/cli/nodes/part.ts";
 import { COUNTERS, INTERFACES, NEIGHBOURS, ROUTES, SOCKETS } from "../agent/cli/nodes/parts.ts";
 import { nodesReport } from "../agent/cli/nodes/report.ts";
 import { asTerminal } from "../agent/cli/report/render.ts";
 import { nodeViewSchema, type NodeView } from "../agent/model/node-view.ts";
-import { helpOf } from "./command-help.ts";
+import { commandPage } from "./command-page.ts";
 
 interface NodeExample {
   readonly of: string;
@@ -42,24 +41,13 @@ export const recordedViews = (file: NodeExample["views"]): NodeView[] =>
     .array()
     .parse(JSON.parse(readFileSync(new URL(`../test/fixtures/nodes/${file}.json`, import.meta.url), "utf8")));
 
-export async function nodePage({ command, part, examples }: NodePagePlan): Promise<string> {
-  return `# internode ${command}
-
-<!-- Written by \`npm run golden\`. Change the command, not this. -->
-
-${COMMANDS[command]!.summary}.
-
-\`\`\`text
-${await helpOf(command)}
-\`\`\`
-
-What an agent without any right can see of its node, and what not: [the host view](../host-view.md).
-
-## Examples
-
-${examples.map((example) => `${example.of}\n\n\`\`\`text\n${printed(command, part, example)}\n\`\`\``).join("\n\n")}
-`;
-}
+export const nodePage = ({ command, part, examples }: NodePagePlan): Promise<string> =>
+  commandPage({
+    command,
+    origin: "Written by `npm run golden`. Change the command, not this.",
+    more: "What an agent without any right can see of its node, and what not: [the host view](../host-view.md).",
+    examples: examples.map((example) => ({ of: example.of, text: printed(command, part, example) })),
+  });
 
 function printed(command: string, part: PartView, { views: file, nodes = [] }: NodeExample): string {
   const recorded = recordedViews(file);

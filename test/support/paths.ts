@@ -2,6 +2,7 @@
 // addresses and ports (fib_multipath_hash_policy 1). All limits on ICMP errors are the kernel's own. Disposing removes it.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { runToEnd } from "./run-to-end.ts";
 
 export const HOSTS = ["near", "edge", "left", "right", "far"] as const;
 export type HostName = (typeof HOSTS)[number];
@@ -42,7 +43,7 @@ export function pathsNetwork(): Paths {
   const namespace = (host: HostName) => `inpth-${id}-${host}`;
   const children: ChildProcess[] = [];
   const run = (host: HostName, ...command: readonly string[]) =>
-    execute(["ip", "netns", "exec", namespace(host), ...command]);
+    runToEnd(["ip", "netns", "exec", namespace(host), ...command]);
   const dispose = () => {
     process.off("exit", dispose);
     for (const child of children) child.kill("SIGKILL");
@@ -51,7 +52,7 @@ export function pathsNetwork(): Paths {
   process.on("exit", dispose);
   try {
     for (const host of HOSTS) {
-      execute(["ip", "netns", "add", namespace(host)]);
+      runToEnd(["ip", "netns", "add", namespace(host)]);
       run(
         host,
         "sysctl",
@@ -68,7 +69,7 @@ export function pathsNetwork(): Paths {
     for (const [a, b, net] of CABLES) {
       const names = { a: `to-${b}`, b: `to-${a}` };
       const ends = ["link", "add", names.a, "netns", namespace(a), "type", "veth"];
-      execute(["ip", ...ends, "peer", "name", names.b, "netns", namespace(b)]);
+      runToEnd(["ip", ...ends, "peer", "name", names.b, "netns", namespace(b)]);
       for (const [host, name, end] of [
         [a, names.a, 1],
         [b, names.b, 2],
@@ -104,7 +105,7 @@ export function pathsNetwork(): Paths {
       return child;
     },
     nft: (host, rules) =>
-      void execute(["ip", "netns", "exec", namespace(host), "nft", "-f", "-"], `flush ruleset\n${rules}\n`),
+      void runToEnd(["ip", "netns", "exec", namespace(host), "nft", "-f", "-"], `flush ruleset\n${rules}\n`),
     liftIcmpLimits() {
       for (const host of HOSTS) run(host, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0");
     },
@@ -129,15 +130,4 @@ function routes(run: (host: HostName, ...command: readonly string[]) => string):
     route("right", near, "via", address(3, 1));
     route("far", near, ...both(address(4, 1), address(5, 1)));
   }
-}
-
-function execute(command: readonly string[], input?: string): string {
-  const [file, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file!, args, {
-    encoding: "utf8",
-    ...(input === undefined ? {} : { input }),
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  });
-  if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
-  return stdout;
 }

@@ -2,6 +2,7 @@
 // on their own, with a hop that can be narrower than its ends. Disposing removes all of it.
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { runToEnd } from "./run-to-end.ts";
 
 export interface RoutedNetwork extends Disposable {
   readonly near: string;
@@ -27,14 +28,14 @@ export function routedNetwork(): RoutedNetwork {
   const id = randomBytes(3).toString("hex");
   const [near, middle, far] = [`inrtd-${id}-a`, `inrtd-${id}-r`, `inrtd-${id}-b`] as const;
   const inside = (namespace: string, ...command: readonly string[]) =>
-    execute(["ip", "netns", "exec", namespace, ...command]);
+    runToEnd(["ip", "netns", "exec", namespace, ...command]);
   const nft = (namespace: string, script: string) =>
-    void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script);
+    void runToEnd(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script);
   const dispose = () => {
     for (const namespace of [near, middle, far]) spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
   };
   const cable = (a: string, b: string, net: number) => {
-    execute(["ip", "link", "add", `to${net}`, "netns", a, "type", "veth", "peer", "name", `to${net}`, "netns", b]);
+    runToEnd(["ip", "link", "add", `to${net}`, "netns", a, "type", "veth", "peer", "name", `to${net}`, "netns", b]);
     for (const [namespace, host] of [
       [a, 1],
       [b, 2],
@@ -47,7 +48,7 @@ export function routedNetwork(): RoutedNetwork {
   };
   try {
     for (const namespace of [near, middle, far]) {
-      execute(["ip", "netns", "add", namespace]);
+      runToEnd(["ip", "netns", "add", namespace]);
       inside(namespace, "ip", "link", "set", "lo", "up");
     }
     cable(near, middle, 1);
@@ -120,15 +121,4 @@ export function routedNetwork(): RoutedNetwork {
     },
     [Symbol.dispose]: dispose,
   };
-}
-
-function execute(command: readonly string[], input?: string): string {
-  const [file, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file!, args, {
-    encoding: "utf8",
-    ...(input === undefined ? {} : { input }),
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  });
-  if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
-  return stdout;
 }

@@ -2,6 +2,7 @@
 // real. Disposing removes both.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { runToEnd } from "./run-to-end.ts";
 
 export interface VethPair extends Disposable {
   /** Names of the two namespaces. */
@@ -32,7 +33,7 @@ export function vethPair({ addresses = 0, datagramIcmp = true }: VethOptions = {
   const near = `inveth-${id}-a`;
   const far = `inveth-${id}-b`;
   const children: ChildProcess[] = [];
-  const sh = (...command: readonly string[]) => execute(command);
+  const sh = (...command: readonly string[]) => runToEnd(command);
   const inside = (namespace: string, ...command: readonly string[]) => sh("ip", "netns", "exec", namespace, ...command);
   const dispose = () => {
     process.off("exit", dispose);
@@ -63,7 +64,7 @@ export function vethPair({ addresses = 0, datagramIcmp = true }: VethOptions = {
       inside(namespace, "ip", "link", "set", "lo", "up");
     }
     const extra = farAddresses(addresses).map((ip) => `addr add ${ip}/16 dev veth0`);
-    if (extra.length > 0) execute(["ip", "netns", "exec", far, "ip", "-batch", "-"], extra.join("\n"));
+    if (extra.length > 0) runToEnd(["ip", "netns", "exec", far, "ip", "-batch", "-"], extra.join("\n"));
   } catch (err) {
     dispose();
     throw err;
@@ -76,7 +77,7 @@ export function vethPair({ addresses = 0, datagramIcmp = true }: VethOptions = {
     nearIp6: "fd99::1",
     farIp6: "fd99::2",
     run: inside,
-    nft: (namespace, script) => void execute(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script),
+    nft: (namespace, script) => void runToEnd(["ip", "netns", "exec", namespace, "nft", "-f", "-"], script),
     start(namespace, ...command) {
       const child = spawn("setpriv", ["--pdeathsig", "KILL", "ip", "netns", "exec", namespace, ...command], {
         stdio: ["pipe", "pipe", "pipe"],
@@ -91,14 +92,3 @@ export function vethPair({ addresses = 0, datagramIcmp = true }: VethOptions = {
 /** The further addresses of the far side. */
 export const farAddresses = (n: number): string[] =>
   Array.from({ length: n }, (_, i) => `10.99.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`);
-
-function execute(command: readonly string[], input?: string): string {
-  const [file, ...args] = command;
-  const { status, stdout, stderr, error } = spawnSync(file!, args, {
-    encoding: "utf8",
-    ...(input === undefined ? {} : { input }),
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  });
-  if (error !== undefined || status !== 0) throw new Error(`${command.join(" ")}: ${error?.message ?? stderr.trim()}`);
-  return stdout;
-}
