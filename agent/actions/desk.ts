@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { listed } from "../base/format.ts";
 import type { TokenFile } from "../base/token-file.ts";
-import { TokenBucket } from "../reflector/token-bucket.ts";
+import { TokenBucket } from "../base/token-bucket.ts";
 import type { Config } from "../config/schema.ts";
 import type { OpenedEngine } from "../measuring/engine.ts";
 import type { Node } from "../model/peer.ts";

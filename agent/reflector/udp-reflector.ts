@@ -14,7 +14,7 @@ import { FollowUps } from "./follow-ups.ts";
 import { SessionSenders } from "./session-senders.ts";
 import { StampAnswers, type Admission, type AnswersContext } from "./stamp-answers.ts";
 import { Tally, type ReflectorCounts, type Unanswered } from "./tally.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../base/token-bucket.ts";
 import { TransmitLag } from "./transmit-lag.ts";
 
 export { packetsByResult, type ReflectorCounts, type Unanswered } from "./tally.ts";

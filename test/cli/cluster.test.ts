@@ -7,8 +7,9 @@ import { openCluster } from "../../agent/cli/cluster/connection.ts";
 import { UsageError } from "../../agent/cli/command.ts";
 import { reachMesh, readReach } from "../../agent/cli/reach.ts";
 import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
-import { startKubeFront, type FrontPod, type KubeFront } from "../support/kube-front.ts";
+import type { KubeFront } from "../support/kube-front.ts";
 import { sampleNodes } from "../support/sample-mesh.ts";
+import { podOf, startClusterMesh } from "./cluster-mesh.ts";
 
 const MESH = { nodes: 4, zones: 2 };
 const NODES = sampleNodes(MESH);
@@ -19,26 +20,9 @@ let front: KubeFront;
 let agents: RunningAgent[];
 beforeEach(async () => {
   opened = new AsyncDisposableStack();
-  front = opened.use(await startKubeFront());
-  agents = [];
-  for (const node of NODES) {
-    const agent = await startAgent(MESH, node, "127.0.0.1", { deadlineMs: 300 });
-    opened.use(agent.api);
-    agents.push(agent);
-  }
-  for (const agent of agents)
-    agent.agent.apis = agents
-      .filter((other) => other !== agent)
-      .map(({ agent: { node }, url }) => ({ node, url, serving: true }));
-  front.pods = agents.map(podOf);
+  ({ front, agents } = await startClusterMesh(MESH, opened));
 });
 afterEach(() => opened.disposeAsync());
-
-const podOf = ({ agent, api }: RunningAgent): FrontPod => ({
-  name: `internode-${agent.node.name}`,
-  node: agent.node.name,
-  at: { host: "127.0.0.1", port: api.port },
-});
 
 type Choice = Partial<Record<"namespace" | "context", string>>;
 const askMesh = (more: Choice = {}) =>

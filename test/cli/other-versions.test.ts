@@ -9,9 +9,9 @@ import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import { MeshGrid } from "../../agent/diagnosis/notes/mesh-grid.ts";
 import { summarize } from "../../agent/diagnosis/notes/summary.ts";
 import type { Row, Snapshot } from "../../agent/model/snapshot.ts";
-import { startAgent, type RunningAgent } from "../api/api-mesh.ts";
-import { startKubeFront, type KubeFront } from "../support/kube-front.ts";
-import { sampleNodes } from "../support/sample-mesh.ts";
+import type { RunningAgent } from "../api/api-mesh.ts";
+import type { KubeFront } from "../support/kube-front.ts";
+import { startClusterMesh } from "./cluster-mesh.ts";
 
 const MESH = { nodes: 3, zones: 1 };
 
@@ -20,22 +20,7 @@ let front: KubeFront;
 let agents: RunningAgent[];
 beforeEach(async () => {
   opened = new AsyncDisposableStack();
-  front = opened.use(await startKubeFront());
-  agents = [];
-  for (const node of sampleNodes(MESH)) {
-    const agent = await startAgent(MESH, node, "127.0.0.1", { deadlineMs: 300 });
-    opened.use(agent.api);
-    agents.push(agent);
-  }
-  for (const agent of agents)
-    agent.agent.apis = agents
-      .filter((other) => other !== agent)
-      .map(({ agent: { node }, url }) => ({ node, url, serving: true }));
-  front.pods = agents.map(({ agent, api }) => ({
-    name: `internode-${agent.node.name}`,
-    node: agent.node.name,
-    at: { host: "127.0.0.1", port: api.port },
-  }));
+  ({ front, agents } = await startClusterMesh(MESH, opened));
 });
 afterEach(() => opened.disposeAsync());
 
