@@ -25,6 +25,10 @@ ${FINDING_CODES.map(section).join("\n")}
 
 What tells them apart, and what usually helps. Names used below: node \`worker-7\`.
 
+With the chart's [host view](host-view.md) the judge asks the kernels of the nodes concerned. What one of them says comes first, in a
+sentence of its own: "node-1 has no route to 10.244.3.0/24 of node-3 (every other node has one, by 10.88.0.13)", with the command that
+shows it.
+
 ${CAUSE_KINDS.map(cause).join("\n")}`;
 }
 
@@ -45,11 +49,15 @@ function section(code: FindingCode): string {
 `;
 }
 
+/** In the middle of a sentence; an abbreviation stays as it is. */
+const small = (text: string): string =>
+  /^[A-Z][^A-Z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+
 function cause(kind: (typeof CAUSE_KINDS)[number]): string {
   const { text, tell, next, cure } = CAUSES[kind];
   return `### ${kind}
 
-${text} Seen by: ${tell.charAt(0).toLowerCase()}${tell.slice(1)}
+${text} Seen by: ${small(tell)}
 
 \`\`\`sh
 ${next(EXAMPLE)}

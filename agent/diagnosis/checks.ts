@@ -1,6 +1,7 @@
 // What Kubernetes promises of every cluster's network, as four checks that are always listed: also when they hold, and
 // also when nothing that was measured can tell.
 import { counted } from "../base/format.ts";
+import type { Steps } from "../base/slices.ts";
 import type { Finding, NetworkCheck, NetworkCheckName } from "../model/finding.ts";
 import { NETWORK_CHECKS } from "../model/finding.ts";
 import type { Network } from "../model/peer.ts";
@@ -8,9 +9,9 @@ import { CODES } from "./catalogue/codes.ts";
 import { capital } from "./catalogue/words.ts";
 import type { Look } from "./locate/culprits.ts";
 import { seenPods } from "./observe/addresses.ts";
-import { recentLoss } from "./observe/view.ts";
+import { isAllLostJustNow } from "./observe/view.ts";
 
-export function networkChecks(look: Look, findings: readonly Finding[]): NetworkCheck[] {
+export function* networkChecks(look: Look, findings: readonly Finding[]): Steps<NetworkCheck[]> {
   const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
     "pods-reach-pods": () =>
       reach(look, findings, {
@@ -29,7 +30,12 @@ export function networkChecks(look: Look, findings: readonly Finding[]): Network
         denial: "not all pods and nodes reach each other",
       }),
   };
-  return NETWORK_CHECKS.map((name) => check[name]());
+  const checks: NetworkCheck[] = [];
+  for (const name of NETWORK_CHECKS) {
+    checks.push(check[name]());
+    yield;
+  }
+  return checks;
 }
 
 interface Reach {
@@ -38,10 +44,6 @@ interface Reach {
   readonly promise: string;
   readonly denial: string;
 }
-
-/** Of a few seconds, in which one protocol alone is asked often. */
-const ALL = 0.85;
-const JUST_NOW_SECONDS = 15;
 
 /**
  * An ordered pair reaches when anything on this network was answered in the last minute, and not all is lost since: of a
@@ -52,14 +54,17 @@ function reach(look: Look, findings: readonly Finding[], { name, network, promis
   const own = paths.filter((path) => path.network === network);
   let [measured, reached] = [0, 0];
   for (let pair = 0; pair < pairs.count; pair++) {
-    const probed = own.filter((path) => path.probes[pair]! > 0);
-    if (probed.length === 0) continue;
-    measured++;
-    if (!probed.some((path) => path.probes[pair]! > path.failures[pair]!)) continue;
+    let [isProbed, isAnswered, losesSome] = [false, false, false];
+    for (const { probes, failures } of own) {
+      if (probes[pair] === 0) continue;
+      isProbed = true;
+      if (probes[pair]! > failures[pair]!) isAnswered = true;
+      if (failures[pair]! > 0) losesSome = true;
+    }
+    if (isProbed) measured++;
+    if (!isAnswered) continue;
     // Nearly all pairs lose nothing, and need no second look.
-    const losesSome = probed.some((path) => path.failures[pair]! > 0);
-    const lostJustNow = losesSome ? recentLoss(look, [pair], { network, seconds: JUST_NOW_SECONDS }) : undefined;
-    if ((lostJustNow ?? 0) < ALL) reached++;
+    if (!losesSome || !isAllLostJustNow(look, [pair], { network })) reached++;
   }
   if (measured === 0)
     return unknown(name, `Whether ${promise} was not measured: there are no probes on the ${network} network.`);

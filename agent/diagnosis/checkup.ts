@@ -80,25 +80,32 @@ const holds = (text: string) => ({ state: "holds", text }) as const;
 const unknown = (text: string) => ({ state: "unknown", text }) as const;
 const absent = (text: string) => ({ state: "absent", text }) as const;
 
+/** Half the rows and less tell little of the nodes whose rows are missing. */
+const tooFew = (reporting: number, nodes: number) =>
+  unknown(
+    reporting === 0 ? "No agent reports." : `${reporting} of ${counted(nodes, "agent")} report: too few to tell.`,
+  );
+
 const measuredPairs = ({ rows }: Snapshot, wanted: (pair: Row["pairs"][number]) => boolean = () => true): number =>
   rows.reduce((sum, { pairs }) => sum + new Set(pairs.filter(wanted).map((pair) => pair.destination.name)).size, 0);
 
 const PARTS: Readonly<Record<CheckName, Part>> = {
   nodes: {
     title: "Nodes",
-    looked: ({ nodes, rows }) =>
-      rows.length === 0
-        ? unknown("No agent reports.")
+    looked: ({ nodes, rows, missing }) =>
+      rows.length <= missing.length
+        ? tooFew(rows.length, nodes.length)
         : holds(`${counted(nodes.length, "node")}, none loses its peers.`),
   },
   zones: {
     title: "Zones",
-    looked: ({ nodes }) => {
+    looked: ({ nodes, rows, missing }) => {
       const zones = new Set(nodes.flatMap(({ zone }) => (zone === "" ? [] : [zone])));
       if (zones.size === 0) return absent("The nodes carry no zone.");
-      return zones.size === 1
-        ? absent("All nodes are in one zone.")
-        : holds(`${counted(zones.size, "zone")}, nothing is lost between them.`);
+      if (zones.size === 1) return absent("All nodes are in one zone.");
+      return rows.length <= missing.length
+        ? tooFew(rows.length, nodes.length)
+        : holds(`${counted(zones.size, "zone")}, none stands out.`);
     },
   },
   pairs: {
@@ -111,12 +118,12 @@ const PARTS: Readonly<Record<CheckName, Part>> = {
     },
   },
   "pod-network": {
-    title: "Pod network",
+    title: "Pod and node network",
     looked: (snapshot) => {
       const pairs = measuredPairs(snapshot, ({ network }) => network === "pod");
       return pairs === 0
         ? absent("The agents run on the host network: there is no pod network between them.")
-        : holds(`${counted(pairs, "ordered pair")}, no worse than the node network.`);
+        : holds(`${counted(pairs, "ordered pair")}, the pod network is no worse than the node network.`);
     },
   },
   policy: {
@@ -135,12 +142,13 @@ const PARTS: Readonly<Record<CheckName, Part>> = {
   "path-mtu": {
     title: "Path MTU",
     looked: ({ rows }) => {
-      const sizes = rows
-        .flatMap(({ pathMtu }) => pathMtu.map(({ passesBytes }) => passesBytes))
-        .filter((size) => size > 0);
-      if (sizes.length === 0) return unknown("No path MTU has been measured yet, or it is switched off.");
+      const known = rows.map(({ pathMtu }) => pathMtu.filter(({ passesBytes }) => passesBytes > 0));
+      const sizes = known.flat().map(({ passesBytes }) => passesBytes);
+      // A pair has one on each network and for each address family.
+      const pairs = known.reduce((sum, of) => sum + new Set(of.map(({ destination }) => destination.name)).size, 0);
+      if (pairs === 0) return unknown("No path MTU has been measured yet, or it is switched off.");
       return holds(
-        `${counted(sizes.length, "ordered pair")}, packets of ${Math.min(...sizes)} bytes and less pass everywhere.`,
+        `${counted(pairs, "ordered pair")}, packets of ${Math.min(...sizes)} bytes and less pass everywhere.`,
       );
     },
   },

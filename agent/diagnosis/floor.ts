@@ -8,19 +8,24 @@ export interface DetectionFloor {
 }
 
 /**
- * Packets a minute that a node sends and is sent, and the least loss of it, both ways, of which the judge missed none of
- * 100 trials: with 3, 5 and 12 nodes and the default schedule, each peer 60 + 60 ICMP, 12 TCP and 12 UDP a minute either way
- * (`npm run test:judge -- --floor --trials 100`, docs/detection.md). With three nodes it takes longer to tell who it is.
+ * Packets a minute that a node sends and is sent, and the least loss of it, both ways, that the judge found in 999 of
+ * 1,000 trials: with 3, 5, 8, 12 and 30 nodes and the default schedule, each peer 60 + 60 ICMP, 12 TCP and 12 UDP a minute
+ * either way (`npm run test:judge -- --floor`, docs/detection.md). With three nodes it takes longer to tell who it is.
  */
 const PER_PEER = 2 * 144;
 const IN_MINUTE = [
   [2 * PER_PEER, 0.0347],
-  [4 * PER_PEER, 0.0114],
+  [4 * PER_PEER, 0.0142],
+  [7 * PER_PEER, 0.0073],
   [11 * PER_PEER, 0.0058],
+  [29 * PER_PEER, 0.0024],
 ] as const;
 const IN_FIVE_MINUTES = [
-  [2 * PER_PEER, 0.0047],
-  [4 * PER_PEER, 0.0019],
+  [2 * PER_PEER, 0.0178],
+  [4 * PER_PEER, 0.003],
+  [7 * PER_PEER, 0.0015],
+  [11 * PER_PEER, 0.0012],
+  [29 * PER_PEER, 0.0008],
 ] as const;
 
 export const floorOfPeers = (peers: number): DetectionFloor => floorAt(peers * PER_PEER);

@@ -10,6 +10,7 @@ import { hasJustBegun, ONSET_SECONDS, USUAL_SPANS } from "./onset.ts";
 import { topologyOf, type Topology } from "./locate/topology.ts";
 import { observe } from "./observe/observe.ts";
 import { namesIn } from "./observe/places.ts";
+import { forgetRejected } from "./observe/rejections.ts";
 import { silenceOf } from "./track/silence.ts";
 import { Tracker } from "./track/tracker.ts";
 import { answer } from "./verdict.ts";
@@ -17,7 +18,7 @@ import { answer } from "./verdict.ts";
 export class Judge {
   readonly #history = new History();
   readonly #tracker: Tracker;
-  #hasJustBegun = false;
+  #isWorthAnotherLook = false;
   #topology: { readonly of: Pick<Evidence, "nodes" | "pairs">; readonly topology: Topology } | undefined;
 
   /**
@@ -43,9 +44,10 @@ export class Judge {
     yield* this.#history.add(evidence);
     const recent = yield* this.#history.lostIn(ONSET_SECONDS);
     const all = yield* this.#history.lostIn(ONSET_SECONDS * (1 + USUAL_SPANS));
-    this.#hasJustBegun = hasJustBegun(recent, (all - recent) / USUAL_SPANS);
     const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
     look.topology.arrays.reuse();
+    yield* this.#tracker.forgetStopped(look);
+    forgetRejected(look);
     yield;
     const { observations } = yield* observe(look);
     yield;
@@ -55,8 +57,10 @@ export class Judge {
       silence: silenceOf(look, observations),
       contains: (outer, inner) => contains(outer, inner, evidence),
     });
-    yield;
-    return answer(evidence, findings, networkChecks(look, findings));
+    this.#isWorthAnotherLook =
+      hasJustBegun(recent, (all - recent) / USUAL_SPANS) || this.#tracker.isAwaited(evidence.atSeconds);
+    yield* this.#tracker.forgetOver(look);
+    return answer(evidence, findings, yield* networkChecks(look, findings));
   }
 
   /** Open findings of another judge that has watched for longer. */
@@ -64,9 +68,9 @@ export class Judge {
     this.#tracker.adopt(findings, atSeconds);
   }
 
-  /** The latest evidence shows losses that were not there a minute ago, enough to be worth another look soon. */
-  get hasJustBegun(): boolean {
-    return this.#hasJustBegun;
+  /** The latest evidence shows losses that were not there a minute ago, or one that must be seen again to be believed. */
+  get isWorthAnotherLook(): boolean {
+    return this.#isWorthAnotherLook;
   }
 
   /** The last hundred findings that are over, youngest first. */

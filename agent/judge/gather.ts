@@ -17,6 +17,8 @@ export interface EvidenceSources {
   readonly node: Node;
   /** Everybody else in this agent's own discovery: what a finding may name. */
   peers(): readonly Peer[];
+  /** Kubernetes tells it of each agent, as long as its kubelet reports; a list in a file tells nothing of it. */
+  readonly isReadinessTold: boolean;
   peerApis(): readonly PeerApi[];
   row(query: RowQuery): Row;
   /** This agent's own addresses. */
@@ -52,7 +54,9 @@ export async function gatherEvidence({
   const { podAddresses, nodeAddresses } = sources.identity();
   const known = new Map<string, Pick<NodeEvidence, "serving" | "addresses">>([
     [self.name, { addresses: { pod: podAddresses, node: nodeAddresses } }],
-    ...peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }] as const),
+    ...peers.map(({ node, serving, addresses }) => {
+      return [node.name, { ...(sources.isReadinessTold && { serving }), addresses }] as const;
+    }),
   ]);
   const steps = evidenceSteps({
     atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,

@@ -174,7 +174,7 @@ export class Judging implements AsyncDisposable {
       const evidence = await gather();
       const gatheredNs = clock.monotonicNs();
       const { findings } = await own.memory.judge(evidence);
-      if (own.memory.hasJustBegun) own.pace.hurry(this.#nowMs());
+      if (own.memory.isWorthAnotherLook) own.pace.hurry(this.#nowMs());
       own.judgedNs = gatheredNs;
       // The verdict does not wait for them.
       void this.#options.kernels?.look(findings);

@@ -20,9 +20,9 @@ export class JudgeMemory {
     return this.#findings;
   }
 
-  /** The latest evidence shows losses that have just begun, whatever becomes of them. */
-  get hasJustBegun(): boolean {
-    return this.#judge.hasJustBegun;
+  /** The latest evidence shows losses that have just begun, or one that must be seen again to be believed. */
+  get isWorthAnotherLook(): boolean {
+    return this.#judge.isWorthAnotherLook;
   }
 
   /** In slices: probing goes on meanwhile. One judgement at a time. */

@@ -1,5 +1,5 @@
 // When to judge: every ten seconds, in step with this agent's phase; every two or three for a while when losses have just
-// begun. A mesh that is never at rest costs at most twice as much.
+// begun, or wait to be seen again. A mesh that is never at rest costs at most twice as much.
 export const JUDGE_EVERY_MS = 10_000;
 const SOON_MS = 2_500;
 /** Until a fault has been lost in enough seconds to be told from a burst, and has been seen twice. */
@@ -28,7 +28,7 @@ export class Pace {
     this.#lastMs = nowMs;
   }
 
-  /** Losses have just begun. */
+  /** Losses have just begun, or wait to be seen again. */
   hurry(nowMs: number): void {
     this.#hurryUntilMs = nowMs + HURRY_MS;
   }

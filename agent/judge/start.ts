@@ -30,7 +30,8 @@ export function startJudging({ sources, clock, token, ...options }: StartJudging
     seal: sharedKey && new RowSeal(sharedKey),
   });
   const nowMs = () => clock.monotonicNs() / 1e6;
-  const kernels = new Kernels({ hostApis: () => sources.hostApis(), views: new PeerViews({ token }), nowMs });
+  const views = new PeerViews({ token, keepsConnections: true });
+  const kernels = new Kernels({ sources, views, nowMs });
   const judging = new Judging({
     ...options,
     clock,
@@ -48,6 +49,7 @@ export function startJudging({ sources, clock, token, ...options }: StartJudging
     },
     async [Symbol.asyncDispose]() {
       await judging[Symbol.asyncDispose]();
+      views[Symbol.dispose]();
       await Promise.all([peers[Symbol.asyncDispose](), rows[Symbol.asyncDispose]()]);
     },
   };

@@ -170,7 +170,7 @@ export interface Verdict {
   readonly at: string;
   /** The judge. */
   readonly by: Node;
-  /** `undecided`: too little is seen to say that all is well. */
+  /** `undecided`: too little is seen to say that all is well, or what is lost is not understood yet. */
   readonly state: "fine" | "broken" | "undecided";
   readonly text: string;
   readonly findings: readonly Finding[];

@@ -73,6 +73,8 @@ const interfaceSchema = z.object({
     sentPackets: count,
     sendErrors: count,
     sendDropped: count,
+    /** Packets that the queue in front of it (tc) threw away; absent where it has none, and from older agents. */
+    queueDropped: count.optional(),
   }),
 });
 export type Interface = z.infer<typeof interfaceSchema>;

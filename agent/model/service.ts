@@ -46,7 +46,7 @@ export interface ServiceState {
 /** More than what one endpoint that goes away may cost. */
 const FAILING_AT_LEAST = 3;
 /**
- * How much of the service path's loss the pod network's own explains: where one pod in five is not reached, one connection
+ * How much of the loss by a Service (agents, cluster DNS) the pod network's own explains: where one pod in five is not reached, one connection
  * in five fails. Twice as much, since chance picks the pods, and a minute has few probes.
  */
 export const EXPLAINED_BY_POD_LOSS = 2;

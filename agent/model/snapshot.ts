@@ -25,8 +25,8 @@ export interface PairWindow {
   readonly seconds?: readonly (SecondSummary | null)[];
   // What a judge needs besides, all absent from an older agent.
   /**
-   * Probes lost in each second of the window, oldest first: 60 hexadecimal digits, `f` for fifteen or more. Left out where
-   * nothing was lost.
+   * Probes lost and SYNs sent again in each second of the window, oldest first: 60 hexadecimal digits, `f` for fifteen or
+   * more. Left out where nothing was lost. Older agents count no SYNs here.
    */
   readonly lostSeconds?: string;
   /** UDP: of each source port in the last five minutes, at most 255. */

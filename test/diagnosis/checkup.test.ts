@@ -14,7 +14,7 @@ function checksOf(mesh: SampleMesh) {
   const [, , verdict] = moments.map((at) =>
     judge.judge(evidenceFromSnapshot({ ...snapshot, at, rows: snapshot.rows.map((row) => ({ ...row, at })) })),
   ) as [Verdict, Verdict, Verdict];
-  return { verdict, checks: new Map(checkup(verdict, snapshot).map((check) => [check.name, check])) };
+  return { verdict, snapshot, checks: new Map(checkup(verdict, snapshot).map((check) => [check.name, check])) };
 }
 
 test("all checks are listed, those of Kubernetes' network model first, also when nothing is wrong", () => {
@@ -26,10 +26,80 @@ test("all checks are listed, those of Kubernetes' network model first, also when
   expect(checks.get("pods-reach-pods")!.text).toBe("30 of 30 measured pairs reach each other.");
 });
 
+test("while a check is broken and nobody is blamed yet, nothing is said to be fine", () => {
+  const nodes = Array.from("aabbcc", (zone, i) => ({ name: `node-${i + 1}`, zone }));
+  const mesh = new SimMesh({ nodes, random: tuningRandom(3) });
+  const [judge, begins] = [new Judge(), mesh.second + 65];
+  for (const [a, b] of [
+    [0, 3],
+    [2, 5],
+  ])
+    mesh.sources.push({
+      edges: mesh.directed((from, to) => (from === a && to === b) || (from === b && to === a)),
+      chance: () => 1,
+      most: 1,
+      begins,
+    });
+  const waiting: Verdict[] = [];
+  const found = new Set<string>();
+  while (mesh.second < begins + 60) {
+    mesh.advance(3);
+    const verdict = judge.judge(mesh.evidence());
+    const isBroken = verdict.checks.some(({ state }) => state === "broken");
+    if (isBroken && verdict.findings.length === 0) waiting.push(verdict);
+    else found.add(verdict.state);
+  }
+  expect([...found]).toEqual(["fine", "broken"]);
+  expect(waiting.length).toBeGreaterThan(0);
+  for (const { state, text } of waiting) {
+    expect(state).toBe("undecided");
+    expect(text).toMatch(/^Not every pod reaches every pod: .* What is at fault is not known yet\.$/);
+  }
+});
+
 test("what no row tells is unknown, and not fine", () => {
   const { checks } = checksOf({ nodes: 6, zones: 2 });
   expect(checks.get("routes")!.state).toBe("unknown");
   expect(checks.get("dns")!.state).toBe("unknown");
+});
+
+test("of nodes and zones nothing is said where most agents do not report", () => {
+  const { verdict } = checksOf({ nodes: 6, zones: 2 });
+  const { rows, ...snapshot } = sampleSnapshot({ nodes: 6, zones: 2 });
+  const few = (reporting: number) => {
+    const missing = rows.slice(reporting).map(({ source }) => ({ node: source, reason: "no answer" }));
+    const checks = checkup(verdict, { ...snapshot, rows: rows.slice(0, reporting), missing });
+    return checks
+      .filter(({ name }) => name === "nodes" || name === "zones")
+      .map(({ state, text }) => `${state}: ${text}`);
+  };
+  expect(few(2)).toEqual(Array(2).fill("unknown: 2 of 6 agents report: too few to tell."));
+  expect(few(0)).toEqual(Array(2).fill("unknown: No agent reports."));
+  expect(few(4)).toEqual(["holds: 6 nodes, none loses its peers.", "holds: 2 zones, none stands out."]);
+});
+
+test("a pair is one pair, on however many networks its sizes were measured", () => {
+  const { verdict, snapshot } = checksOf({ nodes: 3, zones: 3 });
+  const rows = snapshot.rows.map((row) => ({
+    ...row,
+    pathMtu: row.pathMtu.flatMap((one) => [one, { ...one, network: "node" as const }]),
+  }));
+  const [mtu] = checkup(verdict, { ...snapshot, rows }).filter(({ name }) => name === "path-mtu");
+  expect(mtu!.text).toMatch(/^6 ordered pairs, /);
+});
+
+test("zones that are fine do not deny what two of their nodes lose", () => {
+  const { verdict, checks } = checksOf({
+    nodes: 6,
+    zones: 3,
+    loss: [
+      { from: "node-1", to: "node-6", ratio: 0.5 },
+      { from: "node-6", to: "node-1", ratio: 0.5 },
+    ],
+  });
+  expect(verdict.findings.map(({ code }) => code)).toEqual(["IN-PAIR-LOSS"]);
+  expect(checks.get("pairs")!.state).toBe("broken");
+  expect(checks.get("zones")!.text).toBe("3 zones, none stands out.");
 });
 
 test("what the mesh does not have is absent, and no warning", () => {

@@ -6,8 +6,10 @@ const floorOf = (nodes: number) => detectionFloor(sampleSnapshot({ nodes, zones:
 
 test.each([
   [3, 0.0347],
-  [5, 0.0114],
+  [5, 0.0142],
+  [8, 0.0073],
   [12, 0.0058],
+  [30, 0.0024],
 ])("with %i nodes and the default schedule it is what was measured", (nodes, least) => {
   expect(floorOf(nodes).inMinute).toBeCloseTo(least, 4);
 });
@@ -18,7 +20,7 @@ test("it falls with every node, between the measured sizes and beyond them", () 
     const least = floors.map((floor) => floor[of]);
     expect(least).toEqual([...least].sort((a, b) => b - a));
   }
-  expect(floorOf(23).inMinute).toBeCloseTo(floorOf(12).inMinute / 2, 6);
+  expect(floorOf(59).inMinute).toBeCloseTo(floorOf(30).inMinute / 2, 6);
 });
 
 test("of a mesh that tells nothing there is none", () => {

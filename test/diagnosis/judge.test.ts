@@ -5,20 +5,22 @@ import { Judge } from "../../agent/diagnosis/judge.ts";
 import { likeliest } from "../../agent/diagnosis/locate/direction.ts";
 import { poissonTail } from "../../agent/diagnosis/track/silence.ts";
 import { NETWORK_CHECKS, type Verdict } from "../../agent/model/finding.ts";
-import type { Snapshot } from "../../agent/model/snapshot.ts";
+import type { Row, Snapshot } from "../../agent/model/snapshot.ts";
 import { goldenSnapshot } from "../api/golden.ts";
 import { sampleSnapshot } from "../support/sample-mesh.ts";
 import { groupLoses, nodeLoses, pairLoses, zonePairLoses, type Fault } from "./sim/scenarios.ts";
 import { runTrial } from "./sim/trial.ts";
 
+type Known = Parameters<typeof evidenceFromSnapshot>[1];
+
 /** The same document again and again, ten seconds apart. */
-function judged(snapshot: Snapshot, times: number, judge = new Judge(), from = 0): Verdict {
+function judged(snapshot: Snapshot, times: number, judge = new Judge(), from = 0, known?: Known): Verdict {
   let verdict: Verdict | undefined;
   for (let i = 0; i < times; i++) {
     const ms = Date.parse(snapshot.at) + (from + i) * 10_000;
     const at = new Date(ms).toISOString();
     verdict = judge.judge(
-      evidenceFromSnapshot({ ...snapshot, at, rows: snapshot.rows.map((row) => ({ ...row, at })) }),
+      evidenceFromSnapshot({ ...snapshot, at, rows: snapshot.rows.map((row) => ({ ...row, at })) }, known),
     );
   }
   return verdict!;
@@ -110,6 +112,15 @@ test("between two nodes it cannot be told which of them, and it says so", () => 
   expect(named(verdict)).toEqual(['IN-BETWEEN [["node-1","node-2"]]']);
 });
 
+test("a pair whose end nobody else tells of is not called fine with all others", () => {
+  const mesh = sampleSnapshot({ nodes: 4, zones: 1, dead: { "node-4": "no answer" } });
+  const [first, ...rest] = mesh.rows;
+  const missing = [...mesh.missing, ...rest.map(({ source }) => ({ node: source, reason: "no answer" }))];
+  expect(
+    named(judged({ ...mesh, rows: [first!], missing }, 4)).filter((said) => !said.startsWith("IN-UNSEEN")),
+  ).toEqual(['IN-BETWEEN [["node-1","node-4"]]']);
+});
+
 test.each([3, 4, 5, 6])(
   "of %d nodes in two zones, one of which has a single node, that node is found dead",
   (nodes) => {
@@ -123,6 +134,58 @@ test.each([3, 4, 5, 6])(
     expect(named(judged(zoned, 3))).toEqual([`IN-NODE-DOWN ["node-${nodes}"]`]);
   },
 );
+
+describe("a node that has lost everybody for two minutes is", () => {
+  const mesh = sampleSnapshot({ nodes: 6, zones: 2, dead: { "node-6": "no answer" } });
+  const firstCause = (serving: boolean | undefined, snapshot = mesh): string => {
+    const { findings } = judged(
+      snapshot,
+      16,
+      new Judge(),
+      0,
+      new Map([["node-6", serving === undefined ? {} : { serving }]]),
+    );
+    expect(findings.map(({ code }) => code)).toEqual(["IN-NODE-DOWN"]);
+    return findings[0]!.causes[0]!.kind;
+  };
+
+  test("cut off, where discovery goes on calling its agent ready: then its kubelet reports", () => {
+    expect(firstCause(true)).toBe("node-cut-off");
+  });
+
+  test("dead, where discovery says otherwise, knows nothing of readiness, or was not heard since", () => {
+    expect(firstCause(false)).toBe("node-dead");
+    expect(firstCause(undefined)).toBe("node-dead");
+    const deaf = mesh.rows.map((row) => ({ ...row, health: { ...row.health, discoveryAgeSeconds: 150 } }));
+    expect(firstCause(true, { ...mesh, rows: deaf })).toBe("node-dead");
+  });
+});
+
+test("a pair whose pods lose each other altogether, and one order of whose nodes does, is cut on the pod network", () => {
+  const loss = [
+    { from: "node-2", to: "node-3", ratio: 1 },
+    { from: "node-3", to: "node-2", ratio: 1 },
+  ];
+  const fine = sampleSnapshot({ nodes: 4, zones: 1 });
+  const cut = sampleSnapshot({ nodes: 4, zones: 1, loss });
+  const isOfNodes = ({ network, destination }: Row["pairs"][number]): boolean =>
+    network === "node" && destination.name === "node-3";
+  // node-2 has no route to the pods of node-3: it reaches node-3 itself, and its answers to pods there are lost.
+  const rows = cut.rows.map((row, i) =>
+    row.source.name === "node-2"
+      ? { ...row, pairs: row.pairs.map((pair) => (isOfNodes(pair) ? fine.rows[i]!.pairs.find(isOfNodes)! : pair)) }
+      : row,
+  );
+  expect(judged({ ...cut, rows }, 3).findings).toMatchObject([
+    {
+      code: "IN-PAIR-CUT",
+      subject: { nodes: ["node-2", "node-3"] },
+      scope: { network: "pod" },
+      figures: { loss: 1 },
+      causes: [{ kind: "stale-entry" }, { kind: "pair-path" }],
+    },
+  ]);
+});
 
 test("a judge that has just begun tells the loss there is, not more", () => {
   const mesh = sampleSnapshot({ nodes: 9, zones: 3, loss: [{ from: "node-2", to: "node-4", ratio: 0.2 }] });
@@ -181,6 +244,14 @@ test("a direction is claimed at odds of 20 : 1 only", () => {
 test("the chance of few losses is that of a Poisson count", () => {
   expect(poissonTail(0, 7)).toBeCloseTo(Math.exp(-7), 10);
   expect(poissonTail(2, 1)).toBeCloseTo(2.5 * Math.exp(-1), 10);
+  expect(poissonTail(0, 0)).toBe(1);
+});
+
+test("also where thousands are lost: by the normal distribution, as far as it goes", () => {
+  expect(poissonTail(10_000, 10_000)).toBeCloseTo(0.5027, 3);
+  expect(poissonTail(9_900, 10_000)).toBeCloseTo(0.16, 2);
+  expect(poissonTail(1_300, 820)).toBeCloseTo(1, 10);
+  expect(poissonTail(100, 5_000)).toBeLessThan(1e-9);
 });
 
 const FAULTS: readonly [string, Fault, number, number][] = [

@@ -46,6 +46,29 @@ test("a zone of two among five nodes is called by its name, though it is a group
   expect(opened(mesh, 60)).toEqual(["IN-ZONE-LOSS zone:a"]);
 });
 
+describe.each(["aaaaaaabbbbc", "aaaaaaaabbbc", "aaaaaaaaabbc", "aaaaaaaabbcc", "aaaaaabbbccc"])(
+  "in zones %s, where a zone with all others has hardly more pairs than two zones",
+  (zones) => {
+    const [a, b] = [zones.lastIndexOf("a") + 1, zones.lastIndexOf("b") + 1];
+    const isB = (node: number): boolean => node >= a && node < b;
+
+    test.each([1, 2, 3])(
+      "two that lose some packets of each other are named in a minute, and no other place, seed %i",
+      (seed) => {
+        const mesh = meshOf(zones, seed);
+        loses(mesh, 0.005, (from, to) => (from < a && isB(to)) || (to < a && isB(from)));
+        expect(opened(mesh, 60)).toEqual(["IN-ZONE-PAIR-LOSS zone:a,b"]);
+      },
+    );
+
+    test.each([1, 2, 3])("one that loses some with all others is named by itself at last, seed %i", (seed) => {
+      const mesh = meshOf(zones, seed);
+      loses(mesh, 0.02, (from, to) => isB(from) !== isB(to));
+      expect(opened(mesh, 120).at(-1)).toBe("IN-ZONE-LOSS zone:b");
+    });
+  },
+);
+
 describe.each([1, 2, 3])("of four equal paths one is bad, seed %i", (seed) => {
   test("between two of five nodes and the others: it is that group", () => {
     const mesh = meshOf("abcde", seed);
@@ -62,6 +85,19 @@ test("two nodes that are deaf for three seconds, minutes apart, open nothing, an
   deaf(10, mesh.second + 340);
   expect(opened(mesh, 700)).toEqual([]);
 });
+
+test.each([1, 2, 3])(
+  "two of six nodes that die in the same second are two dead nodes and no group, seed %i",
+  (seed) => {
+    const mesh = meshOf("aabbcc", seed);
+    const dies = mesh.second + 60;
+    loses(mesh, 1, (from, to) => [1, 4].includes(from) || [1, 4].includes(to), { begins: dies });
+    const opens = opened(mesh, 150, () => {
+      for (const node of [1, 4]) if (mesh.second >= dies) mesh.silentUntil.set(node, mesh.second + EVERY_S + 1);
+    });
+    expect(opens.sort()).toEqual(["IN-NODE-DOWN node-2", "IN-NODE-DOWN node-5"]);
+  },
+);
 
 test("an agent whose row misses every other look is not down", () => {
   const mesh = meshOf("abcde", 5);

@@ -41,7 +41,12 @@ class HttpMesh {
           failures: () => 0,
           peerApis: () => agent.agent.peerApis(),
           peers,
-          gather: () => gatherEvidence({ sources: agent.agent, rows: agent.api.rows, clock: made.clock }),
+          gather: () =>
+            gatherEvidence({
+              sources: Object.assign(agent.agent, { isReadinessTold: true }),
+              rows: agent.api.rows,
+              clock: made.clock,
+            }),
           log: { info: () => {}, error: () => {} },
         }),
       );

@@ -69,7 +69,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     what: "a hidden group that loses half",
-    faults: (i) => group(i).flatMap((member) => outside(group(i)).map((other) => `loss ${member}->${other} 50%`)),
+    faults: one((i) => `loss ${group(i).join()}->${outside(group(i)).join()} 50%`),
     subject: (i) => [...group(i)].sort().join(),
     isHeavy: true,
   },

@@ -1,20 +1,25 @@
-// npm run test:verdicts -- [--trials 20] [--only TEXT] [--labs 1]
-// Seconds from a fault to the verdict, by fault: real agents in namespaces, a quarter of an hour for ten trials of each
-// lab. Prints every trial as it ends, then a table; ends with 1 when a bar is missed.
-import { parseArgs } from "node:util";
+// `npm run test:verdicts`: seconds from a fault to the verdict, by fault: real agents in namespaces.
 import { inWords, refusalOf } from "../../lab/rights.ts";
 import { createLab } from "../../lab/lab.ts";
+import { readOptions } from "../../scripts/command-line.ts";
 import { endWith } from "./end-with.ts";
 import { ASKED, KINDS, LIVE_MESH, type Kind } from "./kinds.ts";
 import { lineOf, tableOf } from "./table.ts";
 import { settle, trial, type Trial } from "./trials.ts";
 
-const { values } = parseArgs({
-  options: {
-    trials: { type: "string", default: "20" },
-    only: { type: "string", default: "" },
-    labs: { type: "string", default: "1" },
-  },
+const HELP = `Seconds from a fault to the verdict that names it, by fault, with real agents in labs of this machine:
+npm run test:verdicts [-- OPTIONS]
+
+  --trials N   trials of each fault (default: 20), about a minute each
+  --only TEXT  only faults whose name has this in it: ${KINDS.map(({ what }) => what).join("; ")}
+  --labs N     meshes side by side (default: 1); two cores carry three
+
+Prints every trial as it ends, then a table, also when it is stopped. Ends with 1 when a bar is missed. Needs root, or a user
+namespace.`;
+const values = readOptions("test:verdicts", HELP, {
+  trials: { type: "string", default: "20" },
+  only: { type: "string", default: "" },
+  labs: { type: "string", default: "1" },
 });
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const kinds = KINDS.filter(({ what }) => what.includes(values.only));

@@ -9,28 +9,46 @@ export interface CauseEntry {
   readonly cure: string;
 }
 
-/** A node to look at: the first that the subject names. */
-function nodeOf(subject: Subject): string {
+/** A node to look at: the first that the subject names. A command with a gap in it cannot be run. */
+function nodeOf(subject: Subject): string | undefined {
   switch (subject.kind) {
     case "node":
       return subject.node;
     case "pair":
       return subject.nodes[0];
     case "group":
-      return subject.nodes[0] ?? "NODE";
+      return subject.nodes[0];
     case "zone":
     case "zone-pair":
     case "mesh":
-      return "NODE";
+      return undefined;
   }
 }
 
-const onNode = (command: string) => (subject: Subject) =>
-  `kubectl debug node/${nodeOf(subject)} -it --image=nicolaka/netshoot --profile=sysadmin -- ${command}`;
+/** What can be looked at where no node is named. */
+function lossOf(subject: Subject): string {
+  const zones =
+    subject.kind === "zone" ? [subject.zone] : subject.kind === "zone-pair" ? [...new Set(subject.zones)] : [];
+  return ["internode matrix", ...zones.map((zone) => `--zone ${zone}`), "--show loss"].join(" ");
+}
+
+const onNode = (command: string) => (subject: Subject) => {
+  const node = nodeOf(subject);
+  return node === undefined
+    ? lossOf(subject)
+    : `kubectl debug node/${node} -it --image=nicolaka/netshoot --profile=sysadmin -- ${command}`;
+};
+/** Pods of that node alone, where one is named. */
+const podsOf = (selection: string) => (subject: Subject) => {
+  const node = nodeOf(subject);
+  return `kubectl get pods ${selection} -o wide${node === undefined ? "" : ` --field-selector spec.nodeName=${node}`}`;
+};
 const matrix = (flags: string) => () => `internode matrix ${flags}`;
-const describeNode = (subject: Subject): string => `kubectl describe node ${nodeOf(subject)}`;
-const agentPod = (subject: Subject): string =>
-  `kubectl get pods -A -l app.kubernetes.io/name=internode -o wide --field-selector spec.nodeName=${nodeOf(subject)}`;
+const describeNode = (subject: Subject): string => {
+  const node = nodeOf(subject);
+  return node === undefined ? "kubectl get nodes -o wide" : `kubectl describe node ${node}`;
+};
+const agentPod = podsOf("-A -l app.kubernetes.io/name=internode");
 
 export const CAUSES: Readonly<Record<CauseKind, CauseEntry>> = {
   "node-dead": {
@@ -87,13 +105,14 @@ export const CAUSES: Readonly<Record<CauseKind, CauseEntry>> = {
   "zone-interconnect": {
     text: "What lies between these zones: interconnect, routers, a provider's fault.",
     tell: "Pairs across lose, pairs inside each zone do not.",
-    next: matrix("--show loss"),
+    next: lossOf,
     cure: "Ask the provider, look at routers and firewalls between the zones.",
   },
   cni: {
     text: "The overlay or CNI: its pod on the node, tunnel, routes of pod ranges, or a policy.",
     tell: "The pod network loses while the node network between the same nodes is fine.",
-    next: (subject) => `kubectl get pods -n kube-system -o wide --field-selector spec.nodeName=${nodeOf(subject)}`,
+    // Most CNIs have a namespace of their own.
+    next: podsOf("-A"),
     cure: "Look at the CNI's pod on the node and its log; compare its routes and tunnel with a node that is fine.",
   },
   "node-firewall": {
@@ -195,7 +214,7 @@ export const CAUSES: Readonly<Record<CauseKind, CauseEntry>> = {
   "service-proxy": {
     text: "kube-proxy, or what replaces it, on this node.",
     tell: "Service addresses fail, pod addresses are reached.",
-    next: (subject) => `kubectl get pods -n kube-system -o wide --field-selector spec.nodeName=${nodeOf(subject)}`,
+    next: podsOf("-n kube-system"),
     cure: "Look at kube-proxy's (or the CNI's) log on this node; restart it there.",
   },
   "address-conflict": {

@@ -1,7 +1,17 @@
 // Every code a finding can have, with all that people read about it: page, command line, pager and docs/findings.md
 // take their text from here. A code without an entry does not compile.
 import type { FindingCode } from "../../model/finding.ts";
-import { capital, directionText, listed, lossText, millis, scopeText, subjectText, type Said } from "./words.ts";
+import {
+  capital,
+  directionText,
+  listed,
+  lossText,
+  measureText,
+  millis,
+  scopeText,
+  subjectText,
+  type Said,
+} from "./words.ts";
 
 export interface CatalogueEntry {
   /** Loss of one subject is one finding, whatever it is called; any other code is a finding of its own. */
@@ -23,6 +33,16 @@ export interface CatalogueEntry {
 const who = ({ subject }: Said): string => capital(subjectText(subject));
 const where = (said: Said): string => `${scopeText(said.scope)}${directionText(said)}`;
 const loses = (said: Said): string => `${lossText(said.figures)}${where(said)}`;
+const losesWith = (said: Said, others: string): string =>
+  `${lossText(said.figures)}${scopeText(said.scope)} with ${others}${directionText(said)}`;
+/** Two lose between them, anybody else with all others; `at`: on what and which way. */
+const losing = (said: Said, at: string): string => {
+  const { kind } = said.subject;
+  const lost = lossText(said.figures);
+  if (kind === "pair" || kind === "zone-pair") return `${between(said)} ${lost} are lost${at}`;
+  return `${who(said)} ${kind === "group" ? "lose" : "loses"} ${lost}${at}`;
+};
+const onOrIn = ({ subject }: Said): string => `${subject.kind === "mesh" ? "in" : "on"} ${subjectText(subject)}`;
 const between = (said: Said): string => {
   const { subject } = said;
   if (subject.kind === "pair" || subject.kind === "zone-pair") return `Between ${subjectText(subject)}`;
@@ -47,7 +67,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     title: "A node loses packets with all others",
     meaning:
       "Loss is spread over the pairs of one node and fits no single pair, no group and no zone. The share may be far below what alerts by threshold see.",
-    says: (said) => `${who(said)} loses ${loses(said)} with its peers.`,
+    says: (said) => `${who(said)} loses ${losesWith(said, "its peers")}.`,
     alerts: ["InternodeNodeDegraded"],
     impact:
       "TCP repairs it with retransmits of 200 ms and more: slow requests in the tail. UDP applications lose data.",
@@ -78,8 +98,11 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     breaksReach: false,
     title: "An agent cannot keep up, its network is fine",
     meaning:
-      "ICMP, which the kernel answers, is fine to this node, and UDP or TCP, which the agent's process must serve, is lost both ways; or the agent tells itself that it is late. Its loss is not the network's.",
-    says: (said) => `The agent of ${subjectText(said.subject)} gets too little CPU; its loss is not the network's.`,
+      "ICMP, which the kernel answers, is fine to this node, and UDP or TCP, which the agent's process must serve, is lost both ways; or the agent tells itself that it is late. Its loss is not the network's. Agents that starve together, as on one busy machine, are one finding.",
+    says: ({ subject }) =>
+      subject.kind === "node"
+        ? `The agent of ${subjectText(subject)} gets too little CPU; its loss is not the network's.`
+        : `The agents of ${subjectText(subject)} get too little CPU; what they lose is not the network's.`,
     alerts: ["InternodeAgentImpaired"],
     impact: "None by the network. Other pods on the node may starve as well.",
   },
@@ -87,8 +110,8 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     isLoss: true,
     breaksReach: true,
     title: "Two nodes cannot reach each other",
-    meaning: "Everything between two nodes is lost while both are fine with all others.",
-    says: (said) => `${between(said)} nothing gets through${where(said)}; both are fine with all others.`,
+    meaning: "Everything between two nodes is lost while both reach others.",
+    says: (said) => `${between(said)} nothing gets through${where(said)}; both reach other nodes.`,
     alerts: ["InternodePairsDegraded"],
     impact: "Connections between pods of these two nodes hang.",
   },
@@ -117,7 +140,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     breaksReach: true,
     title: "A zone loses packets with all others",
     meaning: "The nodes of one zone lose packets with the rest of the mesh, and are fine among themselves.",
-    says: (said) => `${who(said)} loses ${loses(said)} with the rest.`,
+    says: (said) => `${who(said)} loses ${losesWith(said, "the rest")}.`,
     alerts: ["InternodeZoneDegraded"],
     impact: "Traffic across zones of everything that runs in this zone.",
   },
@@ -137,7 +160,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     meaning:
       "A set of nodes loses packets with the rest and is fine inside: they share something that the cluster does not know, such as a rack switch, an uplink or a hypervisor. The group is found by its loss and named by its members.",
     says: (said) =>
-      `${who(said)} lose ${loses(said)} with all others, and are fine among themselves: they share something.`,
+      `${who(said)} lose ${losesWith(said, "all others")}, and are fine among themselves: they share something.`,
     alerts: [],
     impact: "Everything that crosses the border of this group.",
   },
@@ -156,8 +179,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     title: "The pod network loses packets, the node network is fine",
     meaning:
       "The same nodes reach each other on their own addresses and not, or not well, over the pod network: the fault is in the overlay or the CNI, not in the machines' network.",
-    says: (said) =>
-      `${who(said)} loses ${lossText(said.figures)} on the pod network${directionText(said)}; the node network is fine.`,
+    says: (said) => `${losing(said, ` on the pod network${directionText(said)}`)}; the node network is fine.`,
     alerts: ["InternodePodNetworkDegraded"],
     impact: "Pods cannot talk, while kubelet, SSH and everything with hostNetwork is fine.",
   },
@@ -167,8 +189,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     title: "The node network loses packets, the pod network is fine",
     meaning:
       "Pods reach each other while probes to node addresses are lost. Usually a firewall between nodes lets the tunnel through and not the probe.",
-    says: (said) =>
-      `${who(said)} loses ${lossText(said.figures)} on the node network${directionText(said)}; the pod network is fine.`,
+    says: (said) => `${losing(said, ` on the node network${directionText(said)}`)}; the pod network is fine.`,
     alerts: ["InternodeNodeDegraded", "InternodeProtocolBlocked"],
     impact: "Kubelet, API server and hostNetwork pods, if it is more than a filter for ICMP.",
   },
@@ -197,7 +218,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     breaksReach: true,
     title: "One address family loses packets, the other is fine",
     meaning: "IPv4 and IPv6 between the same nodes differ: routes, firewalls or neighbour discovery of one family.",
-    says: (said) => `${who(said)} loses ${loses(said)}; the other address family is fine.`,
+    says: (said) => `${losing(said, where(said))}; the other address family is fine.`,
     alerts: ["InternodeProtocolBlocked"],
     impact: "Dual-stack applications are slow to connect, those of one family fail.",
   },
@@ -252,7 +273,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     breaksReach: false,
     title: "DNS lookups fail",
     meaning: "More than a tenth of the lookups of a node's agent fail.",
-    says: (said) => `DNS lookups fail on ${subjectText(said.subject)}.`,
+    says: (said) => `DNS lookups fail ${onOrIn(said)}.`,
     alerts: ["InternodeDnsFailing"],
     impact: "Applications wait five seconds or fail when they look up names.",
   },
@@ -261,8 +282,7 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
     breaksReach: false,
     title: "Service addresses fail, pods are reached",
     meaning: "Connections to a ClusterIP fail from this node while the pods behind it are reached directly.",
-    says: (said) =>
-      `Service addresses do not work on ${subjectText(said.subject)}, although pods are reached directly.`,
+    says: (said) => `Service addresses do not work ${onOrIn(said)}, although pods are reached directly.`,
     alerts: ["InternodeServicePathFailing"],
     impact: "Everything on this node that uses a Service.",
   },
@@ -303,8 +323,8 @@ export const CODES: Readonly<Record<FindingCode, CatalogueEntry>> = {
       "An agent could not open a protocol, or lacks a permission. What it would have measured is unknown, not fine.",
     says: (said) =>
       said.subject.kind === "group"
-        ? `${listed(said.subject.nodes)} cannot measure${scopeText(said.scope)}.`
-        : `${who(said)} cannot measure${scopeText(said.scope)}.`,
+        ? `${listed(said.subject.nodes)} cannot measure ${measureText(said.scope)}.`
+        : `${who(said)} cannot measure ${measureText(said.scope)}.`,
     alerts: ["InternodeAgentImpaired"],
     impact: "None for applications.",
   },

@@ -44,6 +44,10 @@ export function scopeText({ network, protocol, family }: Scope): string {
   return ` ${[what === "" ? "" : `(${what})`, where].filter(Boolean).join(" ")}`;
 }
 
+/** `UDP on the pod network`: what cannot be measured. */
+export const measureText = ({ protocol, ...scope }: Scope): string =>
+  `${protocol?.toUpperCase() ?? "anything"}${scopeText(scope)}`;
+
 export const familyText = (family: "ipv4" | "ipv6"): string => (family === "ipv4" ? "IPv4" : "IPv6");
 
 /** `1.2 %`; never `0 %` for something, never `100 %` for less than all. */
@@ -65,6 +69,13 @@ export function directionText({ subject, direction }: Said): string {
     return direction === "out" ? `, from ${a} to ${b} only` : `, from ${b} to ${a} only`;
   }
   return { out: ", on the way out only", in: ", on the way in only", both: ", both ways" }[direction];
+}
+
+/** Out and in, in the middle of a sentence: between two there is no way out. */
+export function waysText(subject: Subject): readonly [string, string] {
+  if (subject.kind !== "pair" && subject.kind !== "zone-pair") return ["on the way out", "on the way in"];
+  const [a, b] = subject.kind === "pair" ? subject.nodes : subject.zones;
+  return [`from ${a} to ${b}`, `from ${b} to ${a}`];
 }
 
 export function millis(ns: number | undefined): string {

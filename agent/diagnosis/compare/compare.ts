@@ -8,10 +8,12 @@ import { compareRoutes } from "./routes.ts";
 import { compareNeighbours } from "./tunnels.ts";
 
 /** Faults first, then by node. Views are of one kind of namespace: all pods', or all hosts'. */
-export function compareViews({ views, isWhole, earlier }: Compared): Difference[] {
+export function compareViews({ views: all, isWhole, earlier, pods }: Compared): Difference[] {
+  // Whoever asks, and in whatever order: the sentences are the same.
+  const views = all.toSorted((a, b) => compareNames(a.node.name, b.node.name));
   const owners = new Owners(views);
   const found = [
-    ...compareRoutes(views, owners),
+    ...compareRoutes(views, owners, pods),
     ...compareInterfaces(views),
     ...compareNeighbours(views, owners, { isWhole }),
     ...compareCounters(views, earlier),

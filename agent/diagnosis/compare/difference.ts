@@ -23,7 +23,9 @@ export const DIFFERENCE_KINDS = [
   "neighbours-full",
   "conntrack-full",
   "interface-drops",
+  "queue-drops",
   "softnet-drops",
+  "softnet-squeezes",
   "socket-drops",
   "setting-differs",
   "port-missing",
@@ -49,6 +51,8 @@ export interface Compared {
   readonly isWhole: boolean;
   /** The same nodes some time before, for what counters have gained since. */
   readonly earlier?: readonly NodeView[];
+  /** An address of a pod on each node, also of those without a view: a node that routes nothing to it is told all the same. */
+  readonly pods?: ReadonlyMap<string, string>;
 }
 
 /** Below this share a habit is no rule that others could break. */
@@ -74,3 +78,5 @@ export function othersHave(having: readonly string[], others: number, one = "one
   if (having.length === others) return `every other node has ${one}`;
   return `${having.length} of ${others} other nodes have ${one}`;
 }
+
+export const FAMILY = { ipv4: "IPv4", ipv6: "IPv6" } as const;

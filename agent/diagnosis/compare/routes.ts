@@ -19,7 +19,11 @@ interface Owned {
   readonly like: string;
 }
 
-export function compareRoutes(views: readonly NodeView[], owners: Owners): Difference[] {
+export function compareRoutes(
+  views: readonly NodeView[],
+  owners: Owners,
+  pods: ReadonlyMap<string, string> = new Map(),
+): Difference[] {
   const tables = views
     .filter(({ routes }) => routes.visible)
     .map((view): Table => ({ node: view.node.name, view, routes: mainRoutes(view) }));
@@ -29,6 +33,7 @@ export function compareRoutes(views: readonly NodeView[], owners: Owners): Diffe
   return [
     ...ofPods.flatMap((range) => missing(range, tables)),
     ...ofPods.flatMap((range) => elsewhere(range, tables, owners)),
+    ...unseenOwners(pods, tables),
     ...habits(tables, new Set(owned.map(({ destination }) => destination))),
     ...rules(views),
   ];
@@ -87,6 +92,51 @@ function missing({ destination, owner }: Owned, tables: readonly Table[]): Diffe
           )}${by}`
     })`,
   }));
+}
+
+/** Of a node that cannot be seen nobody tells its range: a pod of it stands for that, where pods of others are routed. */
+function unseenOwners(pods: ReadonlyMap<string, string>, tables: readonly Table[]): Difference[] {
+  const known = new Set(tables.map(({ node }) => node));
+  const ranges = [...pods].flatMap(([node, address]) => {
+    const range = parseCidr(address);
+    return range ? [{ node, address, range }] : [];
+  });
+  if (ranges.every(({ node }) => known.has(node))) return [];
+  /** By table, the nodes of the pods that it routes to. */
+  const led = new Map(
+    tables.map((table) => [
+      table,
+      new Set(
+        ranges
+          .filter(({ range }) => table.routes.has(range.text) || isCovered(range, table.routes))
+          .map(({ node }) => node),
+      ),
+    ]),
+  );
+  const leadsTo = (table: Table, { node }: (typeof ranges)[number]) => led.get(table)!.has(node);
+  const routesPods = (table: Table, but: string): boolean => {
+    const others = ranges.filter(({ node }) => node !== but && node !== table.node);
+    const count = others.filter((pod) => leadsTo(table, pod)).length;
+    return count > 0 && count >= others.length / 2;
+  };
+  return ranges
+    .filter(({ node }) => !known.has(node))
+    .flatMap((pod): Difference[] => {
+      const without = tables
+        .filter((table) => !leadsTo(table, pod) && routesPods(table, pod.node))
+        .map(({ node }) => node);
+      const common = { kind: "route-missing", part: "routes", isFault: true } as const;
+      const what = `no route to ${pod.address}, a pod of ${pod.node}`;
+      if (without.length > 1 && without.length > tables.length / 2)
+        return [
+          {
+            ...common,
+            node: pod.node,
+            text: `${without.length} of ${tables.length} nodes that can be seen have ${what} (${listed(without)})`,
+          },
+        ];
+      return without.map((node) => ({ ...common, node, towards: pod.node, text: `${node} has ${what}` }));
+    });
 }
 
 /** ", by 10.88.0.13" where most go the same way. */

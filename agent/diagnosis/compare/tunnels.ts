@@ -1,5 +1,5 @@
 // Forwarding entries and neighbours against what the far end says of itself. Pure.
-import { itemsOf, type Interface, type NodeView } from "../../model/node-view.ts";
+import { itemsOf, type ForwardingEntry, type Interface, type NodeView } from "../../model/node-view.ts";
 import { othersHave, type Difference } from "./difference.ts";
 import type { Owners } from "./mesh.ts";
 
@@ -43,34 +43,22 @@ function forwarding(ends: readonly End[], owners: Owners, isWhole: boolean): Dif
   return ends.flatMap((end): Difference[] => {
     const { node, view, device } = end;
     if (!view.forwarding.visible) return [];
-    const found = entries.get(node)!.flatMap(({ hardwareAddress, to }): Difference[] => {
-      const other = byHardware.get(hardwareAddress);
-      if (other === undefined)
-        return isWhole && hardwareAddress !== "00:00:00:00:00:00" && owners.ofHardware(hardwareAddress) === undefined
-          ? [
-              {
-                ...common,
-                kind: "forwarding-stale",
-                node,
-                isFault: false,
-                text: `${node} has a stale forwarding entry on ${device.name}: ${hardwareAddress} at ${to} is of no node`,
-              },
-            ]
-          : [];
-      if (other.node === node) return [];
-      const of = owners.ofAddress(to!)?.node;
-      const { local } = other.device.tunnel!;
-      if (of === other.node || (of === undefined && local === undefined) || to === local) return [];
-      return [
-        {
-          ...common,
-          kind: "forwarding-elsewhere",
-          node,
-          towards: other.node,
-          text: `${node} sends what is for ${other.node} by ${device.name} to ${to}, which is ${of ?? "no address of a node"} (the far end is ${local ?? "another"})`,
-        },
-      ];
-    });
+    const stale = entries.get(node)!.flatMap(({ hardwareAddress, to }): Difference[] =>
+      isWhole &&
+      !byHardware.has(hardwareAddress) &&
+      hardwareAddress !== "00:00:00:00:00:00" &&
+      owners.ofHardware(hardwareAddress) === undefined
+        ? [
+            {
+              ...common,
+              kind: "forwarding-stale",
+              node,
+              isFault: false,
+              text: `${node} has a stale forwarding entry on ${device.name}: ${hardwareAddress} at ${to} is of no node`,
+            },
+          ]
+        : [],
+    );
     const lacking = ends.flatMap((other): Difference[] => {
       if (other.node === node || known(node, other)) return [];
       const others = ends.filter((third) => third.node !== node && third.node !== other.node);
@@ -90,8 +78,51 @@ function forwarding(ends: readonly End[], owners: Owners, isWhole: boolean): Dif
           ]
         : [];
     });
-    return [...found, ...lacking];
+    return [...stale, ...elsewhere(end, { ends, entries, owners }), ...lacking];
   });
+}
+
+interface Network {
+  readonly ends: readonly End[];
+  readonly entries: ReadonlyMap<string, readonly ForwardingEntry[]>;
+  readonly owners: Owners;
+}
+
+/** Entries of others for this end that lead to another address than one of its node's. */
+function elsewhere(end: End, { ends, entries, owners }: Network): Difference[] {
+  const { local } = end.device.tunnel!;
+  const ofOwner = (address: string) => owners.ofAddress(address)?.node;
+  const isWrong = (to: string): boolean => {
+    const of = ofOwner(to);
+    return of !== end.node && (of !== undefined || local !== undefined) && to !== local;
+  };
+  const wrong = ends
+    .filter(({ node }) => node !== end.node)
+    .flatMap(({ node, device }) =>
+      entries
+        .get(node)!
+        .filter(({ hardwareAddress, to }) => hardwareAddress === end.device.hardwareAddress && isWrong(to!))
+        .map(({ to }) => ({ node, device: device.name, to: to! })),
+    );
+  const common = { kind: "forwarding-elsewhere", part: "neighbours", isFault: true } as const;
+  const whose = (to: string): string => `${to}, which is ${ofOwner(to) ?? "no address of a node"}`;
+  return [...Map.groupBy(wrong, ({ to }) => to)].flatMap(([to, some]): Difference[] =>
+    // What most have wrong alike they were told so: it is the address that this node announces.
+    some.length > 1 && some.length > (ends.length - 1) / 2
+      ? [
+          {
+            ...common,
+            node: end.node,
+            text: `${some.length} of ${ends.length - 1} other nodes send what is for ${end.node} by ${some[0]!.device} to ${whose(to)} (its own end is ${local ?? "another"})`,
+          },
+        ]
+      : some.map(({ node, device }) => ({
+          ...common,
+          node,
+          towards: end.node,
+          text: `${node} sends what is for ${end.node} by ${device} to ${whose(to)} (the far end is ${local ?? "another"})`,
+        })),
+  );
 }
 
 /** Flannel and its like write a permanent neighbour for the far end's address on the tunnel. */

@@ -45,6 +45,7 @@ export class EvidenceBuilder {
   readonly #addresses = new Map<string, number>();
   /** Pair of the current row by destination, or -1. */
   readonly #pairOf: Int32Array;
+  readonly #context: RowContext = { ownSeconds: 0, addressNumber: (address) => this.#addressNumber(address) };
   readonly #begun: Uint8Array;
   #row = -1;
   #count = 0;
@@ -77,28 +78,31 @@ export class EvidenceBuilder {
     this.#row = node;
     this.#begun[node] = 1;
     this.#agents[node] = agent;
+    this.#context.ownSeconds = agent.ownSeconds;
     this.#pairOf.fill(-1);
     return true;
   }
 
-  slot(destination: string, path: Path, counts: SlotCounts): void {
-    const pair = this.#pair(destination);
-    if (pair < 0) return;
-    this.#columnsOf(path).write(pair, counts, {
-      ownSeconds: this.#agents[this.#row]!.ownSeconds,
-      addressNumber: this.#addressNumber,
-    });
+  /** Of the current row, to this destination; -1 when it is nobody we know. */
+  pair(destination: string): number {
+    const node = this.#nodeIndex.get(destination);
+    if (this.#row < 0 || node === undefined || node === this.#row) return -1;
+    const known = this.#pairOf[node]!;
+    if (known >= 0) return known;
+    if (this.#count === this.#source.length) throw new RangeError(`more than ${this.#count} pairs in the rows`);
+    const pair = this.#count++;
+    this.#source[pair] = this.#row;
+    this.#destination[pair] = node;
+    this.#pairOf[node] = pair;
+    return pair;
   }
 
-  /** Path MTU of a network. It stands with the first protocol of that network and family. */
-  pathMtu(
-    destination: string,
-    path: Path,
-    mtu: { readonly passesBytes: number; readonly shortfallBytes: number },
-  ): void {
-    const pair = this.#pair(destination);
-    if (pair < 0) return;
-    this.#columnsOf(path).writeMtu(pair, mtu);
+  /** Where slots of a path go: those of this row until the next begins. */
+  path(path: Path): Columns {
+    const name = pathName(path);
+    let columns = this.#columns.get(name);
+    if (!columns) this.#columns.set(name, (columns = new Columns(onlyPath(path), this.#source.length, this.#context)));
+    return columns;
   }
 
   build(): Evidence {
@@ -119,52 +123,20 @@ export class EvidenceBuilder {
     };
   }
 
-  #pair(destination: string): number {
-    const node = this.#nodeIndex.get(destination);
-    if (this.#row < 0 || node === undefined || node === this.#row) return -1;
-    const known = this.#pairOf[node]!;
-    if (known >= 0) return known;
-    if (this.#count === this.#source.length) throw new RangeError(`more than ${this.#count} pairs in the rows`);
-    const pair = this.#count++;
-    this.#source[pair] = this.#row;
-    this.#destination[pair] = node;
-    this.#pairOf[node] = pair;
-    return pair;
-  }
-
-  #columnsOf(path: Path): Columns {
-    const name = pathName(path);
-    let columns = this.#columns.get(name);
-    if (!columns) this.#columns.set(name, (columns = new Columns(onlyPath(path), this.#source.length)));
-    return columns;
-  }
-
-  readonly #addressNumber = (address: string): number => {
+  #addressNumber(address: string): number {
     let number = this.#addresses.get(address);
     if (number === undefined) this.#addresses.set(address, (number = this.#addresses.size));
     return number;
-  };
+  }
 }
 
 /** Of whatever was given as one: evidence keeps no row. */
 const onlyPath = ({ network, protocol, family }: Path): Path => ({ network, protocol, family });
 
-const COUNTS = [
-  "probes",
-  "failures",
-  "blocked",
-  "unreachable",
-  "refusals",
-  "retransmits",
-  "lostForward",
-  "lostReverse",
-] as const;
-type Counts = Readonly<Record<(typeof COUNTS)[number], Uint16Array>>;
-
 /** Of the row that a slot is told by. */
 interface RowContext {
   /** See AgentEvidence. */
-  readonly ownSeconds: number;
+  ownSeconds: number;
   readonly addressNumber: (address: string) => number;
 }
 
@@ -172,7 +144,15 @@ interface RowContext {
 class Columns {
   readonly #path: Path;
   readonly #capacity: number;
-  readonly #counts: Counts;
+  readonly #row: Readonly<RowContext>;
+  readonly #probes: Uint16Array;
+  readonly #failures: Uint16Array;
+  readonly #blocked: Uint16Array;
+  readonly #unreachable: Uint16Array;
+  readonly #refusals: Uint16Array;
+  readonly #retransmits: Uint16Array;
+  readonly #lostForward: Uint16Array;
+  readonly #lostReverse: Uint16Array;
   readonly #rttMeanNs: Float32Array;
   readonly #rttMinNs: Float32Array;
   #lostSeconds: LostSeconds | undefined;
@@ -185,17 +165,33 @@ class Columns {
   #seenAs: Uint16Array | undefined;
   #mtu: { readonly passes: Uint16Array; readonly shortfall: Uint16Array } | undefined;
 
-  constructor(path: Path, capacity: number) {
+  constructor(path: Path, capacity: number, row: Readonly<RowContext>) {
     this.#path = path;
     this.#capacity = capacity;
-    this.#counts = Object.fromEntries(COUNTS.map((name) => [name, new Uint16Array(capacity)])) as Counts;
+    this.#row = row;
+    this.#probes = new Uint16Array(capacity);
+    this.#failures = new Uint16Array(capacity);
+    this.#blocked = new Uint16Array(capacity);
+    this.#unreachable = new Uint16Array(capacity);
+    this.#refusals = new Uint16Array(capacity);
+    this.#retransmits = new Uint16Array(capacity);
+    this.#lostForward = new Uint16Array(capacity);
+    this.#lostReverse = new Uint16Array(capacity);
     this.#rttMeanNs = new Float32Array(capacity).fill(Number.NaN);
     this.#rttMinNs = new Float32Array(capacity).fill(Number.NaN);
   }
 
-  write(pair: number, counts: SlotCounts, from: RowContext): void {
-    if (this.#counts.probes[pair]! > 0) return;
-    for (const name of COUNTS) this.#counts[name][pair] = Math.min(MAX_COUNT, counts[name] ?? 0);
+  /** Keeps nothing of `counts`. */
+  slot(pair: number, counts: SlotCounts): void {
+    if (this.#probes[pair]! > 0) return;
+    this.#probes[pair] = Math.min(MAX_COUNT, counts.probes);
+    this.#failures[pair] = Math.min(MAX_COUNT, counts.failures);
+    this.#blocked[pair] = Math.min(MAX_COUNT, counts.blocked ?? 0);
+    this.#unreachable[pair] = Math.min(MAX_COUNT, counts.unreachable ?? 0);
+    this.#refusals[pair] = Math.min(MAX_COUNT, counts.refusals ?? 0);
+    this.#retransmits[pair] = Math.min(MAX_COUNT, counts.retransmits ?? 0);
+    this.#lostForward[pair] = Math.min(MAX_COUNT, counts.lostForward ?? 0);
+    this.#lostReverse[pair] = Math.min(MAX_COUNT, counts.lostReverse ?? 0);
     this.#rttMeanNs[pair] = counts.rttMeanNs ?? Number.NaN;
     this.#rttMinNs[pair] = counts.rttMinNs ?? Number.NaN;
     if (counts.lostSeconds) {
@@ -204,7 +200,9 @@ class Columns {
         bits: new Uint32Array(this.#capacity * SECONDS_WORDS),
       };
       this.#lostSeconds.told[pair] = 1;
-      this.#lostSeconds.bits.set(counts.lostSeconds, pair * SECONDS_WORDS);
+      const [older, younger] = counts.lostSeconds;
+      this.#lostSeconds.bits[pair * SECONDS_WORDS] = older;
+      this.#lostSeconds.bits[pair * SECONDS_WORDS + 1] = younger;
     }
     if (counts.ports) this.#writePorts(pair, counts.ports);
     if (counts.hops) (this.#hops ??= new Uint8Array(this.#capacity))[pair] = counts.hops;
@@ -213,31 +211,31 @@ class Columns {
     if (counts.hopsThereBefore)
       (this.#hopsThereBefore ??= new Uint8Array(this.#capacity))[pair] = counts.hopsThereBefore;
     if (counts.hopsChangedAt !== undefined) {
-      const ago = Math.max(0, Math.min(MAX_COUNT, from.ownSeconds - counts.hopsChangedAt));
+      const ago = Math.max(0, Math.min(MAX_COUNT, this.#row.ownSeconds - counts.hopsChangedAt));
       (this.#hopsChangedAgo ??= new Uint16Array(this.#capacity))[pair] = ago;
     }
     if (counts.seenAs !== undefined)
-      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + from.addressNumber(counts.seenAs);
+      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + this.#row.addressNumber(counts.seenAs);
   }
 
-  writeMtu(pair: number, mtu: { readonly passesBytes: number; readonly shortfallBytes: number }): void {
+  /** Path MTU of a network. It stands with the first protocol of that network and family. */
+  pathMtu(pair: number, mtu: { readonly passesBytes: number; readonly shortfallBytes: number }): void {
     this.#mtu ??= { passes: new Uint16Array(this.#capacity), shortfall: new Uint16Array(this.#capacity) };
     this.#mtu.passes[pair] = Math.min(MAX_COUNT, mtu.passesBytes);
     this.#mtu.shortfall[pair] = Math.min(MAX_COUNT, mtu.shortfallBytes);
   }
 
   take(count: number): PathEvidence {
-    const counts = this.#counts;
     return {
       ...this.#path,
-      probes: counts.probes.subarray(0, count),
-      failures: counts.failures.subarray(0, count),
-      blocked: counts.blocked.subarray(0, count),
-      unreachable: counts.unreachable.subarray(0, count),
-      refusals: counts.refusals.subarray(0, count),
-      retransmits: counts.retransmits.subarray(0, count),
-      lostForward: counts.lostForward.subarray(0, count),
-      lostReverse: counts.lostReverse.subarray(0, count),
+      probes: this.#probes.subarray(0, count),
+      failures: this.#failures.subarray(0, count),
+      blocked: this.#blocked.subarray(0, count),
+      unreachable: this.#unreachable.subarray(0, count),
+      refusals: this.#refusals.subarray(0, count),
+      retransmits: this.#retransmits.subarray(0, count),
+      lostForward: this.#lostForward.subarray(0, count),
+      lostReverse: this.#lostReverse.subarray(0, count),
       rttMeanNs: this.#rttMeanNs.subarray(0, count),
       rttMinNs: this.#rttMinNs.subarray(0, count),
       ...(this.#lostSeconds && { lostSeconds: this.#lostSeconds }),

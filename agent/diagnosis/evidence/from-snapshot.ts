@@ -55,8 +55,14 @@ export const evidenceRow = (row: Row): EvidenceRow => ({
   pairs: row.pairs.length + row.pathMtu.length,
   addTo(builder) {
     if (!builder.beginRow(row.source.name, agentOf(row))) return;
-    for (const pair of row.pairs) builder.slot(pair.destination.name, pair, countsOf(pair));
-    for (const mtu of row.pathMtu) builder.pathMtu(mtu.destination.name, { ...mtu, protocol: "icmp" }, mtu);
+    for (const pair of row.pairs) {
+      const number = builder.pair(pair.destination.name);
+      if (number >= 0) builder.path(pair).slot(number, countsOf(pair));
+    }
+    for (const mtu of row.pathMtu) {
+      const number = builder.pair(mtu.destination.name);
+      if (number >= 0) builder.path({ ...mtu, protocol: "icmp" }).pathMtu(number, mtu);
+    }
   },
 });
 

@@ -1,6 +1,6 @@
 // The last five minutes of every slot, second by second, as one bit each: lost something or not. Fed with the evidence
 // of every judgement; the only memory that localisation needs. A row that does not tell its seconds is filled in from
-// its counts, as lost since it was last heard. 40 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
+// its counts, as lost since it was last heard. 50 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
 import type { Steps } from "../../base/slices.ts";
 import { learnDelay } from "./delays.ts";
 import { SECONDS_TOLD, SECONDS_WORDS, pathName, type Evidence, type PairList, type PathEvidence } from "./evidence.ts";
@@ -13,7 +13,7 @@ export const RING_WORDS = RING_SECONDS / 32;
 /** What one path remembers, `RING_WORDS` a pair. The bit of second `s` is `s % RING_SECONDS`. */
 export interface PathHistory {
   readonly lost: Uint32Array;
-  /** UDP: of the lost, those known to have died on the way there, and on the way back. */
+  /** UDP: those known to have died on the way there, and on the way back; of what is forgotten, too: see `countBoth`. */
   readonly forward: Uint32Array | undefined;
   readonly reverse: Uint32Array | undefined;
   /** 1 where the row does not tell which seconds lost something: bits are right to within a judgement only. */
@@ -22,6 +22,12 @@ export interface PathHistory {
   readonly perMinute: Uint8Array;
   /** When it was probed first, as far as is known. */
   readonly first: Float64Array;
+  /** What was lost until then is forgotten. */
+  readonly forgotten: Float64Array;
+  /** And how much of the minute before that was. */
+  readonly forgottenLost: Uint8Array;
+  /** 1 where a probe was rejected, and nothing was answered since: kernels limit their errors, and most then look lost. */
+  readonly rejected: Uint8Array;
   /** The fastest round trip of a usual minute, nanoseconds, and of how many judgements that was learnt. */
   readonly usualRttNs: Float32Array;
   readonly learnt: Uint8Array;
@@ -34,15 +40,25 @@ interface Heard {
   readonly at: number;
 }
 
-interface Restart {
+/** A time in which an agent served nobody. */
+interface Absence {
   readonly from: number;
   readonly until: number;
+  /** It stood still and goes on, where another has begun a new life: its kernel answered ICMP all the time. */
+  readonly isSameLife: boolean;
 }
 
 /** Before the first second of an agent that nobody knew: its pod is there, or its address listed, a little earlier. */
 const STARTING_SECONDS = 30;
 /** After it: until all peers have heard of it, and the last lost probes have timed out. */
 const SETTLING_SECONDS = 10;
+/** So long without a row, and a judgement meanwhile, is a standstill. */
+const STANDSTILL_SECONDS = 12;
+/** And so long without a judgement is one of the judge itself. */
+const NO_JUDGEMENT_SECONDS = 25;
+/** Share of a pair's ICMP that is lost meanwhile, from which on it was the network; and of another protocol, up to which. */
+const ICMP_LOST = 0.1;
+const SERVED_NOBODY = 0.4;
 
 export class History {
   /** The second of the last evidence, judge's clock. */
@@ -55,8 +71,8 @@ export class History {
   #names: readonly string[] = [];
   #pairs: PairList = { count: 0, source: new Uint16Array(), destination: new Uint16Array() };
   #heard = new Map<string, Heard>();
-  /** By node name: from its old life's last word to its new one's first seconds. */
-  readonly #restarts = new Map<string, Restart>();
+  /** By node name: from its last word to the first seconds after it. */
+  readonly #absences = new Map<string, Absence>();
 
   *add(evidence: Evidence): Steps<void> {
     const now = Math.floor(evidence.atSeconds);
@@ -64,20 +80,22 @@ export class History {
     if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs)) this.#remap(names, evidence.pairs);
     yield;
     yield* this.#forget(now);
+    const judgedBefore = this.now;
     this.now = now;
     this.#counted.clear();
     yield;
-    const fresh = this.#cover(evidence, now);
-    const isSettling = Uint8Array.from(names, (name) => (this.#restarts.has(name) ? 1 : 0));
+    const unfinished = Float64Array.from(names, (name) => this.#heard.get(name)?.at ?? Number.NEGATIVE_INFINITY);
+    const fresh = this.#cover(evidence, now, judgedBefore);
+    const isSettling = Uint8Array.from(names, (name) => (this.#absences.has(name) ? 1 : 0));
     for (const path of evidence.paths) {
       const kept = this.#pathOf(path, evidence.pairs.count);
       const isYoung = Uint8Array.from(evidence.nodes, ({ agent }) =>
         (agent?.uptimeSeconds ?? 0) < SECONDS_TOLD ? 1 : 0,
       );
-      yield* record(kept, path, { pairs: evidence.pairs, fresh, isYoung, isSettling, now });
+      yield* record(kept, path, { pairs: evidence.pairs, fresh, unfinished, isYoung, isSettling, now });
       yield;
     }
-    yield* this.#forgetRestarts(evidence, now);
+    yield* this.#forgetAbsences(evidence, now);
   }
 
   /** Of each node, how many of the last `seconds` of its row are known. */
@@ -102,6 +120,23 @@ export class History {
     return sum;
   }
 
+  /** What these pairs have lost on this path until `second` is over and told: it says nothing of what begins now. */
+  forget(path: PathEvidence, pairs: readonly number[], second: number): void {
+    const kept = this.paths.get(pathName(path));
+    if (!kept) return;
+    const keep = ringMask(this.now, Math.max(0, this.now - second));
+    const lastMinute = ringMask(this.now, SECONDS_TOLD).map((word, w) => word & ~keep[w]!);
+    for (const pair of pairs) {
+      // What a row that tells no seconds still counts is no news.
+      kept.forgottenLost[pair] = Math.min(
+        SECONDS_TOLD,
+        kept.forgottenLost[pair]! + countBits(kept.lost, pair, lastMinute),
+      );
+      for (let w = 0; w < RING_WORDS; w++) kept.lost[pair * RING_WORDS + w]! &= keep[w]!;
+      kept.forgotten[pair] = Math.max(kept.forgotten[pair]!, second);
+    }
+  }
+
   #pathOf(path: PathEvidence, count: number): PathHistory {
     const name = pathName(path);
     let kept = this.paths.get(name);
@@ -114,6 +149,9 @@ export class History {
         guessed: new Uint8Array(count),
         perMinute: new Uint8Array(count),
         first: new Float64Array(count).fill(Number.POSITIVE_INFINITY),
+        forgotten: new Float64Array(count),
+        forgottenLost: new Uint8Array(count),
+        rejected: new Uint8Array(count),
         usualRttNs: new Float32Array(count),
         learnt: new Uint8Array(count),
       };
@@ -138,7 +176,7 @@ export class History {
   }
 
   /** How many of the youngest seconds each row tells that it had not told before; 0 for a missing row. */
-  #cover(evidence: Evidence, now: number): Uint8Array {
+  #cover(evidence: Evidence, now: number, judgedBefore: number): Uint8Array {
     const fresh = new Uint8Array(evidence.nodes.length);
     const heard = new Map<string, Heard>();
     for (const [i, { node, agent }] of evidence.nodes.entries()) {
@@ -152,9 +190,12 @@ export class History {
       if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS) {
         const start = now - Math.floor(agent.uptimeSeconds);
         const from = before ? Math.min(start, before.at) : start - STARTING_SECONDS;
-        this.#restarts.set(node.name, { from, until: start + SETTLING_SECONDS });
+        this.#absences.set(node.name, { from, until: start + SETTLING_SECONDS, isSameLife: false });
       }
       const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
+      const isJudge = evidence.judge === i && now - judgedBefore > NO_JUDGEMENT_SECONDS;
+      if (isSameLife && now - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
+        this.#absences.set(node.name, { from: before.at, until: now + SETTLING_SECONDS, isSameLife });
       const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
       orSeconds(this.covered, i, { now, seconds: fresh[i] });
@@ -164,26 +205,34 @@ export class History {
   }
 
   /**
-   * An agent that restarts, and its pod with it, answers nobody for some seconds, and a rollout is many of these: what was
-   * lost to it meanwhile is no loss of the network. Only the node's own network answers without it.
+   * An agent that restarts, and its pod with it, answers nobody for some seconds, and a rollout is many of these; nor does
+   * one that stands still: what was lost to it meanwhile is no loss of the network. Without it the node's own network
+   * answers ICMP, and with its pod there the pod network does.
    */
-  *#forgetRestarts({ nodes, pairs, paths }: Evidence, now: number): Steps<void> {
-    for (const [name, { from, until }] of this.#restarts) {
+  *#forgetAbsences({ nodes, pairs, paths }: Evidence, now: number): Steps<void> {
+    for (const [name, { from, until, isSameLife }] of this.#absences) {
       const node = nodes.findIndex((n) => n.node.name === name);
-      const keep = ringMask(Math.min(now, until), Math.min(RING_SECONDS, Math.min(now, until) - from)).map((w) => ~w);
+      const end = Math.min(now, until);
+      const keep = ringMask(end, Math.min(RING_SECONDS, end - from)).map((w) => ~w);
+      // A row that comes again tells of no more than its last minute.
+      const seconds = Math.min(SECONDS_TOLD, end - from);
+      const told = ringMask(end, seconds);
       for (const path of paths) {
         const kept = this.paths.get(pathName(path))!;
-        if (path.network === "node" && path.protocol === "icmp") continue;
-        for (const ring of [kept.lost, kept.forward, kept.reverse]) {
-          if (!ring) continue;
-          for (let pair = 0; pair < pairs.count; pair++) {
-            if (pairs.source[pair] !== node && pairs.destination[pair] !== node) continue;
-            for (let w = 0; w < RING_WORDS; w++) ring[pair * RING_WORDS + w]! &= keep[w]!;
-          }
+        if (path.protocol === "icmp" && (path.network === "node" || isSameLife)) continue;
+        const icmp = this.paths.get(pathName({ ...path, protocol: "icmp" }));
+        const share = (of: PathHistory, pair: number): number =>
+          (countBits(of.lost, pair, told) * SECONDS_TOLD) / (of.perMinute[pair]! * seconds);
+        const stoodStill = (pair: number): boolean =>
+          icmp !== undefined && share(icmp, pair) < ICMP_LOST && share(kept, pair) > SERVED_NOBODY;
+        for (let pair = 0; pair < pairs.count; pair++) {
+          if (pairs.source[pair] !== node && pairs.destination[pair] !== node) continue;
+          if (isSameLife && !stoodStill(pair)) continue;
+          for (let w = 0; w < RING_WORDS; w++) kept.lost[pair * RING_WORDS + w]! &= keep[w]!;
         }
       }
       yield;
-      if (now > until + SECONDS_TOLD) this.#restarts.delete(name);
+      if (now > until + SECONDS_TOLD) this.#absences.delete(name);
     }
   }
 
@@ -199,16 +248,19 @@ export class History {
       pairFrom[i] = s < 0 || d < 0 ? -1 : (oldPair.get(pairKey(s, d)) ?? -1);
     }
     this.covered = moved(this.covered, nodeFrom);
-    for (const [name, { lost, forward, reverse, guessed, perMinute, first, usualRttNs, learnt }] of this.paths) {
+    for (const [name, { lost, forward, reverse, guessed, perMinute, ...rest }] of this.paths) {
       this.paths.set(name, {
         lost: moved(lost, pairFrom),
         forward: forward && moved(forward, pairFrom),
         reverse: reverse && moved(reverse, pairFrom),
         guessed: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : guessed[from]!)),
         perMinute: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : perMinute[from]!)),
-        first: Float64Array.from(pairFrom, (from) => (from < 0 ? Number.POSITIVE_INFINITY : first[from]!)),
-        usualRttNs: Float32Array.from(pairFrom, (from) => (from < 0 ? 0 : usualRttNs[from]!)),
-        learnt: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : learnt[from]!)),
+        first: Float64Array.from(pairFrom, (from) => (from < 0 ? Number.POSITIVE_INFINITY : rest.first[from]!)),
+        forgotten: Float64Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.forgotten[from]!)),
+        forgottenLost: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.forgottenLost[from]!)),
+        rejected: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.rejected[from]!)),
+        usualRttNs: Float32Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.usualRttNs[from]!)),
+        learnt: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.learnt[from]!)),
       });
     }
     this.#names = names;
@@ -226,6 +278,13 @@ export function ringMask(now: number, seconds: number): Uint32Array {
 export function countBits(ring: Uint32Array, row: number, mask: Uint32Array): number {
   let sum = 0;
   for (let w = 0, i = row * RING_WORDS; w < RING_WORDS; w++, i++) if (ring[i] !== 0) sum += ones(ring[i]! & mask[w]!);
+  return sum;
+}
+
+/** Bits that are set in both rings. */
+export function countBoth(a: Uint32Array, b: Uint32Array, row: number, mask: Uint32Array): number {
+  let sum = 0;
+  for (let w = 0, i = row * RING_WORDS; w < RING_WORDS; w++, i++) if (a[i] !== 0) sum += ones(a[i]! & b[i]! & mask[w]!);
   return sum;
 }
 
@@ -283,9 +342,22 @@ export const STEP = 8_192;
 /** Multiples of it lie as evenly between 0 and 1 as can be. */
 const GOLDEN = 0.618034;
 
+/** Three probes of those that are sent every five seconds. */
+export const LATELY_SECONDS = 15;
+
+/** Whether nothing was answered lately, as far as can be told by the second: some is told late. */
+export function isAllLost({ lost, perMinute }: PathHistory, pair: number, now: number): boolean {
+  const probes = (perMinute[pair]! * LATELY_SECONDS) / 60;
+  return probes > 0 && countBits(lost, pair, ringMask(now, LATELY_SECONDS)) >= MOSTLY * probes;
+}
+
+const MOSTLY = 0.6;
+
 interface Recording {
   readonly pairs: PairList;
   readonly fresh: Uint8Array;
+  /** The youngest second of each row before, judge's clock: it was not over then, and has lost more since. */
+  readonly unfinished: Float64Array;
   /** Nodes whose agent has not run for a minute: it has not done all the probes of a minute. */
   readonly isYoung: Uint8Array;
   /** Nodes that have restarted within the last minute: how much of that a row counts that tells no seconds is not known. */
@@ -296,7 +368,7 @@ interface Recording {
 function* record(
   kept: PathHistory,
   path: PathEvidence,
-  { pairs, fresh, isYoung, isSettling, now }: Recording,
+  { pairs, fresh, unfinished, isYoung, isSettling, now }: Recording,
 ): Steps<void> {
   const lastMinute = ringMask(now, SECONDS_TOLD);
   const { lostSeconds, failures, retransmits } = path;
@@ -309,11 +381,23 @@ function* record(
     if (probes > kept.perMinute[pair]! || isYoung[source] === 0) kept.perMinute[pair] = probes;
     if (news > 0) learnDelay(kept, pair, path.rttMinNs[pair]!);
     const lost = failures[pair]! + retransmits[pair]!;
+    if (lost === 0) kept.rejected[pair] = 0;
     if (lost === 0 || news === 0) continue;
-    kept.guessed[pair] = lostSeconds?.told[pair] === 1 ? 0 : 1;
-    if (kept.guessed[pair] === 0) copySeconds(kept.lost, pair, { bits: lostSeconds!.bits, news, now });
-    else if (isSettling[source] === 0 && isSettling[pairs.destination[pair]!] === 0)
-      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute), news, now });
+    if (now - kept.forgotten[pair]! >= SECONDS_TOLD) kept.forgottenLost[pair] = 0;
+    const over = kept.forgottenLost[pair]!;
+    const isTold = lostSeconds?.told[pair] === 1;
+    // Older agents tell no second of a SYN that was sent again.
+    kept.guessed[pair] = isTold || failures[pair] === 0 ? 0 : 1;
+    if (isTold) {
+      const { bits } = lostSeconds;
+      copySeconds(kept.lost, pair, { bits, news, now });
+      const before = unfinished[source]!;
+      const isKept = before > now - RING_SECONDS && before > kept.forgotten[pair]!;
+      if (isKept && isToldLost(bits, pair, news)) setBit(kept.lost, pair, before);
+    } else if (isSettling[source] === 0 && isSettling[pairs.destination[pair]!] === 0)
+      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute) - over, news, now });
+    const isRejected = path.blocked[pair]! > 0 || kept.rejected[pair] === 1;
+    kept.rejected[pair] = isRejected && isAllLost(kept, pair, now) ? 1 : 0;
     if (!kept.forward || !kept.reverse || !(path.lostForward[pair]! + path.lostReverse[pair]! > 0)) continue;
     const claim = { lost: kept.lost, taken: [kept.forward, kept.reverse], now };
     claimSeconds(kept.forward, pair, {
@@ -341,6 +425,12 @@ function copySeconds(
       if (age < news && age >= 0) setBit(ring, pair, now - age);
     }
   }
+}
+
+/** Whether a row tells a loss `age` seconds ago. */
+function isToldLost(bits: Uint32Array, pair: number, age: number): boolean {
+  const at = SECONDS_TOLD - 1 - age;
+  return at >= 0 && ((bits[pair * SECONDS_WORDS + (at >>> 5)]! >>> (at & 31)) & 1) === 1;
 }
 
 /** New losses of a row that tells no seconds: spread evenly over what is new of it, and not of all pairs in the same. */

@@ -30,6 +30,8 @@ import { lossWindow, type LossWindow } from "./window.ts";
 export const WINDOWS_SECONDS = [300, 60] as const;
 /** Nats between a culprit and the best other: 100 : 1. */
 export const SURE = 4.6;
+/** Where the best other would lose on all of its edges too, so that to name the culprit is right either way: 3 : 1. */
+const LIKELY = 1.1;
 
 export interface Culprit {
   readonly window: LossWindow;
@@ -37,6 +39,7 @@ export interface Culprit {
   readonly score: Score;
   readonly rival: Score | undefined;
   readonly margin: number;
+  readonly apart: number;
   /** Score left when losses count by independent events; below 0 it is a burst and no fault. */
   readonly steady: number;
   readonly rhythm: Rhythm;
@@ -68,7 +71,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
     const window = yield* lossWindow({ evidence, history, topology, scopes, seconds, leftOut });
     const known = found.filter((c) => !c.isSplit && isFault(c) && c.margin >= SURE).map(({ candidate }) => candidate);
     const { model, standings } = yield* explain(window, { known, splits });
-    for (const [component, { own, rival, margin }] of standings) {
+    for (const [component, { own, rival, margin, apart }] of standings) {
       yield;
       const { candidate } = component;
       const rhythm = rhythmOf(model, component, { evidence, history });
@@ -84,6 +87,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         score: own,
         rival,
         margin,
+        apart,
         steady: component.isSplit ? own.score : steadyScore(own, rhythm),
         rhythm,
         moments: isGuess
@@ -106,6 +110,10 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
 /** A burst explains what it explains, and is nothing that anybody should look at. */
 export const isFault = ({ steady, moments, isBurst }: Pick<Culprit, "steady" | "moments" | "isBurst">): boolean =>
   steady > 0 && moments >= LEAST_MOMENTS && !isBurst;
+
+/** Whether it is to be named, and no other place. */
+export const isSure = ({ margin, apart }: Pick<Culprit, "margin" | "apart">): boolean =>
+  margin >= SURE || (margin >= LIKELY && apart >= SURE);
 
 /** What began just now is thin in the long window, and what is weak in the short one. */
 const isClearer = (a: Culprit, b: Culprit): boolean => (isFault(a) === isFault(b) ? a.margin > b.margin : isFault(a));

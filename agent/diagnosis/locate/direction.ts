@@ -2,7 +2,7 @@
 // 20 : 1 or not at all.
 import type { Direction } from "../../model/finding.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { countBits, ringMask, type History } from "../evidence/history.ts";
+import { countBoth, ringMask, type History } from "../evidence/history.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Place } from "./candidate.ts";
 
@@ -40,17 +40,16 @@ export function directionOf(
       const isOut = leaves(topology.low[edge]!, topology.high[edge]!);
       if (isOut === undefined) continue;
       // From the low end to the high one: there on the one slot, back on the other.
-      const up = bits(kept.forward, topology.there[edge]!, mask) + bits(kept.reverse, topology.back[edge]!, mask);
-      const down = bits(kept.reverse, topology.there[edge]!, mask) + bits(kept.forward, topology.back[edge]!, mask);
+      const [there, back] = [topology.there[edge]!, topology.back[edge]!];
+      const bits = (ring: Uint32Array, pair: number): number => (pair < 0 ? 0 : countBoth(ring, kept.lost, pair, mask));
+      const up = bits(kept.forward, there) + bits(kept.reverse, back);
+      const down = bits(kept.reverse, there) + bits(kept.forward, back);
       out += blame * (isOut ? up : down);
       into += blame * (isOut ? down : up);
     }
   }
   return { direction: likeliest(out, into), out, in: into };
 }
-
-const bits = (ring: Uint32Array, pair: number, mask: Uint32Array): number =>
-  pair < 0 ? 0 : countBits(ring, pair, mask);
 
 /** Whether low → high leaves the place (of two: goes from the first to the second); undefined where neither. */
 function leaving(place: Place, { topology }: LossModel["window"]): (low: number, high: number) => boolean | undefined {

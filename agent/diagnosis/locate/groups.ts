@@ -8,6 +8,10 @@ import type { Topology } from "./topology.ts";
 
 /** Growth begins at each of the worst nodes. */
 const SEEDS = 4;
+/** Of more nodes than these only the most promising are looked at exactly, once the group has a few members. */
+const MANY = 64;
+const A_FEW = 8;
+const MOST_PROMISING = 8;
 /** Standard deviations above what is expected that a node must lose to join. */
 const JOINS = 2.5;
 
@@ -41,6 +45,8 @@ function* grownGroups(topology: Topology, surplus: Surplus): Steps<number[][]> {
   if (eligible.length < 2) return [];
   const groups: number[][] = [];
   for (const seed of eligible.slice(0, SEEDS)) {
+    // It would most often grow into the same again.
+    if (eligible.length > MANY && groups.some((members) => members.includes(seed))) continue;
     groups.push(yield* grow({ topology, surplus, sums, eligible, seed }));
     yield;
   }
@@ -74,42 +80,57 @@ function* grow({ topology, surplus, sums, eligible, seed }: Growth): Steps<numbe
   // Of each node, what lies between it and the group so far.
   const excess = new Float64Array(nodes);
   const expected = new Float64Array(nodes);
-  const toggle = (node: number): void => {
+  /** Of the cut between the group and the rest. */
+  let [cutExcess, cutExpected, size] = [0, 0, 0];
+  /** What the cut is worth when this node changes sides. Called a million times in a large mesh: it allocates nothing. */
+  const worthWith = (node: number): number => {
     const sign = inside[node] === 1 ? -1 : 1;
-    inside[node] = inside[node] === 1 ? 0 : 1;
+    const over = cutExcess + sign * (sums.excess[node]! - 2 * excess[node]!);
+    if (over <= 0) return 0;
+    const usual = cutExpected + sign * (sums.expected[node]! - 2 * expected[node]!);
+    const next = size + sign;
+    return poissonGain(over + usual, usual) - (next > 1 ? groupPrice(nodes, next) : Math.log(nodes));
+  };
+  const take = (node: number): void => {
+    const sign = inside[node] === 1 ? -1 : 1;
+    cutExcess += sign * (sums.excess[node]! - 2 * excess[node]!);
+    cutExpected += sign * (sums.expected[node]! - 2 * expected[node]!);
+    size += sign;
+    inside[node] = sign === 1 ? 1 : 0;
     for (const e of nodeEdges(topology, node)) {
       const other = low[e] === node ? high[e]! : low[e]!;
       excess[other]! += sign * surplus.excess[e]!;
       expected[other]! += sign * surplus.expected[e]!;
     }
   };
-  let cut = { excess: 0, expected: 0 };
-  /** The cut when this node changes sides. */
-  const cutWith = (node: number): typeof cut => {
-    const sign = inside[node] === 1 ? -1 : 1;
-    return {
-      excess: cut.excess + sign * (sums.excess[node]! - 2 * excess[node]!),
-      expected: cut.expected + sign * (sums.expected[node]! - 2 * expected[node]!),
-    };
+  const canChange = (node: number): boolean => {
+    const next = size + (inside[node] === 1 ? -1 : 1);
+    return next >= 1 && next <= nodes / 2;
   };
-  const worth = ({ excess, expected }: typeof cut, size: number): number =>
-    excess <= 0 ? 0 : poissonGain(excess + expected, expected) - (size > 1 ? groupPrice(nodes, size) : Math.log(nodes));
-  let size = 0;
-  let best = 0;
-  const take = (node: number): void => {
-    cut = cutWith(node);
-    size += inside[node] === 1 ? -1 : 1;
-    toggle(node);
-    best = worth(cut, size);
+  /** Those that would gain most if a small change of the cut were worth what its slope says. */
+  const promising = new Top(MOST_PROMISING);
+  const mostPromising = (): Iterable<number> => {
+    const ratio = (cutExcess + cutExpected) / cutExpected;
+    const perExcess = Math.log(ratio);
+    const perExpected = perExcess + 1 - ratio;
+    promising.clear();
+    for (const node of eligible) {
+      const sign = inside[node] === 1 ? -1 : 1;
+      const over = sums.excess[node]! - 2 * excess[node]!;
+      const usual = sums.expected[node]! - 2 * expected[node]!;
+      if (canChange(node)) promising.add(node, sign * (perExcess * over + perExpected * usual));
+    }
+    return promising.members;
   };
+  let best = worthWith(seed);
   take(seed);
   for (let step = 0; step < 2 * nodes; step++) {
-    let [change, at] = [best, -1];
-    for (const node of eligible) {
-      const next = size + (inside[node] === 1 ? -1 : 1);
-      if (next < 1 || next > nodes / 2) continue;
-      const value = worth(cutWith(node), next);
-      if (value > change + 1e-9) [change, at] = [value, node];
+    let at = -1;
+    const isSloped = eligible.length > MANY && size >= A_FEW && cutExcess > 0 && cutExpected > 0;
+    for (const node of isSloped ? mostPromising() : eligible) {
+      if (!canChange(node)) continue;
+      const value = worthWith(node);
+      if (value > best + 1e-9) [best, at] = [value, node];
     }
     if (at < 0) break;
     take(at);
@@ -121,3 +142,37 @@ function* grow({ topology, surplus, sums, eligible, seed }: Growth): Steps<numbe
 /** Gain of the most likely rate over what was expected, when all is summed up. */
 export const poissonGain = (lost: number, expected: number): number =>
   lost <= expected || expected <= 0 ? 0 : lost * Math.log(lost / expected) - (lost - expected);
+
+/** The few with the highest values of those that were added. */
+class Top {
+  readonly #most: number;
+  readonly #members: number[] = [];
+  readonly #values: number[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Highest first. */
+  get members(): readonly number[] {
+    return this.#members;
+  }
+
+  clear(): void {
+    this.#members.length = 0;
+    this.#values.length = 0;
+  }
+
+  add(member: number, value: number): void {
+    const isFull = this.#values.length === this.#most;
+    if (isFull && value <= this.#values.at(-1)!) return;
+    if (isFull) {
+      this.#members.pop();
+      this.#values.pop();
+    }
+    let at = this.#values.length;
+    while (at > 0 && this.#values[at - 1]! < value) at--;
+    this.#members.splice(at, 0, member);
+    this.#values.splice(at, 0, value);
+  }
+}

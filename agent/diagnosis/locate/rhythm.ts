@@ -47,7 +47,7 @@ export function rhythmOf(
 }
 
 /** Few seconds have lost anything, so only set bits are looked at. */
-function addBits(
+export function addBits(
   ring: Uint32Array,
   pair: number,
   of: { readonly mask: Uint32Array; readonly oldest: number; readonly blame: number; readonly rhythm: Rhythm },

@@ -16,6 +16,8 @@ export interface Standing {
   readonly rival: Score | undefined;
   /** In nats; what pays nothing counts as 0. */
   readonly margin: number;
+  /** The same against those places alone that would not lose on all of its edges as well. */
+  readonly apart: number;
 }
 
 export function* standingOf(model: LossModel, component: Component): Steps<Standing> {
@@ -26,7 +28,8 @@ export function* standingOf(model: LossModel, component: Component): Steps<Stand
       ({ candidate }) => !isSame(candidate, component.candidate),
     );
     const rival = rivals.reduce<Score | undefined>((best, r) => (best && best.score >= r.score ? best : r), undefined);
-    return { own, rival, margin: marginOf(own, rivals) };
+    const others = withoutWider(rivals, component.candidate, model);
+    return { own, rival, margin: marginOf(own, rivals), apart: marginOf(own, others) };
   } finally {
     putBack();
   }
@@ -36,6 +39,18 @@ export function* standingOf(model: LossModel, component: Component): Steps<Stand
 const isSame = (a: Candidate, b: Candidate): boolean =>
   samePlace(a.place, b.place) ||
   (a.scope === b.scope && a.edges.length === b.edges.length && a.edges.every((edge, i) => edge === b.edges[i]));
+
+/**
+ * Without those of which it is true as well that these two zones lose packets of each other. Where a third zone is small,
+ * a zone that loses with all others loses on hardly more pairs, and it takes a hundred packets to tell the two apart.
+ */
+function withoutWider(rivals: readonly Score[], own: Candidate, { window: { topology } }: LossModel): readonly Score[] {
+  if (own.place.kind !== "zone-pair") return rivals;
+  const isOwn = new Uint8Array(topology.edges);
+  for (const edge of own.edges) isOwn[edge] = 1;
+  const shared = (edges: Uint32Array): number => edges.reduce((sum, edge) => sum + isOwn[edge]!, 0);
+  return rivals.filter(({ candidate: { scope, edges } }) => scope !== own.scope || shared(edges) < own.edges.length);
+}
 
 /** By plain likelihood: that a rival's edges lose unevenly is in it already. What pays nothing counts as 0. */
 function marginOf(own: Score, rivals: readonly Score[]): number {

@@ -3,8 +3,8 @@
 import type { Evidence, PortEvidence } from "../evidence/evidence.ts";
 import type { Topology } from "./topology.ts";
 
-/** Nats by which two kinds of flows must explain the counts better than one loss ratio for each pair. */
-const CLEARLY = 9;
+/** Nats by which two kinds of flows must explain the counts better than one loss ratio: 20,000 : 1, of a pair that loses. */
+const CLEARLY = 10;
 /** Loss of a good flow, and the least loss of a bad one. */
 const GOOD = 0.005;
 const BAD = 0.3;
@@ -25,9 +25,11 @@ export interface SplitOptions {
 export function splitOf(edges: Uint32Array, { evidence, topology }: SplitOptions): Split {
   const ports = portFlows(edges, { evidence, topology });
   const { gain, share } = gainOfTwoKinds(ports);
-  const isByPort = gain > CLEARLY + Math.log(topology.edges) && share < MOST_SHARE;
+  const isByPort = gain > CLEARLY && share < MOST_SHARE;
   return {
-    isSplit: isByPort || edges.some((edge) => isByOrder(edge, { evidence, topology })),
+    isSplit:
+      isByPort ||
+      edges.some((edge) => isByOrder(edge, { evidence, topology }) || isByTcp(edge, { evidence, topology })),
     badPorts: ports.length === 1 ? badIn(ports[0]!) : [],
   };
 }
@@ -52,14 +54,34 @@ function isByOrder(edge: number, { evidence, topology }: SplitOptions): boolean 
     if (icmp.protocol !== "icmp") return false;
     const [a, b] = [lossOf(icmp, there), lossOf(icmp, back)];
     if (!(Math.max(a, b) >= DEAD && Math.min(a, b) <= FINE)) return false;
-    return paths.some((tcp) => {
-      if (tcp.protocol !== "tcp" || tcp.family !== icmp.family) return false;
-      return [there, back].some((pair) => {
-        const lost = Math.min(tcp.probes[pair]!, tcp.failures[pair]! + tcp.retransmits[pair]!);
-        return lost >= SOME && tcp.probes[pair]! - lost >= SOME;
-      });
-    });
+    return paths.some((tcp) => tcp.family === icmp.family && [there, back].some((pair) => isMixedTcp(tcp, pair)));
   });
+}
+
+/**
+ * Whether all flows that last (ICMP, and each source port of UDP) are hashed to a bad path, while TCP, with another port
+ * each time, is now answered and now not: of a pair that is probed in one order, one in eighteen where half the paths
+ * are bad. Where as good as all is lost alike, TCP is not answered either.
+ */
+function isByTcp(edge: number, { evidence, topology }: SplitOptions): boolean {
+  const pairs = [topology.there[edge]!, topology.back[edge]!].filter((pair) => pair >= 0);
+  const { paths } = evidence;
+  return paths.some((tcp) => {
+    if (!pairs.some((pair) => isMixedTcp(tcp, pair))) return false;
+    const lasting = paths.filter((path) => path !== tcp && path.network === tcp.network && path.family === tcp.family);
+    return (
+      lasting.length > 1 &&
+      lasting.every(({ probes, failures }) =>
+        pairs.every((pair) => probes[pair]! > 0 && failures[pair]! >= probes[pair]!),
+      )
+    );
+  });
+}
+
+function isMixedTcp({ protocol, probes, failures, retransmits }: Evidence["paths"][number], pair: number): boolean {
+  if (protocol !== "tcp") return false;
+  const lost = Math.min(probes[pair]!, failures[pair]! + retransmits[pair]!);
+  return lost >= SOME && probes[pair]! - lost >= SOME;
 }
 
 interface Flow {

@@ -107,7 +107,7 @@ function masquerade(look: Look): Observation[] {
     if (other.size < TELLERS) return [];
     const as = [...new Set(other.values())];
     const signs: Sign[] = [
-      [true, `${counted(other.size, "node")} see its pods as ${listed(as, 2)}`, 2],
+      [true, `${counted(other.size, "node")} ${other.size === 1 ? "sees" : "see"} its pods as ${listed(as, 2)}`, 2],
       [own.size > 0, `${counted(own.size, "node")} ${own.size === 1 ? "sees" : "see"} the pods' own address`, -1],
     ];
     return [

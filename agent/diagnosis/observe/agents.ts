@@ -1,9 +1,10 @@
 // What agents say of themselves, and the silence of those that say nothing: gone, starved, blind in part, in another
 // mesh than the others; and a judge that sees too little to judge.
+import { counted } from "../../base/format.ts";
+import { median } from "../../base/median.ts";
 import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
 import type { AgentEvidence } from "../evidence/evidence.ts";
 import type { Look } from "../locate/culprits.ts";
-import { median } from "./marks.ts";
 import {
   ONE_MINUTE,
   SEEN_TWICE,
@@ -14,7 +15,7 @@ import {
   type Weighed,
 } from "./observation.ts";
 import { groupSubject } from "./places.ts";
-import { countsOf } from "./view.ts";
+import { LATE_MS, countsOf } from "./view.ts";
 
 export function observeAgents(look: Look): Observation[] {
   return [...silent(look), ...starved(look), ...notMeasured(look), ...membership(look), ...unseen(look)];
@@ -27,13 +28,15 @@ interface Told {
   readonly confidence: number;
   readonly causes: readonly Weighed[];
   readonly opensAfterSeconds: number;
+  /** Now, where no row tells when it began. */
+  readonly sinceSeconds?: number;
 }
 
-export const told = ({ history }: Look, { scope = {}, causes, ...rest }: Told): Observation => ({
+export const told = ({ history }: Look, { scope = {}, causes, sinceSeconds, ...rest }: Told): Observation => ({
   ...rest,
   scope,
   figures: {},
-  sinceSeconds: history.now,
+  sinceSeconds: sinceSeconds ?? history.now,
   causes: rankCauses(causes),
   isLoss: false,
 });
@@ -87,7 +90,6 @@ function pairsTo({ evidence }: Look, node: number): number[] {
   return found;
 }
 
-const LATE_MS = 500;
 /** Of a minute's probes, the share that may be skipped. */
 const SKIPPED = 0.02;
 
@@ -108,7 +110,7 @@ function starved(look: Look): Observation[] {
         confidence: 0.95,
         causes: [
           weigh("agent-starved", 2, [
-            [true, `it skipped ${probesSkipped} probes in a minute`, 2],
+            [true, `it skipped ${counted(probesSkipped, "probe")} in a minute`, 2],
             [tickLagMaxMs > LATE_MS, `its tick ran up to ${Math.round(tickLagMaxMs)} ms late`, 2],
           ]),
         ],
@@ -158,7 +160,7 @@ function membership(look: Look): Observation[] {
       confidence: 0.95,
       causes: [
         weigh("stale-discovery", 1, [
-          [true, `it counts ${size} nodes, most count ${usual}`, 1],
+          [true, `it counts ${counted(size, "node")}, most count ${usual}`, 1],
           [isStale(agent), `its discovery is ${Math.round(agent.health.discoveryAgeSeconds)} s old`, 3],
         ]),
         weigh("upgrade", 0, []),

@@ -1,11 +1,13 @@
 // Why a place loses: every cause is weighed by signs that were seen for and against it. Weights are in nats or so:
 // what is seen in one of twenty such faults by chance counts three.
+import { counted } from "../../base/format.ts";
+import { waysText } from "../catalogue/words.ts";
 import type { Cause, FindingCode } from "../../model/finding.ts";
 import { rankCauses, weigh, type Sign, type Weighed } from "./observation.ts";
 import type { Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import type { LossSigns } from "./losses.ts";
-import { countsOf } from "./view.ts";
+import { LATE_MS, countsOf, isLate } from "./view.ts";
 import { asymmetrySigns, routeSigns, waysOf } from "./ways.ts";
 
 /** Variance over mean by second from which losses come in bursts. */
@@ -25,7 +27,7 @@ function causesFor(signs: LossSigns, code: FindingCode, look: Look): Weighed[] {
   const policy = policyCauses(signs);
   switch (code) {
     case "IN-NODE-DOWN":
-      return nodeGone(signs);
+      return nodeGone(signs, look);
     case "IN-AGENT-DOWN":
       return agentGone(signs, look);
     case "IN-AGENT-STARVED":
@@ -34,7 +36,7 @@ function causesFor(signs: LossSigns, code: FindingCode, look: Look): Weighed[] {
       return [weigh("equal-path", 3, [[true, "some source ports or pairs lose everything and others nothing", 3]])];
     case "IN-DROPPED":
     case "IN-FAMILY-LOSS":
-      return [...policy, ...agentGone(signs, look).filter(({ weight }) => weight > 3)];
+      return [...policy, ...tables, ...agentGone(signs, look).filter(({ weight }) => weight > 3)];
     case "IN-POD-NETWORK":
       return [weigh("cni", 3, networkSigns(signs)), ...policy, ...agentGone(signs, look), ...tables, ...route];
     case "IN-NODE-NETWORK":
@@ -53,11 +55,12 @@ function causesFor(signs: LossSigns, code: FindingCode, look: Look): Weighed[] {
     case "IN-MESH-LOSS":
       return [weigh("shared-uplink", 1, networkSigns(signs)), ...rhythm, ...route];
     default:
-      return [weigh("node-link", 2, networkSigns(signs)), ...rhythm, ...tables, ...route, ...cutOff(signs)];
+      // Where all of it is lost, nothing overflows now and then.
+      return [nodeLink(signs), ...(signs.isTotal ? policy : rhythm), ...tables, ...route, ...cutOff(signs)];
   }
 }
 
-function networkSigns({ scope, outside, culprit }: LossSigns): Sign[] {
+function networkSigns({ subject, scope, outside, culprit }: LossSigns): Sign[] {
   const other = scope.network === "pod" ? "node" : "pod";
   const { out, in: into, direction } = culprit.direction;
   return [
@@ -65,22 +68,28 @@ function networkSigns({ scope, outside, culprit }: LossSigns): Sign[] {
     [scope.network === undefined && scope.protocol === undefined, "all networks that are measured lose alike", 1],
     [
       direction === "out" || direction === "in",
-      `UDP lost ${Math.round(out)} packets on the way out and ${Math.round(into)} on the way in`,
+      `UDP lost ${counted(Math.round(out), "packet")} ${waysText(subject)[0]} and ${Math.round(into)} ${waysText(subject)[1]}`,
       1,
     ],
   ];
 }
 
-export function nodeGone({ node }: Pick<LossSigns, "node">): Weighed[] {
+/** The control plane gives a kubelet that is silent 50 s, and tells a while later that its pods are not ready. */
+const KUBELET_MISSED_SECONDS = 90;
+
+export function nodeGone({ node, sinceSeconds }: Pick<LossSigns, "node" | "sinceSeconds">, look: Look): Weighed[] {
   const ready = node?.facts?.ready;
+  const isReporting = node?.serving === true && heardSeconds(look) - sinceSeconds > KUBELET_MISSED_SECONDS;
   return [
     weigh("node-dead", 2, [
       [true, "nothing answers on any network", 1],
       [ready === false, "the cluster says NotReady", 2],
       [ready === true, "the cluster says Ready", -2],
       [node?.serving === false, "its agent is not ready by discovery", 1],
+      [isReporting, "discovery still calls its agent ready", -2],
     ]),
     weigh("node-cut-off", 1, [
+      [isReporting, "discovery still calls its agent ready: its kubelet reports", 3],
       [ready === true, "the cluster says Ready: its kubelet reports", 3],
       [ready === false, "its kubelet does not report either", -0.5],
       [node?.facts?.unschedulable === true, "it is cordoned: somebody works on it", -0.5],
@@ -88,8 +97,20 @@ export function nodeGone({ node }: Pick<LossSigns, "node">): Weighed[] {
   ];
 }
 
-function cutOff({ node, isTotal }: LossSigns): Weighed[] {
-  if (!node?.agent || !isTotal) return [];
+/** When the judge last heard of discovery. */
+const heardSeconds = ({ evidence }: Look): number =>
+  evidence.atSeconds -
+  ((evidence.judge === undefined ? undefined : evidence.nodes[evidence.judge]!.agent?.health.discoveryAgeSeconds) ??
+    Number.POSITIVE_INFINITY);
+
+const nodeLink = (signs: LossSigns): Weighed =>
+  weigh("node-link", 2, [
+    ...networkSigns(signs),
+    [signs.scope.protocol !== undefined, "only one protocol is lost: a link loses all alike", -2],
+  ]);
+
+function cutOff({ node, isTotal, scope }: LossSigns): Weighed[] {
+  if (!node?.agent || !isTotal || scope.protocol !== undefined) return [];
   return [weigh("node-cut-off", 4, [[true, "its own agent still reports, and sees nobody", 2]])];
 }
 
@@ -116,12 +137,18 @@ function agentGone({ node, pairs, scope }: LossSigns, look: Look): Weighed[] {
   ];
 }
 
-function healthSigns({ node }: LossSigns): Sign[] {
+function healthSigns({ node, members }: LossSigns): Sign[] {
   const health = node?.agent?.health;
+  const late = members.filter(isLate).length;
   return [
     [true, "ICMP, which the kernel answers, is fine", 1],
-    [(health?.tickLagMaxMs ?? 0) > 500, `its tick ran up to ${Math.round(health?.tickLagMaxMs ?? 0)} ms late`, 3],
-    [(health?.probesSkipped ?? 0) > 0, `it skipped ${health?.probesSkipped ?? 0} probes in a minute`, 3],
+    [
+      !node && late > 0,
+      `${late} of its ${counted(members.length, "agent")} ${late === 1 ? "runs late or skips" : "run late or skip"} probes`,
+      3,
+    ],
+    [(health?.tickLagMaxMs ?? 0) > LATE_MS, `its tick ran up to ${Math.round(health?.tickLagMaxMs ?? 0)} ms late`, 3],
+    [(health?.probesSkipped ?? 0) > 0, `it skipped ${counted(health?.probesSkipped ?? 0, "probe")} in a minute`, 3],
     [(health?.socketDrops ?? 0) > 0, "its sockets have dropped packets", 2],
   ];
 }
@@ -139,7 +166,8 @@ function rhythmCauses({ culprit, pairs }: LossSigns, look: Look): Weighed[] {
       [!isBursty, "it loses all the time", -1],
     ]),
     weigh("queue", isBursty ? 0.5 : 1, [
-      [isBursty && share < IN_STEP, "pairs lose at different moments", 2],
+      // Of what comes and goes for all, each pair loses a part: were they not in step, the whole would be no burst.
+      [isBursty && share < IN_STEP, "not all of its pairs lose in the same second", 1],
       [!isBursty && pairs.length > 2, "losses are spread evenly over time and pairs", 1],
     ]),
   ];
@@ -172,11 +200,12 @@ function tableCauses({ node, pairs, scope }: LossSigns, look: Look): Weighed[] {
         "new connections fail, old flows go on",
         4,
       ],
-      [localErrors > 0, `${localErrors} errors of its own in a minute`, 2],
+      [scope.protocol === "tcp" && node !== undefined, "TCP of one node alone: what its table knows goes on", 2],
+      [localErrors > 0, `${counted(localErrors, "error")} of its own in a minute`, 2],
     ]),
     weigh("neighbour-full", -2, [
       [all.unreachable > all.lost * 0.3 && all.unreachable > 0, "peers are unreachable at once", 3],
-      [localErrors > 0, `${localErrors} errors of its own in a minute`, 2],
+      [localErrors > 0, `${counted(localErrors, "error")} of its own in a minute`, 2],
       [all.losingPairs > 0 && all.losingPairs < all.pairs * 0.7, "only some of its peers", 1],
     ]),
   ];
@@ -190,13 +219,18 @@ function routeCauses({ pairs, scope, sinceSeconds }: LossSigns, look: Look): Wei
   ];
 }
 
-function policyCauses({ scope, isTotal, outside, culprit }: LossSigns): Weighed[] {
+function policyCauses({ scope, isTotal, outside, culprit, node }: LossSigns): Weighed[] {
   const isOneProtocol = scope.protocol !== undefined || culprit.window.scopes[culprit.candidate.scope]!.isProcess;
   return [
     weigh("policy-drop", isOneProtocol && isTotal ? 3 : -1, [
       [isOneProtocol && isTotal, "all of one protocol, and no answer at all", 1],
       [(outside ?? 1) < 0.002 && isOneProtocol, "other protocols between the same nodes are fine", 1],
       [!isTotal, "some of it passes", -3],
+      [
+        isOneProtocol && node !== undefined,
+        "it is one node: a policy names pods by labels, which all nodes' agents share",
+        -2,
+      ],
     ]),
   ];
 }

@@ -1,25 +1,22 @@
 // Culprits as observations: which code fits a place that loses, and which causes fit what it loses.
 import type { Steps } from "../../base/slices.ts";
-import type { FindingCode, Scope } from "../../model/finding.ts";
+import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
+import type { Network } from "../../model/peer.ts";
 import { pathName, type NodeEvidence } from "../evidence/evidence.ts";
 import { countBits, ringMask } from "../evidence/history.ts";
-import { SURE, isFault, type Culprit, type Look } from "../locate/culprits.ts";
+import { SURE, isFault, isSure, type Culprit, type Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
+import type { Topology } from "../locate/topology.ts";
 import { lossCauses } from "./loss-causes.ts";
-import type { Place } from "../locate/candidate.ts";
-import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, type Observation } from "./observation.ts";
-import { subjectOf } from "./places.ts";
-import { countsOf, pairsOn, recentLoss } from "./view.ts";
+import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
+import { namesIn, subjectOf } from "./places.ts";
+import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, isLate, pairsOn, recentLoss } from "./view.ts";
 
 /** Share lost just now that is "all": a probe or two may have been answered at the edge. */
 const ALL = 0.95;
-/** Of a few seconds: what TCP and UDP have lost in the last of them is not told yet. */
-const ALL_JUST_NOW = 0.85;
 /** Share lost on another path that still is "fine". */
 export const FINE = 0.002;
-/** Seconds that tell what is lost just now. */
-const JUST_NOW = 15;
 /** Nats: at once, when seen twice, and not yet. */
 const CERTAIN = 10;
 /** Losses of less than this are not worth a finding, however certain. */
@@ -28,6 +25,7 @@ const LEAST_LOSS = 0.001;
 /** What is known of a place that loses, before it has a name. */
 export interface LossSigns {
   readonly culprit: Culprit;
+  readonly subject: Subject;
   readonly scope: Scope;
   readonly pairs: readonly number[];
   /** Everything is lost just now, within the scope. */
@@ -35,6 +33,8 @@ export interface LossSigns {
   /** Loss on the same pairs outside the scope; undefined when nothing is measured there. */
   readonly outside: number | undefined;
   readonly node: NodeEvidence | undefined;
+  /** That one, or all that the place is made of. */
+  readonly members: readonly NodeEvidence[];
   /** When it began, by the judge's clock. */
   readonly sinceSeconds: number;
 }
@@ -55,20 +55,25 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const { candidate, window, margin } = culprit;
   const { place, edges } = candidate;
   const pairs = pairsOn(edges, topology);
-  const found = culprit.isSplit ? {} : window.scopes[candidate.scope]!.scope;
   const begun = onsetOf(culprit.rhythm);
   const sinceSeconds = history.now - window.seconds + 1 + begun;
+  const losing = culprit.isSplit ? {} : window.scopes[candidate.scope]!.scope;
+  const cut = isWhole(losing) && place.kind === "pair" ? cutNetwork(look, pairs) : undefined;
+  const found = cut ? { network: cut } : losing;
+  const subject = subjectOf(place, evidence, topology);
+  const names = new Set(namesIn(subject, evidence));
   const signs: LossSigns = {
     culprit,
+    subject,
     scope: found,
     pairs,
     isTotal: !culprit.isSplit && isAllLost(look, pairs, found),
     outside: outsideLoss(look, pairs, found),
     node: place.kind === "node" ? evidence.nodes[place.node] : undefined,
+    members: evidence.nodes.filter(({ node }) => names.has(node.name)),
     sinceSeconds,
   };
-  // Of three nodes one that loses has two pairs, and for a while one of them may have lost nothing by chance.
-  const isUndecided = place.kind === "pair" && (topology.nodes < 3 || (margin < CERTAIN && topology.nodes === 3));
+  const isUndecided = place.kind === "pair" && isBetween(place.edge, margin, topology);
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
@@ -76,13 +81,13 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const probes = probesSince(culprit, begun, look);
   return {
     code,
-    subject: subjectOf(place, evidence, topology),
+    subject,
     scope: ports.length > 0 ? { ...found, sourcePorts: ports } : found,
     direction: culprit.direction.direction,
     figures: {
-      loss: probes > 0 ? Math.min(1, lost / probes) : culprit.rate,
-      lost: Math.round(lost),
-      probes: Math.round(probes),
+      loss: cut ? 1 : probes > 0 ? Math.min(1, lost / probes) : culprit.rate,
+      // Those of all networks are no figures of the one.
+      ...(!cut && { lost: Math.round(lost), probes: Math.round(probes) }),
       windowSeconds: window.seconds - begun,
       pairs: counts.pairs,
       losingPairs: counts.losingPairs,
@@ -90,21 +95,45 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds,
     causes: lossCauses(signs, code, look),
-    opensAfterSeconds: seemsOver(culprit.rhythm, begun)
-      ? Number.POSITIVE_INFINITY
-      : opensAfter(code, candidate.place, margin),
+    opensAfterSeconds: seemsOver(culprit.rhythm, begun) ? Number.POSITIVE_INFINITY : opensAfter(code, culprit),
     lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,
   };
 }
 
+const isWhole = ({ network, protocol, family }: Scope): boolean =>
+  network === undefined && protocol === undefined && family === undefined;
+
+/**
+ * Of a pair that loses on all networks: the one on which nothing passes just now, where another lets some pass. A
+ * node that lacks the route to the pods of another one loses its answers to them on the node network as well, in one order.
+ */
+function cutNetwork(look: Look, pairs: readonly number[]): Network | undefined {
+  const isCut = (network: Network) => isAllLostJustNow(look, pairs, { network });
+  const lets = (network: Network) =>
+    (recentLoss(look, pairs, { network, seconds: JUST_NOW_SECONDS }) ?? 1) < SOME_PASSES;
+  return isCut("pod") && lets("node") ? "pod" : isCut("node") && lets("pod") ? "node" : undefined;
+}
+
+const SOME_PASSES = 0.6;
+
+/** A pair is at fault itself only where others tell that both its ends are fine. */
+function isBetween(edge: number, margin: number, { nodes, low, high, start }: Topology): boolean {
+  const isKnownByThisAlone = [low[edge]!, high[edge]!].some((end) => start[end + 1]! - start[end]! < 2);
+  // Of three nodes one that loses has two pairs, and for a while one of them may have lost nothing by chance.
+  return isKnownByThisAlone || (nodes === 3 && margin < CERTAIN);
+}
+
 /** A restart lasts less than a minute and is none of our business. */
-function opensAfter(code: FindingCode, { kind }: Place, margin: number): number {
+function opensAfter(code: FindingCode, culprit: Culprit): number {
+  const { margin } = culprit;
+  const { kind } = culprit.candidate.place;
   if (code === "IN-AGENT-DOWN" || code === "IN-AGENT-STARVED") return ONE_MINUTE;
   if (code === "IN-BETWEEN") return SEEN_TWICE;
   // While its members change from one judgement to the next they are not understood; nor is a mesh that breaks in parts.
+  if (kind === "group" && margin >= CERTAIN) return SEEN_TWICE_SOON;
   if ((kind === "group" || kind === "mesh") && margin >= SURE) return SEEN_TWICE;
-  return margin >= CERTAIN ? AT_ONCE : margin >= SURE ? SEEN_TWICE : Number.POSITIVE_INFINITY;
+  return margin >= CERTAIN ? AT_ONCE : isSure(culprit) ? SEEN_TWICE : Number.POSITIVE_INFINITY;
 }
 
 const confidenceOf = (margin: number, isUndecided: boolean): number =>
@@ -113,8 +142,7 @@ const confidenceOf = (margin: number, isUndecided: boolean): number =>
 /** Just now by the second; or all minute, where a row does not tell its seconds. */
 function isAllLost(look: Look, pairs: readonly number[], scope: Scope): boolean {
   const minute = countsOf(look.evidence, pairs, scope);
-  const justNow = recentLoss(look, pairs, { ...scope, seconds: JUST_NOW }) ?? 0;
-  return justNow >= ALL_JUST_NOW || (minute.probes > 0 && minute.lost >= ALL * minute.probes);
+  return isAllLostJustNow(look, pairs, scope) || (minute.probes > 0 && minute.lost >= ALL * minute.probes);
 }
 
 /** The long window remembers what is over: so much was probed since its last loss that there should be more. */
@@ -213,9 +241,9 @@ function codeOf(signs: LossSigns, look: Look): FindingCode {
   if (node) {
     const agent = agentCode(signs, node, look);
     if (agent) return agent;
-  }
+  } else if (isStarved(signs, look)) return "IN-AGENT-STARVED";
   if (scope.protocol !== undefined && isTotal && isOtherFine) return "IN-DROPPED";
-  if (culprit.window.scopes[culprit.candidate.scope]!.isProcess && isTotal && isOtherFine) return "IN-DROPPED";
+  if (isProcess(signs) && isTotal && isOtherFine) return "IN-DROPPED";
   if (scope.family !== undefined && isOtherFine) return "IN-FAMILY-LOSS";
   if (scope.network === "node" && isOtherFine && place.kind !== "pair") return "IN-NODE-NETWORK";
   if (scope.network === "pod" && isOtherFine && scope.protocol === undefined && place.kind !== "pair")
@@ -238,28 +266,33 @@ function codeOf(signs: LossSigns, look: Look): FindingCode {
 
 /** The prober before the network: a node that is gone, an agent that is gone, hangs or starves. */
 function agentCode(signs: LossSigns, node: NodeEvidence, look: Look): FindingCode | undefined {
-  const { scope, isTotal, pairs } = signs;
-  const icmp = { network: scope.network, protocol: "icmp", seconds: JUST_NOW } as const;
-  const isProcessOnly = (recentLoss(look, pairs, icmp) ?? 1) < 0.05;
-  const isWholeNode = scope.network === undefined && scope.protocol === undefined && scope.family === undefined;
+  const { scope, isTotal } = signs;
+  const isProcessOnly = isIcmpFine(signs, look);
   if (!node.agent) {
-    if (isWholeNode && isTotal) return "IN-NODE-DOWN";
+    if (isWhole(scope) && isTotal) return "IN-NODE-DOWN";
     if (isProcessOnly && scope.network !== "node") return "IN-AGENT-DOWN";
     // Its pod is gone, if the cluster says so too; else it may be the pod network.
     if (scope.network === "pod" && isTotal && node.serving === false) return "IN-AGENT-DOWN";
     return undefined;
   }
-  const { tickLagMaxMs, probesSkipped } = node.agent.health;
-  const isLate = tickLagMaxMs > LATE_MS || probesSkipped > 0;
-  const isProcessScope = scope.protocol === "udp" || scope.protocol === "tcp" || isProcess(signs);
-  if (isProcessScope && isProcessOnly && (isLate || !isTotal)) return "IN-AGENT-STARVED";
+  const late = isLate(node);
+  // The kernel accepts connections for an agent that starves: TCP alone is not lost to it.
+  const isProcessScope = scope.protocol === "udp" || isProcess(signs) || (scope.protocol === "tcp" && late);
+  if (isProcessScope && isProcessOnly && (late || !isTotal)) return "IN-AGENT-STARVED";
   return undefined;
 }
 
-/** A tick that is later than this no longer serves UDP in time for its peers' clocks to be fair. */
-const LATE_MS = 500;
+/** Agents of several nodes that starve together, as those of one machine do: UDP alone is lost, and most of them say so. */
+function isStarved(signs: LossSigns, look: Look): boolean {
+  if (signs.scope.protocol !== "udp" && !isProcess(signs)) return false;
+  return isIcmpFine(signs, look) && signs.members.filter(isLate).length > signs.members.length / 2;
+}
 
 const isProcess = ({ culprit }: LossSigns): boolean => culprit.window.scopes[culprit.candidate.scope]!.isProcess;
+
+/** The kernel answers it, whatever becomes of the agent. */
+const isIcmpFine = ({ scope, pairs }: LossSigns, look: Look): boolean =>
+  (recentLoss(look, pairs, { network: scope.network, protocol: "icmp", seconds: JUST_NOW_SECONDS }) ?? 1) < 0.05;
 
 /** Of the seconds that are known: a judge that has just begun knows less than its window is long. */
 function probesSince({ window, candidate }: Culprit, begun: number, { history }: Look): number {

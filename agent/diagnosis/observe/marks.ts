@@ -1,11 +1,13 @@
 // What is marked on pairs and is no loss: large packets that vanish, probes that are rejected, round trips that have
 // become slower, routes that have changed.
+import { counted } from "../../base/format.ts";
+import { median } from "../../base/median.ts";
 import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
 import { NETWORKS, type Network } from "../../model/peer.ts";
 import type { Steps } from "../../base/slices.ts";
-import { pathName, type PathEvidence } from "../evidence/evidence.ts";
+import { SECONDS_TOLD, pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isSlow } from "../evidence/delays.ts";
-import { countBits, ringMask } from "../evidence/history.ts";
+import { countBits, isBitSet, ringMask, type PathHistory } from "../evidence/history.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
@@ -100,32 +102,52 @@ function pathMtu(look: Look, path: PathEvidence): Observation[] {
 const REJECTED = 0.5;
 
 function rejected(look: Look, path: PathEvidence): Observation[] {
-  const { evidence } = look;
+  const { evidence, history } = look;
   // Nobody listens where the agent is gone: that is told of the agent.
   const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
   const measured = pairsWhere(look, (pair) => path.probes[pair]! > 0 && isUp(pair));
   const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
-  const marked = measured.filter((pair) => turned(pair) >= REJECTED * path.probes[pair]! && path.probes[pair]! > 1);
+  const kept = history.paths.get(pathName(path));
+  const isTurned = (pair: number): boolean =>
+    turned(pair) >= REJECTED * path.probes[pair]! || kept?.rejected[pair] === 1;
+  const marked = measured.filter((pair) => path.probes[pair]! > 1 && isTurned(pair));
   return coverOf(look, marked, measured).map((covered) => {
     const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
     const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
-    return observationOf(look, covered, {
+    const observation = observationOf(look, covered, {
       code: "IN-REJECTED",
       scope: scopeOf(path),
       figures: { lost: blocked + refused, probes, loss: (blocked + refused) / probes },
       causes: [
         weigh("policy-reject", 0, [
-          [blocked > 0, `${blocked} probes of a minute were rejected by another address than the target's`, 4],
+          [
+            blocked > 0,
+            `${counted(blocked, "probe")} of a minute ${blocked === 1 ? "was" : "were"} rejected by another address than the target's`,
+            4,
+          ],
           [blocked === 0, "the target itself refuses", -1],
         ]),
         weigh("port-closed", 0, [
-          [refused > 0, `${refused} probes of a minute were refused by the target itself`, 3],
+          [
+            refused > 0,
+            `${counted(refused, "probe")} of a minute ${refused === 1 ? "was" : "were"} refused by the target itself`,
+            3,
+          ],
           [refused === 0, "the target itself never refused", -3],
         ]),
       ],
       opensAfterSeconds: SEEN_TWICE,
     });
+    const first = Math.min(...covered.marked.map((pair) => (kept ? firstLost(kept, pair, history.now) : history.now)));
+    return { ...observation, sinceSeconds: first };
   });
+}
+
+/** The first second of the last minute in which a slot lost something; now where it did not. */
+function firstLost({ lost }: PathHistory, pair: number, now: number): number {
+  let second = now - SECONDS_TOLD + 1;
+  while (second < now && !isBitSet(lost, pair, second)) second++;
+  return second;
 }
 
 const scopeOf = ({ network, protocol, family }: PathEvidence): Scope => ({ network, protocol, family });
@@ -149,8 +171,8 @@ function slower(look: Look, network: Network): Observation[] {
     if (answered > 0) measured.push(pair);
     if (slower * 2 > answered) slow.push(pair);
   }
-  return coverOf(look, slow, measured).map((covered) =>
-    observationOf(look, covered, {
+  return coverOf(look, slow, measured).map((covered) => {
+    const observation = observationOf(look, covered, {
       code: "IN-LATENCY",
       scope: { network },
       figures: delaysOf(look, covered.marked, paths),
@@ -159,8 +181,10 @@ function slower(look: Look, network: Network): Observation[] {
         weigh("route-changed", 0, routeSigns(waysOf(look, network), covered.marked)),
       ],
       opensAfterSeconds: ONE_MINUTE,
-    }),
-  );
+    });
+    // Even the fastest of the minute is slow, so all of the minute was.
+    return { ...observation, sinceSeconds: history.now - SECONDS_TOLD + 1 };
+  });
 }
 
 /** Medians over the pairs, so that one far pair does not speak for all. */
@@ -178,15 +202,11 @@ function delaysOf({ history }: Look, pairs: readonly number[], paths: readonly P
   return { rttNs: median(now), rttBeforeNs: median(before) };
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
 /** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
 function changedRoutes(look: Look, network: Network): Observation[] {
   const ways = waysOf(look, network);
-  const measured = [...ways.known];
+  if (ways.changes.size === 0) return [];
+  const measured = pairsWhere(look, (pair) => ways.known[pair] === 1);
   const changed = measured.filter((pair) => ways.changes.has(pair));
   return coverOf(look, changed, measured)
     .filter(({ place }) => place.kind !== "pair")

@@ -24,6 +24,8 @@ export interface Observation {
 export const AT_ONCE = 0;
 /** Seen by two judgements in a row. */
 export const SEEN_TWICE = 8;
+/** The same, where judges look sooner because losses have just begun. */
+export const SEEN_TWICE_SOON = 5;
 export const ONE_MINUTE = 60;
 /** Longer than a rollout takes to get round. */
 export const TEN_MINUTES = 600;

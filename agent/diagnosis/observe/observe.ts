@@ -2,14 +2,15 @@
 import type { Subject } from "../../model/finding.ts";
 import { findCulprits, type Culprit, type Look } from "../locate/culprits.ts";
 import type { Steps } from "../../base/slices.ts";
-import type { Evidence } from "../evidence/evidence.ts";
 import { observeAddresses } from "./addresses.ts";
 import { observeAgents } from "./agents.ts";
 import { observeLosses } from "./losses.ts";
 import { MARKS } from "./marks.ts";
 import type { Observation } from "./observation.ts";
 import { namesIn } from "./places.ts";
+import { slotsWithoutLoss } from "./rejections.ts";
 import { mergePairs } from "./some-peers.ts";
+import { tellTwoApart } from "./two-down.ts";
 import { observeServices } from "./services.ts";
 
 export interface Observed {
@@ -18,8 +19,8 @@ export interface Observed {
 }
 
 export function* observe(look: Look): Steps<Observed> {
-  const culprits = yield* findCulprits(look, rejectedSlots(look.evidence));
-  const losses = mergePairs(yield* observeLosses(culprits, look), look);
+  const culprits = yield* findCulprits(look, slotsWithoutLoss(look));
+  const losses = tellTwoApart(mergePairs(yield* observeLosses(culprits, look), look), look);
   yield;
   const others: Observation[] = [];
   for (const mark of MARKS) others.push(...(yield* mark(look)));
@@ -28,13 +29,16 @@ export function* observe(look: Look): Steps<Observed> {
     yield;
   }
   const down = new Set(
-    losses.filter(({ code }) => GONE.has(code)).flatMap(({ subject }) => namesIn(subject, look.evidence)),
+    losses.flatMap(({ code, subject }) => (GONE.has(code) && subject.kind === "node" ? [subject.node] : [])),
+  );
+  const starved = new Set(
+    losses.filter(({ code }) => code === "IN-AGENT-STARVED").flatMap(({ subject }) => namesIn(subject, look.evidence)),
   );
   return {
     culprits,
     observations: [
       ...losses.filter(({ subject }) => subject.kind !== "pair" || !subject.nodes.some((node) => down.has(node))),
-      ...others.filter((o) => !isExplained(o, down, losses)),
+      ...others.filter((o) => !isExplained(o, { down, starved, losses })),
     ],
   };
 }
@@ -42,14 +46,18 @@ export function* observe(look: Look): Steps<Observed> {
 /** What is lost to these says nothing else of them. */
 const GONE: ReadonlySet<string> = new Set(["IN-NODE-DOWN", "IN-AGENT-DOWN", "IN-AGENT-STARVED"]);
 
-function isExplained(
-  { code, subject }: Observation,
-  gone: ReadonlySet<string>,
-  losses: readonly Observation[],
-): boolean {
+interface Explanations {
+  readonly down: ReadonlySet<string>;
+  /** Told already, alone or with others. */
+  readonly starved: ReadonlySet<string>;
+  readonly losses: readonly Observation[];
+}
+
+function isExplained({ code, subject }: Observation, { down, starved, losses }: Explanations): boolean {
   const concerned = namesOf(subject);
   // Latency and routes of what loses everything, silence of what is gone: consequences.
-  if (concerned.some((name) => gone.has(name))) return code !== "IN-NOT-MEASURED";
+  if (concerned.some((name) => down.has(name))) return code !== "IN-NOT-MEASURED";
+  if (code === "IN-AGENT-STARVED" && concerned.every((name) => starved.has(name))) return true;
   return (
     code === "IN-AGENT-DOWN" &&
     losses.some((loss) => sameSubject(loss.subject, subject) && loss.code === "IN-POD-NETWORK")
@@ -60,13 +68,3 @@ const namesOf = (subject: Subject): readonly string[] =>
   subject.kind === "node" ? [subject.node] : subject.kind === "pair" ? subject.nodes : [];
 
 const sameSubject = (a: Subject, b: Subject): boolean => a.kind === "node" && b.kind === "node" && a.node === b.node;
-
-/** Slots whose failures were told by somebody on the way: the path works as far as he is, and it is no loss. */
-function rejectedSlots({ paths, pairs }: Evidence): Uint8Array[] {
-  return paths.map(({ failures, blocked }) => {
-    const leftOut = new Uint8Array(pairs.count);
-    for (let pair = 0; pair < pairs.count; pair++)
-      if (blocked[pair]! > 0 && blocked[pair]! * 2 >= failures[pair]!) leftOut[pair] = 1;
-    return leftOut;
-  });
-}

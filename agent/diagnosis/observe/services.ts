@@ -1,6 +1,7 @@
 // What lies above pairs: names and service addresses.
+import { counted } from "../../base/format.ts";
 import type { FindingCode } from "../../model/finding.ts";
-import type { DnsEvidence, NodeEvidence } from "../evidence/evidence.ts";
+import { SECONDS_TOLD, type DnsEvidence, type NodeEvidence } from "../evidence/evidence.ts";
 import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
 import { DNS_FAILING_RATIO, SERVICE_FAILING_RATIO } from "../../model/thresholds.ts";
 import type { Look } from "../locate/culprits.ts";
@@ -33,7 +34,12 @@ function byNodes(
     readonly causes: (isEverywhere: boolean, said: string) => Weighed[];
   },
 ): Observation[] {
-  const tallies = look.evidence.nodes.map((node, i) => ({ name: node.node.name, ...options.tally(node, i) }));
+  const known = look.history.coveredSeconds(SECONDS_TOLD);
+  const tallies = look.evidence.nodes.map((node, i) => ({
+    name: node.node.name,
+    known: known[i]!,
+    ...options.tally(node, i),
+  }));
   const asked = tallies.filter(({ tries }) => tries > 0);
   const bad = asked.filter(
     ({ tries, failures, explained = 0 }) => failures >= AT_LEAST && failures > (options.above + explained) * tries,
@@ -41,20 +47,25 @@ function byNodes(
   if (bad.length === 0) return [];
   const isEverywhere = bad.length * 2 > asked.length && bad.length > 1;
   const sum = (of: "tries" | "failures"): number => bad.reduce((total, t) => total + t[of], 0);
-  const said = `${sum("failures")} of ${sum("tries")} failed in a minute on ${bad.length} of ${asked.length} nodes`;
+  const said = `${sum("failures")} of ${sum("tries")} failed in a minute on ${bad.length} of ${counted(asked.length, "node")}`;
   const subjects = isEverywhere
-    ? [{ kind: "mesh" } as const]
-    : bad.map(({ name }) => ({ kind: "node", node: name }) as const);
-  return subjects.map((subject) =>
+    ? [{ subject: { kind: "mesh" } as const, of: bad }]
+    : bad.map((one) => ({ subject: { kind: "node", node: one.name } as const, of: [one] }));
+  return subjects.map(({ subject, of }) =>
     told(look, {
       code,
       subject,
       confidence: 0.95,
       causes: options.causes(isEverywhere, said),
       opensAfterSeconds: SEEN_TWICE,
+      sinceSeconds: look.history.now - Math.max(...of.map(failingSeconds)),
     }),
   );
 }
+
+/** Rows tell how many of a minute failed, and not which: where all has failed since it began, these are the last of them. */
+const failingSeconds = ({ tries, failures, known }: Tally & { readonly known: number }): number =>
+  Math.floor((known * failures) / tries);
 
 /**
  * One pod behind cluster DNS that is asked for itself. It may be going: what fails for applications shows at the Service.
@@ -64,13 +75,15 @@ const isSinglePod = ({ server, address }: DnsEvidence): boolean => server === "p
 
 function dns(look: Look): Observation[] {
   const what = whatFails(look);
+  const podLoss = tcpLossOf(look);
   return byNodes(look, "IN-DNS", {
     above: DNS_FAILING_RATIO,
-    tally({ agent }) {
+    tally({ agent }, node) {
       const windows = agent?.dns?.filter((window) => !isSinglePod(window)) ?? [];
       return {
         tries: windows.reduce((sum, { lookups }) => sum + lookups, 0),
         failures: windows.reduce((sum, { failures }) => sum + failures, 0),
+        explained: EXPLAINED_BY_POD_LOSS * podLoss[node]!,
       };
     },
     causes: (isEverywhere, said) => [
@@ -108,7 +121,7 @@ function whatFails({ evidence }: Look): (isOfServers: boolean) => Sign[] {
     ],
     [
       silent > 0,
-      `${silent} of ${addresses(pods)} pods behind it do not answer when they are asked for themselves`,
+      `${silent} of ${counted(addresses(pods), "pod")} behind it ${silent === 1 ? "does not answer when it is asked for itself" : "do not answer when they are asked for themselves"}`,
       isOfServers ? 1 : 0,
     ],
     [kinds.length > 0, `what fails: ${listed(kinds, KINDS_TOLD)}`, 0.5],
@@ -132,7 +145,7 @@ function servicePath(look: Look): Observation[] {
   });
 }
 
-/** By source: the share of its TCP probes between pods that failed. The Service leads to the same pods. */
+/** By source: the share of its TCP probes between pods that failed. A Service leads to pods. */
 function tcpLossOf({ evidence: { nodes, pairs, paths } }: Look): number[] {
   const probes = nodes.map(() => 0);
   const failures = nodes.map(() => 0);

@@ -1,9 +1,13 @@
 // Pairs that lose and share a node are one finding of that node: it has lost some of its peers, or all of them. All is
 // found pair by pair where one of the peers has just been gone itself, so that its pair has lost more than the others.
+import { counted } from "../../base/format.ts";
 import type { NodeEvidence } from "../evidence/evidence.ts";
+import { NETWORKS } from "../../model/peer.ts";
 import { nodeGone } from "./loss-causes.ts";
 import type { Look } from "../locate/culprits.ts";
 import { rankCauses, weigh, type Observation } from "./observation.ts";
+import { edgesOf } from "./places.ts";
+import { JUST_NOW_SECONDS, pairsOn, recentLoss } from "./view.ts";
 
 /** From so many pairs on. */
 const SEVERAL = 3;
@@ -12,7 +16,8 @@ const MOSTLY = 0.6;
 /** Of a node that tells nothing itself, each pair must lose more. */
 const HALF = 0.5;
 
-export function mergePairs(losses: readonly Observation[], { evidence, topology }: Look): Observation[] {
+export function mergePairs(losses: readonly Observation[], look: Look): Observation[] {
+  const { evidence, topology } = look;
   const pairs = losses.filter(({ subject, code }) => subject.kind === "pair" && code !== "IN-SOME-PATHS");
   const byNode = new Map<string, Observation[]>();
   for (const pair of pairs) {
@@ -28,10 +33,11 @@ export function mergePairs(losses: readonly Observation[], { evidence, topology 
     const peers = topology.start[index + 1]! - topology.start[index]!;
     // With three nodes a pair may be called undecided while its end is.
     const lost = own.filter(({ code, figures }) => code === "IN-PAIR-CUT" || (figures.loss ?? 0) > HALF);
-    const isAlone = peers > 1 && lost.length === peers && !evidence.nodes[index]!.agent && topology.nodes > 2;
+    const isSilent = peers > 1 && lost.length === peers && !evidence.nodes[index]!.agent && topology.nodes > 2;
+    const isAlone = isSilent && lost.every((pair) => isLostOnAll(pair, look));
     if (isAlone) {
       rest = rest.filter((loss) => !own.includes(loss));
-      merged.push(allOf(evidence.nodes[index]!, own));
+      merged.push(allOf(evidence.nodes[index]!, own, look));
       continue;
     }
     if (own.length < SEVERAL || cut.length < own.length * MOSTLY) continue;
@@ -41,7 +47,16 @@ export function mergePairs(losses: readonly Observation[], { evidence, topology 
   return [...rest, ...merged];
 }
 
-function allOf(node: NodeEvidence, pairs: readonly Observation[]): Observation {
+/** What loses all of one network or protocol, and passes another, leads to a node that is there. */
+function isLostOnAll({ subject, scope }: Observation, look: Look): boolean {
+  if (scope.network === undefined && scope.protocol === undefined && scope.family === undefined) return true;
+  const { evidence, topology } = look;
+  const pairs = pairsOn(edgesOf(subject, evidence, topology), topology);
+  return NETWORKS.every((network) => (recentLoss(look, pairs, { network, seconds: JUST_NOW_SECONDS }) ?? 1) > HALF);
+}
+
+function allOf(node: NodeEvidence, pairs: readonly Observation[], look: Look): Observation {
+  const sinceSeconds = Math.max(...pairs.map((pair) => pair.sinceSeconds));
   const sum = (of: "lost" | "probes"): number => pairs.reduce((total, { figures }) => total + (figures[of] ?? 0), 0);
   return {
     code: "IN-NODE-DOWN",
@@ -55,8 +70,8 @@ function allOf(node: NodeEvidence, pairs: readonly Observation[]): Observation {
       losingPairs: pairs.length,
     },
     confidence: Math.min(...pairs.map(({ confidence }) => confidence)),
-    sinceSeconds: Math.max(...pairs.map(({ sinceSeconds }) => sinceSeconds)),
-    causes: rankCauses(nodeGone({ node })),
+    sinceSeconds,
+    causes: rankCauses(nodeGone({ node, sinceSeconds }, look)),
     opensAfterSeconds: Math.max(...pairs.map(({ opensAfterSeconds }) => opensAfterSeconds)),
     lostUntilSeconds: lostUntil(pairs),
     isLoss: true,
@@ -85,7 +100,7 @@ function someOf(
     causes: rankCauses([
       weigh("neighbour-full", 1, [
         [true, said, 1],
-        [localErrors > 0, `its agent counts ${localErrors} errors of its own in a minute`, 2],
+        [localErrors > 0, `its agent counts ${counted(localErrors, "error")} of its own in a minute`, 2],
       ]),
       weigh("stale-entry", 1, [
         [true, said, 1],

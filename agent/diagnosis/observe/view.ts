@@ -1,7 +1,7 @@
 // Questions that causes ask of the evidence about the pairs of one subject: how much a path loses, what its failures
 // were, whether all of it is lost just now.
 import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
-import { pathName, type Evidence, type PathEvidence } from "../evidence/evidence.ts";
+import { pathName, type Evidence, type NodeEvidence, type PathEvidence } from "../evidence/evidence.ts";
 import { countBits, ringMask } from "../evidence/history.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { Topology } from "../locate/topology.ts";
@@ -39,6 +39,14 @@ export function pairsOn(edges: Uint32Array, { there, back }: Topology): number[]
   return pairs;
 }
 
+/** A tick that is later than this no longer serves UDP in time for its peers' clocks to be fair. */
+export const LATE_MS = 500;
+
+/** Its agent says itself that it gets too little time. */
+export function isLate({ agent }: NodeEvidence): boolean {
+  return agent !== undefined && (agent.health.tickLagMaxMs > LATE_MS || agent.health.probesSkipped > 0);
+}
+
 /** Of the last minute. */
 export function countsOf({ paths }: Pick<Evidence, "paths">, pairs: readonly number[], filter: PathFilter): Counts {
   const counts = { probes: 0, lost: 0, blocked: 0, unreachable: 0, refusals: 0, pairs: 0, losingPairs: 0 };
@@ -61,6 +69,14 @@ export function countsOf({ paths }: Pick<Evidence, "paths">, pairs: readonly num
   }
   return { ...counts, pairs: probed.size, losingPairs: losing.size };
 }
+
+/** Seconds that tell what is lost just now: three probes of those that are sent every five. */
+export const JUST_NOW_SECONDS = 15;
+/** Share of them that is "all": what TCP and UDP have lost in the last of them is not told yet. */
+const ALL_JUST_NOW = 0.85;
+
+export const isAllLostJustNow = (look: Look, pairs: readonly number[], filter: PathFilter): boolean =>
+  (recentLoss(look, pairs, { ...filter, seconds: JUST_NOW_SECONDS }) ?? 0) >= ALL_JUST_NOW;
 
 /** Share lost in the last few seconds, or undefined where nothing was probed. */
 export function recentLoss(look: Look, pairs: readonly number[], filter: PathFilter & { readonly seconds: number }) {

@@ -1,5 +1,6 @@
 // How far packets travel from one node to another, by TTL, and what changed: for each ordered pair by what the far end
 // saw of its probes, and by what the near end of the way back saw of the answers.
+import { counted } from "../../base/format.ts";
 import { onceFor } from "../../base/once.ts";
 import type { Network } from "../../model/peer.ts";
 import type { Look } from "../locate/culprits.ts";
@@ -14,10 +15,11 @@ export interface HopChange {
 
 /** By ordered pair. */
 export interface Ways {
-  readonly known: ReadonlySet<number>;
+  /** 1 where hops are told. */
+  readonly known: Uint8Array;
   readonly changes: ReadonlyMap<number, HopChange>;
-  /** More hops one way than back, by one and the same slot. */
-  readonly asymmetric: ReadonlySet<number>;
+  /** 1 where there are more hops one way than back, by one and the same slot. */
+  readonly asymmetric: Uint8Array;
 }
 
 /** Of a network, or of all. Several causes ask for the same. */
@@ -38,24 +40,25 @@ function read({ evidence, topology, history }: Look, network: Network | undefine
     opposite[there] = back;
     opposite[back] = there;
   }
-  const known = new Set<number>();
+  const known = new Uint8Array(pairs.count);
   const changes = new Map<number, HopChange>();
-  const asymmetric = new Set<number>();
+  const asymmetric = new Uint8Array(pairs.count);
   const note = (pair: number, now: number, before: number, ago: number): void => {
     if (now === 0) return;
-    known.add(pair);
+    known[pair] = 1;
     if (before > 0 && before !== now && !changes.has(pair))
       changes.set(pair, { now, before, sinceSeconds: history.now - ago });
   };
-  for (const path of paths) {
-    if (network !== undefined && path.network !== network) continue;
+  for (const { network: own, hops, hopsBefore, hopsThere, hopsThereBefore, hopsChangedAgo } of paths) {
+    if (network !== undefined && own !== network) continue;
+    if (!hops && !hopsThere) continue;
     for (let pair = 0; pair < pairs.count; pair++) {
-      const [back, there] = [path.hops?.[pair] ?? 0, path.hopsThere?.[pair] ?? 0];
-      const ago = path.hopsChangedAgo?.[pair] ?? 0;
-      note(pair, there, path.hopsThereBefore?.[pair] ?? 0, ago);
+      const [back, there] = [hops?.[pair] ?? 0, hopsThere?.[pair] ?? 0];
+      const ago = hopsChangedAgo?.[pair] ?? 0;
+      note(pair, there, hopsThereBefore?.[pair] ?? 0, ago);
       // In a sample nobody may measure the other way.
-      note(opposite[pair]! >= 0 ? opposite[pair]! : pair, back, path.hopsBefore?.[pair] ?? 0, ago);
-      if (back > 0 && there > 0 && back !== there) asymmetric.add(pair);
+      note(opposite[pair]! >= 0 ? opposite[pair]! : pair, back, hopsBefore?.[pair] ?? 0, ago);
+      if (back > 0 && there > 0 && back !== there) asymmetric[pair] = 1;
     }
   }
   return { known, changes, asymmetric };
@@ -68,7 +71,7 @@ const IN_STEP_SECONDS = 60;
 
 /** The change that most of these pairs tell; undefined where too few have one. */
 export function mostlyChanged({ known, changes }: Ways, pairs: readonly number[]): HopChange | undefined {
-  const told = pairs.filter((pair) => known.has(pair));
+  const told = pairs.filter((pair) => known[pair] === 1);
   const changed = told.flatMap((pair) => changes.get(pair) ?? []);
   if (changed.length === 0 || changed.length <= MOSTLY * told.length) return undefined;
   return [...changed].sort((a, b) => a.sinceSeconds - b.sinceSeconds)[Math.floor(changed.length / 2)];
@@ -76,14 +79,14 @@ export function mostlyChanged({ known, changes }: Ways, pairs: readonly number[]
 
 /** What hops say for a changed route, and against it. `begunSeconds`: when that began which it may have caused. */
 export function routeSigns(ways: Ways, pairs: readonly number[], begunSeconds?: number): Sign[] {
-  const told = pairs.filter((pair) => ways.known.has(pair));
+  const told = pairs.filter((pair) => ways.known[pair] === 1);
   const change = mostlyChanged(ways, pairs);
   const count = told.filter((pair) => ways.changes.has(pair)).length;
   const apart = change && begunSeconds !== undefined ? Math.abs(change.sinceSeconds - begunSeconds) : undefined;
   return [
     [
       change !== undefined,
-      `${count} of ${told.length} pairs travel another number of hops than before ${timeOf(change?.sinceSeconds ?? 0)}: ${change?.now ?? 0} instead of ${change?.before ?? 0}`,
+      `${count} of ${counted(told.length, "pair")} ${count === 1 ? "travels" : "travel"} another number of hops than before ${timeOf(change?.sinceSeconds ?? 0)}: ${change?.now ?? 0} instead of ${change?.before ?? 0}`,
       3,
     ],
     [apart !== undefined && apart <= IN_STEP_SECONDS, "the hops changed when it began", 1],
@@ -95,11 +98,15 @@ export function routeSigns(ways: Ways, pairs: readonly number[], begunSeconds?: 
 const timeOf = (seconds: number): string => `${new Date(seconds * 1_000).toISOString().slice(11, 19)} UTC`;
 
 export function asymmetrySigns(ways: Ways, pairs: readonly number[]): Sign[] {
-  const told = pairs.filter((pair) => ways.known.has(pair));
-  const uneven = told.filter((pair) => ways.asymmetric.has(pair)).length;
+  const told = pairs.filter((pair) => ways.known[pair] === 1);
+  const uneven = told.filter((pair) => ways.asymmetric[pair] === 1).length;
   const isMost = uneven > MOSTLY * told.length && uneven > 0;
   return [
-    [isMost, `${uneven} of ${told.length} pairs travel another number of hops there than back`, 2.5],
+    [
+      isMost,
+      `${uneven} of ${counted(told.length, "pair")} ${uneven === 1 ? "travels" : "travel"} another number of hops there than back`,
+      2.5,
+    ],
     [told.length > 0 && !isMost, "packets travel as many hops there as back", -2],
   ];
 }

@@ -7,6 +7,8 @@ import { subjectName } from "../../model/finding.ts";
 import { CAUSES } from "../catalogue/causes.ts";
 import { CODES, runbookOf } from "../catalogue/codes.ts";
 import { SEEN_TWICE, type Observation } from "../observe/observation.ts";
+import type { Look } from "../locate/culprits.ts";
+import { forgetStopped, LONGEST_PAUSE_SECONDS } from "./stopped.ts";
 import type { Silence } from "./silence.ts";
 
 /** A judgement that is missing is no news: seen within this is seen without a break. */
@@ -25,6 +27,8 @@ const TOTAL: ReadonlySet<FindingCode> = new Set(["IN-NODE-DOWN", "IN-PAIR-CUT"])
 const patienceFor = (code: FindingCode): number => (TOTAL.has(code) ? 0 : RENAME_SECONDS);
 /** The same again within this is the same finding. */
 const AGAIN_SECONDS = 900;
+/** And began when it did before, if it was away for no longer: what is fine for longer has not lasted. */
+const SAME_BEGINNING_SECONDS = 300;
 const MOST_ENDED = 100;
 
 export interface Open {
@@ -32,6 +36,9 @@ export interface Open {
   readonly isLoss: boolean;
   readonly sinceSeconds: number;
   lastSeen: number;
+  /** The longest that it was taken to have stopped, and came back. */
+  pauseSeconds: number;
+  hasStopped: boolean;
   /** How often it came back. */
   returns: number;
   /** Another code than its own, and since when it is seen. */
@@ -40,7 +47,11 @@ export interface Open {
 
 interface Waiting {
   readonly since: number;
+  /** The earliest that any look has told. */
+  began: number;
   seen: number;
+  /** A loss that is sure, and must be seen again to be believed. */
+  isLossSeenOnce: boolean;
 }
 
 interface Closed extends Open {
@@ -72,9 +83,26 @@ export class Tracker {
     return [...this.#open.values()].map(({ finding }) => finding);
   }
 
+  /** What was observed last opens with the next look: worth looking again soon. */
+  isAwaited(now: number): boolean {
+    return [...this.#waiting.values()].some(({ seen, isLossSeenOnce }) => isLossSeenOnce && seen === now);
+  }
+
   /** The last hundred, youngest first. */
   get ended(): readonly EndedFinding[] {
     return this.#ended;
+  }
+
+  /** Before anything is observed: what has stopped is known once. */
+  *forgetStopped(look: Look): Steps<void> {
+    const losses = [...this.#open.values()].filter(({ isLoss }) => isLoss);
+    for (const open of yield* forgetStopped(look, losses)) open.hasStopped = true;
+  }
+
+  /** After an update. */
+  *forgetOver(look: Look): Steps<void> {
+    const losses = this.#closed.filter(({ isLoss, endedAt }) => isLoss && Math.floor(endedAt) === look.history.now);
+    yield* forgetStopped(look, losses, { isOver: true });
   }
 
   /** Findings of another judge, as they are: a starting judge loses none. */
@@ -87,6 +115,8 @@ export class Tracker {
         isLoss: CODES[finding.code].isLoss,
         sinceSeconds: Date.parse(finding.since) / 1000,
         lastSeen: now,
+        pauseSeconds: 0,
+        hasStopped: false,
         returns: 0,
         renaming: undefined,
       });
@@ -94,7 +124,11 @@ export class Tracker {
   }
 
   *update(update: Update): Steps<Finding[]> {
-    const { now, observations } = update;
+    const { now } = update;
+    const fading = this.#fading(update);
+    const observations = update.observations.filter(
+      (one) => !this.#isKnown(one, update) && !this.#isRest(one, fading, update),
+    );
     const seen = new Set<string>();
     const isCrowded = observations.filter((o) => this.#isNews(o)).length > 1;
     for (const observation of strongestFirst(observations)) {
@@ -112,17 +146,48 @@ export class Tracker {
     return this.findings;
   }
 
+  /** Whether it is what open losses lose of which hardly anybody tells any more: they have been seen by it. */
+  #isKnown(observation: Observation, { now, silence }: Update): boolean {
+    if (!this.#isNews(observation)) return false;
+    const losses = [...this.#open.values()].filter(({ isLoss }) => isLoss);
+    const known = silence.explaining(observation, losses);
+    const goesOn = observation.opensAfterSeconds < Number.POSITIVE_INFINITY;
+    for (const open of known) if (goesOn) open.lastSeen = now;
+    return known.length > 0;
+  }
+
+  /** Open, and not observed any more. */
+  #fading({ observations }: Update): readonly Finding[] {
+    const observed = new Set(observations.map(keyOf));
+    return [...this.#open].flatMap(([key, { finding }]) => (observed.has(key) ? [] : [finding]));
+  }
+
+  /**
+   * Whether it is what is left of an open finding that fades: of a node whose path MTU is checked pair by pair the last
+   * pairs are no findings of their own, unless they stay when that one is over.
+   */
+  #isRest(observation: Observation, fading: readonly Finding[], { contains }: Update): boolean {
+    if (observation.isLoss || this.#open.has(keyOf(observation))) return false;
+    return fading.some((one) => isSameKind(one, observation) && contains(one.subject, observation.subject));
+  }
+
   #isNews(observation: Observation): boolean {
     return observation.isLoss && !this.#open.has(this.#keyOf(observation));
   }
 
   #renew(open: Open, observation: Observation, now: number): void {
+    if (open.hasStopped) open.pauseSeconds = Math.max(open.pauseSeconds, pauseSince(open.lastSeen, now));
+    open.hasStopped = false;
     open.lastSeen = now;
+    // What trickles in when it seems over, or is not sure, does not say that it is of one protocol alone.
+    if (observation.opensAfterSeconds === Number.POSITIVE_INFINITY && !sameScope(observation, open.finding)) return;
     const { code } = open.finding;
     if (observation.code === code) open.renaming = undefined;
     else if (open.renaming?.code !== observation.code) open.renaming = { code: observation.code, since: now };
     const isRenamed = open.renaming !== undefined && now - open.renaming.since >= patienceFor(open.renaming.code);
-    const named = isRenamed || observation.code === code ? observation : { ...observation, code };
+    // "Nothing gets through" was said of what it was said of.
+    const scope = TOTAL.has(code) ? open.finding.scope : observation.scope;
+    const named = isRenamed || observation.code === code ? observation : { ...observation, code, scope };
     if (isRenamed) open.renaming = undefined;
     // Causes fit the code that they were weighed for.
     const causes = named.code === observation.code ? named.causes : open.finding.causes;
@@ -133,16 +198,27 @@ export class Tracker {
   }
 
   #consider(key: string, observation: Observation, now: number): void {
-    const waiting = this.#waiting.get(key) ?? { since: now, seen: now };
+    const waiting = this.#waiting.get(key) ?? {
+      since: now,
+      began: now,
+      seen: now,
+      isLossSeenOnce: false,
+    };
+    waiting.began = Math.min(waiting.began, observation.sinceSeconds);
     waiting.seen = now;
+    waiting.isLossSeenOnce = observation.isLoss && observation.opensAfterSeconds <= SEEN_TWICE;
     this.#waiting.set(key, waiting);
-    const before = this.#closed.find((closed) => keyOf(closed.finding) === key);
+    // A node that was dead and then loses one protocol is not the same again.
+    const before = this.#closed.find(({ finding }) => keyOf(finding) === key && sameScope(finding, observation));
     const patience = before ? Math.min(observation.opensAfterSeconds, UNSEEN_SECONDS) : observation.opensAfterSeconds;
     const seenFrom = waiting.since - this.#seenBeforeSeconds;
     if (now - seenFrom < patience) return;
     if (patience > 0 && (observation.lostUntilSeconds ?? now) < seenFrom + GOES_ON_SECONDS) return;
     this.#waiting.delete(key);
-    const sinceSeconds = before?.sinceSeconds ?? Math.min(observation.sinceSeconds, waiting.since);
+    // Of a loss each look knows the beginning better than the one before.
+    const began = observation.isLoss ? Math.min(observation.sinceSeconds, waiting.since) : waiting.began;
+    const lasts = before && now - before.lastSeen <= SAME_BEGINNING_SECONDS;
+    const sinceSeconds = lasts ? before.sinceSeconds : began;
     const id = before?.finding.id ?? idOf(key, sinceSeconds);
     if (before) this.#closed = this.#closed.filter((closed) => closed !== before);
     this.#open.set(key, {
@@ -150,6 +226,8 @@ export class Tracker {
       isLoss: observation.isLoss,
       sinceSeconds,
       lastSeen: now,
+      pauseSeconds: before ? pauseSince(before.lastSeen, now) : 0,
+      hasStopped: false,
       returns: (before?.returns ?? -1) + 1,
       renaming: undefined,
     });
@@ -179,13 +257,15 @@ export class Tracker {
   ): EndedFinding["because"] | undefined {
     if (silence.isGone(open.finding.subject)) return "gone";
     const quiet = now - open.lastSeen;
+    const isWider = ([other, { finding, lastSeen }]: [string, Open]): boolean =>
+      other !== key && lastSeen === now && contains(finding.subject, open.finding.subject);
+    // It was the beginning of what is seen whole now.
+    const { finding: own } = open;
+    if (!open.isLoss && [...this.#open].some((one) => isWider(one) && isSameKind(one[1].finding, own)))
+      return "explained";
     if (quiet < UNSEEN_SECONDS * Math.min(8, 1 + open.returns)) return undefined;
     if (!open.isLoss) return "over";
-    const wider = [...this.#open].some(
-      ([other, { finding, isLoss, lastSeen }]) =>
-        other !== key && isLoss && lastSeen === now && contains(finding.subject, open.finding.subject),
-    );
-    if (wider) return "explained";
+    if ([...this.#open].some((one) => isWider(one) && one[1].isLoss)) return "explained";
     return silence.isOver(open) ? "over" : undefined;
   }
 
@@ -222,6 +302,15 @@ const idOf = (key: string, sinceSeconds: number): string => `${key.replaceAll("|
 
 const strongestFirst = (observations: readonly Observation[]): Observation[] =>
   [...observations].sort((a, b) => b.confidence - a.confidence || a.opensAfterSeconds - b.opensAfterSeconds);
+
+const isSameKind = (a: Pick<Finding, "code" | "scope">, b: Pick<Finding, "code" | "scope">): boolean =>
+  a.code === b.code && sameScope(a, b);
+
+const sameScope = (a: Pick<Finding, "scope">, b: Pick<Finding, "scope">): boolean =>
+  (["network", "protocol", "family"] as const).every((part) => a.scope[part] === b.scope[part]);
+
+const pauseSince = (lastSeen: number, now: number): number =>
+  now - lastSeen <= LONGEST_PAUSE_SECONDS ? now - lastSeen : 0;
 
 /** Members may come and go; the id stays. */
 function keptSubject(before: Subject, now: Subject): Subject {

@@ -1,8 +1,7 @@
-// npm run test:judge -- [--worlds proof|tuning] [--trials N] [--only TEXT] [--nodes 12,30] [--calm] [--all] [--threads N]
-// npm run test:judge -- --cost; -- --floor [--trials N] [--nodes 3,5]; -- --calm [--share 0.1] [--resume FILE]
+// `npm run test:judge`: what the judge finds in simulated meshes, and how soon.
 // One table: fault, nodes → recall, precision, time to found, the bar, met or not. Ends with 1 when a bar is missed.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { readOptions } from "../../../scripts/command-line.ts";
 import type { WorldKind } from "../sim/worlds.ts";
 import { calmTable, CALM } from "./calm.ts";
 import { costTable } from "./cost.ts";
@@ -12,25 +11,38 @@ import { BARS } from "./rows.ts";
 import { barTable } from "./table.ts";
 import type { Done, Task } from "./trials.worker.ts";
 
-const { values } = parseArgs({
-  options: {
-    worlds: { type: "string", default: "proof" },
-    trials: { type: "string" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string", default: "" },
-    nodes: { type: "string", default: "" },
-    threads: { type: "string", default: "2" },
-    calm: { type: "boolean", default: false },
-    /** Where what is done is kept, a line each: with it again, only the rest is run. Of one judge: delete it with a change. */
-    resume: { type: "string" },
-    /** Of the calm minutes asked for, this share. */
-    share: { type: "string", default: "1" },
-    cost: { type: "boolean", default: false },
-    floor: { type: "boolean", default: false },
-    windows: { type: "string", default: "60,300" },
-    "udp-every": { type: "string", default: "5,1" },
-    all: { type: "boolean", default: false },
-  },
+const HELP = `Simulates meshes, breaks them and judges them: npm run test:judge [-- OPTIONS]
+
+  --nodes N,N     only meshes of these sizes
+  --only TEXT     only faults whose name has this in it
+  --trials N      of each fault (default: what its bar needs)
+  --worlds KIND   proof (default) or tuning: what is tuned on one is proven on the other
+  --seed N        the first seed (default 1)
+  --calm          the calm minutes alone, in which nothing may be found; --share 0.1 runs a tenth of them
+  --all           the faults and the calm minutes
+  --floor         the smallest loss that is found, for --nodes and --windows (seconds, default 60,300), --udp-every 5,1
+  --cost          what a judgement costs
+  --threads N     (default 2)
+  --resume FILE   keep what is done there, and go on from it. It is of one judge: remove it when the judge changes
+
+Prints a table: fault, nodes, recall, precision, seconds until it is found, the bar. Ends with 1 when a bar is missed.`;
+const values = readOptions("test:judge", HELP, {
+  worlds: { type: "string", default: "proof" },
+  trials: { type: "string" },
+  seed: { type: "string", default: "1" },
+  only: { type: "string", default: "" },
+  nodes: { type: "string", default: "" },
+  threads: { type: "string", default: "2" },
+  calm: { type: "boolean", default: false },
+  /** Where what is done is kept, a line each: with it again, only the rest is run. Of one judge: delete it with a change. */
+  resume: { type: "string" },
+  /** Of the calm minutes asked for, this share. */
+  share: { type: "string", default: "1" },
+  cost: { type: "boolean", default: false },
+  floor: { type: "boolean", default: false },
+  windows: { type: "string", default: "60,300" },
+  "udp-every": { type: "string", default: "5,1" },
+  all: { type: "boolean", default: false },
 });
 if (values.cost) {
   const { text, isMet } = costTable();

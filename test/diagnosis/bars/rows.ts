@@ -7,6 +7,7 @@ import {
   nodeLoses,
   pairLoses,
   pathLoses,
+  zoneLoses,
   zonePairLoses,
   type Fault,
 } from "../sim/scenarios.ts";
@@ -42,6 +43,9 @@ export const BARS: readonly Bar[] = [
   { ...usual, name: "hidden group 1 %, one way", fault: groupLoses(0.01, "one way"), withinSeconds: 300 },
   { ...usual, name: "two zones 0.5 %, one way", fault: zonePairLoses(0.005, "one way"), withinSeconds: 60 },
   { ...usual, name: "two zones 0.5 %, both ways", fault: zonePairLoses(0.005, "both ways"), withinSeconds: 60 },
+  // What two zones are told apart from.
+  { ...usual, name: "zone 0.5 %, one way", fault: zoneLoses(0.005, "one way"), withinSeconds: 60 },
+  { ...usual, name: "zone 0.5 %, both ways", fault: zoneLoses(0.005, "both ways"), withinSeconds: 60 },
   // Two zones of two nodes lose six packets a minute at this rate, which takes longer.
   {
     ...usual,

@@ -82,7 +82,9 @@ function figuresOf(bar: Bar, all: readonly (TrialDone & Extract<Done, { readonly
     examples: all
       .flatMap(({ task, trial }) => [
         ...trial.wrong.map((text) => `${bar.name}, ${nodes} nodes, seed ${task.seed}: ${text}`),
-        ...(trial.isFound || bar.recall === 0 ? [] : [`${bar.name}, ${nodes} nodes, seed ${task.seed}: not found`]),
+        ...(trial.isFound || bar.recall === 0
+          ? []
+          : [`${bar.name}, ${nodes} nodes, seed ${task.seed}: not found, of ${trial.lost} lost packets`]),
       ])
       .slice(0, EXAMPLES),
   };

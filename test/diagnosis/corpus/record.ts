@@ -1,114 +1,42 @@
-// Records what a judge sees of real agents: in labs, scene after scene of the plan, or of a mesh that somebody else breaks.
-//
-//   node scripts/node.mjs test/diagnosis/corpus/record.ts --nodes 6 [--only TEXT] [--again] [--never-tuned-on]
-//   node scripts/node.mjs test/diagnosis/corpus/record.ts --url http://127.0.0.1:8843 --name NAME --what TEXT \
-//     --break COMMAND --repair COMMAND --truth "CODE SUBJECT CAUSE"… [--seconds 90] [--never-tuned-on]
+// Records what a judge sees of real agents. Real clusters: record-cluster.ts.
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import type { Verdict } from "../../../agent/model/finding.ts";
-import type { Identity } from "../../../agent/model/identity.ts";
-import type { Peer } from "../../../agent/model/peer.ts";
-import type { Snapshot } from "../../../agent/model/snapshot.ts";
+import { existsSync } from "node:fs";
+import { readOptions } from "../../../scripts/command-line.ts";
 import { createLab } from "../../../lab/lab.ts";
-import { fetchSocket } from "../../support/fetch-socket.ts";
 import { endWith } from "../../live/end-with.ts";
+import { fetchSocket } from "../../support/fetch-socket.ts";
 import { JUDGE, scenesOf, SIZES, ZONES } from "./plan.ts";
-import { compactRowOf, FORMAT, parseTruth, writeRecording, type Heading, type Look } from "./recording.ts";
+import { fileOf, record, rested, say, type Ask } from "./recorder.ts";
+import { parseTruth } from "./recording.ts";
 
-const EVERY_MS = 10_000;
-const BEFORE_S = 20;
-const AFTER_S = 20;
-/** What was lost before leaves the minute that rows tell of. */
-const REST_S = 65;
-const SETTLED_WITHIN_MS = 600_000;
+const HELP = `Records what a judge sees: node scripts/node.mjs test/diagnosis/corpus/record.ts OPTIONS
 
-const { values } = parseArgs({
-  options: {
-    nodes: { type: "string" },
-    only: { type: "string", default: "" },
-    again: { type: "boolean", default: false },
-    url: { type: "string" },
-    name: { type: "string", default: "" },
-    what: { type: "string", default: "" },
-    break: { type: "string" },
-    repair: { type: "string" },
-    truth: { type: "string", multiple: true, default: [] },
-    seconds: { type: "string", default: "90" },
-    "never-tuned-on": { type: "boolean", default: false },
-  },
+Of a lab, fault after fault of the plan:
+  --nodes N         ${SIZES.join(", ")}
+  --only TEXT       only scenes whose name has this in it
+  --again           also those that are recorded
+
+Of agents that somebody else breaks:
+  --url URL         of an agent
+  --name NAME, --what TEXT
+  --break COMMAND, --repair COMMAND
+  --truth "CODE SUBJECT CAUSE"   may be given again
+  --seconds N       from the fault to the repair (default 90)
+
+  --never-tuned-on  nothing will be tuned on it`;
+const values = readOptions("record", HELP, {
+  nodes: { type: "string" },
+  only: { type: "string", default: "" },
+  again: { type: "boolean", default: false },
+  url: { type: "string" },
+  name: { type: "string", default: "" },
+  what: { type: "string", default: "" },
+  break: { type: "string" },
+  repair: { type: "string" },
+  truth: { type: "string", multiple: true, default: [] },
+  seconds: { type: "string", default: "90" },
+  "never-tuned-on": { type: "boolean", default: false },
 });
-
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
-type Ask = <T>(path: string) => Promise<T>;
-interface Recorded extends Pick<Heading, "what" | "faults" | "truths" | "isNeverTunedOn"> {
-  readonly ask: Ask;
-  readonly file: URL;
-  readonly seconds: number;
-  readonly break: () => Promise<unknown>;
-  readonly repair: () => Promise<unknown>;
-}
-
-const fileOf = (name: string): URL => new URL(`recorded/${name}.recording`, import.meta.url);
-
-async function record(scene: Recorded): Promise<void> {
-  const { ask, file, seconds, what, faults, truths, isNeverTunedOn } = scene;
-  const looks: Look[] = [];
-  const watch = async (forS: number): Promise<void> => {
-    for (const untilMs = Date.now() + forS * 1_000; Date.now() < untilMs;) {
-      const nextMs = Math.min(untilMs, Date.now() + EVERY_MS);
-      looks.push(await lookAt(ask));
-      await sleep(Math.max(0, nextMs - Date.now()));
-    }
-  };
-  await watch(BEFORE_S);
-  const span: { since?: string; until?: string } = {};
-  try {
-    if (faults.length > 0) span.since = new Date().toISOString();
-    await scene.break();
-    await watch(seconds);
-  } finally {
-    await scene.repair();
-  }
-  if (faults.length > 0) span.until = new Date().toISOString();
-  await watch(AFTER_S);
-  const day = new Date().toISOString().slice(0, 10);
-  const heading: Heading = { format: FORMAT, what, day, faults, truths, isNeverTunedOn, ...span };
-  const bytes = writeRecording({ ...heading, looks });
-  writeFileSync(file, bytes);
-  say(`${file.pathname}: ${looks.length} judgements, ${bytes.length} bytes`);
-}
-
-async function lookAt(ask: Ask): Promise<Look> {
-  const [snapshot, { peers }, identity] = await Promise.all([
-    ask<Snapshot>("/api/v1/mesh"),
-    ask<{ readonly peers: readonly Peer[] }>("/api/v1/peers"),
-    ask<Identity>("/api/v1/identity"),
-  ]);
-  const known = new Map<string, Pick<Look["nodes"][number], "serving" | "addresses">>([
-    [identity.node.name, { addresses: { pod: identity.podAddresses, node: identity.nodeAddresses } }],
-    ...peers.map(({ node, serving, addresses }) => [node.name, { serving, addresses }] as const),
-  ]);
-  return {
-    at: snapshot.at,
-    judge: snapshot.by.name,
-    nodes: snapshot.nodes.map((node) => ({ node, ...known.get(node.name) })),
-    missing: snapshot.missing,
-    rows: new Map(snapshot.rows.map((row) => [row.source.name, compactRowOf(row)])),
-  };
-}
-
-/** Until all agents tell, and their judges find nothing. */
-async function settled(ask: Ask): Promise<void> {
-  const isFine = async (): Promise<boolean> => {
-    const { state } = await ask<Verdict>("/api/v1/verdict");
-    return state === "fine";
-  };
-  for (const untilMs = Date.now() + SETTLED_WITHIN_MS; !(await isFine().catch(() => false)); await sleep(2_000))
-    if (Date.now() > untilMs) throw new Error(`not all is fine after ${SETTLED_WITHIN_MS / 60_000} minutes`);
-}
 
 async function recordLab(size: (typeof SIZES)[number]): Promise<void> {
   await using lab = await createLab({ nodes: size, zones: ZONES, servicePath: true });
@@ -117,10 +45,10 @@ async function recordLab(size: (typeof SIZES)[number]): Promise<void> {
   for (const { name, faults, truths, seconds } of scenesOf(size)) {
     const file = fileOf(`${size}-${name}`);
     if (!name.includes(values.only) || (existsSync(file) && !values.again)) continue;
-    await settled(ask);
-    await sleep(REST_S * 1_000);
+    await rested(ask);
     await record({
       ask,
+      isReadinessTold: false,
       file,
       what: `${size} nodes in ${ZONES} zones: ${name.replaceAll("-", " ")}`,
       faults,
@@ -144,6 +72,7 @@ if (url !== undefined && name !== "" && (fault === undefined) === (repair === un
   };
   await record({
     ask: async <T>(path: string) => (await (await fetch(new URL(path, url))).json()) as T,
+    isReadinessTold: true,
     file: fileOf(name),
     what: values.what,
     faults: fault === undefined ? [] : [fault],

@@ -98,6 +98,43 @@ describe("pods that others see under another address", () => {
   });
 });
 
+describe("a node that is masqueraded and judges, so that most others refuse it their rows", () => {
+  const only = (snapshot: Snapshot, names: readonly string[]): Snapshot => ({
+    ...snapshot,
+    by: { name: "node-2", zone: "zone-a" },
+    rows: snapshot.rows.filter(({ source }) => names.includes(source.name)),
+    missing: MESH.nodes.filter(({ name }) => !names.includes(name)).map((node) => ({ node, reason: "403" })),
+  });
+  const masqueraded = seen((source) => (source === "node-2" ? "10.244.2.0" : addressOf(source)));
+
+  test.each([[["node-2"]], [["node-2", "node-4"]]])("tells what it knows first, with the rows of %j", (names) => {
+    const verdict = judged(only(masqueraded, names));
+    expect(verdict.findings.map(({ code }) => code).sort()).toEqual(["IN-MASQUERADE", "IN-UNSEEN"]);
+    expect(verdict.state).toBe("broken");
+    expect(verdict.text).toBe(
+      `Others see the pods of node node-2 under another address: traffic between pods is masqueraded. Of the rest little is seen from here: ${5 - names.length} of 5 rows are missing.`,
+    );
+  });
+
+  test("decides nothing when it knows nothing, or may be the one that is cut off", () => {
+    expect(judged(only(MESH, ["node-2"]))).toMatchObject({
+      state: "undecided",
+      text: "It cannot be decided from here: 4 of 5 rows are missing.",
+    });
+    const cutOff = sampleSnapshot({
+      nodes: 5,
+      zones: 1,
+      loss: ["node-1", "node-3", "node-4", "node-5"].map((to) => ({ from: "node-2", to, ratio: 1 })),
+    });
+    const verdict = judged(only(cutOff, ["node-2"]));
+    expect(verdict.findings.length).toBeGreaterThan(0);
+    expect(verdict).toMatchObject({
+      state: "undecided",
+      text: expect.stringMatching(/^It cannot be decided/) as string,
+    });
+  });
+});
+
 describe("an address of two nodes", () => {
   const toldBy = (tellers: readonly string[]): Snapshot => ({
     ...MESH,

@@ -8,16 +8,16 @@ import { sampleSnapshot } from "../../support/sample-mesh.ts";
 
 const MESH = sampleSnapshot({ nodes: 5, zones: 1 });
 
-function judged(dnsOf: (node: string) => readonly DnsWindow[] | undefined): readonly Finding[] {
+function judged(dnsOf: (node: string) => readonly DnsWindow[] | undefined, mesh = MESH): readonly Finding[] {
   const judge = new Judge();
   let findings: readonly Finding[] = [];
   for (let i = 0; i < 3; i++) {
-    const at = new Date(Date.parse(MESH.at) + i * 10_000).toISOString();
-    const rows = MESH.rows.map((row) => {
+    const at = new Date(Date.parse(mesh.at) + i * 10_000).toISOString();
+    const rows = mesh.rows.map((row) => {
       const dns = dnsOf(row.source.name);
       return { ...row, at, ...(dns && { dns }) };
     });
-    findings = judge.judge(evidenceFromSnapshot({ ...MESH, at, rows })).findings;
+    findings = judge.judge(evidenceFromSnapshot({ ...mesh, at, rows })).findings;
   }
   return findings;
 }
@@ -34,6 +34,14 @@ test("a node whose lookups fail is that node's way to DNS, which others have not
       against: [],
     },
   ]);
+});
+
+test("lookups have failed since as much of the minute as fails of them", () => {
+  const [finding] = judged((node) => [window(node === "node-2" ? 6 : 0)]);
+  const seconds = (Date.parse(MESH.at) + 10_000 - Date.parse(finding!.since)) / 1_000;
+  // Half of twelve, by the first look or the second.
+  expect(seconds).toBeGreaterThanOrEqual(29);
+  expect(seconds).toBeLessThanOrEqual(41);
 });
 
 test("lookups that fail everywhere are the servers', and of other names than the cluster's only those that they ask on", () => {
@@ -54,6 +62,22 @@ test("what a row says of servers and names is taken over where it is a word, and
 
 test("one lookup that fails, and agents that tell nothing of DNS, are no finding", () => {
   expect(judged((node) => (node === "node-1" ? [window(1)] : undefined))).toEqual([]);
+});
+
+test("where a node reaches no pod its lookups fail for that, and where it reaches some, most of them do not", () => {
+  const cut = (ratio: number) =>
+    sampleSnapshot({
+      nodes: 5,
+      zones: 1,
+      loss: ["node-1", "node-3", "node-4", "node-5"].flatMap((other) => [
+        { from: "node-2", to: other, ratio },
+        { from: other, to: "node-2", ratio },
+      ]),
+    });
+  const codes = (ratio: number): readonly string[] =>
+    judged((node) => [window(node === "node-2" ? 12 : 0)], cut(ratio)).map(({ code }) => code);
+  expect(codes(1)).toEqual(["IN-NODE-LOSS"]);
+  expect(codes(0.2).toSorted()).toEqual(["IN-DNS", "IN-NODE-LOSS"]);
 });
 
 const CLUSTER = { server: "cluster", address: "10.96.0.10", names: "cluster", lookups: 12 };
@@ -84,5 +108,5 @@ test("pods that do not answer are told where lookups at the Service fail too", (
     { ...POD, address: "10.244.2.2", failures: 0 },
   ]);
   expect(finding!.causes[0]).toMatchObject({ kind: "dns-server" });
-  expect(finding!.causes[0]!.for).toContain("1 of 2 pods behind it do not answer when they are asked for themselves");
+  expect(finding!.causes[0]!.for).toContain("1 of 2 pods behind it does not answer when it is asked for itself");
 });

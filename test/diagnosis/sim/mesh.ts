@@ -31,6 +31,7 @@ export interface LossSource {
   readonly chance: (second: number) => number;
   readonly most: number;
   readonly network?: "pod" | "node";
+  readonly protocol?: "icmp" | "tcp" | "udp";
   /** Only what is hashed to the first of so many equal paths. */
   readonly equalPaths?: number;
   readonly begins?: number;
@@ -65,8 +66,9 @@ export class SimMesh {
   readonly from: Uint16Array;
   readonly to: Uint16Array;
   readonly sources: LossSource[] = [];
-  /** When the first packet was lost to the sources from this index on. */
+  /** When the first packet was lost to the sources from `watchFrom` on, and the seconds of all of them. */
   firstLoss = Number.POSITIVE_INFINITY;
+  readonly watchedLosses: number[] = [];
   watchFrom = Number.POSITIVE_INFINITY;
   /** Node indexes whose row does not come, by the second until when. */
   readonly silentUntil = new Map<number, number>();
@@ -181,11 +183,14 @@ export class SimMesh {
       const second = this.#drawn + offset;
       if (second < begins || second >= ends) continue;
       if (source.network && PATHS[path]!.network !== source.network) continue;
+      if (source.protocol && PATHS[path]!.protocol !== source.protocol) continue;
       const chance = source.chance(second);
       if (chance < most && this.#random() * most >= chance) continue;
       if (source.equalPaths && this.#flow({ slot, path, second, isForward }) % source.equalPaths !== 0) continue;
       this.#lose({ slot, path, second, isForward, chance });
-      if (isWatched) this.firstLoss = Math.min(this.firstLoss, second);
+      if (!isWatched) continue;
+      this.firstLoss = Math.min(this.firstLoss, second);
+      this.watchedLosses.push(second);
     }
   }
 

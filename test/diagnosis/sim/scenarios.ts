@@ -108,6 +108,27 @@ export const zonePairLoses =
     };
   };
 
+/** A zone that loses on the way to all others, or both ways; of two zones that is the pair of them. */
+export const zoneLoses =
+  (chance: number, way: Way): Fault =>
+  (world, begins) => {
+    const { mesh } = world;
+    const zones = [...Map.groupBy(mesh.nodes, ({ zone }) => zone)];
+    const wide = zones.filter(([, nodes]) => nodes.length > 1 && mesh.nodes.length - nodes.length > 1);
+    const [zone] = shuffled(world.random, wide)[0]!;
+    const zoneOf = (i: number): string => mesh.nodes[i]!.zone;
+    const edges = crossing(world, way, (from, to) => zoneOf(from) === zone && zoneOf(to) !== zone);
+    return {
+      sources: [world.lossOf(edges, chance, { begins })],
+      truths: [
+        {
+          isRight: ({ subject }) =>
+            (subject.kind === "zone" && subject.zone === zone) || (zones.length === 2 && subject.kind === "zone-pair"),
+        },
+      ],
+    };
+  };
+
 export const pairLoses =
   (chance: number, way: Way): Fault =>
   (world, begins) => {

@@ -25,6 +25,8 @@ export interface TrialResult {
   readonly isFound: boolean;
   /** Seconds from the first lost packet until all were. */
   readonly foundAfter: number | undefined;
+  /** Packets that the fault took until then, or in all the time that there was. */
+  readonly lost: number;
   /** Findings that were open at any time and were right, and that were wrong. */
   readonly right: number;
   readonly wrong: readonly string[];
@@ -70,9 +72,11 @@ export function runTrial(options: TrialOptions): TrialResult {
     if (foundAfter === undefined && found.every(Boolean)) foundAfter = since;
     if (foundAfter !== undefined && options.stopsWhenFound === true) break;
   }
+  const until = mesh.firstLoss + (foundAfter ?? options.withinSeconds);
   return {
     isFound: foundAfter !== undefined,
     foundAfter,
+    lost: mesh.watchedLosses.filter((second) => second < until).length,
     right: right.size,
     wrong: [...wrong.values()],
     directionClaims: claims.size,
@@ -111,7 +115,7 @@ class Watch {
     const verdict = this.#judge.judge(evidence);
     const { user, system } = process.cpuUsage(before);
     this.cost = { judgements: this.cost.judgements + 1, cpuMs: this.cost.cpuMs + (user + system) / 1000 };
-    if (this.#judge.hasJustBegun) this.#pace.hurry(nowMs);
+    if (this.#judge.isWorthAnotherLook) this.#pace.hurry(nowMs);
     return verdict;
   }
 }

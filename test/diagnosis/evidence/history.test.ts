@@ -1,0 +1,52 @@
+// What a judge remembers of rows, second by second.
+import { expect, test } from "vitest";
+import { atOnce } from "../../../agent/base/slices.ts";
+import { pathName, type Evidence } from "../../../agent/diagnosis/evidence/evidence.ts";
+import { countBits, History, ringMask } from "../../../agent/diagnosis/evidence/history.ts";
+import { SimMesh } from "../sim/mesh.ts";
+import { tuningRandom } from "../sim/random.ts";
+
+const NODES = ["a", "b", "c"].map((name) => ({ name, zone: "" }));
+const PAIR = 1;
+
+/** Of one pair's first path: lost so many seconds before the row was told. */
+function losing(evidence: Evidence, ...ages: readonly number[]): Evidence {
+  const [path, ...rest] = evidence.paths;
+  const bits = path!.lostSeconds!.bits.slice();
+  for (const age of ages) bits[2 * PAIR + ((59 - age) >>> 5)]! |= 1 << ((59 - age) & 31);
+  const failures = path!.failures.slice();
+  failures[PAIR] = ages.length;
+  return { ...evidence, paths: [{ ...path!, failures, lostSeconds: { ...path!.lostSeconds!, bits } }, ...rest] };
+}
+
+function lostIn(history: History, { paths }: Evidence, seconds: number): number {
+  return countBits(history.paths.get(pathName(paths[0]!))!.lost, PAIR, ringMask(history.now, seconds));
+}
+
+test("what was lost in the rest of the second in which a row was told is not missed, and counts once", () => {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(1) });
+  const history = new History();
+  atOnce(history.add(mesh.evidence()));
+  mesh.advance(3);
+  const later = losing(mesh.evidence(), 3, 1);
+  atOnce(history.add(later));
+  expect(lostIn(history, later, 10)).toBe(2);
+  mesh.advance(3);
+  const last = losing(mesh.evidence(), 6, 4);
+  atOnce(history.add(last));
+  expect(lostIn(history, last, 10)).toBe(2);
+  expect(lostIn(history, last, 6)).toBe(1);
+});
+
+test("what is forgotten does not come back with the next row, and what is lost afterwards counts", () => {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(1) });
+  const history = new History();
+  const first = losing(mesh.evidence(), 2, 0);
+  atOnce(history.add(first));
+  history.forget(first.paths[0]!, [PAIR], history.now);
+  expect(lostIn(history, first, 60)).toBe(0);
+  mesh.advance(3);
+  const later = losing(mesh.evidence(), 5, 3, 1);
+  atOnce(history.add(later));
+  expect(lostIn(history, later, 60)).toBe(1);
+});
