@@ -15,6 +15,14 @@ export function forText(text: string): string {
   return text.replaceAll(UNSEEN, codePoint);
 }
 
+/** The same value with every text in it, names of fields too, as it may be shown on a terminal. */
+export function forTextThroughout(value: unknown): unknown {
+  if (typeof value === "string") return forText(value);
+  if (Array.isArray(value)) return value.map(forTextThroughout);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [forText(name), forTextThroughout(one)]));
+}
+
 const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",

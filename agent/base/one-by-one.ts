@@ -1,18 +1,37 @@
-// What many wait to do at once, one after the other, each in a turn of the event loop of its own: whatever else is due
-// is served in between.
+// Short works that many wait to have done, one after the other. Whatever else is due is served in between whenever a
+// slice is used up: what many wait for may have come in one turn of the event loop.
+import { SLICE_MS } from "./slices.ts";
+
 export class OneByOne {
+  readonly #sliceMs: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** Resolves when it is the caller's turn; what is done before the next `await` is done in that turn. */
-  turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+  constructor(sliceMs = SLICE_MS) {
+    this.#sliceMs = sliceMs;
+  }
+
+  /** Resolves to what `work` returns, or rejects with what it throws, when its turn has come. */
+  do<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => {
+        try {
+          resolve(work());
+        } catch (err) {
+          reject(err);
+        }
+      });
       if (this.#waiting.length === 1) setImmediate(this.#serve);
     });
   }
 
   readonly #serve = (): void => {
-    this.#waiting.shift()!();
-    if (this.#waiting.length > 0) setImmediate(this.#serve);
+    const from = performance.now();
+    while (this.#waiting.length > 0) {
+      this.#waiting[0]!();
+      this.#waiting.shift();
+      if (performance.now() - from < this.#sliceMs) continue;
+      if (this.#waiting.length > 0) setImmediate(this.#serve);
+      return;
+    }
   };
 }

@@ -3,7 +3,7 @@
 export type Steps<T> = Generator<void, T, void>;
 
 /** What may hold up the tick, whose own work comes on top. */
-export const SLICE_MS = 5;
+export const SLICE_MS = 4;
 
 /** All at once. */
 export function atOnce<T>(steps: Steps<T>): T {

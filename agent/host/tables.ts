@@ -2,6 +2,7 @@
 import type { Steps } from "../base/slices.ts";
 import type { Dump, TakeMessage } from "../kernel/netlink.ts";
 import {
+  itemsOf,
   VIEW_LIMITS,
   type ForwardingEntry,
   type Interface,
@@ -31,6 +32,7 @@ import {
   RTM_GETNEIGHTBL,
   tableRequest,
 } from "./netlink/neighbours.ts";
+import { decodeQueue, queueRequest, RTM_GETQDISC } from "./netlink/queues.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -168,10 +170,15 @@ function* interfacesOf(
   const addresses = yield* listOf(tables, { type: RTM_GETADDR, bodies: [addressRequest()] }, decodeAddress, most);
   if (!addresses.visible) return addresses;
   const byIndex = Map.groupBy(addresses.items, ({ index }) => index);
-  return mapped(links, ({ masterIndex, tunnel, ...link }): Interface => {
+  // Where queues cannot be told apart from none, the rest of an interface can be.
+  const queues = yield* listOf(tables, { type: RTM_GETQDISC, bodies: [queueRequest()] }, decodeQueue, most);
+  const dropped = new Map(itemsOf(queues).map((queue) => [queue.deviceIndex, queue.dropped]));
+  return mapped(links, ({ masterIndex, tunnel, counters, ...link }): Interface => {
     const { overIndex, ...ends } = tunnel ?? { overIndex: undefined };
+    const queueDropped = dropped.get(link.index);
     return {
       ...link,
+      counters: { ...counters, ...(queueDropped !== undefined && { queueDropped }) },
       ...(masterIndex !== undefined && { master: nameOf(masterIndex) }),
       addresses: (byIndex.get(link.index) ?? []).slice(0, VIEW_LIMITS.addresses).map(({ address }) => address),
       ...(tunnel && {

@@ -25,6 +25,12 @@ export interface RowQuery {
  */
 export const ROW_FRESH_MS = 1_000;
 
+/**
+ * Connections between agents are kept for so long without a question: longer than a judge waits between two judgements,
+ * since connecting anew costs more than asking.
+ */
+export const IDLE_CONNECTION_MS = 15_000;
+
 /** The API of a peer at its pod address, or undefined when it has none. */
 export const peerApi = (peer: Peer, port: number): PeerApi | undefined => apiAt(peer, peer.addresses.pod, port);
 

@@ -1,13 +1,13 @@
 // Asks a peer's API for its row: one request with a deadline, a size limit and a reason in words when it fails.
 import type { Agent } from "undici";
-import { readBody } from "../base/body.ts";
 import { OneByOne } from "../base/one-by-one.ts";
 import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
+import { Reception, type Received } from "./reception.ts";
 import { SEAL_HEADER } from "./row-seal.ts";
 import { excerpt, parseRow, RowFault } from "./schema.ts";
 import { COMPACT_TYPE, readCompactRow, type CompactRow } from "./compact-row.ts";
-import type { PeerApi, RowQuery } from "./peer-api.ts";
+import { IDLE_CONNECTION_MS, type PeerApi, type RowQuery } from "./peer-api.ts";
 
 export type PeerRow =
   /** The JSON as it came, checked, and what it says. */
@@ -53,14 +53,10 @@ export interface AskOptions {
 
 type Patience = Pick<AskOptions, "onSlow" | "deadlineMs">;
 
-/** Connections are kept for the next snapshot of someone who watches, and closed soon after the last. */
-const KEEP_ALIVE_MS = 6_000;
-
 export class PeerRows implements AsyncDisposable {
   readonly #options: PeerRowsOptions;
   /** undici takes 12 MB of memory (measured, 8.12): it is loaded when a row is first asked for. */
   #dispatcher: Promise<Agent> | undefined;
-  /** Rows are decoded one by one: many may have come in one turn. */
   readonly #decoding = new OneByOne();
 
   constructor(options: PeerRowsOptions) {
@@ -72,7 +68,7 @@ export class PeerRows implements AsyncDisposable {
     const { node } = peer;
     const url = rowUrl(relay?.url ?? peer.url, query, relay && node.name);
     try {
-      const { status, body, seal } = await this.#read(url, patience);
+      const { status, body, headers } = await this.#read(url, patience);
       if (status !== 200) {
         const words = inItsWords(body);
         return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
@@ -80,7 +76,8 @@ export class PeerRows implements AsyncDisposable {
       const row = parseRow(body.toString("utf8"), node);
       if (query.span !== undefined && row.covered === undefined)
         throw new RowFault(`its agent (internode ${excerpt(row.version)}) keeps no past: finish the upgrade`);
-      return { kind: "row", node, json: body, row, seal };
+      const seal = headers[SEAL_HEADER];
+      return { kind: "row", node, json: body, row, seal: typeof seal === "string" ? seal : undefined };
     } catch (err) {
       return this.#failed(err, { node, url, patience });
     }
@@ -92,10 +89,7 @@ export class PeerRows implements AsyncDisposable {
     const url = rowUrl(peer.url, { detail: "evidence" }, undefined);
     try {
       const { status, body } = await this.#read(url, patience);
-      if (status === 200) {
-        await this.#decoding.turn();
-        return { kind: "compact", row: readCompactRow(body, node) };
-      }
+      if (status === 200) return { kind: "compact", row: await this.#decoding.do(() => readCompactRow(body, node)) };
       const words = inItsWords(body);
       return { kind: "missing", node, reason: `it answered HTTP ${status}: ${words}`, answered: { status, words } };
     } catch (err) {
@@ -113,8 +107,8 @@ export class PeerRows implements AsyncDisposable {
     return new undici.Agent({
       connections,
       pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
+      keepAliveMaxTimeout: IDLE_CONNECTION_MS,
       connect: { timeout: deadlineMs },
     });
   }
@@ -129,29 +123,33 @@ export class PeerRows implements AsyncDisposable {
   }
 
   async #read(url: URL, { deadlineMs = this.#options.deadlineMs, onSlow }: Patience): Promise<Received> {
+    const { maxRowBytes } = this.#options;
+    const reception = new Reception({
+      maxBytes: maxRowBytes,
+      tooLarge: () => new RowFault(`its row is larger than ${maxRowBytes} bytes`),
+    });
     // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
-    using deadline = new AwakeDeadline(deadlineMs, onSlow);
-    const received = this.#receive(url, deadline.signal);
-    // A request that is still connecting hears of an abort only when that has ended (undici 8).
-    received.catch(() => {});
-    return await Promise.race([received, deadline.passed]);
-  }
-
-  async #receive(url: URL, signal: AbortSignal): Promise<Received> {
-    const dispatcher = await (this.#dispatcher ??= this.#openDispatcher());
-    const { statusCode, headers, body } = await dispatcher.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: "GET",
-      signal,
-      headers: { accept: `application/json, ${COMPACT_TYPE}` },
+    const deadline = new AwakeDeadline(deadlineMs, {
+      half: onSlow,
+      passed: () => reception.abort(new DOMException("deadline", "TimeoutError")),
     });
-    const read = await readBody(body, {
-      maxBytes: this.#options.maxRowBytes,
-      tooLarge: (maxBytes) => new RowFault(`its row is larger than ${maxBytes} bytes`),
-    });
-    const seal = headers[SEAL_HEADER];
-    return { status: statusCode, body: read, seal: typeof seal === "string" ? seal : undefined };
+    // An abort is heard below: loading the client takes far less than a deadline.
+    reception.received.catch(() => {});
+    try {
+      const dispatcher = await (this.#dispatcher ??= this.#openDispatcher());
+      dispatcher.dispatch(
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: "GET",
+          headers: { accept: `application/json, ${COMPACT_TYPE}` },
+        },
+        reception,
+      );
+      return await reception.received;
+    } finally {
+      deadline.stop();
+    }
   }
 }
 
@@ -172,12 +170,6 @@ function inWords(err: unknown, { host }: URL, deadlineMs: number): string {
     default:
       return `asking ${host} failed: ${excerpt(message ?? String(err), 160)}`;
   }
-}
-
-interface Received {
-  readonly status: number;
-  readonly body: Buffer;
-  readonly seal: string | undefined;
 }
 
 function rowUrl(base: string, { detail, destination, span }: RowQuery, of: string | undefined): URL {
@@ -207,32 +199,24 @@ const DEADLINE_STEPS = 10;
  * Counts only time in which this process could have read an answer: after a stall of the event loop the answer that
  * has been waiting in the socket is read before the deadline takes its next step. A stall here is no silence there.
  */
-class AwakeDeadline implements Disposable {
-  readonly #abort = new AbortController();
+class AwakeDeadline {
   readonly #timer: NodeJS.Timeout;
-  /** Rejects when it has passed. */
-  readonly passed: Promise<never>;
 
-  constructor(deadlineMs: number, onHalf: (() => void) | undefined) {
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.passed = promise;
+  constructor(
+    deadlineMs: number,
+    { half, passed }: { readonly half: (() => void) | undefined; readonly passed: () => void },
+  ) {
     let steps = 0;
     this.#timer = setInterval(() => {
       steps += 1;
-      if (steps === DEADLINE_STEPS / 2) onHalf?.();
+      if (steps === DEADLINE_STEPS / 2) half?.();
       if (steps < DEADLINE_STEPS) return;
       clearInterval(this.#timer);
-      const error = new DOMException("deadline", "TimeoutError");
-      reject(error);
-      this.#abort.abort(error);
+      passed();
     }, deadlineMs / DEADLINE_STEPS);
   }
 
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  [Symbol.dispose](): void {
+  stop(): void {
     clearInterval(this.#timer);
   }
 }

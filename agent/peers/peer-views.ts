@@ -1,6 +1,7 @@
 // Asks another node's agent, or its host view, for what its kernel tells. Both want the token.
-import { request, type IncomingMessage } from "node:http";
+import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import { readBody } from "../base/body.ts";
+import { inTurn } from "../base/in-turn.ts";
 import { TOKEN_HEADER } from "../base/token-header.ts";
 import type { PeerApi } from "./peer-api.ts";
 
@@ -15,11 +16,14 @@ export type PeerView =
   { readonly status: 200; readonly json: Buffer } | { readonly status: number; readonly error: string };
 
 const DEADLINE_MS = 3_000;
+const CONNECTING_AT_ONCE = 8;
 /** Above what a view can be. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-export class PeerViews {
+export class PeerViews implements Disposable {
   readonly #token: TokenSource | undefined;
+  /** Where connections are kept: one to each. */
+  readonly #kept: Agent | undefined;
   readonly #deadlineMs: number;
   /** One question at once to each; who asks meanwhile gets the same answer. */
   readonly #underWay = new Map<string, Promise<PeerView>>();
@@ -27,12 +31,42 @@ export class PeerViews {
   constructor({
     token,
     deadlineMs = DEADLINE_MS,
+    keepsConnections = false,
   }: {
     readonly token?: TokenSource | undefined;
     readonly deadlineMs?: number;
+    readonly keepsConnections?: boolean;
   }) {
     this.#token = token;
     this.#deadlineMs = deadlineMs;
+    this.#kept = keepsConnections ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined;
+  }
+
+  /**
+   * Opens the connections that are not open, and uses those that are so that they stay. A node whose connection tracking
+   * table is full answers on a connection that it knows, and takes no new one. Never rejects.
+   */
+  async stayConnected(apis: readonly PeerApi[]): Promise<void> {
+    await inTurn(apis, CONNECTING_AT_ONCE, async ({ url }) => {
+      const signal = AbortSignal.timeout(this.#deadlineMs);
+      await this.#get(`${url}/healthz`, { signal })
+        .then((response) => readBody(response, { maxBytes: 1_024, tooLarge: () => new Error("no health") }))
+        .catch(() => undefined);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#kept?.destroy();
+  }
+
+  #get(url: string, options: { readonly signal: AbortSignal; readonly headers?: OutgoingHttpHeaders }) {
+    const { headers = {}, signal } = options;
+    const connection = this.#kept ? { agent: this.#kept, headers } : { headers: { ...headers, connection: "close" } };
+    return new Promise<IncomingMessage>((resolve, reject) => {
+      request(url, { signal, ...connection }, resolve)
+        .on("error", reject)
+        .end();
+    });
   }
 
   /** Never rejects: what went wrong is the error. */
@@ -54,10 +88,7 @@ export class PeerViews {
       };
     const signal = AbortSignal.timeout(this.#deadlineMs);
     try {
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const headers = { [TOKEN_HEADER]: token.token, connection: "close" };
-        request(`${url}/api/v1/node`, { headers, signal }, resolve).on("error", reject).end();
-      });
+      const response = await this.#get(`${url}/api/v1/node`, { headers: { [TOKEN_HEADER]: token.token }, signal });
       const json = await readBody(response, {
         maxBytes: MAX_BYTES,
         tooLarge: (maxBytes) => new Error(`its answer is larger than ${maxBytes} bytes`),

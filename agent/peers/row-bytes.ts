@@ -56,10 +56,13 @@ export class ByteWriter {
 /** Throws RangeError beyond the end. */
 export class ByteReader {
   readonly #buffer: Buffer;
+  /** Several times as fast as the methods of Buffer. */
+  readonly #view: DataView;
   at: number;
 
   constructor(buffer: Buffer, at = 0) {
     this.#buffer = buffer;
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     this.at = at;
   }
 
@@ -68,37 +71,41 @@ export class ByteReader {
   }
 
   u8(): number {
-    const value = this.#buffer.readUInt8(this.at);
+    const value = this.#view.getUint8(this.at);
     this.at += 1;
     return value;
   }
 
   u16(): number {
-    const value = this.#buffer.readUInt16LE(this.at);
+    const value = this.#view.getUint16(this.at, true);
     this.at += 2;
     return value;
   }
 
   u32(): number {
-    const value = this.#buffer.readUInt32LE(this.at);
+    const value = this.#view.getUint32(this.at, true);
     this.at += 4;
     return value;
   }
 
   f32(): number {
-    const value = this.#buffer.readFloatLE(this.at);
+    const value = this.#view.getFloat32(this.at, true);
     this.at += 4;
     return value;
   }
 
-  bytes(length: number): Buffer {
+  pass(length: number): void {
     if (length > this.left) throw new RangeError("beyond the end");
-    const bytes = this.#buffer.subarray(this.at, this.at + length);
     this.at += length;
-    return bytes;
+  }
+
+  bytes(length: number): Buffer {
+    this.pass(length);
+    return this.#buffer.subarray(this.at - length, this.at);
   }
 
   text(length: number): string {
-    return this.bytes(length).toString("utf8");
+    this.pass(length);
+    return this.#buffer.toString("utf8", this.at - length, this.at);
   }
 }

@@ -181,7 +181,9 @@ class Lookup {
     const unanswered = QUERY_TYPES.filter((type) => !this.#settled.has(type));
     const reasons = new Set<DnsFailureReason>(unanswered.length > 0 ? ["timeout"] : []);
     const addresses: string[] = [];
-    for (const settled of this.#settled.values()) {
+    for (const type of QUERY_TYPES) {
+      const settled = this.#settled.get(type);
+      if (settled === undefined) continue;
       if (settled.kind === "failure") reasons.add(settled.reason);
       else addresses.push(...settled.addresses);
     }

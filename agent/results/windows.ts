@@ -220,13 +220,14 @@ export class Windows {
     return seconds;
   }
 
-  /** Failures second by second, oldest first, a hexadecimal digit each; undefined where there are none. */
+  /** Failures and SYNs sent again, second by second, oldest first, a hexadecimal digit each; undefined where there are none. */
   lostSeconds(row: number, second: number): string | undefined {
     let digits = "";
     let lost = 0;
     for (let s = second - WINDOW_SECONDS + 1; s <= second; s++) {
       const known = s >= this.#oldest(row, second) && s <= this.#youngest[row]!;
-      const failures = known ? this.#failures(this.#bucket(row, s)) : 0;
+      const bucket = this.#bucket(row, s);
+      const failures = known ? this.#failures(bucket) + this.#number(bucket, RETRANSMITS) : 0;
       digits += Math.min(15, failures).toString(16);
       lost += failures;
     }

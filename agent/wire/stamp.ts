@@ -26,6 +26,7 @@ import {
   writeSenderHeader,
   type StampLayout,
 } from "./stamp-header.ts";
+import { hex64 } from "./hex64.ts";
 
 const TLV_HEADER_BYTES = 4;
 /** RFC 8972 §4: a sender sets U (unrecognized) and a reflector that understands the TLV clears it. */
@@ -446,13 +447,3 @@ export class StampFormat {
 }
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function hex64(view: DataView, at: number): string {
-  return (
-    view.getUint32(at).toString(16).padStart(8, "0") +
-    view
-      .getUint32(at + 4)
-      .toString(16)
-      .padStart(8, "0")
-  );
-}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { forHtml, forLog, forText } from "../../agent/base/escape.ts";
+import { forHtml, forLog, forText, forTextThroughout } from "../../agent/base/escape.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
 
 describe.each(Object.entries(HOSTILE))("%s", (_what, text) => {
@@ -33,4 +33,9 @@ test.each(["node-1", "ip-10-0-1-2.eu-west-1.compute.internal", "zone ä/b", "結
 test("what is escaped can be read: its code points are told", () => {
   expect(forText("a\u001b[31mb\u202ec\nd")).toBe("a\\u{1b}[31mb\\u{202e}c\\u{a}d");
   expect(forHtml("<b>&\u001b")).toBe("&lt;b&gt;&amp;\\u{1b}");
+});
+
+test("text is escaped everywhere in a value and in the names of its fields, and nothing else of it is changed", () => {
+  const value = { "a\u001b": ["b\u202e", { c: "d" }, 1, null, true], e: 2 };
+  expect(forTextThroughout(value)).toEqual({ "a\\u{1b}": ["b\\u{202e}", { c: "d" }, 1, null, true], e: 2 });
 });

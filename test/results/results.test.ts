@@ -372,6 +372,15 @@ test("what is kept begins with the agent's start, is at most an hour, and its mi
   expect((nowMs() - Date.parse(kept.since)) / 60_000).toBeLessThan(61);
 });
 
+test("a SYN that was sent again is told in its second, though its handshake was answered", () => {
+  const { clock, results } = setup();
+  const a = slot(0, { protocol: "tcp" });
+  results.open(a);
+  results.record(a, { kind: "answered", rttNs: undefined, clock: "kernel", retransmits: 1 });
+  clock.advanceMs(1_000);
+  expect(results.lostSeconds(a)).toBe(`${"0".repeat(58)}10`);
+});
+
 test("a window tells the seconds that lost something, and UDP what each source port lost", () => {
   const { clock, results } = setup();
   const a = slot(0, { protocol: "udp" });

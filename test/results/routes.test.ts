@@ -42,6 +42,35 @@ test("a change of hops is one when two packets in a row tell it, is told with it
   expect(seen(606)).toEqual({ hops: { now: 4 } });
 });
 
+test("a route that is soon as it was before is no change, in all of its source ports; one that changes again is", () => {
+  const { there, seen } = routes();
+  const hops = (from: number, until: number, ttl: number) => {
+    for (let second = from; second < until; second++) there(second, ttl, undefined, second % 8);
+  };
+  hops(0, 16, 62);
+  hops(16, 40, 61);
+  expect(seen(40)).toMatchObject({ hopsThere: { now: 4, before: 3 } });
+  hops(40, 80, 62);
+  expect(seen(80)).toEqual({ hopsThere: { now: 3 } });
+  hops(80, 120, 61);
+  expect(seen(120)).toMatchObject({ hopsThere: { now: 4, before: 3 } });
+  hops(120, 160, 60);
+  expect(seen(160)).toMatchObject({ hopsThere: { now: 5, before: 4 } });
+});
+
+test("a route that is as it was before after more than ten minutes has changed once more", () => {
+  const { back, seen } = routes();
+  for (const [second, ttl] of [
+    [1, 62],
+    [2, 61],
+    [3, 61],
+    [700, 62],
+    [701, 62],
+  ] as const)
+    back(second, ttl);
+  expect(seen(702)).toEqual({ hops: { now: 3, before: 4, changedAt: at(701) } });
+});
+
 test("equal paths of unequal length are no change: each source port is compared with itself", () => {
   const { there, seen } = routes();
   for (let round = 0; round < 40; round++) there(round, round % 8 < 3 ? 60 : 61, undefined, round % 8);

@@ -61,13 +61,13 @@ export class DgramBatch implements PacketBatch {
     return sameAddress(this.#taken[i]!.from, address);
   }
   from(i: number): { readonly ip: string; readonly port: number } {
-    return describeAddress(this.copyAddress(i));
+    return describeAddress(this.#taken[i]!.from);
   }
   source(i: number): { readonly address: Uint8Array; readonly port: number } {
-    return partsOf(this.copyAddress(i));
+    return partsOf(this.#taken[i]!.from);
   }
   copyAddress(i: number): SocketAddress {
-    return this.#taken[i]!.from;
+    return this.#taken[i]!.from.slice() as SocketAddress;
   }
   stampNs(i: number): number {
     return this.#taken[i]!.stampNs;

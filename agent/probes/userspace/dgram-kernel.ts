@@ -68,6 +68,8 @@ class DgramSocket implements PacketSocket {
       // Node may keep the bytes until later: they are a copy, as the batch is written to again.
       const bytes = Buffer.from(outgoing.bytes);
       const { ip, port } = describeAddress(outgoing.to);
+      // Anybody can send from port 0, which cannot be answered; Node would throw where the kernel refuses.
+      if (port === 0) return i > from ? i - from : -constants.errno.EINVAL;
       this.#socket.send(bytes, port, ip, (err) => {
         if (err)
           this.#errors.push({

@@ -4,13 +4,17 @@ import { udpProber, type UdpProber, type UdpProberOptions } from "../udp.ts";
 import { dgramKernel } from "./dgram-kernel.ts";
 import { Inbox } from "./inbox.ts";
 
-/** Longer than this without a look at the sockets, and what lies there is read before anything expires. */
-const STALL_NS = 200e6;
+/**
+ * Longer than this without a look at the sockets, and what lies there is read before anything expires. Twice as long as ticks
+ * on time are apart (the schedule's LONGEST_TICK_MS, at most a quarter of the timeout), as nobody looks in between.
+ */
+const stallNs = (timeoutMs: number): number => Math.min(400, timeoutMs / 2) * 1e6;
 
 export function userspaceUdpProber(options: Omit<UdpProberOptions, "kernel">): UdpProber {
-  const { clock } = options;
+  const { clock, settings } = options;
   const inbox = new Inbox(clock);
-  const stalled = () => clock.monotonicNs() - inbox.completeNs > STALL_NS;
+  const longestNs = stallNs(settings.timeoutMs);
+  const stalled = () => clock.monotonicNs() - inbox.completeNs > longestNs;
   const kernel = dgramKernel(clock, () => {
     inbox.passed();
     // Read after a stall: it came some time before now. That it came is certain, its delay is not.
