@@ -11,6 +11,7 @@ import { MESH_VIEW_DEFAULTS, MeshView } from "./mesh-view.ts";
 import { NodeDesk } from "./node-desk.ts";
 import { OwnRow } from "./own-row.ts";
 import { pageRoutes } from "../page/routes.ts";
+import { IDLE_CONNECTION_MS } from "../peers/peer-api.ts";
 import { RowSeal } from "../peers/row-seal.ts";
 import { Rows, ROWS_DEFAULTS } from "../peers/rows.ts";
 import { RelayDesk } from "./relay-desk.ts";
@@ -53,7 +54,12 @@ export interface RunningApi extends AsyncDisposable {
 const MAX_CONNECTIONS = 2_048;
 const ANSWERS_END_WITHIN_MS = 1_000;
 /** Who has asked nothing by then makes room. Answers may take as long as their reader needs. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5_000 };
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: IDLE_CONNECTION_MS,
+};
 
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { sources, log } = options;

@@ -19,7 +19,13 @@ export interface HostViewOptions {
 
 const MAX_CONNECTIONS = 64;
 const ANSWERS_END_WITHIN_MS = 1_000;
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 5_000 };
+/** `keepAliveTimeout`: judges keep a connection, and use it twice a minute. */
+const TIMEOUTS = {
+  keepAliveTimeout: 90_000,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+};
 const HEADERS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'",

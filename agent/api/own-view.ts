@@ -27,6 +27,8 @@ export interface OwnViewOptions {
 
 export interface OwnView extends AgentView, Disposable {
   readonly gate: ReadinessGate;
+  /** As EvidenceSources has it. */
+  readonly isReadinessTold: boolean;
 }
 
 export function ownView(options: OwnViewOptions): OwnView {
@@ -67,6 +69,7 @@ export function ownView(options: OwnViewOptions): OwnView {
       relayed: mesh.others().map(({ node, addresses }) => ({ node: node.name, nodeAddresses: addresses.node })),
     }),
     peers: () => mesh.others(),
+    isReadinessTold: config.discovery.kind === "kubernetes",
     extent: () => mesh.extent(),
     unusable: () => mesh.unusable(),
     peerApis: () => mesh.others().flatMap((peer) => peerApi(peer, config.ports.http) ?? []),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { action, type Action } from "../../agent/actions/action.ts";
+import { ClaimBook } from "../../agent/actions/claims.ts";
 import { ActionDesk } from "../../agent/actions/desk.ts";
 import { TokenFile } from "../../agent/base/token-file.ts";
 import { configSchema } from "../../agent/config/schema.ts";
@@ -20,7 +21,7 @@ const NO_ENGINE = {} as OpenedEngine;
 /** Counts up, then says what it was told; ends early when its signal fires. */
 export const counting = action<{ readonly to: string; readonly n: number }, object, object>({
   does: "counts",
-  request: z.strictObject({ to: z.string(), n: z.int().min(0).max(1_000) }),
+  request: z.strictObject({ to: z.string(), n: z.int().min(0).max(10_000) }),
   caps: { atOnce: 2, inMesh: 100, seconds: 60 },
   targets: ({ to }) => [to],
   async *run({ to, n }, { signal, self }) {
@@ -40,6 +41,8 @@ export interface TestAgent {
   readonly logged: { readonly level: "info" | "warn"; readonly message: string; readonly [key: string]: unknown }[];
   readonly sources: ScriptedAgent;
   readonly port: number;
+  /** All that it remembered is gone. */
+  restart(): Promise<void>;
 }
 
 export interface ActionsMesh extends AsyncDisposable {
@@ -80,11 +83,21 @@ export async function actionsMesh({
     });
     const token = new TokenFile(tokenFile);
     const find = (name: string) => actions[name];
-    const desk = stack.use(
-      new ActionDesk({ config, engine: NO_ENGINE, key: undefined, token, mesh: sources, log, find }),
-    );
-    const api = stack.use(await startApi({ sources, port: 0, listen: listen(i), log: SILENT_LOG, actions: desk }));
-    agents.push({ name: node.name, url: `http://127.0.0.${i + 1}:${api.port}`, logged, sources, port: api.port });
+    const open = async (claims: ClaimBook, at: number) => {
+      const own = new AsyncDisposableStack();
+      const options = { config, engine: NO_ENGINE, key: undefined, token, mesh: sources, log, find, claims };
+      const desk = own.use(new ActionDesk(options));
+      const api = own.use(await startApi({ sources, port: at, listen: listen(i), log: SILENT_LOG, actions: desk }));
+      return { port: api.port, close: () => own.disposeAsync() };
+    };
+    let agent = await open(new ClaimBook({ isNew: false }), 0);
+    const { port } = agent;
+    stack.defer(() => agent.close());
+    const restart = async () => {
+      await agent.close();
+      agent = await open(new ClaimBook(), port);
+    };
+    agents.push({ name: node.name, url: `http://127.0.0.${i + 1}:${port}`, logged, sources, port, restart });
   }
   // Each calls the others from 127.0.0.1, which is loopback: known agents by address are a matter of access.test.ts.
   for (const { sources } of agents)

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { startApi } from "../../agent/api/api.ts";
 import { nodeViewSchema } from "../../agent/model/node-view.ts";
 import { COMPACT_TYPE, readCompactRow } from "../../agent/peers/compact-row.ts";
+import { IDLE_CONNECTION_MS } from "../../agent/peers/peer-api.ts";
 import { parseSnapshot } from "../../agent/peers/schema.ts";
 import type { PairDetail } from "../../agent/model/pair-detail.ts";
 import type { Row, Snapshot } from "../../agent/model/snapshot.ts";
@@ -163,6 +164,7 @@ test("detail=evidence gives the row in the compact form, the agent's own and who
   const { statusCode, headers, body } = await request(`${self.url}/api/v1/pairs?detail=evidence`);
   expect(statusCode).toBe(200);
   expect(headers["content-type"]).toBe(COMPACT_TYPE);
+  expect(headers["keep-alive"]).toBe(`timeout=${IDLE_CONNECTION_MS / 1_000}`);
   expect(readCompactRow(Buffer.from(await body.arrayBuffer()), NODES[0]!).pairs).toBe(NODES.length - 1);
   for (const more of ["of=node-2", "destination=node-2", "since=5m"])
     expect((await get(`${self.url}/api/v1/pairs?detail=evidence&${more}`)).status).toBe(400);

@@ -199,6 +199,7 @@ class Flow implements Codec<PathProbe>, Disposable {
       network,
       family,
       smallReply: true,
+      onDemand: true,
       sentNs: clock.realtimeNs(),
       incarnation,
       source: sourceHash,

@@ -190,6 +190,7 @@ const difference = (total: Interval, before: Interval | undefined): Interval => 
 function whyFailed(err: NodeJS.ErrnoException, { to, port, protocol, address, messageBytes }: Plan): string {
   if (err instanceof KernelError && err.errno === "EMSGSIZE")
     return `packets of ${messageBytes} bytes do not fit: ask for smaller messages`;
+  if (err.name === "AbortError") return `the run was ended before ${to} had told what it received`;
   switch (err.code) {
     case "ECONNREFUSED":
     case "ETIMEDOUT":

@@ -11,6 +11,8 @@ import type { Sent, TcpFigures } from "./report.ts";
 const CONNECT_MS = 5_000;
 /** The kernel has taken what is not sent yet: it gets so long to do so, and to hear that it came. */
 const FLUSH_MS = 5_000;
+/** A kernel that takes every message at once would never let the process do anything else: probes and answers wait. */
+const TURN_NS = 2e6;
 
 export interface TcpSenderOptions extends SenderOptions {
   readonly clock: Clock;
@@ -60,6 +62,7 @@ class TcpSender implements BulkSender {
   /** What the kernel said of each stream last: a closed one is not asked any more. */
   readonly #figures: (TcpFigures | undefined)[];
   #endNs: number | undefined;
+  #isDue = false;
   #bytes = 0;
   #error: Error | undefined;
 
@@ -74,7 +77,7 @@ class TcpSender implements BulkSender {
     this.#figures = sockets.map(() => undefined);
     for (const socket of sockets) {
       socket.on("error", (err) => (this.#error ??= err));
-      socket.on("drain", () => this.tick());
+      socket.on("drain", () => this.#soon());
       socket.resume();
     }
   }
@@ -88,9 +91,15 @@ class TcpSender implements BulkSender {
   }
 
   tick(): void {
-    for (const socket of this.#sockets) {
-      while (!this.isOver && !socket.writableNeedDrain && socket.writable) {
-        if (this.#pacer.messages(this.#message.length, this.#options.clock.monotonicNs()) < 1) return;
+    const { clock } = this.#options;
+    const untilNs = clock.monotonicNs() + TURN_NS;
+    for (;;) {
+      const free = this.#sockets.filter(({ writable, writableNeedDrain }) => writable && !writableNeedDrain);
+      if (free.length === 0 || this.isOver) return;
+      for (const socket of free) {
+        const nowNs = clock.monotonicNs();
+        if (this.#pacer.messages(this.#message.length, nowNs) < 1) return;
+        if (nowNs >= untilNs) return this.#soon();
         this.#pacer.used(this.#message.length);
         this.#bytes += this.#message.length;
         socket.write(this.#message);
@@ -114,6 +123,15 @@ class TcpSender implements BulkSender {
 
   [Symbol.dispose](): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #soon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.tick();
+    });
   }
 
   #tcp(): TcpFigures | undefined {

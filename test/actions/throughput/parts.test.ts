@@ -43,9 +43,32 @@ describe("the pace", () => {
     expect(sent).toBe(10_000);
   });
 
-  test("makes up for no pause longer than 50 ms: what was not sent then is not sent in a burst", () => {
+  /** Messages of 1,000 bytes at 80 Mbit/s: 10,000 a second, 10 a millisecond. */
+  const sentBy = (momentsMs: readonly number[]): readonly number[] => {
     const pacer = new Pacer({ rateMbps: 80, messageBytes: 1_000, nowNs: 0 });
-    expect(pacer.messages(1_000, 5e9)).toBe(500);
+    return momentsMs.map((ms) => {
+      const messages = pacer.messages(1_000, ms * 1e6);
+      pacer.used(messages * 1_000);
+      return messages;
+    });
+  };
+  const sum = (counts: readonly number[]) => counts.reduce((total, one) => total + one, 0);
+  const every = (step: number, from: number, to: number) =>
+    Array.from({ length: (to - from) / step + 1 }, (_, i) => from + i * step);
+
+  test.each([1, 10, 40])("is kept where a busy CPU gives a turn every %i ms", (step) => {
+    expect(sum(sentBy(every(step, 0, 4_000)))).toBe(40_000);
+  });
+
+  test("makes up for pauses, at no more than twice the rate and 50 ms at once", () => {
+    const counts = sentBy([...every(1, 0, 500), ...every(1, 900, 2_000)]);
+    expect(sum(counts)).toBe(20_000);
+    expect(counts[501]).toBe(500);
+    expect(Math.max(...counts.slice(502))).toBe(20);
+  });
+
+  test("makes up for no more than a second of a pause", () => {
+    expect(sum(sentBy([0, ...every(1, 5_000, 8_000)]))).toBe(10_000 + 30_000);
   });
 
   test("lets messages through that are larger than a burst", () => {
