@@ -15,15 +15,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { build } from "esbuild";
 import { inject } from "postject";
-import { bundledPackages, licences } from "./licences.mjs";
+import { readOptions } from "./command-line.ts";
+import { bundleProgram, root } from "./program.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const name = `internode-${process.platform}-${process.arch}`;
-const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist", name) } } });
+const HELP = `Makes internode one file that needs no Node.js: npm run executable [-- OPTIONS]
+
+  --out FILE  the file (default dist/${name})`;
+const values = readOptions("executable", HELP, { out: { type: "string", default: join(root, "dist", name) } });
 const out = resolve(values.out);
 const isMac = process.platform === "darwin";
 
@@ -34,23 +34,7 @@ const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 const folder = mkdtempSync(join(tmpdir(), "internode-executable-"));
 try {
   const script = join(folder, "internode.cjs");
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: ["agent/cli/program.ts"],
-    outfile: script,
-    bundle: true,
-    minify: true,
-    keepNames: true,
-    format: "cjs",
-    platform: "node",
-    target: "node24",
-    // Of the agent alone: its engines, which no command here starts.
-    external: ["koffi", "net-ping"],
-    define: { TROUBLESHOOTING: JSON.stringify(readFileSync(join(root, "docs/troubleshooting.md"), "utf8")) },
-    legalComments: "none",
-    metafile: true,
-    logLevel: "error",
-  });
+  const licences = await bundleProgram(script);
   const blob = join(folder, "blob");
   const config = join(folder, "config.json");
   // Compiled ahead: `version` starts in a third less time.
@@ -69,7 +53,7 @@ try {
     ...(isMac && { machoSegmentName: "NODE_SEA" }),
   });
   if (isMac) execFileSync("codesign", ["--sign", "-", out]);
-  writeFileSync(`${out}.licences.txt`, licences(bundledPackages(root, metafile)));
+  writeFileSync(`${out}.licences.txt`, licences);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { LAB_PAGES, labPage } from "./lab-pages.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "./live-pages.ts";
 import { NODE_PAGES, nodePage } from "./node-pages.ts";
+import { toolkitPage } from "./old-toolkit.ts";
 
 const fileOf = (command: string) => new URL(`../docs/cli/${command}.md`, import.meta.url);
 const known = (command: string): readonly string[] =>
@@ -12,3 +13,6 @@ const known = (command: string): readonly string[] =>
 for (const page of NODE_PAGES) writeFileSync(fileOf(page.command), await nodePage(page));
 for (const page of LIVE_PAGES) writeFileSync(fileOf(page.command), await livePage(page, known(page.command)));
 for (const page of LAB_PAGES) writeFileSync(fileOf(page.command), await labPage(page, known(page.command)));
+
+const toolkit = new URL("../docs/from-the-old-toolkit.md", import.meta.url);
+writeFileSync(toolkit, toolkitPage(readFileSync(toolkit, "utf8")));

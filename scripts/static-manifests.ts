@@ -1,10 +1,11 @@
-// `npm run manifests [-- --out FOLDER] [--helm PROGRAM] [--set KEY=VALUE]…`: the chart as plain files, for clusters that
+// `npm run manifests`: the chart as plain files, for clusters that
 // are managed without Helm. Each file is for what the cluster has: agents always, the Prometheus Operator, Grafana.
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
+import { readOptions } from "./command-line.ts";
 import { ensureTools } from "./tools/cache.ts";
 
 const run = promisify(execFile);
@@ -102,13 +103,17 @@ function kindAndName(text: string): [kind: string, name: string] {
   return [/^kind: (.+)$/m.exec(text)![1]!, /^ {2}name: "?([^"\n]+)"?$/m.exec(text)![1]!];
 }
 
+const HELP = `Writes the chart as plain files, for clusters that are managed without Helm: npm run manifests [-- OPTIONS]
+
+  --out FOLDER     where (default dist)
+  --set KEY=VALUE  an option of the chart, as Helm takes it; may be given again
+  --helm PROGRAM   the Helm that renders it (default: built from source once)`;
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      out: { type: "string", default: join(ROOT, "dist") },
-      helm: { type: "string" },
-      set: { type: "string", multiple: true, default: [] },
-    },
+  const values = readOptions("manifests", HELP, {
+    out: { type: "string", default: join(ROOT, "dist") },
+    helm: { type: "string" },
+    set: { type: "string", multiple: true, default: [] },
   });
   const helm = values.helm ?? (await ensureTools(["helm"], { log: console.log }))["helm"]!;
   const flags = values.set.flatMap((value) => ["--set", value]);

@@ -17,9 +17,19 @@ import { add, report, type Summary } from "./test/summary.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const REPORTER = fileURLToPath(new URL("test/reporter.ts", import.meta.url));
 /** Their labs need no more than a user namespace gives. */
-const IN_A_LAB = ["integration", "long", "alerts", "live"];
+const IN_A_LAB = ["integration", "slow", "long", "alerts", "live"];
+
+const HELP = `Runs tests: npm test [-- FILE…]
+
+  FILE  only test files whose path has this in it, and neither types nor lint: npm test -- test/wire
+
+Other suites: npm run test:unit, test:integration and so on, with the same words (CONTRIBUTING.md lists them).`;
 
 const asked = process.argv.slice(2);
+if (asked.includes("--help") || asked.includes("-h")) {
+  console.log(HELP);
+  process.exit(0);
+}
 const files = asked.filter((word) => !word.startsWith("--"));
 const flags = asked.filter((word) => word.startsWith("--")).map((flag) => flag.slice(2));
 const projects = flags.length > 0 ? flags : ["unit", "integration"];

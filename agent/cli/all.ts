@@ -1,6 +1,8 @@
 // The whole report: what every command that only reads finds, in one go and one file.
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
+import { dirname, extname } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { V1Namespace } from "@kubernetes/client-node";
 import { Option } from "commander";
 import { forLog, forText } from "../base/escape.ts";
@@ -20,7 +22,7 @@ import { topologySvg } from "./survey/topology-picture.ts";
 import { makeTopology } from "./topology.ts";
 import { doctorPart, matrixPart } from "./whole/parts.ts";
 import { NotedObjects } from "./whole/names.ts";
-import { Redactor } from "./whole/redact.ts";
+import { hostsIn, Redactor } from "./whole/redact.ts";
 
 const MORE = `
 Everything that only reads: doctor, matrix, topology, cni, dns, policy and cleanup. It goes on when an agent, a right or a resource
@@ -33,14 +35,20 @@ Read the file before you send it.
 
 Examples:
   internode all --context prod
-  internode all -o html --file report.html
-  internode all -o html --file report.html --redact
+  internode all --file report.html
+  internode all --file report.html --redact
   internode all -o json | jq '.parts.doctor.headline'
 
 Exit: 0 nothing is wrong, 1 something is or could not be seen, 2 bad usage.`;
 
 const OUTPUTS = ["table", "html", "markdown", "json"] as const;
 type Output = (typeof OUTPUTS)[number];
+const OUTPUT_OF: Readonly<Record<string, Output>> = {
+  ".html": "html",
+  ".htm": "html",
+  ".md": "markdown",
+  ".json": "json",
+};
 
 /** What a ticket system takes. */
 const MAX_BYTES = 25 * 1024 * 1024;
@@ -48,19 +56,28 @@ const MAX_BYTES = 25 * 1024 * 1024;
 export const command: Command = {
   declare: (parser) =>
     void declareReach(parser)
-      .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
-      .option("--file <FILE>", "write it there instead of printing it")
+      .addOption(
+        new Option("-o, --output <FORMAT>", "how to print it (default: as FILE ends, else table)").choices(OUTPUTS),
+      )
+      .option("--file <FILE>", "write it there instead of printing it: report.html, report.md, report.json")
       .option("--redact", "pseudonyms instead of names and addresses")
       .addHelpText("after", MORE),
   async run(typed, signal) {
-    const { output, file, redact } = typed.options as {
-      readonly output: Output;
+    const {
+      file,
+      output = OUTPUT_OF[extname(file ?? "").toLowerCase()] ?? "table",
+      redact,
+    } = typed.options as {
+      readonly output?: Output;
       readonly file?: string;
       readonly redact?: boolean;
     };
+    const reach = readReach(typed);
+    // Before anybody is asked: a report that nobody can keep would be for nothing.
+    if (file !== undefined) await writing(() => checkWritable(file));
     let whole: Whole;
     try {
-      whole = await makeWhole(sourcesOf(readReach(typed), signal), { redact: redact === true });
+      whole = await makeWhole(sourcesOf(reach, signal), { redact: redact === true });
     } catch (err) {
       if (signal.aborted) return EXIT.broken;
       throw err;
@@ -71,15 +88,27 @@ export const command: Command = {
     else {
       console.error(`internode all: ${sizeText(bytes)} to ${file}`);
       if (bytes > MAX_BYTES) console.error("internode all: that is more than most ticket systems take (25 MB)");
-      try {
-        await writeFile(file, `${document}\n`, { mode: 0o600 });
-      } catch (err) {
-        throw new UsageError(`--file: ${forText((err as Error).message)}`);
-      }
+      // Colours are for the terminal that this runs on.
+      await writing(() => writeFile(file, `${stripVTControlCharacters(document)}\n`, { mode: 0o600 }));
     }
     return whole.reports.some(({ isFault }) => isFault) ? EXIT.broken : EXIT.fine;
   },
 };
+
+async function writing(step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (err) {
+    throw new UsageError(`--file: ${forText((err as Error).message)}`);
+  }
+}
+
+/** Rejects where the file could not be written. It makes none: what is interrupted leaves nothing behind. */
+async function checkWritable(file: string): Promise<void> {
+  const there = await stat(file).catch(() => undefined);
+  if (there?.isDirectory() === true) throw new Error(`${file} is a folder: name a file in it`);
+  await access(there === undefined ? dirname(file) : file, constants.W_OK);
+}
 
 export interface Whole {
   readonly at: string;
@@ -112,7 +141,9 @@ export async function makeWhole(given: Sources, { redact = false } = {}): Promis
   }
   const at = new Date().toISOString();
   if (!redact) return { at, isRedacted: false, reports, pictures: [topologySvg(topology.data)] };
-  const redactor = new Redactor(await keyOf(sources), await namesOf(sources, topology.data.nodes));
+  const names = await namesOf(sources, topology.data.nodes);
+  for (const host of hostsIn(JSON.stringify(reports))) names.set(host, "host");
+  const redactor = new Redactor(await keyOf(sources), names);
   // A picture is drawn from names and addresses alone.
   return { at, isRedacted: true, reports: reports.map((report) => redactor.report(report)), pictures: [] };
 }
@@ -133,7 +164,7 @@ function rendered({ at, isRedacted, reports, pictures }: Whole, output: Output):
     case "markdown":
       return [head, ...reports.map((report) => `# ${report.title}\n\n${asMarkdown(report)}`)].join("\n\n");
     case "html":
-      return asHtml(reports, { pictures });
+      return asHtml(reports, { pictures, head });
     case "json":
       return forLog(
         JSON.stringify(

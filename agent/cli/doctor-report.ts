@@ -1,10 +1,11 @@
 // What `doctor` says, for a terminal, a chat and a ticket. Pure: all text from peers is escaped here.
 import { styleText } from "node:util";
 import { forMarkdown, forText } from "../base/escape.ts";
+import { listed } from "../base/format.ts";
 import type { Check, CheckState } from "../diagnosis/checkup.ts";
 import type { DetectionFloor } from "../diagnosis/floor.ts";
 import { sureness } from "../diagnosis/notes/summary.ts";
-import type { Cause, Finding, Verdict } from "../model/finding.ts";
+import type { Cause, Finding, Subject, Verdict } from "../model/finding.ts";
 import { subjectName } from "../model/finding.ts";
 import { COLOURS, SIGNS } from "./report/render.ts";
 import type { Mark } from "./report/report.ts";
@@ -111,13 +112,17 @@ function causeLines({ text, for: pro, against }: Cause, i: number): readonly (re
   ];
 }
 
+/** A group is known by its members; its name says nothing to people. */
+const shortName = (subject: Subject): string =>
+  subject.kind === "group" ? listed(subject.nodes, 8) : subjectName(subject);
+
 /** A line a finding: for a chat. */
 export function doctorShort({ verdict }: DoctorReport): string {
   return [
     forText(verdict.text),
     ...verdict.findings.map(({ code, subject, since, confidence, causes }) =>
       forText(
-        `${code} ${subjectName(subject)}, ${lasted(since, verdict.at)}, ${sureness(confidence)}: ${causes[0]?.text ?? ""}`,
+        `${code} ${shortName(subject)}, ${lasted(since, verdict.at)}, ${sureness(confidence)}: ${causes[0]?.text ?? ""}`,
       ),
     ),
   ].join("\n");

@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { forLog } from "../base/escape.ts";
 import { detectionFloor } from "../diagnosis/floor.ts";
 import { checkup } from "../diagnosis/checkup.ts";
-import { EXIT, type Command } from "./command.ts";
+import { EXIT, UsageError, type Command } from "./command.ts";
 import { DOCTOR_SCHEMA_VERSION, doctorMarkdown, doctorShort, doctorText, type DoctorReport } from "./doctor-report.ts";
 import { AgentUnreachable } from "./mesh-client.ts";
 import { declareReach, readReach, reachMesh, type ReachedMesh } from "./reach.ts";
@@ -31,11 +31,13 @@ Exit: 0 nothing broken, 1 something is broken or too little is seen to say so, 2
 export const command: Command = {
   declare: (parser) =>
     void declareReach(parser)
-      .option("--short", "one line a finding")
+      .option("--short", "one line a finding, instead of a table")
       .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(OUTPUTS).default("table"))
       .addHelpText("after", MORE),
   async run(typed, signal) {
     const { short, output } = typed.options as { readonly short?: boolean; readonly output: (typeof OUTPUTS)[number] };
+    if (short === true && output !== "table")
+      throw new UsageError(`--short is one line a finding, and '-o ${output}' prints all of it: leave out one of them`);
     const reach = readReach(typed);
     let report: DoctorReport;
     try {

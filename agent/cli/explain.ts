@@ -16,7 +16,8 @@ Examples:
 export const command: Command = {
   declare: (parser) =>
     void parser
-      .addArgument(new Argument("[CODE]", "a code of a finding"))
+      // Its own reading comes last: the choices are for help and completion, and `node-loss` is one as well.
+      .addArgument(new Argument("[CODE]", "a code of a finding").choices(FINDING_CODES).argParser((typed) => typed))
       .addOption(new Option("-o, --output <FORMAT>", "how to print it").choices(["text", "json"]).default("text"))
       .addHelpText("after", MORE),
   async run({ args, options }) {

@@ -67,19 +67,25 @@ const GAP = "  ";
 export function renderMatrix(grid: MeshGrid, options: MatrixOptions): string {
   const all = grid.nodes.map((_, i) => i);
   for (const numbered of [false, true]) {
-    const table = new Table(grid, all, numbered, options);
+    const table = new Table(grid, { sources: all, destinations: all }, numbered, options);
     if (table.width <= options.width) return table.text();
   }
-  const ranked = rankByLoss(grid, options.path);
+  const isFiltered = all.some((i) => !axis(grid, [i], options.from).includes(i));
+  const columns = axis(grid, all, options.to);
+  const ranked = rankByLoss(grid, options.path).filter((i) => columns.includes(i));
+  const worstOf = (shown: number) => {
+    const destinations = ranked.slice(0, shown).sort((a, b) => a - b);
+    // Sources that were asked for by name stay: rows take no width.
+    return new Table(grid, { sources: isFiltered ? all : destinations, destinations }, true, options);
+  };
   // A column takes the gap and a digit at least: more than these cannot fit.
-  const most = Math.min(all.length - 1, Math.floor(options.width / (GAP.length + 1)));
+  const most = Math.min(ranked.length - 1, Math.floor(options.width / (GAP.length + 1)));
   for (let shown = most; shown > 1; shown--) {
-    const worst = ranked.slice(0, shown).sort((a, b) => a - b);
-    const table = new Table(grid, worst, true, options);
+    const table = worstOf(shown);
     if (table.width > options.width) continue;
-    return `${table.text()}\nThe ${shown} nodes of ${all.length} that lose most; a wider terminal, or '-o wide', shows more.`;
+    return `${table.text()}\nThe ${shown} nodes of ${ranked.length} that lose most; a wider terminal, or '-o wide', shows more.`;
   }
-  return new Table(grid, ranked.slice(0, 2), true, options).text();
+  return worstOf(2).text();
 }
 
 /** The nodes of one axis, as indexes. */
@@ -101,18 +107,20 @@ class Table {
   readonly #heads: readonly string[];
   readonly #widths: readonly number[];
   readonly #labelWidth: number;
+  readonly #key: string;
   readonly #paint: (cell: Cell, padded: string) => string;
 
   constructor(
     grid: MeshGrid,
-    nodes: readonly number[],
+    nodes: { readonly sources: readonly number[]; readonly destinations: readonly number[] },
     numbered: boolean,
     { path, show, from: sources, to: destinations, paint = (_, text) => text }: MatrixOptions,
   ) {
     this.#paint = paint;
-    const columns = axis(grid, nodes, destinations);
+    const columns = axis(grid, nodes.destinations, destinations);
+    const rows = axis(grid, nodes.sources, sources);
     this.#heads = columns.map((i) => (numbered ? String(i + 1) : forText(grid.nodes[i]!.name)));
-    this.#rows = axis(grid, nodes, sources).map((from) => {
+    this.#rows = rows.map((from) => {
       const { name, zone } = grid.nodes[from]!;
       const label = forText(`${numbered ? `${from + 1} ` : ""}${name}${zone === "" ? "" : ` (${zone})`}`);
       if (grid.missing.has(name)) return { label, cells: undefined };
@@ -121,6 +129,9 @@ class Table {
       );
       return { label, cells };
     });
+    // A row tells the name behind a number; what has none is told below.
+    const unnamed = numbered ? columns.filter((i) => !rows.includes(i)) : [];
+    this.#key = unnamed.map((i) => forText(`${i + 1} ${grid.nodes[i]!.name}`)).join(", ");
     this.#widths = this.#heads.map((head, j) =>
       Math.max(widthOf(head), ...this.#rows.map(({ cells }) => cells?.[j]!.text.length ?? 0)),
     );
@@ -144,6 +155,7 @@ class Table {
             : cells.map((cell, j) => this.#paint(cell, cell.text.padStart(this.#widths[j]!))).join(GAP),
         ),
       ),
+      ...(this.#key === "" ? [] : [`Columns: ${this.#key}.`]),
     ].join("\n");
   }
 }

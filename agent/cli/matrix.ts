@@ -9,6 +9,7 @@ import { PROTOCOLS } from "../probes/protocols.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { declareToken } from "./actions/token.ts";
 import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
+import { missingNotes } from "../diagnosis/notes/agent-notes.ts";
 import { MeshGrid } from "../diagnosis/notes/mesh-grid.ts";
 import { findingLine, summarize } from "../diagnosis/notes/summary.ts";
 import { matrixCsv, matrixHtml, matrixMarkdown, type MatrixDocument } from "./matrix-document.ts";
@@ -17,7 +18,7 @@ import { reachFresh } from "./matrix-now.ts";
 import { renderMatrix, SHOW, type Cell, type Health, type Show } from "./matrix-table.ts";
 import { AgentUnreachable } from "./mesh-client.ts";
 import { declareReach, readReach, reachMesh, type Reach } from "./reach.ts";
-import { Screen } from "./screen.ts";
+import { canRedraw, Screen } from "./screen.ts";
 
 const MORE = `
 One table for each network and protocol: rows are sources, columns destinations, cells the trailing minute.
@@ -38,8 +39,8 @@ With '--now' every agent probes all of its peers at once, three times each, and 
 some seconds. It is an action: config.actions.enabled in the chart's values must be on, and the token at hand. What is said
 below the tables is of the last minute still.
 
-With '-o wide' no column is left out, and a cell has loss, mean and maximum. Filters hold for all that is printed, and
-for the exit code.
+With '-o wide' no column is left out, and a cell has loss, mean and maximum. With '-o csv' the rows that are missing are
+named on standard error. Filters hold for all that is printed, and for the exit code.
 
 From a laptop it asks the cluster of the kubeconfig: one agent through a port-forward, and the agents that this one cannot
 reach through port-forwards of their own; where none may be opened, all through the API server's proxy.
@@ -57,6 +58,8 @@ Examples:
 Exit: 0 nothing broken, 1 a finding, a row is missing, a pair loses more than ${LOSSY_RATIO * 100}% or large packets vanish, 2 bad usage.`;
 
 const OUTPUTS = ["table", "wide", "json", "csv", "markdown", "html"] as const;
+
+const MOST_WATCH_SECONDS = 3_600;
 
 const also = (name: string, before: readonly string[]): readonly string[] => [...before, name];
 
@@ -80,7 +83,8 @@ export const command: Command = {
       .addHelpText("after", MORE),
   async run(typed, signal) {
     const options = read(typed);
-    const screen = new Screen(options.watchMs !== undefined && process.stdout.isTTY);
+    const isForEyes = options.output === "table" || options.output === "wide";
+    const screen = new Screen(options.watchMs !== undefined && isForEyes && canRedraw(process.stdout));
     for (;;) {
       let fault: boolean;
       try {
@@ -92,8 +96,10 @@ export const command: Command = {
         const summary = summarize(grid, verdict);
         fault = summary.isFault;
         screen.show(printed({ ...selection, grid, summary, asked: askedOf(selection.snapshot, options) }, options));
+        if (options.output === "csv") for (const line of missingLines(grid)) console.error(`internode matrix: ${line}`);
       } catch (err) {
-        if (signal.aborted) return EXIT.fine;
+        // Who ends the watching has seen what there was; a matrix that was not printed says nothing good.
+        if (signal.aborted) return options.watchMs === undefined ? EXIT.broken : EXIT.fine;
         if (!(err instanceof AgentUnreachable)) throw err;
         fault = true;
         console.error(`internode matrix: ${err.message}`);
@@ -132,8 +138,8 @@ function read(typed: Typed): Options {
   if (isFresh && since !== undefined)
     throw new UsageError("--now is of fresh probes, --since of the past: leave out one of them");
   const seconds = watch === true ? 2 : watch === undefined ? undefined : Number(watch);
-  if (seconds !== undefined && !(seconds >= 1))
-    throw new UsageError(`--watch takes seconds, 1 or more, not '${String(watch)}'`);
+  if (seconds !== undefined && !(seconds >= 1 && seconds <= MOST_WATCH_SECONDS))
+    throw new UsageError(`--watch takes seconds from 1 to ${MOST_WATCH_SECONDS}, not '${String(watch)}'`);
   const span = since === undefined ? undefined : parseSpan({ since }, Date.now());
   if (span && "error" in span) throw new UsageError(span.error.replace("'since'", "--since"));
   return {
@@ -171,6 +177,10 @@ function printed(document: Omit<MatrixDocument, "show">, { output, show, watchMs
       return report({ ...document, show }, process.stdout.isTTY ? process.stdout.columns : Infinity);
   }
 }
+
+/** What CSV has no place for: that lines are missing from it, and why. */
+const missingLines = (grid: MeshGrid): string[] =>
+  missingNotes(grid, []).map(({ text }) => `${forText(text)} There are no lines from it.`);
 
 function report({ grid, summary, show, from, to, asked }: MatrixDocument, width: number): string {
   const tables = grid.pathNames.map(

@@ -1,13 +1,16 @@
 // How commands reach an agent's API: through a local port (the demo's, or a kubectl port-forward).
 import { request } from "undici";
 import { forText } from "../base/escape.ts";
+import { codeOf, reasonOf } from "../mesh/connection-errors.ts";
 import type { Verdict } from "../model/finding.ts";
 import { SCHEMA_VERSION, type Row, type Snapshot } from "../model/snapshot.ts";
 import { parseVerdict } from "../peers/finding-schema.ts";
 import { withoutUnknown } from "../peers/newer.ts";
 import { otherDocument } from "../peers/schema.ts";
+import { Progress } from "./progress.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8843";
+const SILENCE_MS = 10_000;
 
 /** The agent could not be asked; the message says what was tried and what would help. */
 export class AgentUnreachable extends Error {
@@ -23,9 +26,14 @@ export const NO_PAST = "is of an older release and keeps no past: finish the upg
 
 /** One snapshot of the mesh. Rejects with AgentUnreachable. */
 export async function fetchSnapshot(url: string, signal: AbortSignal, since?: string): Promise<Snapshot> {
+  using progress = new Progress();
+  progress.step(`asking the agent at ${url}`);
   const body = await fetchJson(new URL(meshPath(since), url), signal);
-  const version = (body as Partial<Snapshot> | null)?.schemaVersion;
-  if (version !== SCHEMA_VERSION) throw new AgentUnreachable(`${url}: ${otherDocument(version)}`);
+  const { schemaVersion: version, rows: said, nodes, missing } = (body ?? {}) as Partial<Snapshot>;
+  if (typeof version === "number" && version !== SCHEMA_VERSION)
+    throw new AgentUnreachable(`${url}: ${otherDocument(version)}`);
+  if (version === undefined || ![said, nodes, missing].every(Array.isArray))
+    throw new AgentUnreachable(`what answers at ${url} is no internode agent: correct --url`);
   // The document comes from an agent of ours; its rows were validated there, by the words of its release.
   const snapshot = body as Snapshot;
   if (since !== undefined && snapshot.span === undefined) throw new AgentUnreachable(`the agent at ${url} ${NO_PAST}`);
@@ -50,17 +58,12 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   let status: number;
   let text: string;
   try {
-    const response = await request(url, { signal, headersTimeout: 10_000, bodyTimeout: 10_000 });
+    const response = await request(url, { signal, headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS });
     status = response.statusCode;
     text = await response.body.text();
   } catch (err) {
     if (signal.aborted) throw err;
-    const { message, code } = err as Error & { code?: string };
-    const unreachable = new AgentUnreachable(
-      `no agent answers at ${url.origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
-    );
-    unreachable.nobodyThere = code === "ECONNREFUSED";
-    throw unreachable;
+    throw unreachable(url, err as Error);
   }
   if (status !== 200)
     throw new AgentUnreachable(`${url.href} answered ${status}: ${forText(text.slice(0, 300).trim())}`);
@@ -69,4 +72,20 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
   } catch {
     throw new AgentUnreachable(`${url.href} answered something that is no JSON; is this an internode agent?`);
   }
+}
+
+const SILENT = /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/;
+
+/** Why a request to an agent came to nothing, and what helps. */
+export function unreachable(url: URL, err: Error): AgentUnreachable {
+  const code = codeOf(err);
+  if (SILENT.test(code ?? ""))
+    return new AgentUnreachable(
+      `the agent at ${url.origin} took the connection and did not answer within ${SILENCE_MS / 1_000} s: it is overloaded, or something else listens there`,
+    );
+  const nobody = new AgentUnreachable(
+    `no agent answers at ${url.origin} (${forText(reasonOf(err))}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
+  );
+  nobody.nobodyThere = code === "ECONNREFUSED";
+  return nobody;
 }

@@ -28,21 +28,18 @@ function cells({ slot, tally }: Pinged): readonly string[] {
   const ratio = lossRatio(window);
   const loss = ratio === undefined ? "" : formatLoss(ratio);
   return [
-    slot.network,
-    slot.protocol,
-    slot.address,
+    forText(slot.network),
+    forText(slot.protocol),
+    forText(slot.address),
     String(window.probes),
     ratio !== undefined && ratio > LOSSY_RATIO ? styleText("red", loss) : loss,
     ...[tally.lastNs, window.rttMinNs, window.rttMeanNs, window.rttMaxNs, window.jitterNs].map((ns) =>
       ns === undefined ? "-" : formatDelay(ns),
     ),
     lostWays(window) || "-",
-    remarks(tally),
-  ].map(forShown);
+    forText(remarks(tally)),
+  ];
 }
-
-/** Colours are our own; all else is shown as it is. */
-const forShown = (text: string): string => (text.includes("\x1b") ? text : forText(text));
 
 const lostWays = ({ lostForward, lostReverse }: WindowSummary): string =>
   [lostForward > 0 && `${lostForward} >`, lostReverse > 0 && `${lostReverse} <`].filter(Boolean).join(" ");

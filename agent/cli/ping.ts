@@ -13,7 +13,7 @@ import { EXIT, UsageError, type Command, type Typed } from "./command.ts";
 import { AgentUnreachable } from "./mesh-client.ts";
 import { eventLine, pingScreen, type Pinged } from "./ping-table.ts";
 import { declareReach, readReach } from "./reach.ts";
-import { Screen } from "./screen.ts";
+import { canRedraw, Screen } from "./screen.ts";
 
 const MORE = `
 The agent of FROM probes TO by every protocol that it measures, on both networks at once, and tells of each probe as it
@@ -52,7 +52,7 @@ export const command: Command = {
   async run(typed, signal) {
     const { from, target, request, tokenFile, output } = read(typed);
     const isTable = output === "table";
-    const isLive = isTable && process.stdout.isTTY;
+    const isLive = isTable && canRedraw(process.stdout);
     const screen = new Screen(isLive);
     const pinged: Pinged[] = [];
     let unavailable: readonly { readonly reason: string }[] = [];

@@ -1,5 +1,8 @@
 // What a command is doing, for a person who waits longer than a second: one line of the terminal, gone when it is done.
 
+import { forText } from "../base/escape.ts";
+import { canRedraw } from "./screen.ts";
+
 const SHOWN_AFTER_MS = 1_000;
 const CLEAR_LINE = "\r\x1b[K";
 
@@ -11,7 +14,7 @@ export class Progress implements Disposable {
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     this.#stream = stream;
-    if (!stream.isTTY) return;
+    if (!canRedraw(stream)) return;
     this.#timer = setTimeout(() => {
       this.#shown = true;
       this.#show();
@@ -29,6 +32,6 @@ export class Progress implements Disposable {
   }
 
   #show(): void {
-    this.#stream.write(`${CLEAR_LINE}${this.#step.slice(0, Math.max(10, this.#stream.columns - 2))}…`);
+    this.#stream.write(`${CLEAR_LINE}${forText(this.#step).slice(0, Math.max(10, this.#stream.columns - 2))}…`);
   }
 }

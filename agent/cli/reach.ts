@@ -41,7 +41,7 @@ export function readReach({ options }: Pick<Typed, "options">, env: NodeJS.Proce
     throw new UsageError(
       "--url asks one agent, --namespace, --context and --kubeconfig a cluster: leave out one of them",
     );
-  if (url !== undefined && !URL.canParse(url))
+  if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? ""))
     throw new UsageError(`--url takes a URL such as ${DEFAULT_URL}, not '${url}'`);
   if (url !== undefined) return { kind: "url", url };
   if (isCluster) return { kind: "cluster", ...choice };
@@ -83,7 +83,7 @@ export async function reachMesh(reach: Reach, signal: AbortSignal, since?: strin
         return await fromCluster(reach, signal, since);
       } catch (err) {
         if (!(err instanceof AgentUnreachable)) throw err;
-        const { hasKubeconfig } = await import("./cluster/connection.ts");
+        const { hasKubeconfig } = await import("./cluster/kubeconfig.ts");
         // Who has a kubeconfig means its cluster.
         throw new AgentUnreachable(
           hasKubeconfig()

@@ -75,6 +75,10 @@ async function withSignals(run: (signal: AbortSignal) => Promise<number>): Promi
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     return await run(stop.signal);
+  } catch (err) {
+    // Broken off by the interrupt: nothing to report, and nothing good was found.
+    if (stop.signal.aborted && (err === stop.signal.reason || (err as Error).name === "AbortError")) return EXIT.broken;
+    throw err;
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }

@@ -39,12 +39,12 @@ async function openObjects(reach: Reach, signal: AbortSignal, env: NodeJS.Proces
     return { why: "--url names one agent and no cluster; leave it out, or use --context or --kubeconfig" };
   using progress = new Progress();
   progress.step("reading the kubeconfig");
-  const [{ AbsentFault, ClusterFault, ForbiddenFault, hasKubeconfig, openCluster }, { ClusterObjects }] =
-    await Promise.all([import("./cluster/connection.ts"), import("./cluster/objects.ts")]);
-  if (reach.kubeconfig === undefined && !hasKubeconfig(env))
-    return { why: "there is no kubeconfig: name one with --kubeconfig or KUBECONFIG" };
+  const [{ AbsentFault, ClusterFault, ForbiddenFault, openCluster }, { ClusterObjects }] = await Promise.all([
+    import("./cluster/connection.ts"),
+    import("./cluster/objects.ts"),
+  ]);
   try {
-    const cluster = await openCluster(reach);
+    const cluster = await openCluster(reach, env);
     progress.step(`asking the API server at ${cluster.server}`);
     try {
       // Where nobody answers it is said once, and not for each object.

@@ -112,6 +112,8 @@ export const command: Command = {
             console.log(intervalLine(line as unknown as ThroughputProgress));
           continue;
         }
+        if (line.kind === "result" && typeof line["note"] === "string")
+          console.error(`internode throughput: ${forText(line["note"])}`);
         const { runs } = line as unknown as ThroughputResult;
         if (output === "json") console.log(forLog(JSON.stringify({ schemaVersion: 1, runs }, null, 2)));
         else console.log(`\n${printed(runs)}`);

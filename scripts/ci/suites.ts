@@ -16,6 +16,7 @@ const CLUSTER = ["etcd", "kubernetes", "containerd", "coredns"] as const;
 const SUITES = {
   /** The README's. */
   test: { script: "test", minutes: 5, tools: ["helm", "helm3", "prometheus", "actionlint"] },
+  slow: { script: "test:slow", minutes: 2, tools: ["helm", "helm3", "prometheus"] },
   alerts: { script: "test:alerts", minutes: 16, tools: [] },
   cluster: { script: "test:cluster", minutes: 6, tools: CLUSTER },
   places: { script: "test:places", minutes: 3, tools: ["node20", "node22"] },
@@ -33,11 +34,12 @@ export type SuiteName = keyof typeof SUITES;
 export const SUITE_NAMES = Object.keys(SUITES) as readonly SuiteName[];
 
 /**
- * The README's first and alone. Then what mostly waits side by side; the scenarios of the rules compute, at the lowest
+ * The README's first and alone, then what else sends as much as it can. Then what mostly waits side by side; the scenarios of the rules compute, at the lowest
  * priority: they take what the others leave. Last and alone what moves the machine's clock.
  */
 const ORDER: readonly (readonly (readonly SuiteName[])[])[] = [
   [["test"]],
+  [["slow"]],
   [["e2e"], ["long", "places"], ["alerts", "cluster", "kernels"]],
   [["serial"]],
 ];
@@ -50,6 +52,9 @@ export function stepsFor(names: readonly SuiteName[]): readonly Step[] {
   ).filter((step) => step.length > 0);
   return tools.length > 0 ? [[[building(tools)]], ...steps] : steps;
 }
+
+/** .ci/run runs one of so many parts of the scenarios of the rules on the oldest Prometheus, another one every day. */
+export const RULE_PARTS = 6;
 
 /** In the order of the recipes. */
 export function toolsOf(names: readonly SuiteName[]): readonly string[] {

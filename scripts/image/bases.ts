@@ -1,11 +1,13 @@
 // Bases for the Dockerfile where none can be pulled: Debian by mmdebstrap and the Node.js of the lock file, laid out
 // as node:24-trixie and distroless/nodejs24 are. Kept in the image store under a name with all versions in it.
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Buildah } from "./buildah.ts";
+import { NODE_ARCH, OWN_ARCHITECTURE, type Architecture } from "./architecture.ts";
 import { run } from "./command.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -42,11 +44,18 @@ export const RUN_BASE: Base = {
   environment: [PATH],
 };
 
+interface BaseOptions {
+  readonly architecture: Architecture;
+  readonly log: (line: string) => void;
+}
+
 /** Name of the base in the store, made when it is not there. */
-export async function ensureBase(buildah: Buildah, base: Base, log: (line: string) => void): Promise<string> {
+export async function ensureBase(buildah: Buildah, base: Base, { architecture, log }: BaseOptions): Promise<string> {
   const version = await nodeVersion();
   const key = createHash("sha256")
-    .update(JSON.stringify([base, SUITE, version, NPM_VERSION]))
+    .update(
+      JSON.stringify([base, SUITE, version, NPM_VERSION, ...(architecture === OWN_ARCHITECTURE ? [] : [architecture])]),
+    )
     .digest("hex")
     .slice(0, 8);
   const name = `localhost/internode-${base.name}:node${version}-${SUITE}-${key}`;
@@ -56,9 +65,9 @@ export async function ensureBase(buildah: Buildah, base: Base, log: (line: strin
   const folder = await mkdtemp(join(tmpdir(), "internode-base-"));
   try {
     const root = join(folder, "root");
-    await debootstrap(base, root);
-    await addNode(base, root);
-    await buildah.importRoot(root, { name, environment: base.environment });
+    await debootstrap(base, root, architecture);
+    await addNode(base, root, await nodeProgram(architecture, folder));
+    await buildah.importRoot(root, { name, architecture, environment: base.environment });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -66,8 +75,9 @@ export async function ensureBase(buildah: Buildah, base: Base, log: (line: strin
   return name;
 }
 
-async function debootstrap({ variant, packages }: Base, root: string): Promise<void> {
+async function debootstrap({ variant, packages }: Base, root: string, architecture: Architecture): Promise<void> {
   const options = [
+    `--architectures=${architecture}`,
     `--variant=${variant}`,
     `--include=${packages.join(",")}`,
     "--mode=root",
@@ -86,10 +96,10 @@ async function debootstrap({ variant, packages }: Base, root: string): Promise<v
   );
 }
 
-async function addNode({ node, npm, variant }: Base, root: string): Promise<void> {
+async function addNode({ node, npm, variant }: Base, root: string, program: string): Promise<void> {
   const target = join(root, node);
   await mkdir(join(target, ".."), { recursive: true });
-  await copyFile(join(ROOT, `node_modules/node-linux-${process.arch}/bin/node`), target);
+  await copyFile(program, target);
   await chmod(target, 0o755);
   if (npm)
     await run("npm", [
@@ -120,6 +130,21 @@ async function addDistrolessFiles(root: string): Promise<void> {
     join(root, "etc/os-release"),
     `PRETTY_NAME="Debian ${SUITE}, no shell"\nID=debian\nVERSION_CODENAME=${SUITE}\n`,
   );
+}
+
+/** Of the lock file's version. A checkout has that of its own processor only. */
+async function nodeProgram(architecture: Architecture, folder: string): Promise<string> {
+  const name = `node-linux-${NODE_ARCH[architecture]}`;
+  const own = join(ROOT, "node_modules", name, "bin/node");
+  if (existsSync(own)) return own;
+  const archive = (
+    await run("npm", ["pack", "--silent", "--pack-destination", folder, `${name}@${await nodeVersion()}`])
+  )
+    .trim()
+    .split("\n")
+    .at(-1)!;
+  await run("tar", ["-xzf", join(folder, archive), "-C", folder, "package/bin/node"]);
+  return join(folder, "package/bin/node");
 }
 
 async function nodeVersion(): Promise<string> {

@@ -6,6 +6,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ensurePackages, IMAGE_PACKAGES } from "../tools/debian.ts";
+import { ARCHITECTURES, asArchitecture, EMULATION_PACKAGES, emulated, OWN_ARCHITECTURE } from "./architecture.ts";
 import { BUILD_BASE, ensureBase, RUN_BASE } from "./bases.ts";
 import { Buildah } from "./buildah.ts";
 import { run } from "./command.ts";
@@ -15,10 +16,11 @@ import { fullName } from "./name.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const STORE = process.env["INTERNODE_IMAGES"] ?? join(homedir(), ".cache/internode/images");
 const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { readonly version: string };
-const OUT = join(ROOT, `dist/internode-${version}.oci.tar`);
+const outOf = (suffix: string): string => join(ROOT, `dist/internode-${version}${suffix}.oci.tar`);
 const HELP = `Builds the image of this checkout: npm run image [-- OPTIONS]
 
-  --out FILE          the archive (OCI) it is written to (default ${relative(ROOT, OUT)})
+  --out FILE          the archive (OCI) it is written to (default ${relative(ROOT, outOf(""))}, or with the processor in its name where it is another one's)
+  --arch ARCHITECTURE ${ARCHITECTURES.join(" or ")} (default ${OWN_ARCHITECTURE}); another processor's is built under emulation, ten times as slow
   --to DESTINATION    load or push it as well: ${DESTINATIONS}
 
 Needs root and Debian. Anywhere else: docker build -t internode:${version} .`;
@@ -41,31 +43,41 @@ async function build(): Promise<void> {
       `building an image without a container engine needs root. With one: docker build -t internode:${version} .`,
     );
   const started = performance.now();
-  await ensurePackages(IMAGE_PACKAGES, console.log);
+  const { architecture } = values;
+  await ensurePackages(
+    { ...IMAGE_PACKAGES, ...(architecture === OWN_ARCHITECTURE ? {} : EMULATION_PACKAGES) },
+    console.log,
+  );
+  await using emulation = await emulated(architecture);
+  void emulation;
   await mkdir(STORE, { recursive: true });
   const buildah = new Buildah(STORE);
   const bases = {
-    BUILD_BASE: await ensureBase(buildah, BUILD_BASE, console.log),
-    RUN_BASE: await ensureBase(buildah, RUN_BASE, console.log),
+    BUILD_BASE: await ensureBase(buildah, BUILD_BASE, { architecture, log: console.log }),
+    RUN_BASE: await ensureBase(buildah, RUN_BASE, { architecture, log: console.log }),
   };
   const { revision, timestampS } = await commit();
   const created = new Date(timestampS * 1000).toISOString();
+  const suffix = architecture === OWN_ARCHITECTURE ? "" : `-${architecture}`;
+  const { out = outOf(suffix) } = values;
   const name = fullName(version);
+  const stored = `${name}${suffix}`;
   await buildah.build({
+    architecture,
     context: ROOT,
-    name,
+    name: stored,
     timestampS,
     arguments: { ...bases, VERSION: version, REVISION: revision, CREATED: created },
   });
-  await mkdir(dirname(values.out), { recursive: true });
-  await rm(values.out, { force: true });
-  await buildah.export(name, { file: values.out });
-  const { size } = await stat(values.out);
+  await mkdir(dirname(out), { recursive: true });
+  await rm(out, { force: true });
+  await buildah.export(stored, { file: out, as: name });
+  const { size } = await stat(out);
   const tookS = ((performance.now() - started) / 1000).toFixed(0);
-  console.log(`image: ${name} in ${tookS} s: ${values.out}, ${(size / 1e6).toFixed(1)} MB compressed`);
+  console.log(`image: ${name} for ${architecture} in ${tookS} s: ${out}, ${(size / 1e6).toFixed(1)} MB compressed`);
 
   if (destination === undefined) return;
-  const flags = await deliver(destination, { name, version, archive: values.out }, buildah);
+  const flags = await deliver(destination, { name, stored, version, archive: out }, buildah);
   const install = "helm install internode ./chart --namespace internode --create-namespace";
   console.log(`image: ${destination.kind} has it. Next: ${install}${flags}`);
 }
@@ -85,12 +97,16 @@ function options() {
   try {
     const { values } = parseArgs({
       options: {
-        out: { type: "string", default: OUT },
+        out: { type: "string" },
+        arch: { type: "string", default: OWN_ARCHITECTURE },
         to: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    return { values, destination: values.to === undefined ? undefined : parseDestination(values.to) };
+    return {
+      values: { ...values, architecture: asArchitecture(values.arch) },
+      destination: values.to === undefined ? undefined : parseDestination(values.to),
+    };
   } catch (error) {
     console.error(`image: ${(error as Error).message}\n\n${HELP}`);
     return process.exit(2);

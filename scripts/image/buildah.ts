@@ -1,8 +1,10 @@
 // buildah with an image store of our own, so that the machine's stays as it was. No daemon, no user namespace.
 import { join } from "node:path";
+import { OWN_ARCHITECTURE, type Architecture } from "./architecture.ts";
 import { run } from "./command.ts";
 
 export interface ImageBuild {
+  readonly architecture: Architecture;
   readonly context: string;
   readonly name: string;
   readonly arguments: Readonly<Record<string, string>>;
@@ -11,6 +13,8 @@ export interface ImageBuild {
 }
 
 export interface Import {
+  /** This machine's when absent. */
+  readonly architecture?: Architecture;
   readonly name: string;
   /** `NAME=value` */
   readonly environment: readonly string[];
@@ -18,6 +22,8 @@ export interface Import {
 
 export interface Export {
   readonly file: string;
+  /** What the archive calls it. */
+  readonly as: string;
   readonly format?: "oci-archive" | "docker-archive";
 }
 
@@ -34,8 +40,8 @@ export class Buildah {
     return (list ?? []).some(({ names }) => names?.includes(name));
   }
 
-  async importRoot(root: string, { name, environment }: Import): Promise<void> {
-    const container = (await this.#run(["from", "scratch"])).trim();
+  async importRoot(root: string, { name, architecture = OWN_ARCHITECTURE, environment }: Import): Promise<void> {
+    const container = (await this.#run(["from", "--arch", architecture, "scratch"])).trim();
     try {
       await this.#run(["add", "--quiet", container, root, "/"]);
       await this.#run(["config", ...environment.flatMap((pair) => ["--env", pair]), container]);
@@ -45,16 +51,17 @@ export class Buildah {
     }
   }
 
-  async build({ context, name, arguments: values, timestampS }: ImageBuild): Promise<void> {
+  async build({ architecture, context, name, arguments: values, timestampS }: ImageBuild): Promise<void> {
     const pairs = Object.entries(values).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]);
+    const platform = ["--platform", `linux/${architecture}`];
     const how = ["--isolation", "chroot", "--format", "oci", "--pull-never", "--timestamp", String(timestampS)];
     // The registry's certificate may be signed by an authority that only this machine knows.
     const trust = ["--volume", "/etc/ssl/certs:/etc/ssl/certs:ro"];
-    await this.#run(["build", ...how, ...trust, ...pairs, "--tag", name, context]);
+    await this.#run(["build", ...platform, ...how, ...trust, ...pairs, "--tag", name, context]);
   }
 
-  async export(name: string, { file, format = "oci-archive" }: Export): Promise<void> {
-    await this.#run(["push", "--quiet", name, `${format}:${file}:${name}`]);
+  async export(name: string, { file, as, format = "oci-archive" }: Export): Promise<void> {
+    await this.#run(["push", "--quiet", name, `${format}:${file}:${as}`]);
   }
 
   /** To a registry, with the login of buildah, podman or Docker. `isPlain`: without TLS where it has none. */

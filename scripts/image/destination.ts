@@ -27,7 +27,10 @@ export function parseDestination(text: string): Destination {
 
 export interface Delivery {
   /** Name in the store. */
+  /** Where it is used. */
   readonly name: string;
+  /** In buildah's store. */
+  readonly stored: string;
   readonly version: string;
   /** OCI archive of it. */
   readonly archive: string;
@@ -54,7 +57,7 @@ export async function deliver(destination: Destination, image: Delivery, buildah
       const archive = `${image.archive}.docker`;
       await rm(archive, { force: true });
       try {
-        await buildah.export(image.name, { file: archive, format: "docker-archive" });
+        await buildah.export(image.stored, { file: archive, as: image.name, format: "docker-archive" });
         const profile = destination.cluster === undefined ? [] : ["--profile", destination.cluster];
         await tool("minikube", ["image", "load", archive, ...profile]);
       } finally {
@@ -65,7 +68,7 @@ export async function deliver(destination: Destination, image: Delivery, buildah
     case "registry": {
       const { host, repository, tag = image.version } = destination;
       // As Docker has it: a registry of this machine's own needs no certificate.
-      await buildah.push(image.name, `${host}/${repository}:${tag}`, { isPlain: /^(localhost|127\.)/.test(host) });
+      await buildah.push(image.stored, `${host}/${repository}:${tag}`, { isPlain: /^(localhost|127\.)/.test(host) });
       return ` --set image.repository=${host}/${repository}${tag === image.version ? "" : ` --set-string image.tag=${tag}`}`;
     }
   }

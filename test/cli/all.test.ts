@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { makeWhole } from "../../agent/cli/all.ts";
+import { VERSION } from "../../agent/model/version.ts";
 import { COMMANDS } from "../../agent/cli/commands.ts";
 import { asHtml, asJson, asTerminal } from "../../agent/cli/report/render.ts";
 import { runCommand } from "../../agent/cli/run.ts";
@@ -143,6 +144,24 @@ describe("redacted", () => {
     const said = redactor.text("10.0.0.1, fd00::1 in fd00::/48 and https://api.example.org:6443/x (10.0.0.0/8).");
     expect(said).toMatch(/^ip-\w{6}, ip-\w{6} in net-\w{6}\/48 and https:\/\/host-\w{6}:6443\/x \(net-\w{6}\/8\)\.$/);
   });
+  test.each([
+    ["connect ECONNREFUSED 10.1.2.3:6443", /^connect ECONNREFUSED ip-\w{6}:6443$/],
+    ["ask [fd00::1]:6443, or fd00::2: nobody", /^ask \[ip-\w{6}\]:6443, or ip-\w{6}: nobody$/],
+    ["not in: DNS:api.example.org, IP Address:10.0.0.1", /^not in: DNS:host-\w{6}, IP Address:ip-\w{6}$/],
+    ["https://[fd00::1]:6443/x", /^https:\/\/host-\w{6}:6443\/x$/],
+    ["VtepMAC aa:bb:CC:dd:ee:ff.", /^VtepMAC mac-\w{6}\.$/],
+    ["internode/internode-node-1, etcd-node-1.", /^internode\/internode-(node-\w{6}), etcd-\1\.$/],
+    ["node-10 and my_node-1 at 02:30:00", /^node-10 and my_node-1 at 02:30:00$/],
+  ])("what stands inside of other words is found: %s", (said, closed) => {
+    expect(new Redactor("key", new Map([["node-1", "node"]])).text(said)).toMatch(closed);
+  });
+  test("a host of a URL is replaced where no URL is around it, too", async () => {
+    const { reports } = await makeWhole(
+      sources({ why: "https://api.example.org:6443 cannot be asked: getaddrinfo ENOTFOUND api.example.org" }),
+      { redact: true },
+    );
+    expect([...reports.map(asTerminal), ...reports.map(asJson)].join("\n")).not.toContain("example.org");
+  });
   test("so is the user whom the API server refuses", () => {
     const said = new Redactor("key", new Map()).text('pods is forbidden: User "jane@example.org" cannot list');
     expect(said).toMatch(/^pods is forbidden: User "user-\w{6}" cannot list$/);
@@ -203,13 +222,38 @@ describe("as a command", () => {
       const file = join(folder, "report");
       expect(await runCommand(COMMANDS, ["all", "--url", "http://127.0.0.1:9", "-o", output, "--file", file])).toBe(1);
       expect(err).toMatch(/^internode all: \d+ kB to /);
-      expect(readFileSync(file, "utf8")).toContain("could not be asked");
+      const written = readFileSync(file, "utf8");
+      expect(written).toContain("could not be asked");
+      // Who made it, and when.
+      expect(written).toContain(VERSION);
+      expect(written).toMatch(/\b20\d\d-\d\d-\d\dT\d\d:\d\d/);
       expect(statSync(file).mode & 0o077).toBe(0);
     },
   );
-  test("a file that cannot be written is bad usage, in a sentence", async () => {
-    const words = ["all", "--url", "http://127.0.0.1:9", "--file", join(folder, "nowhere", "report")];
+  test.each([
+    ["report.html", "<!doctype html>"],
+    ["report.HTM", "<!doctype html>"],
+    ["report.md", "# doctor"],
+    ["report.json", '"schemaVersion"'],
+    ["report.txt", "── doctor ──"],
+  ])("%s is written as its name says", async (name, begins) => {
+    const file = join(folder, name);
+    await runCommand(COMMANDS, ["all", "--url", "http://127.0.0.1:9", "--file", file]);
+    expect(readFileSync(file, "utf8")).toContain(begins);
+  });
+  test("a file has no colours, even when the terminal has", async () => {
+    vi.stubEnv("FORCE_COLOR", "1");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const file = join(folder, "report");
+    await runCommand(COMMANDS, ["all", "--url", "http://127.0.0.1:9", "--file", file]);
+    expect(readFileSync(file, "utf8")).not.toContain("\u001b");
+  });
+  test.each([
+    ["in a folder that is not there", () => join(folder, "nowhere", "report"), /^internode all: --file: ENOENT/],
+    ["that is a folder", () => folder, /^internode all: --file: .* is a folder: name a file in it$/m],
+  ])("a file %s is bad usage, in a sentence, before anybody is asked", async (_, file, said) => {
+    const words = ["all", "--url", "http://127.0.0.1:9", "--file", file()];
     expect(await runCommand(COMMANDS, words)).toBe(2);
-    expect(err).toContain("--file: ENOENT");
+    expect(err).toMatch(said);
   });
 });

@@ -1,6 +1,10 @@
 // From a laptop by a kubeconfig: a real agent's API behind each pod, some of them out of reach of the others.
 import { readFileSync, writeFileSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createServer, type IncomingMessage } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { delimiter, dirname } from "node:path";
+import type { Duplex } from "node:stream";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { AgentUnreachable } from "../../agent/cli/mesh-client.ts";
 import { openCluster } from "../../agent/cli/cluster/connection.ts";
@@ -23,6 +27,18 @@ beforeEach(async () => {
   ({ front, agents } = await startClusterMesh(MESH, opened));
 });
 afterEach(() => opened.disposeAsync());
+
+interface Config {
+  clusters: { name: string; cluster: { server: string } }[];
+  users: { name: string; user: { token?: string } }[];
+  contexts: { name: string }[];
+  "current-context"?: string;
+}
+function edit(change: (config: Config) => void, file = front.kubeconfig): void {
+  const config = JSON.parse(readFileSync(front.kubeconfig, "utf8")) as Config;
+  change(config);
+  writeFileSync(file, JSON.stringify(config));
+}
 
 type Choice = Partial<Record<"namespace" | "context", string>>;
 const askMesh = (more: Choice = {}) =>
@@ -147,7 +163,18 @@ describe("finding the agents", () => {
       /internode\/internode and internode\/second: choose one/,
     ],
     ["only the pod of a test", () => (front.pods = []), {}, /there is no agent/],
-    ["another context", () => {}, { context: "there" }, /no context 'there'; it has here/],
+    [
+      "credentials that are not accepted",
+      () => edit((config) => void (config.users = [{ name: "me", user: { token: "expired" } }])),
+      {},
+      /^the API server does not accept the credentials of user 'me' of the kubeconfig \(HTTP 401\).*renew them/,
+    ],
+    [
+      "a server that is no URL",
+      () => edit((config) => void (config.clusters[0]!.cluster.server = "kube:6443/ /")),
+      {},
+      /cannot|is no URL/,
+    ],
   ])("%s is said plainly", async (_what, change, more, said) => {
     change();
     await expect(ask(more)).rejects.toThrow(said);
@@ -211,4 +238,75 @@ test("a port-forward that neither opens nor is refused ends by itself", async ()
   await expect(cluster.forward(pod, 50)).rejects.toThrow(
     "no port-forward to pod internode/internode-node-2: no answer within 0.05 s",
   );
+});
+
+describe("the kubeconfig", () => {
+  const never = new AbortController().signal;
+  const none = { kubeconfig: undefined, context: undefined };
+
+  test.each([
+    [{ kubeconfig: "/nowhere/config" }, /^the kubeconfig cannot be read: ENOENT/],
+    [{ context: "there" }, /^the kubeconfig has no context 'there'; it has here$/],
+  ])("that was typed and is not there is bad usage: %j", async (typed, said) => {
+    const asked = openCluster({ ...none, kubeconfig: front.kubeconfig, ...typed }, {});
+    await expect(asked).rejects.toThrow(UsageError);
+    await expect(asked).rejects.toThrow(said);
+  });
+
+  test("of several files is read as kubectl does: the first word counts, and a file that is not there is passed over", async () => {
+    const other = `${front.kubeconfig}-other`;
+    edit((config) => {
+      config["current-context"] = "elsewhere";
+      config.contexts.push({ ...config.contexts[0]!, name: "elsewhere" });
+      config.users = [{ name: "me", user: { token: "of somebody else" } }];
+    }, other);
+    const env = { KUBECONFIG: ["", "/nowhere/config", front.kubeconfig, other].join(delimiter) };
+    await expect((await openCluster(none, env)).get("/api/v1/pods", never)).resolves.toBeDefined();
+    await expect(
+      (await openCluster({ ...none, context: "elsewhere" }, env)).get("/api/v1/pods", never),
+    ).resolves.toBeDefined();
+  });
+
+  test("that is nowhere is said, before any server of this machine is asked", async () => {
+    vi.stubEnv("HOME", dirname(front.kubeconfig));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    for (const env of [{}, { KUBECONFIG: "" }])
+      await expect(openCluster({ ...none, context: "there" }, env)).rejects.toThrow(
+        /^there is no kubeconfig: name one/,
+      );
+    await expect(openCluster(none, { KUBECONFIG: "/nowhere/config" })).rejects.toThrow(
+      "the kubeconfig cannot be read: KUBECONFIG names /nowhere/config, and no such file is there",
+    );
+  });
+
+  test("whose server is behind a proxy of the environment is asked through it, port-forwards too", async () => {
+    const { port } = new URL((await openCluster({ ...none, kubeconfig: front.kubeconfig }, {})).server);
+    const tunnels: string[] = [];
+    const proxy = createServer().on("connect", (request: IncomingMessage, socket: Duplex) => {
+      tunnels.push(request.url!);
+      const far = connect(Number(port), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        far.pipe(socket).pipe(far);
+      });
+      far.on("error", () => socket.destroy());
+      socket.on("error", () => far.destroy());
+    });
+    await new Promise<void>((listening) => proxy.listen(0, "127.0.0.1", listening));
+    opened.defer(() => void proxy.close());
+    edit((config) => void (config.clusters[0]!.cluster.server = `http://kube.example:${port}`));
+    vi.stubEnv("HTTP_PROXY", `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(sources(await ask())).toHaveLength(4);
+    expect(front.asked).toContain("forward internode-node-1");
+    expect(new Set(tunnels)).toEqual(new Set([`kube.example:${port}`]));
+  });
+
+  test("names the proxy when nobody answers there, without its password", async () => {
+    const env = { HTTP_PROXY: "http://me:secret@127.0.0.1:9" };
+    edit((config) => void (config.clusters[0]!.cluster.server = "http://kube.example"));
+    const asked = (await openCluster({ ...none, kubeconfig: front.kubeconfig }, env)).get("/version", never);
+    await expect(asked).rejects.toThrow(
+      /^the API server at http:\/\/kube\.example cannot be asked by way of the proxy 127\.0\.0\.1:9: .*ECONNREFUSED/,
+    );
+  });
 });

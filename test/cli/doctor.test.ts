@@ -3,14 +3,13 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { reportOf } from "../../agent/cli/doctor.ts";
 import { sureness } from "../../agent/diagnosis/notes/summary.ts";
 import { doctorMarkdown, doctorShort, doctorText, lasted } from "../../agent/cli/doctor-report.ts";
-import { COMMANDS } from "../../agent/cli/commands.ts";
-import { runCommand } from "../../agent/cli/run.ts";
 import { CHECKS } from "../../agent/diagnosis/checkup.ts";
 import { evidenceFromSnapshot } from "../../agent/diagnosis/evidence/from-snapshot.ts";
 import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
 import { Judge } from "../../agent/diagnosis/judge.ts";
 import { FINDING_CODES } from "../../agent/model/finding.ts";
 import { startAgent } from "../api/api-mesh.ts";
+import { printedBy } from "../support/run-command.ts";
 import { HOSTILE, OBEYED } from "../support/hostile.ts";
 import { sampleNodes, sampleSnapshot, type SampleMesh } from "../support/sample-mesh.ts";
 
@@ -68,6 +67,14 @@ test("short is one line a finding", () => {
   expect(lines[0]).toMatch(/^IN-NODE-DOWN node-6, \d+ s, .*sure: \S/);
 });
 
+test("short names the members of a group, which have no name of their own", () => {
+  const report = here(DEAD);
+  const subject = { kind: "group", id: "3966f622", nodes: ["node-1", "node-6"] } as const;
+  const [first] = report.verdict.findings;
+  const text = doctorShort({ ...report, verdict: { ...report.verdict, findings: [{ ...first!, subject }] } });
+  expect(text).toContain("\nIN-NODE-DOWN node-1 and node-6, ");
+});
+
 test.each([
   ["2026-11-27T10:00:00Z", "2026-11-27T10:00:30Z", "30 s"],
   ["2026-11-27T10:00:00Z", "2026-11-27T10:03:20Z", "3 min"],
@@ -90,7 +97,7 @@ test("where nothing is wrong it says what would have been seen, in a mesh of thi
   const report = here({ nodes: 5, zones: 1, udp: true });
   for (const text of [doctorText(report), doctorMarkdown(report).replaceAll("\\\\", "")])
     expect(text).toContain(
-      "a node that loses about 1.1% of its packets is seen within a minute; what loses less may go unseen",
+      "a node that loses about 1.4% of its packets is seen within a minute; what loses less may go unseen",
     );
 });
 
@@ -108,15 +115,6 @@ describe("text from peers", () => {
 
 describe("as a command", () => {
   afterEach(() => vi.restoreAllMocks());
-  const run = async (...argv: string[]) => {
-    vi.restoreAllMocks();
-    const [out, err] = [
-      vi.spyOn(console, "log").mockImplementation(() => {}),
-      vi.spyOn(console, "error").mockImplementation(() => {}),
-    ];
-    const code = await runCommand(COMMANDS, argv);
-    return { code, out: out.mock.calls.flat().join("\n"), err: err.mock.calls.flat().join("\n") };
-  };
 
   test("it asks a real agent, prints JSON with a version, and exits 0 when nothing is broken, whatever is printed", async () => {
     const agent = await startAgent({ nodes: 2, zones: 1 }, sampleNodes({ nodes: 2, zones: 1 })[0]!, "127.0.0.1", {
@@ -124,26 +122,36 @@ describe("as a command", () => {
     });
     await using opened = new AsyncDisposableStack();
     opened.use(agent.api);
-    const { code, out } = await run("doctor", "--url", agent.url, "-o", "json");
+    const { code, out } = await printedBy("doctor", "--url", agent.url, "-o", "json");
     const report = JSON.parse(out) as { schemaVersion: number; verdict: { state: string }; checks: unknown[] };
     expect(report).toMatchObject({ schemaVersion: 1, judged: "judge", verdict: { state: "fine" } });
     expect(report.checks).toHaveLength(CHECKS.length);
     expect(code).toBe(0);
-    expect((await run("doctor", "--url", agent.url, "--short")).code).toBe(0);
+    expect((await printedBy("doctor", "--url", agent.url, "--short")).code).toBe(0);
+  });
+
+  test.each(["json", "markdown"])("--short with -o %s is refused, with the cure", async (output) => {
+    const { code, out, err } = await printedBy("doctor", "--url", "http://127.0.0.1:9", "--short", "-o", output);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toContain(`'-o ${output}' prints all of it: leave out one of them`);
   });
 
   test("without an agent it says so in one sentence and exits 1", async () => {
-    const { code, out, err } = await run("doctor", "--url", "http://127.0.0.1:9");
+    const { code, out, err } = await printedBy("doctor", "--url", "http://127.0.0.1:9");
     expect(code).toBe(1);
     expect(out).toBe("");
-    expect(err).toMatch(/^internode doctor: no agent answers at http:\/\/127\.0\.0\.1:9 \(ECONNREFUSED\)\. Start/);
+    expect(err).toMatch(
+      /^internode doctor: no agent answers at http:\/\/127\.0\.0\.1:9 \(connect ECONNREFUSED 127\.0\.0\.1:9\)\. Start/,
+    );
   });
 
   test("explain knows every code, with or without IN-, in any case; another is bad usage", async () => {
-    for (const code of FINDING_CODES) expect((await run("explain", code)).out).toContain(code);
-    expect((await run("explain", "node-loss")).out).toContain("IN-NODE-LOSS: A node loses packets with all others.");
-    expect((await run("explain")).out.split("\n")).toHaveLength(FINDING_CODES.length);
-    const { code, err } = await run("explain", "IN-NOTHING");
+    for (const code of FINDING_CODES) expect((await printedBy("explain", code)).out).toContain(code);
+    expect((await printedBy("explain", "node-loss")).out).toContain(
+      "IN-NODE-LOSS: A node loses packets with all others.",
+    );
+    expect((await printedBy("explain")).out.split("\n")).toHaveLength(FINDING_CODES.length);
+    const { code, err } = await printedBy("explain", "IN-NOTHING");
     expect(code).toBe(2);
     expect(err).toContain("there is no code 'IN-NOTHING'; there are IN-NODE-DOWN,");
   });

@@ -112,3 +112,21 @@ test.each(Object.entries(HOSTILE))("%s in a name or a zone does nothing to the t
   expect(lines).toHaveLength(4);
   expect(lines.filter((line) => OBEYED.test(line))).toEqual([]);
 });
+
+describe("of chosen sources", () => {
+  const many = grid({ nodes: 40, zones: 1 });
+  const only = (name: string) => ({ ...ANY_WIDTH, width: 80, from: new Set([name]) });
+
+  test.each(["node-1", "node-39"])("a narrow terminal shows the row of %s, though others lose more", (name) => {
+    const lines = renderMatrix(many, only(name)).split("\n");
+    expect(lines[1]).toContain(`${name} `);
+    expect(lines[1]).toContain(" µs");
+  });
+
+  test("every number over a column has its name, by its row or below", () => {
+    const [head = "", row = "", ...rest] = renderMatrix(many, only("node-1")).split("\n");
+    const key = rest.find((line) => line.startsWith("Columns: ")) ?? "";
+    const named = [...`${row} ${key}`.matchAll(/(\d+) node-\d+/g)].map(([, number]) => number);
+    expect(named).toEqual(expect.arrayContaining(head.replace("from \\ to", "").trim().split(/ +/)));
+  });
+});

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EXIT, UsageError, type CommandEntry, type Typed } from "../../agent/cli/command.ts";
@@ -98,6 +100,25 @@ test("an interrupt reaches the command, which ends with a code of its own", asyn
   expect(await running).toBe(7);
 });
 
+test("an interrupt that breaks off what a command waits for ends it without a word, and not as fine", async () => {
+  const started = Promise.withResolvers<void>();
+  const waiting = entry("wait", async (signal) => {
+    started.resolve();
+    await sleep(60_000, undefined, { signal });
+    return EXIT.fine;
+  });
+  const running = runCommand({ waiting }, ["waiting"]);
+  await started.promise;
+  process.emit("SIGINT", "SIGINT");
+  expect(await running).toBe(EXIT.broken);
+  expect(out + err).toBe("");
+});
+
+test.each(["0", "0.5", "99999999", "soon", "-1"])("--watch %s is bad usage", async (seconds) => {
+  expect(await runCommand(COMMANDS, ["matrix", `--watch=${seconds}`])).toBe(EXIT.usage);
+  expect(err).toContain(`--watch takes seconds from 1 to 3600, not '${seconds}'`);
+});
+
 describe("completion", () => {
   const completed = async (...words: string[]) => {
     out = "";
@@ -110,12 +131,20 @@ describe("completion", () => {
     expect(await completed("")).toEqual(expect.arrayContaining(Object.keys(COMMANDS)));
     expect(await completed("matrix", "--")).toEqual(expect.arrayContaining(["--network", "--show", "--watch"]));
     expect(await completed("matrix", "--network", "")).toEqual(expect.arrayContaining(["pod", "node"]));
+    expect(await completed("explain", "")).toEqual(expect.arrayContaining(["IN-NODE-DOWN", "IN-PAIR-LOSS"]));
     expect(await completed("completion", "")).toEqual(expect.arrayContaining(["bash", "zsh", "fish"]));
   });
 
   test.each(["bash", "zsh", "fish", "powershell"])("has a script for %s that asks this program", async (shell) => {
     expect(await runCommand(COMMANDS, ["completion", shell])).toBe(EXIT.fine);
     expect(out).toMatch(/internode complete '?--'?/);
+  });
+
+  test("for bash may be read again, and beside that of another program", async () => {
+    expect(await runCommand(COMMANDS, ["completion", "bash"])).toBe(EXIT.fine);
+    const others = "readonly ShellCompDirectiveError=1";
+    const shell = spawnSync("bash", { input: `${others}\n${out}\n${out}`, encoding: "utf8" });
+    expect(shell.stderr.split("\n").filter((line) => line.includes("readonly"))).toEqual([]);
   });
 
   test("of another shell is refused with those there are", async () => {

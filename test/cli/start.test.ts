@@ -31,3 +31,25 @@ test("a fault that nobody thought of is one sentence, with where it was and no t
   );
   expect(stderr).not.toContain("\u001b");
 });
+
+test("a command that asks nobody loads no package but the one that parses: it answers at once", () => {
+  const main = new URL("../../lab/main.ts", import.meta.url).href;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      "--input-type=module",
+      "--eval",
+      `import { registerHooks } from "node:module";
+       const urls = [];
+       registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) });
+       process.on("exit", () => console.error(JSON.stringify(urls)));
+       await import(${JSON.stringify(main)});`,
+      "internode",
+      "version",
+    ],
+    { encoding: "utf8" },
+  );
+  expect(stdout).toMatch(/^internode \d/);
+  const packages = (JSON.parse(stderr) as string[]).flatMap((url) => /node_modules\/([^/]+)/.exec(url)?.[1] ?? []);
+  expect([...new Set(packages)]).toEqual(["commander"]);
+});

@@ -44,6 +44,7 @@ export async function runBothWays<P, R>(reach: Reach, wanted: WantedWays<P>, sig
   const steps = new Map<string, string>();
   const ways = wanted.options.oneWay === true ? [[from, to]] : [[from, to], [to, from]]; // prettier-ignore
   const failures: Ways<R>["failures"][number][] = [];
+  const notes: string[] = [];
   const results = await Promise.all(
     (ways as [string, string][]).map(async ([source, target]): Promise<R[]> => {
       const ask = {
@@ -54,7 +55,10 @@ export async function runBothWays<P, R>(reach: Reach, wanted: WantedWays<P>, sig
       };
       try {
         for await (const line of runAction(reach, ask, signal)) {
-          if (line.kind === "result") return [line as unknown as R]; // of an agent of ours, which has the token
+          if (line.kind === "result") {
+            if (typeof line["note"] === "string") notes.push(`${source} to ${target}: ${forText(line["note"])}`);
+            return [line as unknown as R]; // of an agent of ours, which has the token
+          }
           steps.set(source, `${source} to ${target}: ${wanted.progressOf(line as unknown as P)}`);
           progress.step([...steps.values()].map(forText).join("; "));
         }
@@ -67,6 +71,7 @@ export async function runBothWays<P, R>(reach: Reach, wanted: WantedWays<P>, sig
     }),
   );
   progress[Symbol.dispose]();
+  for (const note of notes) console.error(`internode ${wanted.command}: ${note}`);
   for (const failure of failures)
     console.error(`internode ${wanted.command}: ${failure.from} to ${failure.to}: ${failure.error}`);
   return { results: results.flat(), failures };

@@ -6,13 +6,13 @@ import type { Duplex } from "node:stream";
 import { wordsOf } from "../../actions/ask-agent.ts";
 import { CALLER_HEADER, LinesFault, readLines, TOKEN_HEADER, type Line } from "../../actions/lines.ts";
 import { readBody } from "../../base/body.ts";
-import { forText } from "../../base/escape.ts";
+import { forText, forTextThroughout } from "../../base/escape.ts";
 import { VERSION } from "../../model/version.ts";
-import { AgentUnreachable, DEFAULT_URL } from "../mesh-client.ts";
+import { AgentUnreachable, DEFAULT_URL, unreachable } from "../mesh-client.ts";
 import { Progress } from "../progress.ts";
 import type { Reach } from "../reach.ts";
 import type { AgentDoor } from "./cluster-agent.ts";
-import { namedToken } from "./token.ts";
+import { namedToken, tokenAt } from "./token.ts";
 
 export interface WantedAction {
   readonly action: string;
@@ -31,7 +31,7 @@ type Body = AsyncIterable<Uint8Array> & { destroy(): unknown };
 const ANSWER_MS = 15_000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
-/** `progress` and `result` lines. Throws AgentUnreachable, with the cure, for all that goes wrong. */
+/** `progress` and `result` lines, their text as it may be shown. Throws AgentUnreachable, with the cure, for all that goes wrong. */
 export async function* runAction(reach: Reach, wanted: WantedAction, signal: AbortSignal): AsyncGenerator<Line> {
   const body = await begin(reach, wanted, signal);
   let isWhole = false;
@@ -39,7 +39,7 @@ export async function* runAction(reach: Reach, wanted: WantedAction, signal: Abo
     for await (const line of readLines(body)) {
       if (line.kind === "error") throw new AgentUnreachable(forText(line.error));
       if (line.kind === "result") isWhole = true;
-      if (line.kind !== "started") yield line;
+      if (line.kind !== "started") yield forTextThroughout(line) as Line;
     }
   } catch (err) {
     if (signal.aborted || err instanceof AgentUnreachable) throw err;
@@ -74,19 +74,15 @@ interface By {
   readonly signal: AbortSignal;
 }
 
-async function atUrl(url: string, wanted: WantedAction, { token, signal }: By): Promise<Body> {
+async function atUrl(url: string, wanted: WantedAction, { token: named, signal }: By): Promise<Body> {
+  const token = named ?? (await tokenAt(url));
   const { hostname, port, origin } = new URL(url);
   const target = { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port) };
   try {
     return await post({ target, host: new URL(url).host, name: `the agent at ${origin}` }, wanted, { token, signal });
   } catch (err) {
     if (signal.aborted || err instanceof AgentUnreachable) throw err;
-    const { code, message } = err as NodeJS.ErrnoException;
-    const unreachable = new AgentUnreachable(
-      `no agent answers at ${origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
-    );
-    unreachable.nobodyThere = code === "ECONNREFUSED";
-    throw unreachable;
+    throw unreachable(new URL(url), err as Error);
   }
 }
 

@@ -5,6 +5,7 @@ import { asToken, readToken, type Token } from "../../base/token-file.ts";
 import { loadConfig } from "../../config/load.ts";
 import { CONFIG_FILE_VARIABLE, TOKEN_VARIABLE } from "../../config/layers.ts";
 import { AgentUnreachable } from "../mesh-client.ts";
+import { tokenFileElsewhere } from "./token-place.ts";
 
 export const declareToken = (parser: Parser): Parser =>
   parser.option(
@@ -22,6 +23,12 @@ export async function namedToken(
   if (given !== undefined) return usable(asToken(given, TOKEN_VARIABLE));
   const own = ownTokenFile(env);
   return own === undefined ? undefined : usable(await readToken(own));
+}
+
+/** Where none was named. Throws AgentUnreachable for one that cannot be used. */
+export async function tokenAt(url: string): Promise<string | undefined> {
+  const file = await tokenFileElsewhere(url);
+  return file === undefined ? undefined : usable(await readToken(file));
 }
 
 /** Throws AgentUnreachable. */

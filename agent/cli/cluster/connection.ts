@@ -1,34 +1,22 @@
 // The API server as a kubeconfig names it: one GET at a time, and the raw port of a pod. Exec plugins, tokens and client
 // certificates are the Kubernetes client's business.
 import type { KubeConfig } from "@kubernetes/client-node";
-import { existsSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { Duplex, PassThrough } from "node:stream";
 import { readBody } from "../../base/body.ts";
 import { forText } from "../../base/escape.ts";
+import { codeOf, connectionCure, reasonOf } from "../../mesh/connection-errors.ts";
+import { AbsentFault, ClusterFault, ForbiddenFault } from "./faults.ts";
+import { loadKubeconfig, type ClusterOptions } from "./kubeconfig.ts";
 
-/** The cluster could not be asked; the message says what was tried and what would help. */
-export class ClusterFault extends Error {}
-
-/** The API server refuses this to us; `rule` is the RBAC rule that would allow it. */
-export class ForbiddenFault extends ClusterFault {}
-
-export interface ClusterOptions {
-  readonly kubeconfig: string | undefined;
-  readonly context: string | undefined;
-}
+export { AbsentFault, ClusterFault, ForbiddenFault };
 
 export interface Pod {
   readonly namespace: string;
   readonly name: string;
   readonly port: number;
 }
-
-/** There is no such object, or the cluster does not know its kind. */
-export class AbsentFault extends ClusterFault {}
 
 /** What the client opens: a WebSocket, since it is not told to try again. */
 interface Forwarding {
@@ -45,6 +33,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export class ClusterConnection {
   readonly #kubeconfig: KubeConfig;
   readonly server: string;
+  /** " by way of the proxy …", or nothing. */
+  readonly #by: string;
   /** Where the context works, when it says so. */
   readonly namespace: string | undefined;
 
@@ -56,6 +46,12 @@ export class ClusterConnection {
         "the kubeconfig has no current context: choose one with --context, or 'kubectl config use-context'",
       );
     this.server = cluster.server.replace(/\/$/, "");
+    if (!URL.canParse(this.server))
+      throw new ClusterFault(`the kubeconfig's server '${forText(this.server)}' is no URL: correct it`);
+    // Without the password that may be in it.
+    this.#by = cluster.proxyUrl
+      ? ` by way of the proxy ${URL.parse(cluster.proxyUrl)?.host ?? forText(cluster.proxyUrl)}`
+      : "";
     this.namespace = kubeconfig.getContextObject(kubeconfig.getCurrentContext())?.namespace;
   }
 
@@ -64,7 +60,7 @@ export class ClusterConnection {
     return this.#get(path, {
       signal,
       timeoutMs: TIMEOUT_MS,
-      blames: (why) => `the API server at ${new URL(this.server).origin} cannot be asked: ${why}`,
+      blames: (why) => `the API server at ${new URL(this.server).origin} cannot be asked${this.#by}: ${why}`,
     });
   }
 
@@ -95,10 +91,11 @@ export class ClusterConnection {
         tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
       });
       if (response.statusCode === 200) return body;
+      if (response.statusCode === 401) throw new ClusterFault(notSignedIn(this.#kubeconfig));
       throw refusal(path, response.statusCode ?? 0, body.toString("utf8"));
     } catch (err) {
       if (err instanceof ClusterFault || signal.aborted) throw err;
-      throw new ClusterFault(blames(forText((err as Error).message)), { cause: err });
+      throw new ClusterFault(blames(forText(whyOf(err as Error))), { cause: err });
     }
   }
 
@@ -116,8 +113,9 @@ export class ClusterConnection {
       if (err instanceof ClusterFault) throw err;
       const why = (err as { readonly message?: string }).message ?? "no answer";
       const said = /handshake has timed out/.test(why) ? `no answer within ${handshakeMs / 1_000} s` : forText(why);
+      if (said.endsWith(" 401")) throw new ClusterFault(notSignedIn(this.#kubeconfig));
       const what = `no port-forward to pod ${namespace}/${name}: ${said}`;
-      throw / (401|403)$/.test(said)
+      throw said.endsWith(" 403")
         ? new ForbiddenFault(`${what}; ${ruleFor("pods/portforward", "create")}`)
         : new ClusterFault(what);
     }
@@ -147,6 +145,22 @@ async function withCredentials(kubeconfig: KubeConfig, options: RequestOptions):
   }
 }
 
+/** An expired certificate or token looks the same as a wrong one: the API server tells nobody more. */
+function notSignedIn(kubeconfig: KubeConfig): string {
+  const { name, exec } = kubeconfig.getCurrentUser() ?? { name: "none" };
+  const command = (exec as { readonly command?: string } | undefined)?.command;
+  const cure = command === undefined ? "renew them in the kubeconfig" : `sign in anew with '${forText(command)}'`;
+  return `the API server does not accept the credentials of user '${forText(name)}' of the kubeconfig (HTTP 401): they are expired or wrong; ${cure}`;
+}
+
+const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_|INVALID_|PATH_LENGTH_|EPROTO$)/;
+
+/** What the other causes ask of an agent's pod is not for a laptop. */
+function whyOf(err: Error): string {
+  const cure = TLS.test(codeOf(err) ?? "") ? connectionCure(err) : "";
+  return cure === "" ? reasonOf(err) : `${reasonOf(err)}. ${cure}`;
+}
+
 /** The client lets nobody bound how long its WebSocket may take to open; it passes on what is set here. */
 function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeConfig {
   const bounded = Object.create(kubeconfig) as KubeConfig;
@@ -157,32 +171,11 @@ function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeCo
   return bounded;
 }
 
-/** Where there is none, the client would ask an API server on this machine. */
-export const hasKubeconfig = (env: NodeJS.ProcessEnv = process.env): boolean =>
-  env["KUBECONFIG"] !== undefined ||
-  env["KUBERNETES_SERVICE_HOST"] !== undefined ||
-  existsSync(join(homedir(), ".kube", "config"));
-
-/** Throws ClusterFault. */
-export async function openCluster({ kubeconfig, context }: ClusterOptions): Promise<ClusterConnection> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const loaded = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) loaded.loadFromDefault();
-    else loaded.loadFromFile(kubeconfig);
-  } catch (err) {
-    throw new ClusterFault(`the kubeconfig cannot be read: ${forText((err as Error).message)}`, { cause: err });
-  }
-  if (context !== undefined) {
-    const names = loaded.getContexts().map(({ name }) => name);
-    if (!names.includes(context))
-      throw new ClusterFault(
-        `the kubeconfig has no context '${context}'; it has ${names.map(forText).join(", ") || "none"}`,
-      );
-    loaded.setCurrentContext(context);
-  }
-  return new ClusterConnection(loaded);
-}
+/** Throws ClusterFault, and UsageError for what was typed and is not there. */
+export const openCluster = async (
+  options: ClusterOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ClusterConnection> => new ClusterConnection(await loadKubeconfig(options, env));
 
 export const ruleFor = (resource: string, verb: string, group = ""): string =>
   `the RBAC rule that allows it: apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]`;
@@ -206,6 +199,6 @@ function refusal(path: string, status: number, body: string): ClusterFault {
     // Not the API server's own words, or those of a pod behind it.
   }
   const words = `HTTP ${status} for ${path.split("?")[0]}: ${forText(said.slice(0, 300).trim())}`;
-  if (status === 401 || status === 403) return new ForbiddenFault(words);
+  if (status === 403) return new ForbiddenFault(words);
   return status === 404 ? new AbsentFault(words) : new ClusterFault(words);
 }

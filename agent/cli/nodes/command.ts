@@ -1,4 +1,5 @@
 // The commands that show what nodes' kernels say: the same arguments, options and order for all five.
+import { setTimeout as sleep } from "node:timers/promises";
 import { Option } from "commander";
 import type { Namespace, NodeView } from "../../model/node-view.ts";
 import { UsageError, type Command, type Typed } from "../command.ts";
@@ -55,7 +56,7 @@ async function makeNodes(part: PartView, { reach, signal }: Sources, typed: Type
     if (seconds > 0 && read.views.length > 0) {
       using progress = new Progress();
       progress.step(`waiting ${seconds} s to see what counters gain`);
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+      await sleep(seconds * 1_000, undefined, { signal });
       earlier = read.views;
       read = await readViews(reach, wanted, signal);
     }

@@ -191,7 +191,11 @@ const TROUBLE =
   /(Discards|Errors|Errs|Drops?|Dropped|Fails|Overflows?|Prune\w*|NoPorts|NoRoutes|Lost\w*|RetransSegs|Timeouts?|Rejects?|Invalid\w*)$/;
 
 const refused = ({ counters }: Interface): number =>
-  counters.receiveDropped + counters.sendDropped + counters.receiveErrors + counters.sendErrors;
+  counters.receiveDropped +
+  counters.sendDropped +
+  counters.receiveErrors +
+  counters.sendErrors +
+  (counters.queueDropped ?? 0);
 
 export const COUNTERS: PartView = {
   part: "counters",
@@ -219,7 +223,7 @@ export const COUNTERS: PartView = {
     ...section(
       `Interfaces of ${view.node.name}, since each is there`,
       tableOf(
-        ["interface", "received", "bytes", "errors", "dropped", "sent", "bytes", "errors", "dropped"],
+        ["interface", "received", "bytes", "errors", "dropped", "sent", "bytes", "errors", "dropped", "by its queue"],
         itemsOf(view.interfaces).map(({ name, counters }) => [
           name,
           number(counters.receivedPackets),
@@ -230,6 +234,7 @@ export const COUNTERS: PartView = {
           number(counters.sentBytes),
           number(counters.sendErrors),
           number(counters.sendDropped),
+          counters.queueDropped === undefined ? "" : number(counters.queueDropped),
         ]),
       ),
       view.interfaces,

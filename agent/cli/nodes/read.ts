@@ -8,7 +8,7 @@ import { inTurn } from "../../base/in-turn.ts";
 import { nodeViewSchema, type Namespace, type NodeView } from "../../model/node-view.ts";
 import { compareNames } from "../../model/order.ts";
 import { UsageError } from "../command.ts";
-import { AgentUnreachable, DEFAULT_URL } from "../mesh-client.ts";
+import { AgentUnreachable, DEFAULT_URL, unreachable } from "../mesh-client.ts";
 import { Progress } from "../progress.ts";
 import type { Reach } from "../reach.ts";
 
@@ -127,12 +127,7 @@ async function atUrl(url: string, { wanted, signal, progress }: Opening): Promis
     peers = JSON.parse(await got({ ...to, path: "/api/v1/peers", signal })) as PeersAnswer;
   } catch (err) {
     if (signal.aborted) throw err;
-    const { code, message } = err as NodeJS.ErrnoException;
-    const unreachable = new AgentUnreachable(
-      `no agent answers at ${origin} (${code ?? message}). Start 'npm start', or in a cluster: kubectl -n internode port-forward daemonset/internode 8843`,
-    );
-    unreachable.nobodyThere = code === "ECONNREFUSED";
-    throw unreachable;
+    throw unreachable(new URL(url), err as Error);
   }
   return {
     nodes: [peers.node.name, ...peers.peers.map(({ node }) => node.name)],

@@ -81,14 +81,21 @@ th,td{padding:3px 9px;border:1px solid #cdd5dc;text-align:left;vertical-align:to
 ul.items{list-style:none;padding-left:0}ul.items>li>b{display:inline-block;min-width:1.3em}
 li.broken>b{color:#a11}li.fine>b{color:#176b2c}li.unknown>b{color:#8a5a00}.scroll{overflow-x:auto}`;
 
-/** One file that needs no other and runs nothing. `pictures`: SVG of our own making, put in as it is. */
-export function asHtml(reports: readonly Report[], { pictures = [] }: { readonly pictures?: readonly string[] } = {}) {
+interface HtmlOptions {
+  /** SVG of our own making, put in as it is. */
+  readonly pictures?: readonly string[];
+  /** Above all reports: what made them, and when. */
+  readonly head?: string;
+}
+
+/** One file that needs no other and runs nothing. */
+export function asHtml(reports: readonly Report[], { pictures = [], head }: HtmlOptions = {}): string {
   const [first] = reports;
   const title = `Internode: ${reports.length === 1 ? first!.title : "report"}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${forHtml(title)}</title><style>${STYLE}</style></head><body>
+<title>${forHtml(title)}</title><style>${STYLE}</style></head><body>${head === undefined ? "" : `\n<p>${forHtml(head)}</p>`}
 ${reports.map(reportHtml).join("\n")}
 ${pictures.map((svg) => `<div class="scroll">${svg}</div>`).join("\n")}
 </body></html>`;

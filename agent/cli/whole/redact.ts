@@ -47,6 +47,27 @@ export const CLEAR_COLUMNS: readonly string[] = [
   "Open vSwitch",
 ];
 
+/** Of a URL, or of a certificate that is for other names. */
+const HOSTS = /(https?:\/\/|\bDNS:)(\[[^\]\s]+\]|[^/\s:,;"')\\]+)/g;
+const MAC = /(?<![\w:])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:])/g;
+/** With what follows left alone: a port, the end of a sentence. Of an IPv6 address that ends as one it is a part. */
+const IPV4 = /(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?(?![\w/]|\.\d)/g;
+const IPV6 = /(?<!\w)[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:\/\d{1,3})?(?!\w)/g;
+
+/** Shorter names stand inside of too many words. */
+const SHORTEST_PART = 4;
+
+/** The name as a word, and also as a part of a longer name such as a pod's: "etcd-node-1" names its node. */
+function found(name: string): string {
+  const escaped = name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  return name.length < SHORTEST_PART ? `(?<![\\w-])${escaped}(?![\\w-])` : `(?<!\\w)${escaped}(?!\\w)`;
+}
+
+/** Hosts that stand in a URL: what failed on the way there names them again, without one. */
+export const hostsIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(HOSTS)].map(([, , host]) => host!)),
+];
+
 export class Redactor {
   readonly #key: string;
   readonly #names: ReadonlyMap<string, string>;
@@ -57,13 +78,7 @@ export class Redactor {
     this.#key = key;
     this.#names = names;
     const longestFirst = [...names.keys()].filter((name) => name !== "").sort((a, b) => b.length - a.length);
-    this.#pattern =
-      longestFirst.length === 0
-        ? undefined
-        : new RegExp(
-            `(?<![\\w-])(?:${longestFirst.map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|")})(?![\\w-])`,
-            "g",
-          );
+    this.#pattern = longestFirst.length === 0 ? undefined : new RegExp(longestFirst.map(found).join("|"), "g");
   }
 
   text(words: string): string {
@@ -73,11 +88,10 @@ export class Redactor {
         /\b([Uu]ser )"([^"]+)"/g,
         (_, word: string, user: string) => `${word}"${this.#pseudonym("user", user)}"`,
       )
-      .replaceAll(
-        /(https?:\/\/)([^/\s:,;"')]+)/g,
-        (_, scheme: string, host: string) => `${scheme}${this.#pseudonym("host", host)}`,
-      )
-      .replaceAll(/[0-9A-Fa-f:.]*[.:][0-9A-Fa-f:.]*[0-9A-Fa-f:](?:\/\d{1,3})?/g, (token) => this.#address(token));
+      .replaceAll(HOSTS, (_, before: string, host: string) => `${before}${this.#pseudonym("host", host)}`)
+      .replaceAll(MAC, (mac) => this.#pseudonym("mac", mac.toLowerCase()))
+      .replaceAll(IPV4, (token) => this.#address(token))
+      .replaceAll(IPV6, (token) => this.#address(token));
   }
 
   report(report: Report): Report {
@@ -136,13 +150,17 @@ export class Redactor {
   }
 
   #address(token: string): string {
-    const [address = "", bits] = token.split("/");
-    // A moment of the day and a version look like neither.
+    // A colon of the sentence.
+    const [, before = "", address = "", bits, after = ""] =
+      /^(:(?!:))?(.*?)(?:\/(\d{1,3}))?((?<!:):)?$/.exec(token) ?? [];
+    // A moment of the day looks like one.
     const ip = parseIp(address);
     if (ip === undefined) return token;
-    return bits === undefined
-      ? this.#pseudonym("ip", ip.text)
-      : `${this.#pseudonym("net", parseCidr(token)?.text ?? token)}/${bits}`;
+    const name =
+      bits === undefined
+        ? this.#pseudonym("ip", ip.text)
+        : `${this.#pseudonym("net", parseCidr(`${address}/${bits}`)?.text ?? token)}/${bits}`;
+    return `${before}${name}${after}`;
   }
 
   #pseudonym(kind: string, name: string): string {

@@ -5,10 +5,10 @@ import type { PairDetail, PairDirection } from "../../model/pair-detail.ts";
 import type { PairWindow } from "../../model/snapshot.ts";
 import { lossRatio, type WindowSummary } from "../../model/window.ts";
 import { element, setText } from "./dom.ts";
-import { counted, formatDelay, formatLoss, listed } from "../../base/format.ts";
+import { formatDelay, formatLoss, listed } from "../../base/format.ts";
 import { lineChart } from "./line-chart.ts";
 import { type Path, pathKey, pathName } from "../../diagnosis/notes/mesh-grid.ts";
-
+import { hopsText, pairNotes } from "../../diagnosis/notes/pair-notes.ts";
 import { particulars } from "./verdict-view.ts";
 
 const ASK_EVERY_MS = 2_000;
@@ -125,7 +125,8 @@ function content({ directions }: PairDetail): HTMLElement[] {
     ...relayed,
     ...(paths.length > 0 ? [key] : []),
     element("div", { class: "charts" }, ...charts),
-    ...directions.map(directionTable),
+    directionTable(directions[0], directions[1]),
+    directionTable(directions[1], directions[0]),
   ];
 }
 
@@ -152,17 +153,18 @@ function inShort(window: WindowSummary): string {
   return `${mean}, ${formatLoss(lossRatio(window) ?? 0)} lost`;
 }
 
-function directionTable(direction: PairDirection): HTMLElement {
+/** `back`: the other direction, whose probes name the address at which this source is known. */
+function directionTable(direction: PairDirection, back: PairDirection): HTMLElement {
   const heading = element("h3", {}, `${direction.source.name} → ${direction.destination.name}`);
   if (!("row" in direction))
     return element("section", {}, heading, element("p", { class: "quiet" }, "No row, no figures."));
   const { row } = direction;
-  const columns = ["Path", "Lost", "RTT mean", "min – max", "Jitter", "Notes"];
+  const columns = ["Path", "Lost", "RTT mean", "min – max", "Jitter", "Hops", "Notes"];
   const table = element(
     "table",
     {},
     element("thead", {}, element("tr", {}, ...columns.map((c) => element("th", { scope: "col" }, c)))),
-    element("tbody", {}, ...row.pairs.map((p) => tableRow(p, row.pairs))),
+    element("tbody", {}, ...row.pairs.map((p) => tableRow(p, row.pairs, windowOn(back, p)?.address))),
   );
   const mtus = row.pathMtu.map((m) =>
     m.shortfallBytes > 0
@@ -187,7 +189,7 @@ function directionTable(direction: PairDirection): HTMLElement {
   return element("section", {}, heading, body, ...unprobed, ...mtus);
 }
 
-function tableRow(pair: PairWindow, all: readonly PairWindow[]): HTMLElement {
+function tableRow(pair: PairWindow, all: readonly PairWindow[], comesBackTo: string | undefined): HTMLElement {
   const { window } = pair;
   const ratio = lossRatio(window);
   const lost =
@@ -203,34 +205,7 @@ function tableRow(pair: PairWindow, all: readonly PairWindow[]): HTMLElement {
     element("td", {}, delay(window.rttMeanNs)),
     element("td", {}, window.rttMinNs === undefined ? "–" : `${delay(window.rttMinNs)} – ${delay(window.rttMaxNs)}`),
     element("td", {}, delay(window.jitterNs)),
-    element("td", {}, besides(pair)),
+    element("td", {}, hopsText(pair)),
+    element("td", {}, pairNotes(pair, comesBackTo) || "–"),
   );
-}
-
-/** What there is to say besides, in words. */
-function besides({ protocol, window }: PairWindow): string {
-  const { failures, lostForward, lostReverse, retransmits, refusals, reasons } = window;
-  const unknown = failures - lostForward - lostReverse;
-  const parts = [
-    refusals > 0 ? `${refusals} refused: the host answers, the port is closed` : "",
-    protocol === "udp" && failures > 0 ? udpDirections({ lostForward, lostReverse, unknown }) : "",
-    retransmits > 0 ? `${counted(retransmits, "SYN")} sent again` : "",
-    ...Object.entries(reasons)
-      .filter(([reason, n]) => reason !== "timeout" && n > 0)
-      .map(([reason, n]) => `${n} ${reason}`),
-  ];
-  return parts.filter((part) => part !== "").join("; ") || "–";
-}
-
-function udpDirections({
-  lostForward,
-  lostReverse,
-  unknown,
-}: {
-  readonly lostForward: number;
-  readonly lostReverse: number;
-  readonly unknown: number;
-}): string {
-  if (lostForward + lostReverse === 0) return "which way they died is not known";
-  return `lost ${lostForward} on the way there, ${lostReverse} on the way back${unknown > 0 ? `, ${unknown} not known` : ""}`;
 }
