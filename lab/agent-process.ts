@@ -14,6 +14,8 @@ export interface AgentProcessOptions {
   readonly configFile: string;
   readonly logFile: string;
   readonly unixProxies: UnixProxies;
+  /** Words in front of its command: to be another user, for instance. */
+  readonly as: readonly string[];
   /** It ended though nobody ended it. */
   readonly onUnexpectedEnd: (end: AgentEnd) => void;
 }
@@ -47,7 +49,7 @@ export class AgentProcess implements AsyncDisposable {
   /** Returns once the process exists; whether its API answers is another question. */
   async start(): Promise<void> {
     if (this.#child) return;
-    const { namespace, configFile, logFile, unixProxies } = this.#options;
+    const { namespace, configFile, logFile, unixProxies, as } = this.#options;
     // A proxy whose process was killed leaves its socket behind, and the next one could not listen there.
     await Promise.all(Object.keys(unixProxies).map((path) => rm(path, { force: true })));
     const log = openSync(logFile, "a", 0o600);
@@ -56,6 +58,7 @@ export class AgentProcess implements AsyncDisposable {
       const [command, ...args] = [
         ...dieWithParent(),
         ...(namespace === undefined ? [] : ["ip", "netns", "exec", namespace]),
+        ...as,
         ...agent,
       ];
       const child = spawn(command!, args, {

@@ -10,7 +10,7 @@ import { METRICS_ABOVE, type Ports } from "./ports.ts";
 /** What gateways need of a lab, of either kind. */
 export interface Reachable {
   readonly nodes: readonly { readonly name: string; readonly zone: string }[];
-  agent(node: string): AgentProcess;
+  agent(node: string): Pick<AgentProcess, "pid" | "start">;
   target(node: string, port: "http" | "metrics"): NetConnectOpts;
 }
 
@@ -42,18 +42,21 @@ export function openGateways(lab: Reachable, { first, nodes }: Ports): Gateways 
   };
 }
 
-/** Resolves when an agent answers HTTP. Throws LabError when its process ends first, or after `deadlineMs`. */
+/** On a busy machine; one that cannot start ends by itself, and sooner. */
+const ANSWER_LIMIT_MS = 300_000;
+
+/** Resolves when an agent answers HTTP. Throws LabError when its process ends first, or when it takes too long. */
 export async function untilAnswering(
   lab: Reachable,
   node: string,
-  { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal },
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const until = performance.now() + deadlineMs;
+  const until = performance.now() + ANSWER_LIMIT_MS;
   while (!(await answers(lab.target(node, "http")))) {
     if (lab.agent(node).pid === undefined) throw new LabError(`the agent of ${node} ended before it answered`);
     if (performance.now() > until)
-      throw new LabError(`the agent of ${node} did not answer within ${deadlineMs / 1_000} s`);
-    await sleep(50, undefined, { signal });
+      throw new LabError(`the agent of ${node} did not answer within ${ANSWER_LIMIT_MS / 1_000} s`);
+    await sleep(50, undefined, signal ? { signal } : {});
   }
 }
 

@@ -22,12 +22,15 @@ import { planLab, SERVICE_ADDRESSES, type LabNode, type LabPlan, type LabShape }
 import { formatStamp, stampOf } from "./process-stamp.ts";
 import { inWords, refusalOf } from "./rights.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { startAgents } from "./start-agents.ts";
 
 export type { AgentEnd, AgentSettings, FaultStatus, LabNode };
 
 export interface LabOptions extends Partial<LabShape> {
   /** Start an agent in every pod. Default true. */
   readonly agents?: boolean;
+  /** Words in front of each agent's command: to be another user, for instance, who owns the lab's directory then. */
+  readonly agentsAs?: readonly string[];
   /** Laid over the agents' configuration. */
   readonly settings?: AgentSettings;
   /** Node addresses answer on the probe port too, as with a hostPort; TCP and UDP then run on both networks. */
@@ -38,6 +41,8 @@ export interface LabOptions extends Partial<LabShape> {
   readonly onAgentEnd?: (end: AgentEnd) => void;
   /** What is being done, for a person who waits. */
   readonly onProgress?: (step: string) => void;
+  /** Stops building: what has been built is removed, and createLab rejects with an AbortError. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Lab extends AsyncDisposable {
@@ -189,6 +194,7 @@ class NamespaceLab implements Lab {
       servicePath = false,
       settings = {},
       onProgress = () => {},
+      signal,
     } = this.#options;
     const { ports } = configSchema.shape;
     const probePort = ports.parse(settings.ports).probe;
@@ -215,8 +221,7 @@ class NamespaceLab implements Lab {
         : {}),
     }));
     if (!agents) return;
-    onProgress("starting the agents");
-    await Promise.all([...this.#agents.values()].map((agent) => agent.start()));
+    await startAgents(this, { onProgress, signal });
   }
 
   #serviceAddresses(): string[] {
@@ -235,6 +240,7 @@ class NamespaceLab implements Lab {
         [this.target(node.name, "http").path]: ports.http,
         [this.target(node.name, "metrics").path]: ports.metrics,
       },
+      as: this.#options.agentsAs ?? [],
       onUnexpectedEnd: this.#options.onAgentEnd ?? (() => {}),
     });
   }

@@ -2,14 +2,25 @@
 // one network, no overlay, and nothing that could be broken on the way.
 import type { NetConnectOpts } from "node:net";
 import { configSchema } from "../agent/config/schema.ts";
-import { configFileOf, logFileOf, meshFileOf, writeAgentFiles, writeToken, type AgentNode } from "./agent-files.ts";
+import {
+  configFileOf,
+  logFileOf,
+  meshFileOf,
+  writeAgentFiles,
+  writeToken,
+  type AgentNode,
+  type AgentSettings,
+} from "./agent-files.ts";
 import { AgentProcess, type AgentEnd } from "./agent-process.ts";
 import { LabError } from "./machine.ts";
 import { zoneName, type LabShape } from "./plan.ts";
 import { createRunDirectory, type RunDirectory } from "./run-directory.ts";
+import { startAgents, type StartOptions } from "./start-agents.ts";
 
-export interface LoopbackLabOptions extends Omit<LabShape, "ipv6"> {
+export interface LoopbackLabOptions extends Omit<LabShape, "ipv6">, StartOptions {
   readonly onAgentEnd: (end: AgentEnd) => void;
+  /** Laid over the agents' configuration. */
+  readonly settings?: AgentSettings;
 }
 
 export interface LoopbackLab extends AsyncDisposable {
@@ -29,7 +40,8 @@ export const NOT_ON_LOOPBACK = [
   "faults: nothing can be lost, delayed or filtered on loopback",
 ] as const;
 
-export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: LoopbackLabOptions): Promise<LoopbackLab> {
+export async function createLoopbackLab(options: LoopbackLabOptions): Promise<LoopbackLab> {
+  const { nodes: count, zones, onAgentEnd } = options;
   if (process.platform !== "linux")
     throw new LabError(
       `a mesh on loopback needs all of 127.0.0.0/8, which ${process.platform} does not give. Run the demo on Linux, in a virtual machine or a container.`,
@@ -41,6 +53,23 @@ export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: Loo
     await Promise.all([...agents.values()].map((agent) => agent.kill()));
     await directory[Symbol.asyncDispose]();
   };
+  const ports = configSchema.shape.ports.parse({});
+  const nodeOf = (name: string): AgentNode => {
+    const node = nodes.find((node) => node.name === name);
+    if (!node)
+      throw new LabError(
+        `there is no node '${name}' in this lab; there are ${nodes.map((node) => node.name).join(", ")}`,
+      );
+    return node;
+  };
+  const lab: LoopbackLab = {
+    id: directory.id,
+    directory: directory.path,
+    nodes,
+    agent: (name) => agents.get(nodeOf(name).name)!,
+    target: (name, port) => ({ host: nodeOf(name).podAddresses[0]!, port: ports[port] }),
+    [Symbol.asyncDispose]: dispose,
+  };
   try {
     const actions = await writeToken(directory.path);
     await writeAgentFiles(directory.path, nodes, (node) => ({
@@ -51,29 +80,14 @@ export async function createLoopbackLab({ nodes: count, zones, onAgentEnd }: Loo
       // There is no cluster DNS on a machine.
       dns: { enabled: false },
       ...actions,
+      ...options.settings,
     }));
-    await Promise.all([...agents.values()].map((agent) => agent.start()));
+    await startAgents(lab, options);
+    return lab;
   } catch (err) {
     await dispose();
     throw err;
   }
-  const ports = configSchema.shape.ports.parse({});
-  const nodeOf = (name: string): AgentNode => {
-    const node = nodes.find((node) => node.name === name);
-    if (!node)
-      throw new LabError(
-        `there is no node '${name}' in this lab; there are ${nodes.map((node) => node.name).join(", ")}`,
-      );
-    return node;
-  };
-  return {
-    id: directory.id,
-    directory: directory.path,
-    nodes,
-    agent: (name) => agents.get(nodeOf(name).name)!,
-    target: (name, port) => ({ host: nodeOf(name).podAddresses[0]!, port: ports[port] }),
-    [Symbol.asyncDispose]: dispose,
-  };
 }
 
 /** A /24 of loopback for each lab, out of its id, so that two labs do not take each other's ports. Never 127.0.0.x. */
@@ -96,6 +110,7 @@ function agentOf(directory: RunDirectory, node: AgentNode, onUnexpectedEnd: (end
     configFile: configFileOf(directory.path, node.name),
     logFile: logFileOf(directory.path, node.name),
     unixProxies: {},
+    as: [],
     onUnexpectedEnd,
   });
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { EXIT, type Command } from "../../agent/cli/command.ts";
-import { tokenFileOf } from "../agent-files.ts";
+import { writePages } from "../demo-token.ts";
 import type { AgentEnd } from "../agent-process.ts";
 import { openControl } from "../control.ts";
 import { openGateways, untilAnswering, type NodeUrls, type Reachable } from "../gateways.ts";
@@ -10,13 +10,12 @@ import { removeLeftovers } from "../leftovers.ts";
 import { createLoopbackLab, NOT_ON_LOOPBACK } from "../loopback.ts";
 import { LabError } from "../machine.ts";
 import { openPorts } from "../ports.ts";
+import { sizeOf, thisMachine } from "../size.ts";
 import { inWords, refusalOf } from "../rights.ts";
 import { fromOutside, runInside, type Outside } from "../user-namespace.ts";
 import { declareDemo, readDemoOptions, type DemoOptions } from "./demo-options.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
-/** All agents start at once, on as many cores as there are. */
-const answerDeadlineMs = (nodes: number): number => 20_000 + 2_000 * nodes;
 /** What to type in another terminal: a clone has no `internode` on the path, but npm started us. */
 const INTERNODE = process.env["npm_lifecycle_event"] === undefined ? "internode" : "npm run internode --";
 
@@ -48,7 +47,10 @@ export const command: Command = {
       else await sweep(progress, options.clean);
       return options.clean ? EXIT.fine : await demonstrate({ args, options, outside, progress, signal: stop });
     } catch (err) {
-      if (stop.aborted && (err as Error).name === "AbortError") return EXIT.fine;
+      if (stop.aborted && (err as Error).name === "AbortError") {
+        progress("stopped before it was up; everything is removed");
+        return EXIT.fine;
+      }
       if (!(err instanceof LabError)) throw err;
       console.error(`internode demo: ${err.message}`);
       return EXIT.broken;
@@ -92,10 +94,11 @@ async function demonstrate({ args, options, outside, progress, signal }: Demonst
     ended++;
     console.error(agentEndMessage(end));
   };
-  await using mesh = await bringUp({ place, options, progress, onAgentEnd });
+  await using mesh = await bringUp({ place, options, progress, onAgentEnd, signal });
   await using gateways = openGateways(mesh.lab, ports);
+  await writePages(mesh.lab.directory, gateways.urls);
   const [first] = gateways.urls;
-  await untilAnswering(mesh.lab, first!.name, { deadlineMs: answerDeadlineMs(options.nodes), signal });
+  await untilAnswering(mesh.lab, first!.name, { signal });
   for (const fault of options.faults) {
     const { id, text } = await mesh.breakable!.inject(fault);
     progress(`fault ${id} begins: ${text}`);
@@ -138,11 +141,9 @@ async function placeFor(options: DemoOptions): Promise<Place> {
 }
 
 interface Mesh extends AsyncDisposable {
-  readonly lab: Reachable;
+  readonly lab: Reachable & { readonly directory: string };
   /** The same lab, where something can be broken in it. */
   readonly breakable: Lab | undefined;
-  /** The token of actions. */
-  readonly tokenFile: string;
 }
 
 interface BringUp {
@@ -150,16 +151,24 @@ interface BringUp {
   readonly options: DemoOptions;
   readonly progress: Progress;
   readonly onAgentEnd: (end: AgentEnd) => void;
+  readonly signal: AbortSignal;
 }
 
-async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promise<Mesh> {
+async function bringUp({ place, options, progress, onAgentEnd, signal }: BringUp): Promise<Mesh> {
+  const { settings, remarks } = sizeOf(options.nodes, thisMachine());
+  for (const remark of remarks) progress(remark);
+  const waiting = { onAgentEnd, onProgress: progress, signal };
   if (place.kind === "namespaces") {
-    const lab = await createLab({ ...options, servicePath: true, dns: true, onAgentEnd, onProgress: progress });
-    const tokenFile = tokenFileOf(lab.directory);
-    return { lab, breakable: lab, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+    const lab = await createLab({ ...options, servicePath: true, dns: true, settings, ...waiting });
+    return { lab, breakable: lab, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
   }
   progress("agents on loopback addresses");
-  const lab = await createLoopbackLab({ nodes: options.nodes, zones: options.zones, onAgentEnd });
+  const lab = await createLoopbackLab({
+    nodes: options.nodes,
+    zones: options.zones,
+    settings,
+    ...waiting,
+  });
   const icmp = await refusalOf("icmp");
   const missing = [...NOT_ON_LOOPBACK, ...(icmp ? [`ICMP, which is not measured: ${inWords(icmp)}`] : [])];
   console.log(["What this cannot show:", ...missing].join("\n  - "));
@@ -167,11 +176,10 @@ async function bringUp({ place, options, progress, onAgentEnd }: BringUp): Promi
     console.log(
       ["The whole lab would, but there are no network namespaces to be had:", ...place.reasons].join("\n  - "),
     );
-  const tokenFile = tokenFileOf(lab.directory);
-  return { lab, breakable: undefined, tokenFile, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
+  return { lab, breakable: undefined, [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose]() };
 }
 
-function welcome({ lab, breakable, tokenFile, urls }: Mesh & { readonly urls: readonly NodeUrls[] }): string {
+function welcome({ lab, breakable, urls }: Mesh & { readonly urls: readonly NodeUrls[] }): string {
   const zones = Map.groupBy(lab.nodes, (node) => node.zone);
   const lines = [
     "",
@@ -180,7 +188,7 @@ function welcome({ lab, breakable, tokenFile, urls }: Mesh & { readonly urls: re
     `  Page      ${urls[0]!.page}`,
     ...urls.map(({ name, metrics }, i) => `  ${i === 0 ? "Metrics" : "       "}   ${metrics}  (${name})`),
     `  Matrix    ${INTERNODE} matrix --url ${urls[0]!.page}`,
-    `  Actions   ${INTERNODE} connect ${lab.nodes[0]!.name} ${lab.nodes[1]!.name} 7843 --url ${urls[0]!.page} --token-file ${tokenFile}`,
+    `  Actions   ${INTERNODE} connect ${lab.nodes[0]!.name} ${lab.nodes[1]!.name} 7843 --url ${urls[0]!.page}`,
     ...(breakable
       ? [
           "",

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inNamespace, LabError, ToolError } from "../machine.ts";
 import { missingPrograms, installLine, PROGRAMS } from "../../scripts/programs.mjs";
-import type { LabNode } from "../plan.ts";
 import type { FaultSpec } from "./fault.ts";
 
 /** What is free again is taken again this often. */
@@ -26,7 +25,7 @@ export const conntrackFull: FaultSpec<"conntrack-full"> = {
   async inject({ nodes }) {
     if (missingPrograms(["conntrack"]).length > 0)
       throw new LabError(`this fault needs 'conntrack'. Install it: ${installLine([PROGRAMS.test.conntrack])}`);
-    const tables = nodes.map((node) => new FullTable(node));
+    const tables = nodes.map(({ nodeNamespace }) => new FullTable(nodeNamespace));
     try {
       for (const table of tables) await table.fill();
     } catch (err) {
@@ -44,14 +43,15 @@ export const conntrackFull: FaultSpec<"conntrack-full"> = {
   },
 };
 
-class FullTable {
+/** Of the network namespace of a node. */
+export class FullTable {
   readonly #namespace: string;
   readonly #stop = new AbortController();
   #flows = 0;
   #refilling: Promise<void> = Promise.resolve();
 
-  constructor({ nodeNamespace }: LabNode) {
-    this.#namespace = nodeNamespace;
+  constructor(namespace: string) {
+    this.#namespace = namespace;
   }
 
   async fill(): Promise<void> {

@@ -18,6 +18,10 @@ export interface Pulse {
   readonly everyMs: number;
 }
 
+/** What becomes of packets that wait for a processor, in the words of the kernel's counters (/proc/net/softnet_stat). */
+export const SOFTNET_EFFECTS = ["drops", "squeezes"] as const;
+export type SoftnetEffect = (typeof SOFTNET_EFFECTS)[number];
+
 interface Written {
   /** As it was written, single spaces. */
   readonly text: string;
@@ -43,14 +47,17 @@ export type Fault =
   | (OnPaths & { readonly kind: "loss"; readonly ratio: number })
   | (OnPaths & { readonly kind: "drop" })
   | (OnLinks & { readonly kind: "reorder" | "duplicate"; readonly ratio: number })
-  | (OnLinks & { readonly kind: "unroute" | "misdirect" | "extra-hop" | "take-address" })
+  | (OnLinks & { readonly kind: "unroute" | "misdirect" | "extra-hop" | "take-address" | "neighbours-full" })
   | (OnLinks & { readonly kind: "delay"; readonly delayMs: number })
+  | (OnLinks & { readonly kind: "softnet"; readonly effect: SoftnetEffect })
   /** `isSilent`: no checksum on the way notices. */
   | (OnLinks & { readonly kind: "corrupt"; readonly ratio: number; readonly isSilent: boolean })
   /** Largest IP packet that passes. */
   | (OnLinks & { readonly kind: "mtu"; readonly bytes: number })
   | (OnLinks & { readonly kind: "filter" | "reject"; readonly protocol: Protocol })
   | (OnAgents & { readonly kind: "freeze" | "kill" | "service-path" | "masquerade" | "conntrack-full" })
+  | (OnAgents & { readonly kind: "throttle"; readonly bitsPerSecond: number })
+  | (OnAgents & { readonly kind: "link-mtu"; readonly bytes: number })
   | (OnAgents & { readonly kind: "dns"; readonly answer: DnsAnswer })
   | (OnAgents & { readonly kind: "starve" | "rack"; readonly ratio: number });
 

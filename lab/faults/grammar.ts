@@ -4,7 +4,7 @@ import { PROTOCOLS } from "../../agent/probes/protocols.ts";
 import type { DnsAnswer } from "../dns-messages.ts";
 import { LabError } from "../machine.ts";
 import { OVERLAY_MTU, UNDERLAY_MTU, type LabNode, type LabPaths, type LabRouter } from "../plan.ts";
-import type { Fault, FaultKind, Link, Pulse } from "./fault.ts";
+import { SOFTNET_EFFECTS, type Fault, type FaultKind, type Link, type Pulse } from "./fault.ts";
 
 /** A text that is no fault. */
 export class FaultSyntaxError extends LabError {}
@@ -17,8 +17,8 @@ export const GRAMMAR = `A fault is written  KIND WHERE [AMOUNT] [on pod|node]
   filter WHERE icmp|tcp|udp                     service-path A        dns A silent|servfail|2s
   reject WHERE icmp|tcp|udp
   unroute WHERE          misdirect WHERE        extra-hop WHERE       masquerade A
-  take-address A->B
-  conntrack-full A       rack A,B,C 5%
+  take-address A->B      neighbours-full A->B   softnet A->B drops|squeezes
+  conntrack-full A       rack A,B,C 5%          throttle A 64kbit     link-mtu A 1400
   freeze A               starve A 5%            kill A
 loss and drop hit one of several equal paths (demo --paths 4) with 'via path-1' behind them.
 Any of them comes and goes with 'for 5s every 30s' behind it.
@@ -31,6 +31,8 @@ const MAX_DELAY_MS = 60_000;
 /** Putting a fault in force and ending it takes some tens of milliseconds. */
 const MIN_STRETCH_MS = 200;
 const MAX_STRETCH_MS = 3_600_000;
+/** Bits a second: one packet of full size in a second and a half; what no queue of a lab is needed for. */
+const [MIN_RATE_BITS, MAX_RATE_BITS] = [8_000, 1e9];
 /** Quotas below one per cent starve the process so much that it cannot even end. */
 const MIN_QUOTA_PERCENT = 1;
 
@@ -53,6 +55,8 @@ const KINDS = [
   "duplicate",
   "corrupt",
   "mtu",
+  "link-mtu",
+  "throttle",
   "filter",
   "reject",
   "unroute",
@@ -63,6 +67,8 @@ const KINDS = [
   "service-path",
   "dns",
   "conntrack-full",
+  "neighbours-full",
+  "softnet",
   "rack",
   "freeze",
   "starve",
@@ -88,12 +94,32 @@ function parseRest(kind: FaultKind, words: Words, { nodes, paths }: Places): Fau
       return { kind, text, nodes: parseNodes(words, nodes), answer: parseAnswer(words) };
     case "rack":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, 0) };
+    case "throttle":
+      return { kind, text, nodes: parseNodes(words, nodes), bitsPerSecond: parseRate(words) };
+    case "link-mtu": {
+      const named = parseNodes(words, nodes);
+      const word = words.next("a size in bytes such as 1400");
+      return { kind, text, nodes: named, bytes: parseMtu({ word, words, on: ["node"] }) };
+    }
     case "starve":
       return { kind, text, nodes: parseNodes(words, nodes), ratio: parsePercent(words, MIN_QUOTA_PERCENT) };
     case "unroute":
     case "misdirect":
     case "extra-hop":
       return { kind, text, links: parseLinks(words, nodes), on: ["pod"] };
+    case "neighbours-full": {
+      const links = parseLinks(words, nodes);
+      if (links.some(({ from }) => from !== links[0]!.from)) throw words.fault("one node forgets others: A->B");
+      return { kind, text, links, on: NETWORKS };
+    }
+    case "softnet": {
+      const links = parseLinks(words, nodes);
+      if (links.length !== 1) throw words.fault("one node floods one other: A->B");
+      const word = words.next(`what it does: ${SOFTNET_EFFECTS.join(" or ")}`);
+      const effect = SOFTNET_EFFECTS.find((effect) => effect === word);
+      if (!effect) throw words.fault(`'${word}' is neither ${SOFTNET_EFFECTS.join(" nor ")}`);
+      return { kind, text, links, effect, on: NETWORKS };
+    }
     case "take-address": {
       const links = parseLinks(words, nodes);
       if (links.length !== 1) throw words.fault("one node takes the address of one other: A->B");
@@ -205,6 +231,15 @@ function parsePercent(words: Words, min: number): number {
       `'${word}' is no percentage ${min > 0 ? `from ${min}%` : "above 0%"} to 100%, written like 20% or 0.1%`,
     );
   return percent / 100;
+}
+
+function parseRate(words: Words): number {
+  const word = words.next("a rate such as 64kbit");
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(kbit|mbit)$/.exec(word) ?? [];
+  const bits = Number(digits) * (unit === "mbit" ? 1e6 : 1e3);
+  if (digits === undefined || bits < MIN_RATE_BITS || bits > MAX_RATE_BITS)
+    throw words.fault(`'${word}' is no rate from 8kbit to 1000mbit, written like 64kbit or 1.5mbit`);
+  return Math.round(bits);
 }
 
 function parseDelay(words: Words): number {

@@ -1,4 +1,4 @@
-import { POD_CIDR } from "../plan.ts";
+import { POD_CIDR, SERVICE_ADDRESSES } from "../plan.ts";
 import type { FaultSpec } from "./fault.ts";
 import { layTables } from "./nft-tables.ts";
 
@@ -20,7 +20,8 @@ export const masquerade: FaultSpec<"masquerade"> = {
 
 /**
  * The kernel asks for a translation at a flow's first packet only, and probes are of flows that last. In a zone of
- * connection tracking of its own every flow is new.
+ * connection tracking of its own every flow is new. What leaves for elsewhere (cluster DNS) stays where its answers are
+ * looked up.
  */
 function ruleset(table: string, zone: number): string {
   const pods = (family: "ip" | "ip6", of: "saddr" | "daddr") =>
@@ -32,7 +33,9 @@ function ruleset(table: string, zone: number): string {
   counter affected { }
   chain zone {
     type filter hook prerouting priority raw; policy accept;
-    iifname { "cni0", "vxlan0" } ct zone set ${zone}
+    iifname "vxlan0" ct zone set ${zone}
+    iifname "cni0" ip daddr { ${POD_CIDR.ipv4}, ${SERVICE_ADDRESSES.ipv4} } ct zone set ${zone}
+    iifname "cni0" ip6 daddr { ${POD_CIDR.ipv6}, ${SERVICE_ADDRESSES.ipv6} } ct zone set ${zone}
   }
   chain forward {
     type filter hook forward priority filter; policy accept;

@@ -36,7 +36,7 @@ ${rules.join("\n")}
 }
 `;
 
-/** An echo's answer is none of the policy's: it rejects what asks. */
+/** Answers are none of the policy's, which knows connections: it rejects what asks. */
 function rulesFor(from: LabNode, to: LabNode, protocol: Protocol): readonly string[] {
   const families = [
     { ip: "ip", source: `${podSubnet(from.number)}.0/24`, echo: "icmp type echo-request" },
@@ -44,7 +44,8 @@ function rulesFor(from: LabNode, to: LabNode, protocol: Protocol): readonly stri
   ];
   return to.podAddresses.map((address, i) => {
     const { ip, source, echo } = families[i]!;
-    const asks = protocol === "icmp" ? echo : `meta l4proto ${protocol}`;
+    const asking: Partial<Record<Protocol, string>> = { icmp: echo, tcp: "tcp flags & (syn | ack) == syn" };
+    const asks = asking[protocol] ?? `meta l4proto ${protocol}`;
     return `    ${ip} saddr ${source} ${ip} daddr ${address} ${asks} counter name matched counter name affected reject`;
   });
 }

@@ -10,13 +10,16 @@ import { filter } from "./filter.ts";
 import { extraHop, misdirect, unroute } from "./forwarding.ts";
 import { freeze } from "./freeze.ts";
 import { kill } from "./kill.ts";
+import { linkMtu, throttle } from "./link.ts";
 import { loss } from "./loss.ts";
 import { masquerade } from "./masquerade.ts";
 import { mtu } from "./mtu.ts";
 import { rack } from "./rack.ts";
+import { neighboursFull } from "./neighbours-full.ts";
 import { reject } from "./reject.ts";
 import { reorder } from "./reorder.ts";
 import { servicePath } from "./service-path.ts";
+import { softnet } from "./softnet.ts";
 import { starve } from "./starve.ts";
 import { takeAddress } from "./take-address.ts";
 
@@ -28,6 +31,8 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   duplicate,
   corrupt,
   mtu,
+  "link-mtu": linkMtu,
+  throttle,
   filter,
   reject,
   unroute,
@@ -38,6 +43,8 @@ export const FAULTS: { readonly [K in FaultKind]: FaultSpec<K> } = {
   "service-path": servicePath,
   dns,
   "conntrack-full": conntrackFull,
+  "neighbours-full": neighboursFull,
+  softnet,
   rack,
   freeze,
   starve,
