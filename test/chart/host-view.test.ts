@@ -41,6 +41,13 @@ describe.skipIf(HELMS.length === 0)(`the host view (${HELMS.length === 0 ? WHY_N
     expect(container!.env).toContainEqual({ name: "INTERNODE_LISTEN", value: "$(HOST_IPS)" });
   });
 
+  // Its kubelet's probes take the network that may be what is broken; what hangs is told by the readiness probe.
+  test("is not ended because its node takes no new connection, and is not ready meanwhile", async () => {
+    const [container] = hostView(await render({ values: ON })).spec.template.spec.containers;
+    expect(container).not.toHaveProperty("livenessProbe");
+    expect(container).toMatchObject({ readinessProbe: { httpGet: { path: "/healthz", port: "host-view" } } });
+  });
+
   test("has the token of the agents, which ask it on its own port", async () => {
     const manifests = await render({ values: ON });
     const config = JSON.parse(only(manifests, "ConfigMap", "internode").data["config.json"]!) as object;

@@ -19,6 +19,18 @@ describe.skipIf(HELMS.length === 0)(`the agents' pods (${HELMS.length === 0 ? WH
     });
   });
 
+  test("are ended for a network that is broken, which is what they tell of, only after a quarter of an hour", async () => {
+    const [container] = only(await render(), "DaemonSet").spec.template.spec.containers;
+    const { livenessProbe: live, readinessProbe: ready } = container as unknown as Record<
+      "livenessProbe" | "readinessProbe",
+      { httpGet: { path: string }; periodSeconds: number; failureThreshold: number }
+    >;
+    expect(live.httpGet.path).toBe("/healthz");
+    expect(live.periodSeconds * live.failureThreshold).toBe(900);
+    expect(ready.httpGet.path).toBe("/readyz");
+    expect(ready.periodSeconds * ready.failureThreshold).toBe(15);
+  });
+
   // Kubernetes rounds up, and the pod of a dead node counts until its Node object goes.
   test("are replaced in steps that leave a place beside a dead node from three nodes on, while most go on measuring", async () => {
     const { updateStrategy } = only(await render(), "DaemonSet").spec;

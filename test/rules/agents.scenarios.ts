@@ -139,7 +139,6 @@ export function agents(scenario: Declare): void {
       firing: { ...after([240]), ...after([330, 900], warning("AgentImpaired", { reason: "peers" })) },
     });
     scenario("all agents, of all peers, one address on every node, is a page: nothing else can tell", {
-      weight: "heart",
       mesh: { zones: { a: 2, b: 2, c: 2 }, sampleSize: 0 },
       kubeState: true,
       incidents: [unprobed(5, "shared_address", everywhere), onNoNetwork(5, everywhere)],

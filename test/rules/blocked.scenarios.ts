@@ -20,7 +20,6 @@ const link =
 export function blockedPairs(scenario: Declare): void {
   describe("pairs that were answered and", () => {
     scenario("are refused now are a warning for each pair of zones, as long as it lasts", {
-      weight: "heart",
       incidents: [refusal(towards("b1", "tcp"), { fromS: FAULT_S, untilS: FAULT_S + 1850 })],
       firing: {
         ...after([60, 120, 180]),

@@ -26,7 +26,6 @@ export function calm(scenario: Declare): void {
       firing: after([...QUARTERS, 660, 720]),
     });
     scenario("a burst of 60 s that takes a whole node", {
-      weight: "heart",
       incidents: [loss(touching("a1"), { fromS: FAULT_S, untilS: FAULT_S + 60 })],
       firing: after(QUARTERS),
     });

@@ -32,7 +32,6 @@ export function findings(scenario: Declare): void {
       },
     });
     scenario("that outlives the page for its node is no second notification", {
-      weight: "heart",
       incidents: [
         loss(touching("c2"), { fromS: FAULT_S, untilS: FAULT_S + 900 }),
         found({ code: "IN-NODE-DOWN", subject: "c2", untilS: FAULT_S + 1_700 }),
@@ -51,7 +50,6 @@ export function findings(scenario: Declare): void {
       firing: after([330, 600], told("IN-PAIR-LOSS", "a1,c2")),
     });
     scenario("goes on while one judge hands over to another", {
-      weight: "heart",
       incidents: [
         found({ ...GRAY, judges: ["a1"], untilS: FAULT_S + 600 }),
         found({ ...GRAY, judges: ["b2"], fromS: FAULT_S + 610 }),
@@ -82,7 +80,6 @@ export function findings(scenario: Declare): void {
 
   describe("a finding tells nobody", () => {
     scenario("of a node that is dead: that is the node's page alone", {
-      weight: "heart",
       incidents: [dead("c2", { fromS: FAULT_S }), found({ code: "IN-NODE-DOWN", subject: "c2", fromS: FAULT_S + 20 })],
       firing: after([330, 600, 900], critical("NodeDegraded", { node: "c2" })),
     });
@@ -114,7 +111,6 @@ export function findings(scenario: Declare): void {
 
   describe("a lying judge", () => {
     scenario("can raise findings, and changes no counter alert", {
-      weight: "heart",
       incidents: [
         dead("c2", { fromS: FAULT_S }),
         found({ code: "IN-MESH-LOSS", subject: "mesh", judges: ["a1"], fromS: 100 }),

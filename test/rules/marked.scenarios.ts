@@ -56,7 +56,6 @@ export function marked(scenario: Declare): void {
       firing: after([60, 75, 90, 105, 120, 180, 240, 300, 600]),
     });
     scenario("tainted for life, or because it is dead, is paged", {
-      weight: "heart",
       kubeState: true,
       incidents: [
         ...NO_MARKS.map((key) => taint("c1", { key, fromS: FAULT_S - 65 })),
@@ -151,7 +150,6 @@ export function marked(scenario: Declare): void {
     const page = (cluster?: string) => critical("NodeDegraded", { ...(cluster ? { cluster } : {}), node: "a1" });
 
     scenario("by the agents' series alone: a cordoned dead node pages nobody, another one does", {
-      weight: "heart",
       cluster: "east",
       kubeCluster: "",
       kubeState: true,

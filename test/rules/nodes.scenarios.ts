@@ -142,12 +142,10 @@ export function nodes(scenario: Declare): void {
       firing: { ...after([60]), ...after([90, 105, 180, 300, 600], critical("ZoneDegraded", { zone: "b" })) },
     });
     scenario("the whole mesh is one page", {
-      weight: "heart",
       incidents: [loss(() => true, { fromS: FAULT_S })],
       firing: { ...after([60]), ...after([90, 105, 300, 600], critical("MeshDegraded")) },
     });
     scenario("a zone partition pages once for each order of the two zones", {
-      weight: "heart",
       mesh: THREE_ZONES,
       incidents: [loss((slot) => [slot.sourceZone, slot.destinationZone].sort().join() === "a,b", { fromS: FAULT_S })],
       firing: {
@@ -163,7 +161,6 @@ export function nodes(scenario: Declare): void {
 
   describe("less than nodes", () => {
     scenario("one link is a warning that names the zones", {
-      weight: "heart",
       incidents: [loss((slot) => touching("a1")(slot) && touching("b1")(slot), { fromS: FAULT_S })],
       firing: {
         ...after([90, 210]),
@@ -190,7 +187,6 @@ export function nodes(scenario: Declare): void {
 
   describe("one protocol", () => {
     scenario("filtered everywhere is one warning, on each network where it is", {
-      weight: "heart",
       incidents: [loss((slot) => slot.protocol === "icmp", { fromS: FAULT_S })],
       firing: {
         ...after([90]),

@@ -30,7 +30,6 @@ const node = (name: string) => warning("ServicePathFailing", { node: name });
 export function services(scenario: Declare): void {
   describe("the service path", () => {
     scenario("failing on one node is a warning for it, as long as it lasts", {
-      weight: "heart",
       incidents: [failing(1, from("c2"), { untilS: FAULT_S + 900 })],
       firing: { ...after([60, 120, 180]), ...after([330, 600, 900], node("c2")), ...after([1260]) },
     });
@@ -43,7 +42,6 @@ export function services(scenario: Declare): void {
       firing: after([300, 600, 900]),
     });
     scenario("failing on all nodes is one page", {
-      weight: "heart",
       incidents: [failing(1, everywhere)],
       firing: { ...after([120]), ...after([330, 600], critical("ServicePathFailing")) },
     });
@@ -120,7 +118,6 @@ export function services(scenario: Declare): void {
 
   describe("the service path pages nobody", () => {
     scenario("in a rolling update in which each agent takes some connections with it", {
-      weight: "heart",
       incidents: nodesOf(SIX_NODES).flatMap(({ name }, index) => [
         ...restart(name, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 60 }),
         failing(1 / 6, everywhere, { fromS: FAULT_S + index * 75, untilS: FAULT_S + index * 75 + 15 }),

@@ -38,7 +38,6 @@ export function twice(scenario: Declare): void {
   for (const [way, scrapedAs] of Object.entries(WAYS)) {
     describe(`each agent scraped ${way}`, () => {
       scenario("a dead node is named", {
-        ...(way === "by two jobs" ? { weight: "heart" as const } : {}),
         scrapedAs,
         incidents: [dead("c1", { fromS: FAULT_S })],
         firing: { ...after([0, 60]), ...after([90, 300, 600], critical("NodeDegraded", { node: "c1" })) },
