@@ -4,13 +4,16 @@ import { LongestFirst } from "./test/longest-first.ts";
 import { SLOWER_BY } from "./test/support/slower.ts";
 
 // unit: no privileges, any machine; one file more than cores, since some wait. integration: real namespaces, sockets and
-// programs, four files at a time, since they mostly wait. long: minutes; alerts: a quarter of an hour of
-// real time; live: the same for what only the judges see, most of an hour. cluster: a real Kubernetes, built first where it is not cached. e2e: the chart
-// on clusters of that kind, one for each file and three at a time, since they mostly wait. cni: the same on the pod networks
-// of other CNIs, two at a time. kernels: in emulated machines (npm run test:kernels). places: the README's commands as other users, on other Nodes. serial: moves machine-wide state (clock) and restores it.
+// programs, four files at a time, since they mostly wait. slow: both, for which npm test has no time. long: minutes;
+// alerts: a quarter of an hour of real time; live: the same for what only the judges see, most of an hour. cluster: a real
+// Kubernetes, built first where it is not cached. e2e: the chart on clusters of that kind, one for each file and three at a
+// time, since they mostly wait. cni: the same on the pod networks of other CNIs, two at a time. kernels: in emulated machines
+// (npm run test:kernels). places: the README's commands as other users, on other Nodes. serial: moves machine-wide state
+// (clock) and restores it.
 const LONG = ["test/long/**"];
 const ALERTS = "test/long/alerts.test.ts";
 const LIVE = ["test/live/**"];
+const SLOW = ["test/slow/**"];
 const CLUSTER = ["test/cluster/**"];
 const E2E = ["test/e2e/**"];
 const INTEGRATION = ["test/integration/**"];
@@ -36,6 +39,7 @@ export default defineConfig({
             ...CLUSTER,
             ...E2E,
             ...INTEGRATION,
+            ...SLOW,
             ...PLACES,
             ...SERIAL,
             ...KERNELS,
@@ -55,6 +59,16 @@ export default defineConfig({
           maxWorkers: 4,
           testTimeout: 60_000 * SLOWER_BY,
           hookTimeout: 60_000 * SLOWER_BY,
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: SLOW.map((glob) => `${glob}/*.test.ts`),
+          retry: 1,
+          maxWorkers: 4,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -112,6 +126,8 @@ export default defineConfig({
         test: {
           name: "places",
           include: PLACES.map((glob) => `${glob}/*.test.ts`),
+          // Some ask for the port that a demo takes first.
+          fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

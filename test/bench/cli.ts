@@ -1,5 +1,5 @@
 // What a person waits for the command line: `version`, and `matrix` of a large mesh whose agent answers at once. As one
-// executable, as the image carries it and from a checkout.
+// executable, from npm's package, as the image carries it and from a checkout.
 import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { judgeSnapshot } from "../../agent/diagnosis/judge-snapshot.ts";
+import { VERSION } from "../../agent/model/version.ts";
 import type { Snapshot } from "../../agent/model/snapshot.ts";
 import { sampleNodes, sampleRow } from "../support/sample-mesh.ts";
 import { bundleAgent } from "./bundle.ts";
@@ -80,6 +81,9 @@ export async function run(): Promise<Figure> {
   const script = join(ROOT, "scripts/executable.mjs");
   // What it says of notes that it does not know is no news here; where it fails, the error carries it.
   execFileSync(process.execPath, [script, "--out", executable], { stdio: ["ignore", "ignore", "pipe"] });
+  const pack = join(ROOT, "scripts/npm-package.mjs");
+  execFileSync(process.execPath, [pack, "--out", folder], { stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync("tar", ["-xzf", join(folder, `internode-${VERSION}.tgz`), "-C", folder]);
   using bundle = bundleAgent();
   const mesh = largeMesh();
   await using agent = await serve({
@@ -90,6 +94,7 @@ export async function run(): Promise<Figure> {
   const bars: Bar[] = [];
   for (const { name, program } of [
     { name: "one executable", program: [executable] },
+    { name: "npm's package", program: [process.execPath, join(folder, "package/internode.cjs")] },
     { name: "in the image", program: bundle.program },
     { name: "from a checkout", program: [process.execPath, join(ROOT, "bin/internode.mjs")] },
   ]) {

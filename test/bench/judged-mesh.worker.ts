@@ -7,6 +7,7 @@ import { sampleMesh } from "../../agent/mesh/sampling.ts";
 import type { Node } from "../../agent/model/peer.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { encodeRow } from "../../agent/peers/compact-row.ts";
+import { IDLE_CONNECTION_MS } from "../../agent/peers/peer-api.ts";
 import { sampleNodes, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
 import { withRoutes } from "./evidence.ts";
 
@@ -56,7 +57,9 @@ function serve(port: NonNullable<typeof parentPort>): void {
     encoded = new Map(others.map((row, i) => [addressOf(i), encodeRow(tellsAt(row, seconds))]));
     tell({ own: tellsAt(own!, seconds) });
   });
-  const server = createServer(({ socket }, response) => response.end(encoded.get(socket.localAddress)));
+  // As the API of an agent keeps them.
+  const options = { keepAliveTimeout: IDLE_CONNECTION_MS };
+  const server = createServer(options, ({ socket }, response) => response.end(encoded.get(socket.localAddress)));
   server.listen(0, "0.0.0.0", () => {
     const address = server.address();
     if (address !== null && typeof address === "object") tell({ port: address.port });

@@ -1,6 +1,7 @@
-// Every figure the design promises, measured on this machine beside its rivals: run.ts [--write] [FIGURE …]
+// `npm run bench`: every figure the design promises, measured on this machine beside its rivals.
 import { writeFileSync } from "node:fs";
 import { inWords, refusalOf } from "../../lab/rights.ts";
+import { readWords } from "../../scripts/command-line.ts";
 import { machineFacts } from "./machine.ts";
 import { benchmarksPage } from "./markdown.ts";
 import { barsTable, tableText, type Bar, type Figure, type Table } from "./table.ts";
@@ -20,13 +21,21 @@ const FIGURES: Readonly<Record<string, () => Promise<{ run(): Promise<Figure> }>
   "flat-out": () => import("./flat-out.ts"),
   cpu: () => import("./cpu.ts"),
   memory: () => import("./memory.ts"),
+  throughput: () => import("./throughput.ts"),
   start: () => import("./start.ts"),
   judge: () => import("./judge.ts"),
   cli: () => import("./cli.ts"),
+  nodes: () => import("./nodes.ts"),
 };
 
-const write = process.argv.includes("--write");
-const asked = process.argv.slice(2).filter((arg) => arg !== "--write");
+const HELP = `Measures what the documents promise, beside its rivals, on this machine: npm run bench [-- OPTIONS] [FIGURE…]
+
+  FIGURE   ${Object.keys(FIGURES).join(", ")} (default: all, most of an hour)
+  --write  write docs/benchmarks.md from a whole run
+
+Needs root, or a user namespace. On a machine that does other things the figures are of both.`;
+const { values, positionals: asked } = readWords("bench", HELP, { write: { type: "boolean", default: false } });
+const { write } = values;
 const unknown = asked.filter((name) => !(name in FIGURES));
 if (unknown.length > 0 || (write && asked.length > 0)) {
   console.error(

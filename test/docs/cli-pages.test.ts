@@ -7,11 +7,12 @@ import { CLIENT_COMMANDS } from "../../agent/cli/client-commands.ts";
 import { LAB_PAGES, labPage } from "../../scripts/lab-pages.ts";
 import { LIVE_PAGES, livePage, outputsOf } from "../../scripts/live-pages.ts";
 import { NODE_PAGES, nodePage } from "../../scripts/node-pages.ts";
+import { TOOLKIT_ROWS, toolkitPage } from "../../scripts/old-toolkit.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../docs/${path}`, import.meta.url), "utf8");
 
 test.each(NODE_PAGES)(
-  "docs/cli/$command.md is what the command prints of recorded nodes (npm run golden)",
+  "the page of $command is what the command prints of recorded nodes (npm run golden)",
   async (page) => {
     expect(read(`cli/${page.command}.md`)).toBe(await nodePage(page));
   },
@@ -42,20 +43,27 @@ test("every command that only reads has a page", () => {
   for (const page of pages) expect(read("cli/README.md")).toContain(`(${page}.md)`);
 });
 
-test("the page for users of the old toolkit names commands that exist, and each sub-command that it had", () => {
-  const page = read("from-the-old-toolkit.md");
-  const named = [...page.matchAll(/`internode ([a-z]+)/g)].map(([, name]) => name!);
+/** The sub-commands of the old toolkit, and what was done by hand. */
+const OLD_COMMANDS = "topology create-pods test-connectivity routes cni-analysis troubleshoot cleanup all".split(" ");
+const OLD_HABITS =
+  "nc -zv, traceroute, iperf3, arp -a, brctl show, ss -tuln, /proc/net/dev, ip route, ip addr, ping -M do -s 1472"
+    .split(", ")
+    .concat("calicoctl node status", "/run/flannel/subnet.env");
+const toolkit = read("from-the-old-toolkit.md");
+
+test("the page for users of the old toolkit names commands that exist, and each thing that it had or that was done by hand", () => {
+  const named = [...toolkit.matchAll(/`internode ([a-z]+)/g)].map(([, name]) => name!);
   expect(named.length).toBeGreaterThan(15);
   expect(named.filter((name) => !(name in COMMANDS) && !(name in LAB_COMMANDS))).toEqual([]);
-  for (const old of [
-    "topology",
-    "create-pods",
-    "test-connectivity",
-    "routes",
-    "cni-analysis",
-    "troubleshoot",
-    "cleanup",
-    "all",
-  ])
-    expect(page).toContain(`| \`${old}\` |`);
+  for (const old of OLD_COMMANDS) expect(toolkit).toContain(`| \`${old}\` |`);
+  for (const old of OLD_HABITS) expect(toolkit).toMatch(new RegExp(`^\\|[^|]*\`${old}\`[^|]*\\|`, "m"));
+  expect(toolkit).toMatch(/^\|[^|]*overlay \(VXLAN, GRE\)[^|]*underlay \(BGP, host-gw\)[^|]*\|/m);
+});
+
+test.each([...OLD_COMMANDS, ...OLD_HABITS])("it shows what is printed now in place of %s", (old) => {
+  expect(TOOLKIT_ROWS.flatMap((row) => row.old)).toContain(old);
+});
+
+test("what it shows is what the pages of the commands show (npm run golden)", () => {
+  expect(toolkit).toBe(toolkitPage(toolkit));
 });

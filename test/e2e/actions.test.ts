@@ -8,11 +8,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { load } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ACTIONS } from "../../agent/actions/actions.ts";
+import type { MtuReport } from "../../agent/actions/mtu/report.ts";
+import type { ThroughputReport } from "../../agent/actions/throughput/report.ts";
+import type { TraceReport } from "../../agent/actions/trace/report.ts";
 import { LIVE_PAGES, outputsOf, shapeOf } from "../../scripts/live-pages.ts";
 import { WHY_NOT_FOREIGN } from "./arguments.ts";
 import { internode } from "./internode.ts";
 import { Release, type Agent } from "./release.ts";
-import { helms, IS_FOREIGN, Target } from "./target.ts";
+import { helms, IS_FOREIGN, report, Target } from "./target.ts";
 
 const NAMESPACE = "internode";
 const SECRET = "internode-token";
@@ -77,6 +81,60 @@ describe.skipIf(IS_FOREIGN)(`actions on a cluster (${WHY_NOT_FOREIGN})`, () => {
     expect(said).toMatch(/^node-3 to node-1, pod network, .*: open/);
   });
 
+  test("the agents that act are user 65532 and have no capability", async () => {
+    const program = 'console.log(require("fs").readFileSync("/proc/1/status", "utf8"))';
+    for (const { name } of agents) {
+      const inPod = ["exec", name, "--namespace", NAMESPACE, "--"];
+      const status = await target.kubectl([...inPod, "/nodejs/bin/node", "-e", program]);
+      expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m);
+      for (const set of ["Inh", "Prm", "Eff", "Bnd", "Amb"])
+        expect(status).toMatch(new RegExp(`^Cap${set}:\t0{16}$`, "m"));
+    }
+  });
+
+  const json = async <T>(...words: string[]): Promise<T> => {
+    const { code, out, err } = await ask(...words, "-o", "json");
+    expect([code, err]).toEqual([0, ""]);
+    return JSON.parse(out) as T;
+  };
+
+  test("a trace reaches the other node on both networks, and knows the nodes on the way", async () => {
+    const { traces } = await json<{ traces: readonly TraceReport[] }>("trace", "node-1", "node-3");
+    expect(traces.map(({ from, network }) => `${from} ${network}`)).toEqual([
+      "node-1 pod",
+      "node-1 node",
+      "node-3 pod",
+      "node-3 node",
+    ]);
+    for (const { ends } of traces)
+      expect(ends.reduce((sum, { answered, refused }) => sum + answered + refused, 0)).toBeGreaterThan(0);
+  });
+
+  test("the largest packet that passes the pod network is what the kernel believes, both ways", async () => {
+    const { paths } = await json<{ paths: readonly MtuReport[] }>("mtu", "node-1", "node-3");
+    const pod = paths.filter(({ network }) => network === "pod");
+    expect(pod.map(({ from, believedBytes, passesBytes }) => [from, believedBytes, passesBytes])).toEqual([
+      ["node-1", 1_450, 1_450],
+      ["node-3", 1_450, 1_450],
+    ]);
+  });
+
+  test.each(["tcp", "udp"])("a path carries what is sent by %s, once somebody has agreed to it", async (protocol) => {
+    const words = ["throughput", "node-1", "node-3", "--protocol", protocol, "--rate", "20", "-t", "2"];
+    const refused = await ask(...words);
+    expect([refused.code, refused.err]).toEqual([
+      2,
+      expect.stringContaining("There is no terminal to ask at: add --yes"),
+    ]);
+    const { runs } = await json<{ runs: readonly ThroughputReport[] }>(...words, "--yes");
+    expect(runs).toEqual([expect.objectContaining({ network: "pod", received: expect.anything() })]);
+    const [{ sent, received, lost = 0 }] = runs as [ThroughputReport];
+    const mbps = (sent!.bytes * 8) / 2 / 1e6;
+    report(`throughput by ${protocol} at 20 Mbit/s: ${mbps.toFixed(1)} sent, ${lost} packets lost`);
+    expect(mbps).toBeGreaterThan(15);
+    expect(received!.bytes).toBe(sent!.bytes - lost * runs[0]!.messageBytes);
+  });
+
   test("no token is in the agents' environment, and no agent may read the Secret", async () => {
     const account = `system:serviceaccount:${NAMESPACE}:internode`;
     const may = ["auth", "can-i", "get", `secret/${SECRET}`, "--namespace", NAMESPACE, "--as", account];
@@ -105,15 +163,21 @@ describe.skipIf(IS_FOREIGN)(`actions on a cluster (${WHY_NOT_FOREIGN})`, () => {
       });
     const headers = { "Content-Type": "application/json", "X-Internode-Token": await token() };
     expect(await through("GET", "/api/v1/pairs", {})).toMatch(/^200 /);
-    expect(await through("POST", "/api/v1/actions/connect", headers)).toMatch(/^403 .*only for the agents/);
+    for (const path of [...ACTIONS.map((action) => `/api/v1/actions/${action}`), "/api/v1/claims"])
+      expect([path, await through("POST", path, headers)]).toEqual([
+        path,
+        expect.stringMatching(/^403 .*only for the agents/),
+      ]);
   });
 
   test("another pod is refused with the right token", async () => {
     const { address } = agents[0]!;
-    const program = `fetch("http://${address}:8843/api/v1/actions/connect", {
-      method: "POST", body: "{}",
-      headers: { "Content-Type": "application/json", "X-Internode-Token": process.env.TOKEN },
-    }).then(async (response) => console.log(response.status, await response.text()))`;
+    const paths = [...ACTIONS.map((action) => `actions/${action}`), "claims"];
+    const program = `Promise.all(${JSON.stringify(paths)}.map((path) =>
+      fetch("http://${address}:8843/api/v1/" + path, {
+        method: "POST", body: "{}",
+        headers: { "Content-Type": "application/json", "X-Internode-Token": process.env.TOKEN },
+      }).then(async (response) => console.log(path, response.status, await response.text()))))`;
     const { spec } = await target.get<{ spec: { containers: { image: string }[] } }>([
       "pod",
       agents[0]!.name,
@@ -136,7 +200,7 @@ describe.skipIf(IS_FOREIGN)(`actions on a cluster (${WHY_NOT_FOREIGN})`, () => {
     const done = ["wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/stranger", "--timeout=90s"];
     await target.kubectl([...done, "--namespace", "default"]);
     const said = await target.kubectl(["logs", "stranger", "--namespace", "default"]);
-    expect(said).toMatch(/^403 .*only for the agents of this mesh/);
+    for (const path of paths) expect(said).toMatch(new RegExp(`^${path} 403 .*only for the agents of this mesh`, "m"));
     await target.kubectl(["delete", "pod", "stranger", "--namespace", "default", "--wait=false"]);
   });
 

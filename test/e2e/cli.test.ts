@@ -14,6 +14,8 @@ import { helms, IS_FOREIGN, Target } from "./target.ts";
 
 /** Of the cluster, of agents, or of both. */
 const ALL = ["doctor", "matrix", "topology", "cni", "dns", "policy", "cleanup", "troubleshoot", "all"];
+/** These are made from what agents say; the others from objects of the cluster. */
+const OF_AGENTS = ["doctor", "matrix", "dns", "all"];
 const NAMESPACE = "internode";
 
 describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
@@ -136,5 +138,21 @@ describe.skipIf(IS_FOREIGN)(`the command line (${WHY_NOT_FOREIGN})`, () => {
     expect((await ask("doctor")).code).toBe(1);
     expect((await ask("doctor", "-o", "json")).code).toBe(1);
     expect((await ask("matrix")).code).toBe(1);
+  });
+
+  test("goes on with the one agent that is left, names the two that are silent, and ends", async () => {
+    await target.own.node("node-2").freeze();
+    const asked = ALL.map(async (command) => ({ command, ended: await ask(command) }));
+    for (const { command, ended } of await Promise.all(asked)) {
+      const { code, out, err } = ended;
+      expect(out + err, command).not.toMatch(/^ +at |Nobody thought of this/m);
+      if (!OF_AGENTS.includes(command)) continue;
+      // Lookups work where they can be seen, unless the pod of cluster DNS is on a silent node.
+      const isFault = command !== "dns" || out.includes("Lookups fail on node-1");
+      expect({ command, code }).toEqual({ command, code: isFault ? 1 : 0 });
+      for (const silent of ["node-2", "node-3"])
+        expect(out, command).toMatch(new RegExp(`${silent}.*(no answer|could not be asked|is gone|no row)`));
+    }
+    await target.own.node("node-2").thaw();
   });
 });

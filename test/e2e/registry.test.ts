@@ -33,7 +33,7 @@ describe.skipIf(IS_FOREIGN)("a registry of one's own (needs no cluster)", () => 
 
   test("has the image, whole, under the name that the install is told", async () => {
     const destination = parseDestination(`${registry.host}/team/internode`);
-    const flags = await deliver(destination, { name, version: "1.2.3", archive: "" }, buildah);
+    const flags = await deliver(destination, { name, stored: name, version: "1.2.3", archive: "" }, buildah);
     expect(flags).toBe(` --set image.repository=${registry.host}/team/internode`);
 
     const { body } = registry.manifests.get("team/internode:1.2.3")!;
@@ -43,10 +43,12 @@ describe.skipIf(IS_FOREIGN)("a registry of one's own (needs no cluster)", () => 
     expect(JSON.parse(registry.blobs.get(config.digest)!.toString())).toMatchObject({ config: { Env: ["PATH=/"] } });
   });
 
-  test("is not needed for Docker, which reads the other kind of archive under the same name", async () => {
+  test("is not needed for Docker, which reads the other kind of archive under the name that it is given", async () => {
     const file = join(folder, "docker.tar");
-    await buildah.export(name, { file, format: "docker-archive" });
+    const as = "docker.io/library/internode:4.5.6";
+    await buildah.export(name, { file, as, format: "docker-archive" });
     const manifest = JSON.parse(await run("tar", ["-xOf", file, "manifest.json"])) as object;
-    expect(manifest).toMatchObject([{ RepoTags: [name] }]);
+    // Beside the one in the store.
+    expect(manifest).toMatchObject([{ RepoTags: expect.arrayContaining([as]) as unknown }]);
   });
 });

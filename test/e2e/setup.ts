@@ -1,6 +1,6 @@
 // Before the first test: what a suite installs, made once. On a cluster of one's own that is the image of this checkout.
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +19,7 @@ const BUILD_IMAGE = fileURLToPath(new URL("../../scripts/image/build.ts", import
 const IMAGE_LIMIT_MS = 15 * 60_000;
 /** How long the processes of the files may take to end once they are told. */
 const WORKERS_END_MS = 5_000;
+const FOLDER_PREFIX = "internode-e2e-";
 
 export default async function setup({ provide }: TestProject): Promise<(() => Promise<void>) | undefined> {
   const { INTERNODE_E2E_KUBECONFIG: kubeconfig, INTERNODE_E2E_IMAGE: given } = process.env;
@@ -39,9 +40,9 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
     provide("e2e", { kind: "own", image: given });
     return removeOrphans;
   }
-  const folder = await mkdtemp(join(tmpdir(), "internode-e2e-"));
+  const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   const tearDown = async (): Promise<void> => {
-    await rm(folder, { recursive: true, force: true });
+    remove(folder);
     await removeOrphans();
   };
   try {
@@ -58,6 +59,8 @@ export default async function setup({ provide }: TestProject): Promise<(() => Pr
 /** Interrupted: no teardown will run. The processes of the files were told as well, and end without theirs. */
 async function removeOnSignal(signal: NodeJS.Signals): Promise<never> {
   report(`${signal}: taking the clusters down`);
+  // At once: where there is no cluster, vitest ends before this does.
+  foldersOf((pid) => pid === process.pid).forEach(remove);
   const deadline = Date.now() + WORKERS_END_MS;
   while (Date.now() < deadline && ownClusters().some(({ pid }) => existsSync(`/proc/${pid}`))) await sleep(100);
   await removeOrphans();
@@ -71,8 +74,18 @@ function ownClusters(): readonly { readonly name: string; readonly pid: number }
   });
 }
 
-/** Clusters whose file did not live to take them down: interrupted, or out of time while one came up. */
+/** With the image that a run has made, named by its process. */
+function foldersOf(isWanted: (pid: number) => boolean): readonly string[] {
+  return readdirSync(tmpdir())
+    .filter((name) => isWanted(Number(new RegExp(`^${FOLDER_PREFIX}(\\d+)-`).exec(name)?.[1])))
+    .map((name) => join(tmpdir(), name));
+}
+
+const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true });
+
+/** Clusters whose file did not live to take them down, interrupted or out of time while one came up; and images of such runs. */
 async function removeOrphans(): Promise<void> {
+  foldersOf((pid) => pid > 0 && !existsSync(`/proc/${pid}`)).forEach(remove);
   for (const { name, pid } of ownClusters()) {
     if (existsSync(`/proc/${pid}`)) continue;
     report(`cluster ${name} was left behind: ${describeResidue(await removeCluster(name))} remain`);

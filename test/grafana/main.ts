@@ -15,8 +15,16 @@ import { BUILT_IN, fill, queriesOf } from "../dashboards/queries.ts";
 import type { Prometheus } from "../support/prometheus.ts";
 import { startWatchedMesh } from "../support/watched-mesh.ts";
 import { launchChromium } from "../../scripts/chromium.ts";
+import { readOptions } from "../../scripts/command-line.ts";
 import { bundle, draw } from "./drawing.ts";
 import type { Answer, Picture, Result } from "./picture.ts";
+
+readOptions(
+  "dashboards:pictures",
+  `Takes pictures of the dashboards' panels for docs/dashboards.md: npm run dashboards:pictures. It has no options.
+Fetches Grafana's packages (450 MB) once, and needs root.`,
+  {},
+);
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));

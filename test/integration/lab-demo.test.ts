@@ -191,6 +191,9 @@ describe("internode demo", () => {
   labTest("another terminal breaks something, sees what it did, and clears it", async () => {
     const running = await demos.start();
     expect(demos.run(["fault", "list"]).stdout).toContain("nothing is broken");
+    // Its token is found as the demo itself is.
+    const pinged = demos.run(["ping", "node-1", "node-2", "-c", "2", "--protocol", "icmp", "--url", running.page]);
+    expect([pinged.status, pinged.stderr]).toEqual([0, ""]);
     const added = demos.run(["fault", "drop node-1->node-2"]);
     expect([added.status, added.stdout.trim()]).toEqual([0, "fault 1 is in force: drop node-1->node-2"]);
     await until("its packets are counted", () => / [1-9]\d* dropped of /.test(demos.run(["fault", "list"]).stdout));

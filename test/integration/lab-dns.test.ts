@@ -38,6 +38,14 @@ describe.each([1, 2])("a lab with DNS and %i equal paths", (paths) => {
     expect(await lookup("node-2")).toMatchObject(fine);
   });
 
+  test("a CNI that translates between pods keeps nobody from DNS, nor what it knows already", async () => {
+    const fine = { kind: "resolved", addresses: ["10.96.0.1"] };
+    await lab.inject("masquerade node-1");
+    expect(await lookup("node-1")).toMatchObject(fine);
+    await lab.clear();
+    expect(await lookup("node-1")).toMatchObject(fine);
+  });
+
   test("silence is a timeout, and a late answer is late", async () => {
     await lab.inject("dns node-1 silent");
     expect(await lookup("node-1")).toMatchObject({ kind: "failed", reason: "timeout" });

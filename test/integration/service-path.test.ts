@@ -24,7 +24,7 @@ describe.each(["kernel", "userspace"] as const)("with engine %s", (engine) => {
       settings: { engine, servicePath: often, tcp: often, icmp: { networks: [] } },
     });
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    for (const node of NODES) await untilAnswering(lab, node, { deadlineMs: DEADLINE_MS, signal });
+    for (const node of NODES) await untilAnswering(lab, node, { signal });
   });
   afterEach(async () => void (await lab?.clear()));
   afterAll(() => lab?.[Symbol.asyncDispose]());

@@ -3,7 +3,7 @@ import type { FileResult } from "./console.ts";
 
 export interface Claim {
   /** Whose. */
-  readonly engine: "kernel" | "userspace";
+  readonly engine: "kernel" | "userspace" | "both" | "lab";
   readonly claim: string;
   /** The test file's name without folder and ending. */
   readonly file: string;
@@ -18,8 +18,44 @@ const contractOf = (protocol: string, engine: "kernel" | "userspace"): Claim => 
   tests: new RegExp(`the contract of ${protocol}, ${engine} engine`),
 });
 
+const judgedByNetem = (fault: string, netem: string): Claim => ({
+  engine: "lab",
+  claim: `the lab's \`${fault}\` does what netem's ${fault === netem ? "" : `\`${netem}\` `}does`,
+  file: "netem",
+  tests: new RegExp(`> ${netem}$`),
+});
+
 export const CLAIMS: readonly Claim[] = [
   ...["icmp", "tcp", "udp"].map((protocol) => contractOf(protocol, "kernel")),
+  {
+    engine: "kernel",
+    claim: "the table from kernel event to outcome",
+    file: "outcome-table",
+    tests: /^(?!.*userspace engine)/,
+  },
+  { engine: "kernel", claim: "ICMP round trips are those of a packet capture", file: "icmp-capture" },
+  {
+    engine: "kernel",
+    claim: "the same as a share of a round trip of 20 ms: half within 2 %, 95 of 100 within 10 %",
+    file: "capture",
+  },
+  {
+    engine: "kernel",
+    claim: "UDP round trips are those of a packet capture, residence taken out",
+    file: "udp-capture",
+  },
+  {
+    engine: "kernel",
+    claim: "UDP loss by direction is what nftables dropped",
+    file: "udp-network",
+    tests: /^UDP probes/,
+  },
+  { engine: "kernel", claim: "path MTU: right, and black holes told", file: "udp-network", tests: /^path MTU/ },
+  {
+    engine: "kernel",
+    claim: "ICMP by a raw socket where `ping_group_range` lets nobody",
+    file: "raw-icmp",
+  },
   {
     engine: "kernel",
     claim: "path MTU and overhead of VXLAN, Geneve, IPIP, GRE and WireGuard as pod network",
@@ -30,9 +66,30 @@ export const CLAIMS: readonly Claim[] = [
     claim:
       "the image's agent in a container (runc): no capability, default seccomp profile; ICMP with and without `ping_group_range`",
     file: "pod",
-    tests: /without a capability/,
+    tests: /without a capability.*(kernel's clock|no group)/,
+  },
+  {
+    engine: "kernel",
+    claim: "the same with a CPU quota and a memory limit (cgroup v2)",
+    file: "pod",
+    tests: /fifth of a processor/,
   },
   ...["icmp", "tcp", "udp"].map((protocol) => contractOf(protocol, "userspace")),
+  { engine: "userspace", claim: "ICMPv6, and its cure without raw rights", file: "userspace" },
+  {
+    engine: "userspace",
+    claim: "the sender of ICMP port unreachable decides",
+    file: "outcome-table",
+    tests: /userspace engine/,
+  },
+  {
+    engine: "userspace",
+    claim: "the image's agent as root with NET_RAW alone, default seccomp profile",
+    file: "pod",
+    tests: /userspace engine/,
+  },
+  ...["delay", "loss", "duplicate", "reorder"].map((fault) => judgedByNetem(fault, fault)),
+  judgedByNetem("throttle", "rate"),
 ];
 
 /** Results, without their summaries. */

@@ -35,6 +35,16 @@ test("the page has a column for each machine, oldest kernel first, and says what
   expect(page).toMatch(/^\| userspace \| .*UDP \| – \| – \|$/m);
 });
 
+test("the page says what passed at the second try only, and what the first one said", () => {
+  const [machine61] = recorded([], machine("6.1.0", { [ICMP]: "passed" }));
+  const retried = { file: "test/integration/raw-icmp.test.ts", tests: [{ name: "raw", state: "passed", why: "late" }] };
+  const page = kernelsPage([{ ...machine61!, files: [...machine61!.files, retried] }]);
+  expect(page).toContain("Passed at the second try.");
+  expect(page).toContain("- 6.1.0, amd64: raw: late");
+  expect(page).not.toContain(`- 6.1.0, amd64: ${ICMP}`);
+  expect(kernelsPage([machine61!])).not.toContain("second try");
+});
+
 test("a machine that is run again takes the place of its last run, but not with what was left out", () => {
   const first = recorded([], machine("6.1.0", { [ICMP]: "failed" }));
   const other = { ...machine("6.1.0", {}), files: [{ file: "test/integration/raw-icmp.test.ts", tests: [] }] };

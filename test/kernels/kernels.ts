@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Architecture } from "./architecture.ts";
+import type { Architecture } from "../../scripts/image/architecture.ts";
 import { run } from "../cluster/command.ts";
 import { CACHE } from "./cache.ts";
 

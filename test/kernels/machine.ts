@@ -1,6 +1,6 @@
 // One emulated machine from its packages to its results.
 import { table } from "../../agent/cli/text-table.ts";
-import type { Architecture } from "./architecture.ts";
+import type { Architecture } from "../../scripts/image/architecture.ts";
 import { add, NOTHING } from "../../scripts/test/summary.ts";
 import { heard, type FileResult } from "./console.ts";
 import { runGuest } from "./guest.ts";
@@ -26,6 +26,8 @@ export interface MachineOptions {
   /** Folder with the image's files. */
   readonly image: string | undefined;
   readonly log: (line: string) => void;
+  /** As soon as it has told of a file: of one that is killed later this is not lost. */
+  readonly onFile: (machine: MachineResult) => void;
   /** Whatever else it prints. */
   readonly console: (line: string) => void;
 }
@@ -42,7 +44,7 @@ export async function testOn(name: KernelName, options: MachineOptions): Promise
   const lines: string[] = [];
   const ended = await runGuest({
     kernel,
-    shares: root.shares,
+    shares: [...root.shares, ...(image === undefined || root.hasOwnFiles ? [] : [{ path: image, at: image }])],
     script: suiteScript({ files: wanted, tests, node: root.node, image }),
     limitMs: LIMIT_MS,
     onLine(line) {
@@ -53,6 +55,7 @@ export async function testOn(name: KernelName, options: MachineOptions): Promise
         return;
       }
       files.push(result);
+      options.onFile({ kernel: release, architecture, files: [result], tookS: tookS() });
       const { passed, failed, skipped } = result.summary;
       const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
       log(`kernels: ${release}, ${tookS().toFixed(0)} s: ${result.file}: ${counts}`);

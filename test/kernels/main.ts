@@ -7,10 +7,10 @@ import { readOptions, runCommand } from "../../scripts/command-line.ts";
 import { add, report } from "../../scripts/test/summary.ts";
 import { ensurePackages } from "../../scripts/tools/debian.ts";
 import { kernelsPage, recorded, type RecordedMachine } from "./document.ts";
-import { OWN_ARCHITECTURE } from "./architecture.ts";
+import type { Architecture } from "../../scripts/image/architecture.ts";
 import { GUEST_PACKAGES, PROCESSORS } from "./guest.ts";
 import { KERNELS, type KernelName } from "./kernels.ts";
-import { imageFiles } from "./image.ts";
+import { imageFiles, type ImageOrigin } from "./image.ts";
 import { testOn, resultTable, type MachineResult } from "./machine.ts";
 import { FILES, IMAGE_FILE, SMOKE } from "./suite.ts";
 
@@ -23,14 +23,14 @@ const HELP = `Runs the tests of the engine on Debian's kernels, in emulated mach
   --kernel NAME    only this one; may be given again: ${NAMES.join(", ")} (default: all)
   --file WORD      only test files whose path has this in it; may be given again
   --tests PATTERN  only tests whose full name matches this regular expression
-  --image FILE     archive that npm run image wrote (default: built, when a file needs it)
+  --image FILE     archive that npm run image wrote, one for each processor (default: built, when a file needs it)
   --record         keep the results in ${relative(process.cwd(), RECORD)} and write docs/kernels.md from them
   --console        print whatever the machines print as well
   --smoke          one kernel (6.1) and the contract of the kernel engine: about two minutes on an idle machine
 
 Needs root and Debian, and no KVM. Installs QEMU. Fetches kernels that are not there yet as Debian packages into
 ~/.cache/internode/kernels (INTERNODE_KERNELS), 130 MB each. Emulation takes all the processor it gets: with nice -n 19 it
-takes what others leave.`;
+takes what others leave. The machines read this checkout while they run: leave its files as they are until then.`;
 
 // What the machines and the image leave behind goes when the process exits, and so it must exit by itself.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -40,7 +40,7 @@ const values = readOptions("test:kernels", HELP, {
   kernel: { type: "string", multiple: true },
   file: { type: "string", multiple: true },
   tests: { type: "string" },
-  image: { type: "string" },
+  image: { type: "string", multiple: true },
   record: { type: "boolean", default: false },
   console: { type: "boolean", default: false },
   smoke: { type: "boolean", default: false },
@@ -57,17 +57,13 @@ await runCommand("test:kernels", async () => {
   const architectures = [...new Set(names.map((name) => KERNELS[name].architecture))];
   for (const packages of [GUEST_PACKAGES, ...architectures.map((one) => PROCESSORS[one].packages)])
     await ensurePackages(packages, console.log);
-  using image = files.includes(IMAGE_FILE) ? await imageFiles(values.image, console.log) : undefined;
+  using images = files.includes(IMAGE_FILE) ? await openImages(architectures, values.image ?? []) : undefined;
   const results: MachineResult[] = [];
   for (const name of names) {
-    // The image is this machine's processor's.
-    const own = KERNELS[name].architecture === OWN_ARCHITECTURE ? files : files.filter((file) => file !== IMAGE_FILE);
-    if (own.length === 0) continue;
+    const image = images?.folders.get(KERNELS[name].architecture);
     const watch = (line: string) => void (values.console && console.log(line));
-    const result = await testOn(name, { files: own, tests, image: image?.folder, log: console.log, console: watch });
-    results.push(result);
-    // At once: the next machine may be one too many.
-    if (values.record) record(result);
+    const onFile = (told: MachineResult) => void (values.record && record(told));
+    results.push(await testOn(name, { files, tests, image, log: console.log, onFile, console: watch }));
   }
   console.log(`\n${resultTable(results)}`);
   const summary = add(results.flatMap(({ files }) => files.map(({ summary }) => summary)));
@@ -77,6 +73,24 @@ await runCommand("test:kernels", async () => {
   if (into !== undefined) writeFileSync(into, JSON.stringify(summary));
   if (summary.failed > 0 || summary.passed === 0) process.exitCode = 1;
 });
+
+interface Images extends Disposable {
+  readonly folders: ReadonlyMap<Architecture, string>;
+}
+
+/** For each processor the archive that is for it, or one that is built. */
+async function openImages(wanted: readonly Architecture[], archives: readonly string[]): Promise<Images> {
+  using stack = new DisposableStack();
+  const folders = new Map<Architecture, string>();
+  const add = async (origin: ImageOrigin): Promise<void> => {
+    const { architecture, folder } = stack.use(await imageFiles(origin, console.log));
+    folders.set(architecture, folder);
+  };
+  for (const archive of archives) await add({ archive });
+  for (const architecture of wanted.filter((one) => !folders.has(one))) await add({ architecture });
+  const all = stack.move();
+  return { folders, [Symbol.dispose]: () => all.dispose() };
+}
 
 function record({ kernel, architecture, files }: MachineResult): void {
   const before = JSON.parse(readFileSync(RECORD, "utf8")) as readonly RecordedMachine[];

@@ -1,7 +1,7 @@
 // A reporter for vitest in the emulated machine: lines on its console as soon as a file has ended. What came before a machine
 // died is not lost.
 import { fileURLToPath } from "node:url";
-import type { Reporter, TestCase, TestModule } from "vitest/node";
+import type { Reporter, SerializedError, TestCase, TestModule } from "vitest/node";
 import { summarize } from "../../scripts/test/summary.ts";
 import { say, type TestResult } from "./console.ts";
 
@@ -21,6 +21,11 @@ export default class ConsoleReporter implements Reporter {
     // Hooks have told nobody yet.
     process.stdout.write(`${summary.failures.join("\n")}\n`);
     say({ file, summary, tests });
+  }
+
+  /** What kept files from being run at all is theirs to tell. */
+  onTestRunEnd(_modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    for (const { message } of errors) process.stdout.write(`${message}\n`);
   }
 }
 

@@ -5,7 +5,7 @@ import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promis
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { NODE_ARCH, OWN_ARCHITECTURE, type Architecture } from "./architecture.ts";
+import { NODE_ARCH, OWN_ARCHITECTURE, type Architecture } from "../../scripts/image/architecture.ts";
 import { run } from "../cluster/command.ts";
 import { CACHE } from "./cache.ts";
 
@@ -48,10 +48,13 @@ export interface Root {
   readonly shares: readonly Share[];
   /** Folder of Node.js there. */
   readonly node: string;
+  /** It has this machine's own files, whatever they are. */
+  readonly hasOwnFiles: boolean;
 }
 
 export async function rootOf(architecture: Architecture, log: (line: string) => void): Promise<Root> {
-  if (architecture === OWN_ARCHITECTURE) return { shares: [{ path: "/", at: "/" }], node: dirname(process.execPath) };
+  if (architecture === OWN_ARCHITECTURE)
+    return { shares: [{ path: "/", at: "/" }], node: dirname(process.execPath), hasOwnFiles: true };
   const lock = await readFile(join(ROOT, "package-lock.json"));
   const key = createHash("sha256")
     .update(JSON.stringify([PACKAGES, SUITE]))
@@ -78,6 +81,7 @@ export async function rootOf(architecture: Architecture, log: (line: string) => 
       { path: modules, at: join(ROOT, "node_modules") },
     ],
     node: join(ROOT, `node_modules/node-linux-${NODE_ARCH[architecture]}/bin`),
+    hasOwnFiles: false,
   };
 }
 

@@ -4,9 +4,23 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 const CONTRACT = "test/integration/contract.test.ts";
+const MACHINE_LIMITS = "test/kernels/inside/machine-limits.test.ts";
 /** Starts the image's agent, and so needs the image. */
 export const IMAGE_FILE = "test/kernels/inside/pod.test.ts";
-export const FILES: readonly string[] = [CONTRACT, "test/kernels/inside/tunnels.test.ts", IMAGE_FILE];
+export const FILES: readonly string[] = [
+  CONTRACT,
+  "test/integration/outcome-table.test.ts",
+  "test/integration/icmp-capture.test.ts",
+  "test/integration/udp-capture.test.ts",
+  "test/integration/udp-network.test.ts",
+  "test/integration/raw-icmp.test.ts",
+  "test/integration/userspace.test.ts",
+  "test/kernels/inside/capture.test.ts",
+  "test/kernels/inside/tunnels.test.ts",
+  "test/kernels/inside/netem.test.ts",
+  MACHINE_LIMITS,
+  IMAGE_FILE,
+];
 
 /** Emulation is too slow for them within their rounds of 300 ms. */
 const NOT_THESE = "10,000 probes";
@@ -28,7 +42,8 @@ export interface Suite {
 /** For /bin/sh in the machine, as root (see guest.ts). */
 export const suiteScript = ({ files, tests = "", node, image }: Suite): string => `
 export PATH='${node}':/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
-export SKIP_NOTHING=true TESTS_SLOWER_BY=${SLOWER_BY} KERNELS_IMAGE='${image ?? ""}'
+export SKIP_NOTHING=true TESTS_SLOWER_BY=${SLOWER_BY} KERNELS_IMAGE=/run/image
+${image === undefined ? "" : `cp -a '${image}' /run/image`}
 /run/busybox modprobe tun
 ip link set lo up
 cd '${ROOT}'

@@ -22,8 +22,12 @@ function others({ nodes }: Lab): { readonly judge: string; readonly broken: stri
   return { judge: order[0]!.name, broken: order.at(-1)!.name };
 }
 
-async function until(lab: Lab, what: string, isSo: (verdict: Verdict) => boolean): Promise<Verdict> {
-  const { judge } = others(lab);
+async function until(
+  lab: Lab,
+  what: string,
+  isSo: (verdict: Verdict) => boolean,
+  { judge }: { readonly judge: string } = others(lab),
+): Promise<Verdict> {
   let last: Verdict | undefined;
   for (let tries = 0; tries < 180; tries++) {
     last = await ask<Verdict>(lab, judge, "/api/v1/verdict").catch(() => undefined);
@@ -57,6 +61,20 @@ describe.concurrent("the judges name", { timeout: 600_000, retry: 1 }, () => {
     expect((await lab.faults())[0]!.counters!.affected).toBeGreaterThan(0);
     await lab.clear(id);
     await until(lab, "as before", (v) => v.findings.length === 0 && stateOf(v, "no-nat") === "holds");
+  });
+
+  test("the masqueraded node that judges itself, though the others refuse it their rows", async ({ expect }) => {
+    await using lab = await createLab(OPTIONS);
+    const { judge } = others(lab);
+    await until(lab, "no NAT between pods", (v) => v.state === "fine" && stateOf(v, "no-nat") === "holds");
+    await lab.inject(`masquerade ${judge}`);
+    const isTold = (v: Verdict): boolean => named(v).includes(`IN-MASQUERADE ${judge}`) && named(v).length > 1;
+    const verdict = await until(lab, "masqueraded, and most rows missing", isTold, { judge });
+    expect(named(verdict).sort()).toEqual([`IN-MASQUERADE ${judge}`, `IN-UNSEEN ${judge}`]);
+    expect(verdict).toMatchObject({ state: "broken", by: { name: judge } });
+    expect(verdict.text).toMatch(
+      /^Others see the pods of .* is masqueraded\. Of the rest little is seen from here: 3 of 4/,
+    );
   });
 
   test("the node whose packets take a hop more, with the way, both numbers and the moment", async ({ expect }) => {

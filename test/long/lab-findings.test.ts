@@ -114,6 +114,31 @@ describe("the judges name", { timeout: 1_200_000, concurrent: false }, () => {
     });
   });
 
+  describe("in a lab of five nodes without a Service", () => {
+    let judged: JudgedLab;
+    let victim: string;
+    let other: string;
+    beforeAll(async () => {
+      judged = await JudgedLab.open({ nodes: 5, settings: { udp: OFTEN } });
+      [victim, other] = judged.victims as [string, string];
+    });
+    afterAll(() => judged?.[Symbol.asyncDispose]());
+
+    test.each([
+      ["whose route to each other is deleted at one", "unroute"],
+      ["of which one has a stale forwarding entry for the other", "misdirect"],
+    ])("two nodes %s, on the pod network alone", async (_, fault) => {
+      const cut = await judged.named(`${fault} ${victim}->${other}`, `IN-PAIR-CUT ${pairOf(victim, other)}`);
+      expect(cut.scope).toMatchObject({ network: "pod" });
+      expect(cut.causes.map(({ kind }) => kind)).toContain("stale-entry");
+    });
+
+    test("a node whose link comes and goes, with that as a cause, and nothing any more once it stays", async () => {
+      const losing = await judged.named(`loss ${victim} 60% for 2s every 10s`, `IN-NODE-LOSS ${victim}`);
+      expect(losing.causes.find(({ kind }) => kind === "flap")?.for).toContain("it comes and goes");
+    });
+  });
+
   test("one of two equal paths between two nodes, on which some source ports lose everything and others nothing", async () => {
     await using judged = await JudgedLab.open({ nodes: 4, paths: 2, settings: { udp: OFTEN } });
     const [a, b] = judged.victims as [string, string];

@@ -1,86 +1,105 @@
 // Host views in the nodes of a lab: what agents read from them, and that the judges name the entry that is wrong as the cause
 // of what is lost.
-import { spawn, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { setTimeout as sleep } from "node:timers/promises";
-import { judgeOrder } from "../../agent/judge/order.ts";
-import type { Verdict } from "../../agent/model/finding.ts";
+import { afterAll, beforeAll } from "vitest";
 import { nodeViewSchema, itemsOf, type NodeView } from "../../agent/model/node-view.ts";
-import { configFileOf } from "../../lab/agent-files.ts";
-import { dieWithParent } from "../../lab/agent-process.ts";
-import { createLab, type Lab } from "../../lab/lab.ts";
-import { fetchSocket } from "../support/fetch-socket.ts";
+import type { Lab } from "../../lab/lab.ts";
 import { needs } from "../support/needs.ts";
+import { ask, until, ViewedLab } from "../support/viewed-lab.ts";
 
 const { describe, test } = await needs("namespaces");
-const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+const OFTEN = { intervalMs: 500, timeoutMs: 400 };
 
-const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
-  JSON.parse(await fetchSocket(lab.target(node, "http").path, path)) as T;
-
-/** One in each node's own namespace. They end with this process, and with the stack. */
-function startHostViews(lab: Lab): Disposable {
-  const children = lab.nodes.map(({ name, nodeNamespace, nodeAddresses }): ChildProcess => {
-    const config = ["--config", configFileOf(lab.directory, name), "--listen", nodeAddresses[0]!];
-    const command = [...dieWithParent(), "ip", "netns", "exec", nodeNamespace, process.execPath, MAIN, "host-view"];
-    return spawn(command[0]!, [...command.slice(1), ...config], { stdio: "ignore" });
+describe("with host views in a lab", { timeout: 900_000, concurrent: false }, () => {
+  let viewed: ViewedLab;
+  let lab: Lab;
+  let victim: string;
+  let other: string;
+  beforeAll(async () => {
+    viewed = await ViewedLab.open({
+      nodes: 4,
+      settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { intervalMs: 10_000 } },
+    });
+    ({ lab, victim, other } = viewed);
   });
-  return {
-    [Symbol.dispose]() {
-      for (const child of children) child.kill("SIGKILL");
-    },
-  };
-}
+  afterAll(() => viewed?.[Symbol.asyncDispose]());
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  let last: unknown;
-  for (let tries = 0; tries < 180; tries++) {
-    const found = await look().catch((err: unknown) => void (last = err));
-    if (found !== undefined) return found;
-    await sleep(500);
-  }
-  throw new Error(`never: ${what}`, { cause: last });
-}
-
-describe("with host views in a lab", { timeout: 600_000, retry: 1 }, () => {
-  test("an agent reads each node's kernel, and the judges tell which entry of which node is wrong", async ({
-    expect,
-  }) => {
-    await using lab = await createLab({ nodes: 4, zones: 1, settings: { hostView: { enabled: true } } });
-    using views = startHostViews(lab);
-    void views;
-    const judges = judgeOrder(lab.nodes, undefined).map(({ name }) => name);
-    const [judge, , from, to] = judges as [string, string, string, string];
-
+  test("an agent reads each node's kernel", async ({ expect }) => {
     const view = await until("a view of another node", async () => {
-      const answer = await ask<NodeView>(lab, judge, `/api/v1/node?of=${from}&namespace=host`);
+      const answer = await ask<NodeView>(lab, viewed.judge, `/api/v1/node?of=${victim}&namespace=host`);
       return "schemaVersion" in answer ? answer : undefined;
     });
-    expect(nodeViewSchema.parse(view)).toMatchObject({ namespace: "host", node: { name: from } });
+    expect(nodeViewSchema.parse(view)).toMatchObject({ namespace: "host", node: { name: victim } });
     expect(itemsOf(view.interfaces).find(({ kind }) => kind === "vxlan")).toMatchObject({
       name: "vxlan0",
-      tunnel: { id: 1, local: lab.node(from).nodeAddresses[0] },
+      tunnel: { id: 1, local: lab.node(victim).nodeAddresses[0] },
     });
     expect(itemsOf(view.forwarding).filter(({ device }) => device === "vxlan0")).toHaveLength(3);
+  });
 
-    const cause = (wanted: RegExp) =>
-      until(`a cause that says ${wanted}`, async () => {
-        const { findings } = await ask<Verdict>(lab, judge, "/api/v1/verdict");
-        return findings.find(({ causes }) => wanted.test(causes[0]!.text));
-      });
-    const subnet = `10\\.244\\.${lab.node(to).number}\\.0/24`;
-    const { id } = await lab.inject(`unroute ${from}->${to}`);
-    const cut = await cause(new RegExp(`^${from} has no route to ${subnet} of ${to} \\(every other node has one, by `));
-    expect(cut.next).toBe(`internode routes ${from} ${to}`);
-    await lab.clear(id);
-    await until("that it is over", async () => {
-      const { findings } = await ask<Verdict>(lab, judge, "/api/v1/verdict");
-      return findings.length === 0 ? true : undefined;
-    });
-    await lab.inject(`misdirect ${from}->${to}`);
-    const wrong = await cause(
-      new RegExp(`^${from} sends what is for ${to} by vxlan0 to 10\\.10\\.0\\.254, which is no address of a node`),
+  test("a deleted route is the cause of a pair that is cut", async ({ expect }) => {
+    const subnet = `10\\.244\\.${lab.node(other).number}\\.0/24`;
+    const cut = await viewed.explained(
+      `unroute ${victim}->${other}`,
+      new RegExp(`^${victim} has no route to ${subnet} of ${other} \\(every other node has one, by `),
+      { code: "IN-PAIR-CUT" },
     );
-    expect(wrong.next).toBe(`internode neighbours ${from} ${to}`);
+    expect(cut).toMatchObject({ next: `internode routes ${victim} ${other}` });
+  });
+
+  test("so is a wrong forwarding entry", async ({ expect }) => {
+    const wrong = await viewed.explained(
+      `misdirect ${victim}->${other}`,
+      new RegExp(`^${victim} sends what is for ${other} by vxlan0 to 10\\.10\\.0\\.254, which is no address of a node`),
+      { code: "IN-PAIR-CUT" },
+    );
+    expect(wrong).toMatchObject({ next: `internode neighbours ${victim} ${other}` });
+  });
+
+  test("a tunnel address that all others have wrong is the cause of a node that is lost to them", async ({
+    expect,
+  }) => {
+    const wrong = await viewed.explained(
+      `misdirect all->${victim}`,
+      new RegExp(`^3 of 3 other nodes send what is for ${victim} by vxlan0 to 10\\.10\\.0\\.254, which is no address`),
+      { code: "IN-POD-NETWORK", node: victim },
+    );
+    expect(wrong).toMatchObject({ next: `internode neighbours ${victim}` });
+  });
+
+  test("connection tracking that is full is the cause of a node to which no new connection gets through", async ({
+    expect,
+  }) => {
+    const full = await viewed.explained(
+      `conntrack-full ${victim}`,
+      new RegExp(
+        `^connection tracking of ${victim} is full: \\d+ of \\d+ entries \\(net\\.netfilter\\.nf_conntrack_max\\)`,
+      ),
+      { node: victim },
+    );
+    expect(full).toMatchObject({ next: `internode counters ${victim}` });
+    expect(full.causes[0]).toMatchObject({ kind: "conntrack-full", for: ["the kernels of the nodes say so"] });
+  });
+
+  // So much passes that its host view is still read.
+  test("a queue that is full is the cause of what a node loses", async ({ expect }) => {
+    const full = await viewed.explained(
+      `throttle ${victim} 100kbit`,
+      new RegExp(
+        `^eth0 of ${victim} dropped \\d+ of \\d+ packets that were to be sent in \\d+ s, because its queue was full`,
+      ),
+      { node: victim },
+    );
+    expect(full).toMatchObject({ next: `internode counters ${victim}` });
+    expect(full.causes[0]!.kind).toBe("queue");
+  });
+
+  test("a link with a smaller MTU than its peers' is the cause of large packets that vanish", async ({ expect }) => {
+    const small = await viewed.explained(
+      `link-mtu ${victim} 1400`,
+      new RegExp(`^eth0 of ${victim} has MTU 1400 \\(every other node: 1500\\)`),
+      { code: "IN-PATH-MTU" },
+    );
+    expect(small).toMatchObject({ next: `internode interfaces ${victim}` });
+    expect(small.causes[1]!.text).toContain(`vxlan0 of ${victim} has MTU 1450, which with 50 bytes of vxlan in front`);
   });
 });

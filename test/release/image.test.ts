@@ -28,8 +28,8 @@ afterEach(() => {
 /** A store that notes what leaves it. */
 class Store {
   readonly left: string[] = [];
-  export(name: string, { file, format }: Export): Promise<void> {
-    this.left.push(`${name} as ${format}`);
+  export(name: string, { file, as, format }: Export): Promise<void> {
+    this.left.push(`${name}, called ${as}, as ${format}`);
     writeFileSync(file, "");
     return Promise.resolve();
   }
@@ -42,7 +42,8 @@ class Store {
 async function delivered(to: string) {
   const store = new Store();
   const archive = join(folder, "internode.tar");
-  const image = { name: "docker.io/library/internode:1.2.3", version: "1.2.3", archive };
+  const name = "docker.io/library/internode:1.2.3";
+  const image = { name, stored: `${name}-arm64`, version: "1.2.3", archive };
   const flags = await deliver(parseDestination(to), image, store as unknown as Buildah);
   const calls = existsSync(join(folder, "calls")) ? readFileSync(join(folder, "calls"), "utf8").trim() : "";
   return { flags, calls: calls.replaceAll(folder, ""), left: store.left };
@@ -62,7 +63,9 @@ test.each([
 ])("%s gets an archive that its Docker reads, and nothing of it stays", async (to, flags) => {
   const { calls, left } = await delivered(to);
   expect(calls).toBe(`minikube image load /internode.tar.docker${flags}`);
-  expect(left).toEqual(["docker.io/library/internode:1.2.3 as docker-archive"]);
+  expect(left).toEqual([
+    "docker.io/library/internode:1.2.3-arm64, called docker.io/library/internode:1.2.3, as docker-archive",
+  ]);
   expect(existsSync(join(folder, "internode.tar.docker"))).toBe(false);
 });
 
@@ -74,7 +77,7 @@ test.each([
   expect(await delivered(to)).toEqual({
     flags: ` --set image.repository=${repository}`,
     calls: "",
-    left: [`docker.io/library/internode:1.2.3 to ${target}`],
+    left: [`docker.io/library/internode:1.2.3-arm64 to ${target}`],
   });
 });
 

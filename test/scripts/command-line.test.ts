@@ -17,6 +17,14 @@ const COMMANDS = {
   image: "scripts/image/build.ts",
   tools: "scripts/tools/build.ts",
   "test:kernels": "test/kernels/main.ts",
+  "test:judge": "test/diagnosis/bars/main.ts",
+  "test:verdicts": "test/live/main.ts",
+  bench: "test/bench/run.ts",
+  dashboards: "dashboards/main.ts",
+  "dashboards:pictures": "test/grafana/main.ts",
+  executable: "scripts/executable.mjs",
+  manifests: "scripts/static-manifests.ts",
+  package: "scripts/npm-package.mjs",
 };
 
 test.each(Object.entries(COMMANDS))("npm run %s -- --help says how it is used", (name, file) => {

@@ -33,8 +33,7 @@ export async function openLabDoor(lab: Lab): Promise<LabDoor> {
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const signal = new AbortController().signal;
-  await Promise.all(lab.nodes.map(({ name }) => untilAnswering(lab, name, { deadlineMs: 120_000, signal })));
+  await Promise.all(lab.nodes.map(({ name }) => untilAnswering(lab, name)));
   while (!(await everybodyKnown(url, lab.nodes.length))) await sleep(100);
   return {
     url,

@@ -8,7 +8,7 @@ import { failingCells, notesOf } from "../../support/matrix-cells.ts";
 import { namesWhere, since, slotsAmong, slotsOf, wasDead, wasHealthy } from "../../support/slots.ts";
 import { internode } from "../internode.ts";
 import { UDP_SETTLED_MS, untilHealthy } from "../measured.ts";
-import { Release } from "../release.ts";
+import { Release, type ReleasePlan } from "../release.ts";
 import { helms, Target } from "../target.ts";
 
 export const NODES = ["node-1", "node-2", "node-3"] as const;
@@ -48,12 +48,20 @@ export class CniMesh implements AsyncDisposable {
     this.slots = slots;
   }
 
-  /** Three nodes, the chart's own values and every slot answered without a loss. */
-  static async open(options: ClusterOptions, values: object = {}, kinds?: readonly string[]): Promise<CniMesh> {
+  /** Three nodes, the chart's own values and every slot answered without a loss. `prepare` comes before the release. */
+  static async open(
+    options: ClusterOptions & Pick<ReleasePlan, "level">,
+    values: object = {},
+    kinds?: readonly string[],
+    prepare: (target: Target) => Promise<void> = () => Promise.resolve(),
+  ): Promise<CniMesh> {
     const [helm] = await helms();
-    const target = await Target.open(options);
+    const { level, ...cluster } = options;
+    const target = await Target.open(cluster);
     try {
-      const release = await Release.install(target, { helm: helm!, namespace: "internode" }, values);
+      await prepare(target);
+      const plan = { helm: helm!, namespace: "internode", ...(level !== undefined && { level }) };
+      const release = await Release.install(target, plan, values);
       const mesh = new CniMesh(target, release, slotsAmong(NODES, kinds));
       await mesh.allHealthy();
       return mesh;

@@ -9,6 +9,7 @@ import { seccompOf } from "./seccomp.ts";
 /** Folder with the image's files in `root` and its configuration in `config.json`; set by the runner (suite.ts). */
 export const IMAGE = process.env["KERNELS_IMAGE"] ?? "";
 const CGROUPS = "/sys/fs/cgroup";
+const PERIOD_US = 100_000;
 
 interface ImageConfig {
   readonly config: { readonly Env: readonly string[]; readonly Entrypoint: readonly string[]; readonly User: string };
@@ -22,6 +23,9 @@ export interface ContainerOptions {
   readonly files: Readonly<Record<string, unknown>>;
   readonly arguments: readonly string[];
   readonly memoryBytes: number;
+  /** Beyond what the image asks for: none. */
+  readonly capabilities?: readonly string[];
+  readonly user?: number;
 }
 
 export interface Container extends Disposable {
@@ -29,6 +33,8 @@ export interface Container extends Disposable {
   log(): string;
   /** A file of its control group. */
   cgroup(file: string): string;
+  /** From now on it gets this share of a processor. */
+  limitCpu(share: number): void;
 }
 
 /** Mounts the one hierarchy of version 2 where the machine has none, and lets groups below limit what we limit. */
@@ -72,14 +78,16 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     pid: Number(readFileSync(pidFile, "utf8")),
     log: read,
     cgroup: (file) => readFileSync(`${CGROUPS}/internode/${name}/${file}`, "utf8"),
+    limitCpu: (share) =>
+      writeFileSync(`${CGROUPS}/internode/${name}/cpu.max`, `${Math.round(share * PERIOD_US)} ${PERIOD_US}`),
     [Symbol.dispose]: dispose,
   };
 }
 
 /** runtime-spec, config.md and config-linux.md. */
 function specification(options: ContainerOptions, { config }: ImageConfig, bundle: string): object {
-  const { name, namespace, memoryBytes } = options;
-  const user = Number(config.User.split(":")[0]);
+  const { name, namespace, memoryBytes, capabilities = [] } = options;
+  const user = options.user ?? Number(config.User.split(":")[0]);
   return {
     ociVersion: "1.0.2",
     process: {
@@ -87,7 +95,7 @@ function specification(options: ContainerOptions, { config }: ImageConfig, bundl
       args: [...config.Entrypoint, ...options.arguments],
       env: config.Env,
       cwd: "/",
-      capabilities: Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, []])),
+      capabilities: Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, capabilities])),
       noNewPrivileges: true,
     },
     root: { path: join(IMAGE, "root"), readonly: true },
@@ -108,7 +116,7 @@ function specification(options: ContainerOptions, { config }: ImageConfig, bundl
         devices: [{ allow: false, access: "rwm" }],
         memory: { limit: memoryBytes },
       },
-      seccomp: seccompOf([]),
+      seccomp: seccompOf(capabilities),
       maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/sys/firmware"],
       readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
     },

@@ -3,13 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ConfigInput } from "../../../agent/config/schema.ts";
 import { enterNamespace } from "../../support/enter-namespace.ts";
+import { SLOWER_BY } from "../../support/slower.ts";
 import { vethPair, type VethPair } from "../../support/veth.ts";
-import { mountCgroups, startContainer, type Container } from "./container.ts";
+import { mountCgroups, startContainer, type Container, type ContainerOptions } from "./container.ts";
 
 const MEMORY_BYTES = 256 << 20;
 /** Nothing before this counts: an emulated agent takes tens of seconds to start, and its peer fails until then. */
-const START_LIMIT_MS = 300_000;
+const START_LIMIT_MS = 420_000;
 
+type Limits = Partial<Pick<ContainerOptions, "memoryBytes" | "capabilities" | "user">>;
 interface Agents extends Disposable {
   readonly near: Container;
   readonly far: Container;
@@ -28,7 +30,7 @@ const pingGroups = (range: string) => {
   for (const side of [pair.near, pair.far]) pair.run(side, "sysctl", "-qw", `net.ipv4.ping_group_range=${range}`);
 };
 
-async function startAgents(settings: Partial<ConfigInput> = {}): Promise<Agents> {
+async function startAgents(settings: Partial<ConfigInput> = {}, limits: Limits = {}): Promise<Agents> {
   const nodes = [
     { name: "near", zone: "a", podAddresses: [pair.nearIp] },
     { name: "far", zone: "b", podAddresses: [pair.farIp] },
@@ -46,6 +48,7 @@ async function startAgents(settings: Partial<ConfigInput> = {}): Promise<Agents>
       arguments: ["agent", "--config", "/config/agent.json"],
       files: { "agent.json": agent, "mesh.json": { nodes } },
       memoryBytes: MEMORY_BYTES,
+      ...limits,
     });
   };
   const far = await start("far");
@@ -86,7 +89,7 @@ async function measure(agents: Agents, protocols: readonly string[]) {
   const until = async (what: string, done: () => Promise<boolean>) => {
     const endMs = performance.now() + START_LIMIT_MS;
     while (!(await done().catch(() => false))) {
-      if (performance.now() > endMs) throw new Error(`never came: ${what}. ${agents.near.log()}\n${agents.far.log()}`);
+      if (performance.now() > endMs) throw new Error(`never came: ${what}\n${agents.near.log()}\n${agents.far.log()}`);
       await sleep(1_000);
     }
   };
@@ -105,7 +108,9 @@ async function measure(agents: Agents, protocols: readonly string[]) {
 
 const NONE_FAILED = { icmp: 0, tcp: 0, udp: 0 };
 const ALL = Object.keys(NONE_FAILED);
-const FAST = { tcp: { intervalMs: 2_000, timeoutMs: 1_500 }, udp: { intervalMs: 2_000, timeoutMs: 1_500 } };
+/** As often as an emulated agent can: slower than ICMP's own pace, and faster than that of the others. */
+const EACH = { intervalMs: 1_000 * SLOWER_BY, timeoutMs: 800 * SLOWER_BY };
+const FAST = { icmp: EACH, tcp: EACH, udp: EACH };
 
 describe("the image's agent, without a capability, under the default seccomp profile", () => {
   test("measures every protocol by the kernel's clock, and the path MTU", async () => {
@@ -128,4 +133,26 @@ describe("the image's agent, without a capability, under the default seccomp pro
     expect(await agents.count("internode_protocol_available", { protocol: "icmp" })).toBe(0);
     expect(agents.near.log()).toContain("ping_group_range");
   });
+
+  test("keeps measuring with a fifth of a processor, and stays within its memory", async () => {
+    pingGroups("0 2147483647");
+    using agents = await startAgents(FAST);
+    await measure(agents, ALL);
+    // Only now: to start takes an emulated processor long enough as it is.
+    for (const agent of [agents.near, agents.far]) agent.limitCpu(0.2);
+    expect(await measure(agents, ALL)).toEqual(NONE_FAILED);
+    const throttled = Number(/^nr_throttled (\d+)$/m.exec(agents.near.cgroup("cpu.stat"))?.[1]);
+    expect(throttled).toBeGreaterThan(0);
+    expect(await agents.count("internode_timestamps_total", { clock: "user" })).toBe(0);
+    expect(Number(agents.near.cgroup("memory.max"))).toBe(MEMORY_BYTES);
+    expect(Number(agents.near.cgroup("memory.current"))).toBeLessThan(MEMORY_BYTES);
+    expect(agents.near.cgroup("memory.events")).toMatch(/^oom_kill 0$/m);
+  });
+});
+
+test("the userspace engine measures as root with NET_RAW alone, as the chart runs it, by its own clock", async () => {
+  pingGroups("1 0");
+  using agents = await startAgents({ ...FAST, engine: "userspace" }, { user: 0, capabilities: ["CAP_NET_RAW"] });
+  expect(await measure(agents, ALL)).toEqual(NONE_FAILED);
+  expect(await agents.count("internode_timestamps_total", { clock: "kernel" })).toBe(0);
 });

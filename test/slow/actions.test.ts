@@ -75,8 +75,17 @@ describe("actions", { timeout: 120_000 }, () => {
       );
       return Object.assign({}, ...told) as Readonly<Record<string, unknown>>;
     };
+    const carry = async (protocol: "tcp" | "udp") => {
+      const body = { target: "node-2", protocol, seconds: 1, rateMbps: 5, networks: ["pod"] };
+      const { result } = await act(lab, "node-1", "throughput", body);
+      expect(result!["runs"]).toEqual([expect.not.objectContaining({ failed: expect.anything() })]);
+    };
+    const path = { target: "node-2", networks: ["pod"] };
     const flood = () =>
       Promise.all([
+        act(lab, "node-1", "trace", { ...path, ports: 4, count: 2, intervalMs: 200 }),
+        act(lab, "node-1", "mtu", path),
+        carry("tcp").then(() => carry("udp")),
         ...[1, 2, 3, 4, 5, 6].map(() => pinged({ count: 20 }).catch(() => undefined)),
         ...[1, 2, 3, 4].map(() => shook(7_843)),
         ...[1, 2].map(() => act(lab, "node-2", "sweep", { count: 5, intervalMs: 200 })),

@@ -73,7 +73,7 @@ const answeredOver = (network: string): Promise<true> =>
     return ["icmp", "tcp", "udp"].every((protocol) => answered(protocol) > 2) ? true : undefined;
   });
 
-describe("another node answers at a peer's address", () => {
+describe("another node answers at a peer's address", { concurrent: false, retry: 1 }, () => {
   test("nothing of it is measured as that peer; API, metric, row and readiness say why", async () => {
     start(pair.far, "node-2", { discovery: mesh("node-2", { "node-2": pair.farIp }) });
     start(pair.near, "node-1", {
@@ -99,7 +99,7 @@ describe("another node answers at a peer's address", () => {
   });
 });
 
-describe("pods in 240.0.0.0/4", () => {
+describe("pods in 240.0.0.0/4", { concurrent: false, retry: 1 }, () => {
   test("are probed by every protocol", async () => {
     for (const [namespace, n] of [
       [pair.near, 1],
@@ -115,7 +115,7 @@ describe("pods in 240.0.0.0/4", () => {
   });
 });
 
-describe("only port 7843 is open between nodes", () => {
+describe("only port 7843 is open between nodes", { concurrent: false, retry: 1 }, () => {
   const onNode = { networks: ["node" as const], ...fast };
 
   /** An agent that finds its peers by an API server, and one that answers it and is not to be asked who it is. */

@@ -1,6 +1,8 @@
-// trace and mtu by the command line, against the agents of a lab: three nodes, a leaf and four equal paths, both families.
+// ping, trace and mtu by the command line, against the agents of a lab: three nodes, a leaf and four equal paths, with both
+// families. (With IPv6 alone: ipv6-actions.test.ts.)
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { MtuReport } from "../../agent/actions/mtu/report.ts";
+import type { PingResult } from "../../agent/actions/ping/action.ts";
 import type { TraceReport } from "../../agent/actions/trace/report.ts";
 import { createLab, type Lab } from "../../lab/lab.ts";
 import { openLabDoor, type LabDoor } from "../support/lab-door.ts";
@@ -41,6 +43,36 @@ describe("the path between two nodes of a lab", () => {
     expect(err).toBe("");
     return { code, document: JSON.parse(out) as Document };
   }
+
+  test("is probed by every protocol on both networks and in both families at once", async () => {
+    const { code, out, err } = await door.internode(["ping", "node-1", "node-2", "-c", "3", "-i", "0.2", "-o", "json"]);
+    expect(err).toBe("");
+    const { slots } = JSON.parse(out) as Pick<PingResult, "slots">;
+    const where = slots.map(({ network, protocol, family }) => `${network} ${protocol} ${family}`);
+    expect(where.toSorted()).toEqual(
+      ["node", "pod"].flatMap((network) =>
+        ["icmp", "tcp", "udp"].flatMap((protocol) => [`${network} ${protocol} ipv4`, `${network} ${protocol} ipv6`]),
+      ),
+    );
+    for (const { window } of slots) {
+      expect(window).toMatchObject({ probes: 3, failures: 0 });
+      expect(window.rttMeanNs).toBeGreaterThan(0);
+    }
+    expect(code).toBe(0);
+  });
+
+  test("loses in one family alone, and the ping says in which", async () => {
+    const rule = "ip6 nexthdr udp ip6 daddr fd00:10:244::/48 drop";
+    await lab.run("node-1", "nft", [`table inet f { chain c { type filter hook output priority 0; ${rule}; }; }`]);
+    const words = ["ping", "node-1", "node-2", "-c", "3", "-i", "0.2", "--timeout", "0.5", "--network", "pod"];
+    const { code, out } = await door.internode([...words, "-o", "json"]);
+    await lab.run("node-1", "nft", ["delete", "table", "inet", "f"]);
+    const { slots } = JSON.parse(out) as Pick<PingResult, "slots">;
+    const isBad = ({ window, localErrors }: PingResult["slots"][number]) =>
+      window.failures > 0 || Object.keys(localErrors).length > 0;
+    expect(slots.filter(isBad).map(({ protocol, family }) => `${protocol} ${family}`)).toEqual(["udp ipv6"]);
+    expect(code).toBe(1);
+  });
 
   test("is traced both ways at once on both networks and in both families, the nodes' names with it", async () => {
     const { code, document } = await json("trace", "node-1", "node-2");

@@ -1,0 +1,31 @@
+// What the machine has once for all its network namespaces is full: the judges of a lab name it, in the words of the
+// kernels, as the cause of what its agents lose. Never beside other networks, which would lose with it.
+import { afterAll, beforeAll, expect } from "vitest";
+import { needs } from "../support/needs.ts";
+import { ViewedLab } from "../support/viewed-lab.ts";
+
+const { describe, test } = await needs("namespaces");
+
+const OFTEN = { intervalMs: 500, timeoutMs: 400 };
+
+describe("with host views in a lab that has the machine for itself", { timeout: 600_000 }, () => {
+  let viewed: ViewedLab;
+  beforeAll(async () => {
+    viewed = await ViewedLab.open({ nodes: 4, settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { enabled: false } } });
+    await viewed.calm();
+  }, 300_000);
+  afterAll(() => viewed?.[Symbol.asyncDispose]());
+
+  test("a neighbour table that is full is the cause of what a node cannot reach any more", async () => {
+    const { victim, other } = viewed;
+    const full = await viewed.explained(
+      `neighbours-full ${victim}->${other}`,
+      /^the neighbour table of node-\d was full (once|\d+ times) in \d+ s: it holds \d+ entries of IPv4/,
+      { code: "IN-PAIR-CUT" },
+    );
+    expect(full.subject).toEqual({ kind: "pair", nodes: [victim, other].sort() });
+    expect(full.causes[0]).toMatchObject({ kind: "neighbour-full" });
+    expect(full.causes[0]!.for).toContain("the kernels of the nodes say so");
+    expect(full.next).toMatch(/^internode counters node-\d$/);
+  });
+});
