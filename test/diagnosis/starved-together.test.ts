@@ -13,7 +13,8 @@ const STANDS_STILL_EVERY_S = 7;
 interface World {
   readonly nodes: number;
   readonly starved: (node: number) => boolean;
-  readonly says: boolean;
+  /** Whether an agent that starves tells so, in this second. */
+  readonly says: (second: number) => boolean;
   readonly fault?: (mesh: SimMesh) => LossSource;
   readonly protocol?: "udp";
 }
@@ -35,7 +36,7 @@ function judged({ nodes: count, starved, says, fault }: World) {
   let last: readonly Finding[] = [];
   for (let i = 0; i < 30; i++) {
     mesh.advance(EVERY_S);
-    last = judge.judge(saying(mesh.evidence(), says ? starved : () => false)).findings;
+    last = judge.judge(saying(mesh.evidence(), (node) => says(i * EVERY_S) && starved(node))).findings;
     for (const { code, subject } of last) seen.add(`${code} ${subjectName(subject)}`);
   }
   return { seen: [...seen].sort(), last };
@@ -52,10 +53,14 @@ const saying = (evidence: Evidence, isLate: (node: number) => boolean): Evidence
 });
 
 const all = () => true;
+const always = () => true;
+const never = () => false;
+/** A row tells of a minute; and what is lost between two of the longest pauses is lost to shorter ones. */
+const oneMinuteInThree = (second: number) => second % 180 < 60;
 
 describe.each([4, 5, 8, 30])("in a mesh of %i nodes", (nodes) => {
   test("agents that all stand still at once are one finding, about them and not about the network", () => {
-    const { seen, last } = judged({ nodes, starved: all, says: true });
+    const { seen, last } = judged({ nodes, starved: all, says: always });
     expect(seen).toContain("IN-AGENT-STARVED mesh");
     expect(seen.filter((name) => !name.startsWith("IN-AGENT-STARVED"))).toEqual([]);
     expect(last).toHaveLength(1);
@@ -63,8 +68,14 @@ describe.each([4, 5, 8, 30])("in a mesh of %i nodes", (nodes) => {
     expect(last[0]!.causes[0]!.for).toContain(`${nodes} of its ${nodes} agents run late or skip probes`);
   });
 
+  test("so they are when they tell of it in one minute of three alone", () => {
+    const { seen, last } = judged({ nodes, starved: all, says: oneMinuteInThree });
+    expect(seen).toEqual(["IN-AGENT-STARVED mesh"]);
+    expect(last[0]!.causes[0]!.for).toContain(`${nodes} of its ${nodes} agents run late or skip probes`);
+  });
+
   test("UDP that the network loses is the network's, where no agent is late", () => {
-    const { last } = judged({ nodes, starved: all, says: false });
+    const { last } = judged({ nodes, starved: all, says: never });
     expect(last.map(({ code, subject }) => `${code} ${subjectName(subject)}`)).toEqual(["IN-MESH-LOSS mesh"]);
   });
 
@@ -72,7 +83,7 @@ describe.each([4, 5, 8, 30])("in a mesh of %i nodes", (nodes) => {
     const { seen } = judged({
       nodes,
       starved: all,
-      says: true,
+      says: always,
       fault: (mesh) => ({
         edges: mesh.directed((from, to) => Math.min(from, to) === 1 && Math.max(from, to) === 2),
         chance: () => 1,
@@ -87,7 +98,7 @@ describe.each([4, 5, 8, 30])("in a mesh of %i nodes", (nodes) => {
     const { seen } = judged({
       nodes,
       starved: all,
-      says: true,
+      says: always,
       fault: (mesh) => ({
         edges: mesh.directed((from, to) => from === 2 || to === 2),
         chance: () => 0.1,
@@ -99,7 +110,7 @@ describe.each([4, 5, 8, 30])("in a mesh of %i nodes", (nodes) => {
 });
 
 test("a rack of agents that starve is one finding about them", () => {
-  const { seen } = judged({ nodes: 12, starved: (node) => node < 3, says: true });
+  const { seen } = judged({ nodes: 12, starved: (node) => node < 3, says: always });
   expect(seen.filter((name) => !name.startsWith("IN-AGENT-STARVED"))).toEqual([]);
   expect(seen.length).toBeGreaterThan(0);
 });

@@ -134,3 +134,11 @@ export const pathName = ({
   protocol,
   family,
 }: Pick<PathEvidence, "network" | "protocol" | "family">): string => `${network}/${protocol}/${family}`;
+
+/** A tick that is later than this no longer serves UDP in time for its peers' clocks to be fair. */
+export const LATE_MS = 500;
+
+/** Its agent says itself that it gets too little time. */
+export function isLate({ agent }: Pick<NodeEvidence, "agent">): boolean {
+  return agent !== undefined && (agent.health.tickLagMaxMs > LATE_MS || agent.health.probesSkipped > 0);
+}

@@ -3,7 +3,15 @@
 // its counts, as lost since it was last heard. 50 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
 import type { Steps } from "../../base/slices.ts";
 import { learnDelay } from "./delays.ts";
-import { SECONDS_TOLD, SECONDS_WORDS, pathName, type Evidence, type PairList, type PathEvidence } from "./evidence.ts";
+import {
+  SECONDS_TOLD,
+  SECONDS_WORDS,
+  isLate,
+  pathName,
+  type Evidence,
+  type PairList,
+  type PathEvidence,
+} from "./evidence.ts";
 
 /** How far back one can look. The ring is a little longer, in whole words. */
 export const HISTORY_SECONDS = 300;
@@ -73,6 +81,8 @@ export class History {
   #heard = new Map<string, Heard>();
   /** By node name: from its last word to the first seconds after it. */
   readonly #absences = new Map<string, Absence>();
+  /** When each agent last told that it is late, by node name: of the minute before. */
+  readonly #late = new Map<string, number>();
 
   *add(evidence: Evidence): Steps<void> {
     const now = Math.floor(evidence.atSeconds);
@@ -96,6 +106,12 @@ export class History {
       yield;
     }
     yield* this.#forgetAbsences(evidence, now);
+    this.#rememberLate(evidence, now);
+  }
+
+  /** Whether this agent got too little time at some moment since `second`, as it told itself. */
+  wasLate(node: string, second: number): boolean {
+    return (this.#late.get(node) ?? Number.NEGATIVE_INFINITY) >= second;
   }
 
   /** Of each node, how many of the last `seconds` of its row are known. */
@@ -172,7 +188,9 @@ export class History {
       for (let i = 0; i < ring.length; i++) if (ring[i] !== 0) ring[i] = ring[i]! & keep[i % RING_WORDS]!;
       yield;
     }
-    if (all) this.#heard.clear();
+    if (!all) return;
+    this.#heard.clear();
+    this.#late.clear();
   }
 
   /** How many of the youngest seconds each row tells that it had not told before; 0 for a missing row. */
@@ -234,6 +252,11 @@ export class History {
       yield;
       if (now > until + SECONDS_TOLD) this.#absences.delete(name);
     }
+  }
+
+  #rememberLate({ nodes }: Evidence, now: number): void {
+    for (const node of nodes) if (isLate(node)) this.#late.set(node.node.name, now);
+    for (const [name, at] of this.#late) if (now - at > HISTORY_SECONDS) this.#late.delete(name);
   }
 
   #remap(names: readonly string[], pairs: PairList): void {

@@ -3,7 +3,7 @@
 import { counted } from "../../base/format.ts";
 import { median } from "../../base/median.ts";
 import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
-import type { AgentEvidence } from "../evidence/evidence.ts";
+import { LATE_MS, type AgentEvidence } from "../evidence/evidence.ts";
 import type { Look } from "../locate/culprits.ts";
 import {
   ONE_MINUTE,
@@ -15,7 +15,7 @@ import {
   type Weighed,
 } from "./observation.ts";
 import { groupSubject } from "./places.ts";
-import { LATE_MS, countsOf } from "./view.ts";
+import { countsOf } from "./view.ts";
 
 export function observeAgents(look: Look): Observation[] {
   return [...silent(look), ...starved(look), ...notMeasured(look), ...membership(look), ...unseen(look)];

@@ -3,11 +3,12 @@
 import { counted } from "../../base/format.ts";
 import { waysText } from "../catalogue/words.ts";
 import type { Cause, FindingCode } from "../../model/finding.ts";
+import { LATE_MS } from "../evidence/evidence.ts";
 import { rankCauses, weigh, type Sign, type Weighed } from "./observation.ts";
 import type { Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import type { LossSigns } from "./losses.ts";
-import { LATE_MS, countsOf, isLate } from "./view.ts";
+import { countsOf, lateSince } from "./view.ts";
 import { asymmetrySigns, routeSigns, waysOf } from "./ways.ts";
 
 /** Variance over mean by second from which losses come in bursts. */
@@ -31,7 +32,7 @@ function causesFor(signs: LossSigns, code: FindingCode, look: Look): Weighed[] {
     case "IN-AGENT-DOWN":
       return agentGone(signs, look);
     case "IN-AGENT-STARVED":
-      return [weigh("agent-starved", 3, healthSigns(signs)), weigh("queue", 0.5, [])];
+      return [weigh("agent-starved", 3, healthSigns(signs, look)), weigh("queue", 0.5, [])];
     case "IN-SOME-PATHS":
       return [weigh("equal-path", 3, [[true, "some source ports or pairs lose everything and others nothing", 3]])];
     case "IN-DROPPED":
@@ -137,9 +138,10 @@ function agentGone({ node, pairs, scope }: LossSigns, look: Look): Weighed[] {
   ];
 }
 
-function healthSigns({ node, members }: LossSigns): Sign[] {
+function healthSigns(signs: LossSigns, look: Look): Sign[] {
+  const { node, members } = signs;
   const health = node?.agent?.health;
-  const late = members.filter(isLate).length;
+  const late = lateSince(signs, look);
   return [
     [true, "ICMP, which the kernel answers, is fine", 1],
     [

@@ -2,7 +2,7 @@
 import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
 import type { Network } from "../../model/peer.ts";
-import { pathName, type NodeEvidence } from "../evidence/evidence.ts";
+import { isLate, pathName, type NodeEvidence } from "../evidence/evidence.ts";
 import { countBits, ringMask } from "../evidence/history.ts";
 import { SURE, isFault, isSure, type Culprit, type Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
@@ -11,7 +11,7 @@ import type { Topology } from "../locate/topology.ts";
 import { lossCauses } from "./loss-causes.ts";
 import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
 import { namesIn, subjectOf } from "./places.ts";
-import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, isLate, pairsOn, recentLoss } from "./view.ts";
+import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, lateSince, pairsOn, recentLoss } from "./view.ts";
 
 /** Share lost just now that is "all": a probe or two may have been answered at the edge. */
 const ALL = 0.95;
@@ -282,10 +282,10 @@ function agentCode(signs: LossSigns, node: NodeEvidence, look: Look): FindingCod
   return undefined;
 }
 
-/** Agents of several nodes that starve together, as those of one machine do: UDP alone is lost, and most of them say so. */
+/** Agents of several nodes that starve together, as those of one machine do: UDP alone is lost, and most have said so since. */
 function isStarved(signs: LossSigns, look: Look): boolean {
   if (signs.scope.protocol !== "udp" && !isProcess(signs)) return false;
-  return isIcmpFine(signs, look) && signs.members.filter(isLate).length > signs.members.length / 2;
+  return isIcmpFine(signs, look) && lateSince(signs, look) > signs.members.length / 2;
 }
 
 const isProcess = ({ culprit }: LossSigns): boolean => culprit.window.scopes[culprit.candidate.scope]!.isProcess;

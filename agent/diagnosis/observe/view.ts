@@ -39,13 +39,11 @@ export function pairsOn(edges: Uint32Array, { there, back }: Topology): number[]
   return pairs;
 }
 
-/** A tick that is later than this no longer serves UDP in time for its peers' clocks to be fair. */
-export const LATE_MS = 500;
-
-/** Its agent says itself that it gets too little time. */
-export function isLate({ agent }: NodeEvidence): boolean {
-  return agent !== undefined && (agent.health.tickLagMaxMs > LATE_MS || agent.health.probesSkipped > 0);
-}
+/** How many agents told that they were late since it began: losses are remembered for longer than the minute they tell of. */
+export const lateSince = (
+  { members, sinceSeconds }: { readonly members: readonly NodeEvidence[]; readonly sinceSeconds: number },
+  { history }: Look,
+): number => members.filter(({ node }) => history.wasLate(node.name, sinceSeconds)).length;
 
 /** Of the last minute. */
 export function countsOf({ paths }: Pick<Evidence, "paths">, pairs: readonly number[], filter: PathFilter): Counts {
