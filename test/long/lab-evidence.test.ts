@@ -11,7 +11,7 @@ import { needs } from "../support/needs.ts";
 const { describe, test } = await needs("namespaces");
 
 /** The default sends from each source port every 40 s. */
-const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: { intervalMs: 500, timeoutMs: 400 } } };
+const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: { intervalMs: 1_000, timeoutMs: 900 } } };
 
 const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
   JSON.parse(await fetchSocket(lab.target(node, "http").path, path)) as T;
