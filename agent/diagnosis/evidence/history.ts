@@ -2,6 +2,7 @@
 // of every judgement; the only memory that localisation needs. A row that does not tell its seconds is filled in from
 // its counts, as lost since it was last heard. 50 bytes a slot and 80 more for UDP: 2.5 MB for 100 nodes, 6 MB for 1,000 sampled ones.
 import type { Steps } from "../../base/slices.ts";
+import { Absences } from "./absences.ts";
 import { learnDelay } from "./delays.ts";
 import {
   SECONDS_TOLD,
@@ -12,11 +13,17 @@ import {
   type PairList,
   type PathEvidence,
 } from "./evidence.ts";
-
-/** How far back one can look. The ring is a little longer, in whole words. */
-export const HISTORY_SECONDS = 300;
-export const RING_SECONDS = 320;
-export const RING_WORDS = RING_SECONDS / 32;
+import {
+  HISTORY_SECONDS,
+  RING_SECONDS,
+  RING_WORDS,
+  countBits,
+  moved,
+  orSeconds,
+  ringMask,
+  setBit,
+  isBitSet,
+} from "./ring.ts";
 
 /** What one path remembers, `RING_WORDS` a pair. The bit of second `s` is `s % RING_SECONDS`. */
 export interface PathHistory {
@@ -48,25 +55,10 @@ interface Heard {
   readonly at: number;
 }
 
-/** A time in which an agent served nobody. */
-interface Absence {
-  readonly from: number;
-  readonly until: number;
-  /** It stood still and goes on, where another has begun a new life: its kernel answered ICMP all the time. */
-  readonly isSameLife: boolean;
-}
-
-/** Before the first second of an agent that nobody knew: its pod is there, or its address listed, a little earlier. */
-const STARTING_SECONDS = 30;
-/** After it: until all peers have heard of it, and the last lost probes have timed out. */
-const SETTLING_SECONDS = 10;
 /** So long without a row, and a judgement meanwhile, is a standstill. */
 const STANDSTILL_SECONDS = 12;
 /** And so long without a judgement is one of the judge itself. */
 const NO_JUDGEMENT_SECONDS = 25;
-/** Share of a pair's ICMP that is lost meanwhile, from which on it was the network; and of another protocol, up to which. */
-const ICMP_LOST = 0.1;
-const SERVED_NOBODY = 0.4;
 
 export class History {
   /** The second of the last evidence, judge's clock. */
@@ -79,8 +71,7 @@ export class History {
   #names: readonly string[] = [];
   #pairs: PairList = { count: 0, source: new Uint16Array(), destination: new Uint16Array() };
   #heard = new Map<string, Heard>();
-  /** By node name: from its last word to the first seconds after it. */
-  readonly #absences = new Map<string, Absence>();
+  readonly #absences = new Absences();
   /** When each agent last told that it is late, by node name: of the minute before. */
   readonly #late = new Map<string, number>();
 
@@ -105,7 +96,7 @@ export class History {
       yield* record(kept, path, { pairs: evidence.pairs, fresh, unfinished, isYoung, isSettling, now });
       yield;
     }
-    yield* this.#forgetAbsences(evidence, now);
+    yield* this.#absences.forget(evidence, { now, kept: this.paths });
     this.#rememberLate(evidence, now);
   }
 
@@ -205,53 +196,18 @@ export class History {
       }
       const { incarnation, ownSeconds } = agent;
       heard.set(node.name, { incarnation, ownSeconds, at: now });
-      if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS) {
-        const start = now - Math.floor(agent.uptimeSeconds);
-        const from = before ? Math.min(start, before.at) : start - STARTING_SECONDS;
-        this.#absences.set(node.name, { from, until: start + SETTLING_SECONDS, isSameLife: false });
-      }
+      if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS)
+        this.#absences.restarted(node.name, { start: now - Math.floor(agent.uptimeSeconds), heard: before?.at });
       const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
       const isJudge = evidence.judge === i && now - judgedBefore > NO_JUDGEMENT_SECONDS;
       if (isSameLife && now - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
-        this.#absences.set(node.name, { from: before.at, until: now + SETTLING_SECONDS, isSameLife });
+        this.#absences.wentOn(node.name, { heard: before.at, now });
       const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
       orSeconds(this.covered, i, { now, seconds: fresh[i] });
     }
     this.#heard = heard;
     return fresh;
-  }
-
-  /**
-   * An agent that restarts, and its pod with it, answers nobody for some seconds, and a rollout is many of these; nor does
-   * one that stands still: what was lost to it meanwhile is no loss of the network. Without it the node's own network
-   * answers ICMP, and with its pod there the pod network does.
-   */
-  *#forgetAbsences({ nodes, pairs, paths }: Evidence, now: number): Steps<void> {
-    for (const [name, { from, until, isSameLife }] of this.#absences) {
-      const node = nodes.findIndex((n) => n.node.name === name);
-      const end = Math.min(now, until);
-      const keep = ringMask(end, Math.min(RING_SECONDS, end - from)).map((w) => ~w);
-      // A row that comes again tells of no more than its last minute.
-      const seconds = Math.min(SECONDS_TOLD, end - from);
-      const told = ringMask(end, seconds);
-      for (const path of paths) {
-        const kept = this.paths.get(pathName(path))!;
-        if (path.protocol === "icmp" && (path.network === "node" || isSameLife)) continue;
-        const icmp = this.paths.get(pathName({ ...path, protocol: "icmp" }));
-        const share = (of: PathHistory, pair: number): number =>
-          (countBits(of.lost, pair, told) * SECONDS_TOLD) / (of.perMinute[pair]! * seconds);
-        const stoodStill = (pair: number): boolean =>
-          icmp !== undefined && share(icmp, pair) < ICMP_LOST && share(kept, pair) > SERVED_NOBODY;
-        for (let pair = 0; pair < pairs.count; pair++) {
-          if (pairs.source[pair] !== node && pairs.destination[pair] !== node) continue;
-          if (isSameLife && !stoodStill(pair)) continue;
-          for (let w = 0; w < RING_WORDS; w++) kept.lost[pair * RING_WORDS + w]! &= keep[w]!;
-        }
-      }
-      yield;
-      if (now > until + SECONDS_TOLD) this.#absences.delete(name);
-    }
   }
 
   #rememberLate({ nodes }: Evidence, now: number): void {
@@ -289,62 +245,6 @@ export class History {
     this.#names = names;
     this.#pairs = { count: pairs.count, source: pairs.source.slice(), destination: pairs.destination.slice() };
   }
-}
-
-/** Words of a ring with the last `seconds` set, the youngest of which is `now`. */
-export function ringMask(now: number, seconds: number): Uint32Array {
-  const mask = new Uint32Array(RING_WORDS);
-  orSeconds(mask, 0, { now, seconds });
-  return mask;
-}
-
-export function countBits(ring: Uint32Array, row: number, mask: Uint32Array): number {
-  let sum = 0;
-  for (let w = 0, i = row * RING_WORDS; w < RING_WORDS; w++, i++) if (ring[i] !== 0) sum += ones(ring[i]! & mask[w]!);
-  return sum;
-}
-
-/** Bits that are set in both rings. */
-export function countBoth(a: Uint32Array, b: Uint32Array, row: number, mask: Uint32Array): number {
-  let sum = 0;
-  for (let w = 0, i = row * RING_WORDS; w < RING_WORDS; w++, i++) if (a[i] !== 0) sum += ones(a[i]! & b[i]! & mask[w]!);
-  return sum;
-}
-
-/** Set bits of a word. */
-function ones(word: number): number {
-  let v = word - ((word >>> 1) & 0x55555555);
-  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
-  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-function orSeconds(ring: Uint32Array, row: number, span: { readonly now: number; readonly seconds: number }): void {
-  for (let age = 0; age < span.seconds; age++) setBit(ring, row, span.now - age);
-}
-
-function setBit(ring: Uint32Array, row: number, second: number): void {
-  const at = ringAt(second);
-  ring[row * RING_WORDS + (at >>> 5)]! |= 1 << (at & 31);
-}
-
-export const isBitSet = (ring: Uint32Array, row: number, second: number): boolean => {
-  const at = ringAt(second);
-  return ((ring[row * RING_WORDS + (at >>> 5)]! >>> (at & 31)) & 1) === 1;
-};
-
-/** How many seconds after `second` the youngest second of this place in a ring is. */
-export const secondsAfter = (second: number, at: number): number => (at - ringAt(second) + RING_SECONDS) % RING_SECONDS;
-
-/** Seconds may be small in tests; a ring has no negative places. */
-const ringAt = (second: number): number => ((second % RING_SECONDS) + RING_SECONDS) % RING_SECONDS;
-
-function moved(ring: Uint32Array, from: ArrayLike<number>): Uint32Array {
-  const target = new Uint32Array(from.length * RING_WORDS);
-  for (let i = 0; i < from.length; i++) {
-    const source = from[i]!;
-    if (source >= 0) target.set(ring.subarray(source * RING_WORDS, (source + 1) * RING_WORDS), i * RING_WORDS);
-  }
-  return target;
 }
 
 const pairKey = (source: number, destination: number): number => source * 65_536 + destination;

@@ -2,7 +2,8 @@
 // 20 : 1 or not at all.
 import type { Direction } from "../../model/finding.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { countBoth, ringMask, type History } from "../evidence/history.ts";
+import type { History } from "../evidence/history.ts";
+import { countBoth, ringMask } from "../evidence/ring.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Place } from "./candidate.ts";
 

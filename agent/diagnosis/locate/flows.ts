@@ -5,7 +5,8 @@
 // its own: they do not tell a dead flow from a lost probe, but they do tell between two places that have dead flows.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { STEP, countBits, ringMask, type History } from "../evidence/history.ts";
+import { STEP, type History } from "../evidence/history.ts";
+import { countBits, ringMask } from "../evidence/ring.ts";
 import { explain, type SplitPlace } from "./locate.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";

@@ -1,7 +1,8 @@
 // When a culprit's losses happened: steadily, in bursts, since when. One burst is no fault, however many probes it
 // took: the gain of a burst is that of the few independent events that it is.
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { RING_WORDS, countBits, ringMask, secondsAfter, type History } from "../evidence/history.ts";
+import type { History } from "../evidence/history.ts";
+import { RING_WORDS, countBits, ringMask, secondsAfter } from "../evidence/ring.ts";
 import type { Component, LossModel } from "./model.ts";
 import type { Score } from "./likelihood.ts";
 

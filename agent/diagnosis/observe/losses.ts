@@ -3,7 +3,7 @@ import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
 import type { Network } from "../../model/peer.ts";
 import { isLate, pathName, type NodeEvidence } from "../evidence/evidence.ts";
-import { countBits, ringMask } from "../evidence/history.ts";
+import { countBits, ringMask } from "../evidence/ring.ts";
 import { SURE, isFault, isSure, type Culprit, type Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";

@@ -2,7 +2,7 @@
 // were, whether all of it is lost just now.
 import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
 import { pathName, type Evidence, type NodeEvidence, type PathEvidence } from "../evidence/evidence.ts";
-import { countBits, ringMask } from "../evidence/history.ts";
+import { countBits, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { Topology } from "../locate/topology.ts";
 

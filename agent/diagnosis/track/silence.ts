@@ -1,7 +1,7 @@
 // Whether a loss is over: so much was probed since that, were it still there at half its rate, more would have been
 // lost. A loss that nobody can see (its rows are missing) is not over.
 import { pathName } from "../evidence/evidence.ts";
-import { HISTORY_SECONDS, countBits, ringMask } from "../evidence/history.ts";
+import { HISTORY_SECONDS, countBits, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import { subjectName, type Finding, type Subject } from "../../model/finding.ts";
 import type { Observation } from "../observe/observation.ts";

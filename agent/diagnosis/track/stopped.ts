@@ -2,7 +2,7 @@
 // nothing of what begins now. Were it kept, a node that is repaired would be blamed again for what the next fault takes
 // from it, or the two would look like one wider place.
 import { pathName } from "../evidence/evidence.ts";
-import { HISTORY_SECONDS, ringMask } from "../evidence/history.ts";
+import { HISTORY_SECONDS, ringMask } from "../evidence/ring.ts";
 import type { Steps } from "../../base/slices.ts";
 import type { Look } from "../locate/culprits.ts";
 import { addBits } from "../locate/rhythm.ts";

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { atOnce } from "../../../agent/base/slices.ts";
 import { pathName, type Evidence } from "../../../agent/diagnosis/evidence/evidence.ts";
-import { countBits, History, ringMask } from "../../../agent/diagnosis/evidence/history.ts";
+import { History } from "../../../agent/diagnosis/evidence/history.ts";
+import { countBits, ringMask } from "../../../agent/diagnosis/evidence/ring.ts";
 import { SimMesh } from "../sim/mesh.ts";
 import { tuningRandom } from "../sim/random.ts";
 
