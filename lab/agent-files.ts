@@ -19,7 +19,7 @@ export const meshFileOf = (directory: string): string => join(directory, "mesh.j
 export const tokenFileOf = (directory: string): string => join(directory, "token");
 export const configFileOf = (directory: string, node: string): string => join(directory, `${node}.json`);
 export const logFileOf = (directory: string, node: string): string => join(directory, `${node}.log`);
-export const doorOf = (directory: string, node: string, port: "http" | "metrics"): string =>
+export const socketPathOf = (directory: string, node: string, port: "http" | "metrics"): string =>
   join(directory, `${node}.${port}.sock`);
 
 export async function writeAgentFiles(

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { configSchema } from "../agent/config/schema.ts";
 import {
   configFileOf,
-  doorOf,
+  socketPathOf,
   logFileOf,
   meshFileOf,
   writeAgentFiles,
@@ -172,7 +172,7 @@ class NamespaceLab implements Lab {
   }
 
   target(node: string, port: "http" | "metrics"): { readonly path: string } {
-    return { path: doorOf(this.directory, this.node(node).name, port) };
+    return { path: socketPathOf(this.directory, this.node(node).name, port) };
   }
 
   inject(fault: string): Promise<FaultStatus> {

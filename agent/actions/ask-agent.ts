@@ -4,7 +4,7 @@ import { readBody } from "../base/body.ts";
 import { forText } from "../base/escape.ts";
 import { VERSION } from "../model/version.ts";
 import { ActionError } from "./action.ts";
-import { CALLER_HEADER, FORWARDED_HEADER, LinesFault, readLines, TOKEN_HEADER, type Line } from "./lines.ts";
+import { CALLER_HEADER, FORWARDED_HEADER, LinesError, readLines, TOKEN_HEADER, type Line } from "./lines.ts";
 
 export interface AskedAgent {
   readonly node: string;
@@ -45,7 +45,7 @@ export class AgentAsker implements AsyncDisposable {
       yield* readLines(body);
     } catch (err) {
       if (ask.signal.aborted) throw err;
-      const why = err instanceof LinesFault ? err.message : `the connection broke off (${(err as Error).message})`;
+      const why = err instanceof LinesError ? err.message : `the connection broke off (${(err as Error).message})`;
       throw new ActionError(`the agent of ${agent.node}: ${forText(why)}`, { cause: err });
     } finally {
       body.destroy();

@@ -19,16 +19,16 @@ export type Line =
 const KINDS: readonly unknown[] = ["started", "progress", "result", "error"];
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
 
-export class LinesFault extends Error {}
+export class LinesError extends Error {}
 
-/** The lines of a stream of bytes. Throws LinesFault for what is none. */
+/** The lines of a stream of bytes. Throws LinesError for what is none. */
 export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of body) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop()!;
-    if (rest.length > MAX_LINE_CHARS) throw new LinesFault("a line of the answer is too long");
+    if (rest.length > MAX_LINE_CHARS) throw new LinesError("a line of the answer is too long");
     for (const part of parts) yield parseLine(part);
   }
   if (rest.trim() !== "") yield parseLine(rest);
@@ -39,11 +39,11 @@ export function parseLine(text: string): Line {
   try {
     line = JSON.parse(text);
   } catch {
-    throw new LinesFault(`a line of the answer is no JSON: ${forText(text.slice(0, 100))}`);
+    throw new LinesError(`a line of the answer is no JSON: ${forText(text.slice(0, 100))}`);
   }
   const { kind } = (typeof line === "object" && line !== null ? line : {}) as { readonly kind?: unknown };
   if (!KINDS.includes(kind))
-    throw new LinesFault(`a line of the answer is of no known kind: ${forText(text.slice(0, 100))}`);
+    throw new LinesError(`a line of the answer is of no known kind: ${forText(text.slice(0, 100))}`);
   return line as Line;
 }
 

@@ -107,7 +107,7 @@ async function fromCluster(
 ): Promise<ReachedMesh> {
   using progress = new Progress();
   progress.step("reading the kubeconfig");
-  const [{ ClusterFault, openCluster }, { clusterMesh }] = await Promise.all([
+  const [{ ClusterError, openCluster }, { clusterMesh }] = await Promise.all([
     import("./cluster/connection.ts"),
     import("./cluster/snapshot.ts"),
   ]);
@@ -122,6 +122,6 @@ async function fromCluster(
     });
     return meshOf(snapshot, verdict);
   } catch (err) {
-    throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
+    throw err instanceof ClusterError ? new AgentUnreachable(err.message, { cause: err }) : err;
   }
 }

@@ -39,7 +39,7 @@ async function openObjects(reach: Reach, signal: AbortSignal, env: NodeJS.Proces
     return { why: "--url names one agent and no cluster; leave it out, or use --context or --kubeconfig" };
   using progress = new Progress();
   progress.step("reading the kubeconfig");
-  const [{ AbsentFault, ClusterFault, ForbiddenFault, openCluster }, { ClusterObjects }] = await Promise.all([
+  const [{ AbsentError, ClusterError, ForbiddenError, openCluster }, { ClusterObjects }] = await Promise.all([
     import("./cluster/connection.ts"),
     import("./cluster/objects.ts"),
   ]);
@@ -50,11 +50,11 @@ async function openObjects(reach: Reach, signal: AbortSignal, env: NodeJS.Proces
       // Where nobody answers it is said once, and not for each object.
       await cluster.get("/version", signal);
     } catch (err) {
-      if (!(err instanceof ForbiddenFault || err instanceof AbsentFault)) throw err;
+      if (!(err instanceof ForbiddenError || err instanceof AbsentError)) throw err;
     }
     return new ClusterObjects(cluster, signal);
   } catch (err) {
-    if (signal.aborted || !(err instanceof ClusterFault)) throw err;
+    if (signal.aborted || !(err instanceof ClusterError)) throw err;
     return { why: err.message };
   }
 }

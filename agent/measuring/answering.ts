@@ -58,7 +58,7 @@ export class Answering implements AsyncDisposable {
   async open(): Promise<void> {
     for (const lane of this.reflectors) {
       await lane.open();
-      if (lane.fault) throw lane.fault.error;
+      if (lane.failure) throw lane.failure.error;
     }
     for (const protocol of PROTOCOLS) {
       const { answering } = descriptorOf(protocol);

@@ -64,8 +64,8 @@ export class Parts implements Disposable {
   /** Why a protocol is not available, in words; nothing when it is. */
   whyUnavailable(protocol: Protocol): readonly string[] {
     return this.#of(protocol).flatMap(({ lane, meaning }) => {
-      if (!lane.fault) return [];
-      const { message } = lane.fault.error;
+      if (!lane.failure) return [];
+      const { message } = lane.failure.error;
       return [meaning === undefined ? message : `${meaning}: ${message}`];
     });
   }

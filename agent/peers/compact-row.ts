@@ -11,7 +11,7 @@ import type { Node } from "../model/peer.ts";
 import type { SlotCounts } from "../model/slot-counts.ts";
 import type { Row, RowHead } from "../model/snapshot.ts";
 import { ByteReader, ByteWriter } from "./row-bytes.ts";
-import { excerpt, faults, rowHeadSchema, RowFault } from "./schema.ts";
+import { excerpt, faults, rowHeadSchema, RowError } from "./schema.ts";
 import { pathByte, PATHS, SlotReader, writeSlot, type Path } from "./slot-bytes.ts";
 
 export const COMPACT_TYPE = "application/vnd.internode.row";
@@ -77,12 +77,12 @@ export interface CompactRow {
   tell(sink: SlotSink): void;
 }
 
-/** The row of `node`, or RowFault. */
+/** The row of `node`, or RowError. */
 export function readCompactRow(bytes: Buffer, node: Pick<Node, "name">): CompactRow {
   try {
     return new CheckedRow(bytes, node);
   } catch (err) {
-    if (err instanceof RangeError) throw new RowFault("its compact row ends too early");
+    if (err instanceof RangeError) throw new RowError("its compact row ends too early");
     throw err;
   }
 }
@@ -98,18 +98,18 @@ class CheckedRow implements CompactRow {
   constructor(bytes: Buffer, node: Pick<Node, "name">) {
     const input = new ByteReader(bytes);
     const magic = input.text(MAGIC.length);
-    if (magic !== MAGIC) throw new RowFault(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
+    if (magic !== MAGIC) throw new RowError(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
     const headBytes = input.u32();
-    if (headBytes > MOST_HEAD_BYTES) throw new RowFault(`its head has ${headBytes} bytes`);
+    if (headBytes > MOST_HEAD_BYTES) throw new RowError(`its head has ${headBytes} bytes`);
     this.head = headOf(input.text(headBytes));
     if (this.head.source.name !== node.name)
-      throw new RowFault(`it answered as node '${excerpt(this.head.source.name)}'`);
+      throw new RowError(`it answered as node '${excerpt(this.head.source.name)}'`);
     const count = input.u16();
     // Each takes at least its length, so that a number alone takes no memory.
-    if (count > input.left) throw new RowFault("its compact row ends too early");
+    if (count > input.left) throw new RowError("its compact row ends too early");
     this.#names = Array.from({ length: count }, () => input.text(input.u8()));
     if (new Set(this.#names).size !== count || this.#names.includes(node.name))
-      throw new RowFault("it names a destination twice, or itself");
+      throw new RowError("it names a destination twice, or itself");
     this.#addresses = Array.from({ length: input.u8() }, () => addressOf(input.bytes(input.u8())));
     this.#bytes = bytes;
     this.#body = input.at;
@@ -147,7 +147,7 @@ class CheckedRow implements CompactRow {
       this.#checkName(slot.destination, slot.path);
       const key = slot.destination * PATHS.length + slot.path;
       if (told[key] === 1)
-        throw new RowFault(`it tells ${excerpt(this.#names[slot.destination]!)}, ${PATHS[slot.path]!.protocol} twice`);
+        throw new RowError(`it tells ${excerpt(this.#names[slot.destination]!)}, ${PATHS[slot.path]!.protocol} twice`);
       told[key] = 1;
       slot.check();
     }
@@ -155,17 +155,17 @@ class CheckedRow implements CompactRow {
       this.#checkName(input.u16(), input.u8());
       input.pass(4);
     }
-    if (input.left > 0) throw new RowFault(`its compact row has ${input.left} bytes too many`);
+    if (input.left > 0) throw new RowError(`its compact row has ${input.left} bytes too many`);
   }
 
   #checkName(destination: number, path: number): void {
     if (destination >= this.#names.length || path >= PATHS.length)
-      throw new RowFault("its row is invalid: a slot of no destination, or of no network, protocol and family");
+      throw new RowError("its row is invalid: a slot of no destination, or of no network, protocol and family");
   }
 }
 
 function addressOf(bytes: Buffer): string {
-  if (bytes.length !== 4 && bytes.length !== 16) throw new RowFault("its row is invalid: an address that is none");
+  if (bytes.length !== 4 && bytes.length !== 16) throw new RowError("its row is invalid: an address that is none");
   return ipFromBytes(bytes).text;
 }
 
@@ -174,9 +174,9 @@ function headOf(json: string): RowHead {
   try {
     said = JSON.parse(json);
   } catch {
-    throw new RowFault(`the head of its row is not JSON: "${excerpt(json)}"`);
+    throw new RowError(`the head of its row is not JSON: "${excerpt(json)}"`);
   }
   const checked = rowHeadSchema.safeParse(said);
-  if (!checked.success) throw new RowFault(`its row is invalid: ${faults(checked.error)}`);
+  if (!checked.success) throw new RowError(`its row is invalid: ${faults(checked.error)}`);
   return checked.data as RowHead;
 }

@@ -5,7 +5,7 @@ import type { Node } from "../model/peer.ts";
 import type { Row } from "../model/snapshot.ts";
 import { Reception, type Received } from "./reception.ts";
 import { SEAL_HEADER } from "./row-seal.ts";
-import { excerpt, parseRow, RowFault } from "./schema.ts";
+import { excerpt, parseRow, RowError } from "./schema.ts";
 import { COMPACT_TYPE, readCompactRow, type CompactRow } from "./compact-row.ts";
 import { IDLE_CONNECTION_MS, type PeerApi, type RowQuery } from "./peer-api.ts";
 
@@ -75,7 +75,7 @@ export class PeerRows implements AsyncDisposable {
       }
       const row = parseRow(body.toString("utf8"), node);
       if (query.span !== undefined && row.covered === undefined)
-        throw new RowFault(`its agent (internode ${excerpt(row.version)}) keeps no past: finish the upgrade`);
+        throw new RowError(`its agent (internode ${excerpt(row.version)}) keeps no past: finish the upgrade`);
       const seal = headers[SEAL_HEADER];
       return { kind: "row", node, json: body, row, seal: typeof seal === "string" ? seal : undefined };
     } catch (err) {
@@ -118,7 +118,7 @@ export class PeerRows implements AsyncDisposable {
     { node, url, patience }: { readonly node: Node; readonly url: URL; readonly patience: Patience },
   ): Extract<PeerRow, { kind: "missing" }> {
     const reason = inWords(err, url, patience.deadlineMs ?? this.#options.deadlineMs);
-    const answered = err instanceof RowFault ? { status: 200, words: reason } : undefined;
+    const answered = err instanceof RowError ? { status: 200, words: reason } : undefined;
     return { kind: "missing", node, reason, answered };
   }
 
@@ -126,7 +126,7 @@ export class PeerRows implements AsyncDisposable {
     const { maxRowBytes } = this.#options;
     const reception = new Reception({
       maxBytes: maxRowBytes,
-      tooLarge: () => new RowFault(`its row is larger than ${maxRowBytes} bytes`),
+      tooLarge: () => new RowError(`its row is larger than ${maxRowBytes} bytes`),
     });
     // One deadline for connecting, waiting and reading: a body that trickles does not outlive it.
     const deadline = new AwakeDeadline(deadlineMs, {
@@ -154,7 +154,7 @@ export class PeerRows implements AsyncDisposable {
 }
 
 function inWords(err: unknown, { host }: URL, deadlineMs: number): string {
-  if (err instanceof RowFault) return err.message;
+  if (err instanceof RowError) return err.message;
   const { name, code, message } = err as { name?: string; code?: string; message?: string };
   if (name === "TimeoutError" || code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT")
     return `no answer from ${host} within ${deadlineMs / 1_000} s`;

@@ -209,40 +209,40 @@ export const snapshotSchema = z.object({
 });
 
 /** A row that cannot be shown; the message is the reason in words. */
-export class RowFault extends Error {}
+export class RowError extends Error {}
 
-/** The row of `node`, or RowFault. `undefined` delays are absent in JSON, which reads the same. */
+/** The row of `node`, or RowError. `undefined` delays are absent in JSON, which reads the same. */
 export function parseRow(json: string, node: Node): Row {
   let said: unknown;
   try {
     said = JSON.parse(json);
   } catch {
-    throw new RowFault(`its answer is not JSON: "${excerpt(json)}"`);
+    throw new RowError(`its answer is not JSON: "${excerpt(json)}"`);
   }
   const row = checkedRow(said);
-  if (row.source.name !== node.name) throw new RowFault(`it answered as node '${excerpt(row.source.name)}'`);
+  if (row.source.name !== node.name) throw new RowError(`it answered as node '${excerpt(row.source.name)}'`);
   return row;
 }
 
 function checkedRow(said: unknown): Row {
   const speaks = z.object({ schemaVersion: z.unknown(), version: z.unknown() }).safeParse(said).data;
   if (typeof speaks?.schemaVersion === "number" && speaks.schemaVersion !== SCHEMA_VERSION) {
-    throw new RowFault(
+    throw new RowError(
       `it speaks schema ${speaks.schemaVersion} (internode ${excerpt(String(speaks.version))}), and schema ${SCHEMA_VERSION} is read here: finish the upgrade`,
     );
   }
   const { row, leftOut } = withoutUnknown(said);
   const checked = rowSchema.safeParse(row);
-  if (!checked.success) throw new RowFault(`its row is invalid: ${faults(checked.error)}`);
+  if (!checked.success) throw new RowError(`its row is invalid: ${faults(checked.error)}`);
   return (leftOut.length === 0 ? checked.data : { ...checked.data, leftOut }) as Row;
 }
 
 /** A snapshot from the API, for those who read it over HTTP. Throws with all faults named. */
 export function parseSnapshot(said: unknown): Snapshot {
   const version = z.object({ schemaVersion: z.unknown() }).safeParse(said).data?.schemaVersion;
-  if (version !== undefined && version !== SCHEMA_VERSION) throw new RowFault(otherDocument(version));
+  if (version !== undefined && version !== SCHEMA_VERSION) throw new RowError(otherDocument(version));
   const checked = snapshotSchema.safeParse(said);
-  if (!checked.success) throw new RowFault(`the snapshot is invalid: ${faults(checked.error)}`);
+  if (!checked.success) throw new RowError(`the snapshot is invalid: ${faults(checked.error)}`);
   const rows: Row[] = [];
   const missing = [...checked.data.missing];
   for (const one of checked.data.rows) {
@@ -250,8 +250,8 @@ export function parseSnapshot(said: unknown): Snapshot {
       rows.push(checkedRow(one));
     } catch (err) {
       const node = z.object({ source: nodeSchema }).safeParse(one).data?.source;
-      if (node === undefined || !(err instanceof RowFault))
-        throw new RowFault(`the snapshot is invalid: ${(err as Error).message}`, { cause: err });
+      if (node === undefined || !(err instanceof RowError))
+        throw new RowError(`the snapshot is invalid: ${(err as Error).message}`, { cause: err });
       missing.push({ node, reason: err.message });
     }
   }

@@ -3,7 +3,7 @@ import { IP_FAMILIES, NETWORKS, type IpFamily, type Network, type Protocol } fro
 import { countsOf, type SlotCounts } from "../model/slot-counts.ts";
 import type { PairWindow } from "../model/snapshot.ts";
 import type { ByteReader, ByteWriter } from "./row-bytes.ts";
-import { RowFault } from "./schema.ts";
+import { RowError } from "./schema.ts";
 
 /** What a slot tells besides probes and failures, as far as there is something. A bit each, in this order; new ones at the end. */
 const PARTS = {
@@ -139,7 +139,7 @@ export class SlotReader implements SlotCounts {
     this.#addresses = addresses;
   }
 
-  /** Throws RangeError beyond the end, and RowFault of what the slot cannot hold. */
+  /** Throws RangeError beyond the end, and RowError of what the slot cannot hold. */
   next(): void {
     const input = this.#input;
     this.destination = input.u16();
@@ -169,7 +169,7 @@ export class SlotReader implements SlotCounts {
     this.hopsThereBefore = hasChange ? input.u8() : 0;
     this.hopsChangedAt = hasChange ? input.u32() : undefined;
     this.seenAs = parts & PARTS.seenAs ? this.#addresses[input.u8()] : undefined;
-    if (input.at > end) throw new RowFault("its row is invalid: a slot that says more than it is long");
+    if (input.at > end) throw new RowError("its row is invalid: a slot that says more than it is long");
     // What a newer agent says besides.
     input.pass(end - input.at);
     this.#hasDelays = hasDelays;
@@ -179,19 +179,19 @@ export class SlotReader implements SlotCounts {
   check(): void {
     const { probes, failures, ports } = this;
     if (failures + this.refusals > probes)
-      throw new RowFault("its row is invalid: more failures and refusals than probes");
+      throw new RowError("its row is invalid: more failures and refusals than probes");
     if (this.lostForward + this.lostReverse > failures || this.blocked + this.unreachable > failures)
-      throw new RowFault("its row is invalid: more packets with a direction or a reason than failures");
+      throw new RowError("its row is invalid: more packets with a direction or a reason than failures");
     if (this.#hasDelays) this.#checkDelays();
     for (let port = 0; port < (ports?.probes.length ?? 0); port++)
       if (ports!.failures[port]! > ports!.probes[port]!)
-        throw new RowFault("its row is invalid: more failures than probes of a source port");
+        throw new RowError("its row is invalid: more failures than probes of a source port");
   }
 
   #checkDelays(): void {
     const { rttMeanNs, rttMinNs, failures, refusals, probes } = this;
     const inOrder = rttMinNs >= 0 && rttMinNs <= rttMeanNs * (1 + 1e-6) + 1 && rttMeanNs <= MOST_DELAY_NS;
-    if (!inOrder || failures + refusals >= probes) throw new RowFault("its row is invalid: an RTT that cannot be");
+    if (!inOrder || failures + refusals >= probes) throw new RowError("its row is invalid: an RTT that cannot be");
   }
 
   #readLostSeconds(): readonly [number, number] {

@@ -14,11 +14,11 @@ export interface LaneOptions<P extends Disposable> {
   /** The part is about to go: what it has counted can be read for the last time. */
   closing?(part: P): void;
   /** An error has closed it, or kept it from being opened. */
-  closed?(fault: LaneFault): void;
+  closed?(failure: LaneFailure): void;
 }
 
 /** Why a lane is closed. */
-export interface LaneFault {
+export interface LaneFailure {
   readonly error: Error;
   /** The first of its kind in this lane: worth a line in the log. */
   readonly isNew: boolean;
@@ -27,17 +27,17 @@ export interface LaneFault {
 const NS_PER_MS = 1e6;
 const SHORTEST_WAIT_MS = 1_000;
 const BACKOFF = { baseMs: 1_000, capMs: 59_000 } as const;
-/** Open for this long, a part is sound: the wait after its next fault is short again. */
+/** Open for this long, a part is sound: the wait after its next failure is short again. */
 const SOUND_AFTER_NS = 300e9;
-/** Kinds of faults remembered for the log. */
+/** Kinds of failures remembered for the log. */
 const MAX_KINDS = 64;
 
 export class Lane<P extends Disposable> implements Disposable {
   readonly name: string;
   readonly #options: LaneOptions<P>;
   #part: P | undefined;
-  #fault: LaneFault | undefined;
-  #faults = 0;
+  #failure: LaneFailure | undefined;
+  #failures = 0;
   readonly #kinds = new Set<string>();
   #failuresInARow = 0;
   #openedNs = -Infinity;
@@ -55,13 +55,13 @@ export class Lane<P extends Disposable> implements Disposable {
   }
 
   /** Why it is closed; undefined while it is open or was never opened. */
-  get fault(): LaneFault | undefined {
-    return this.#fault;
+  get failure(): LaneFailure | undefined {
+    return this.#failure;
   }
 
   /** How often it was closed by an error, or could not be opened. */
-  get faults(): number {
-    return this.#faults;
+  get failures(): number {
+    return this.#failures;
   }
 
   /** When it is to be opened again; Infinity while it is open. */
@@ -69,7 +69,7 @@ export class Lane<P extends Disposable> implements Disposable {
     return this.#openAgainNs;
   }
 
-  /** Never rejects: what went wrong is `fault`. */
+  /** Never rejects: what went wrong is `failure`. */
   async open(): Promise<void> {
     this.#opening = true;
     this.#openAgainNs = Infinity;
@@ -77,7 +77,7 @@ export class Lane<P extends Disposable> implements Disposable {
       const part = await this.#options.open();
       if (this.#disposed) return part[Symbol.dispose]();
       this.#part = part;
-      this.#fault = undefined;
+      this.#failure = undefined;
       this.#openedNs = this.#options.clock.monotonicNs();
       this.run((opened) => this.#options.opened?.(opened));
     } catch (err) {
@@ -114,11 +114,11 @@ export class Lane<P extends Disposable> implements Disposable {
     const error = cause instanceof Error ? cause : new Error(String(cause));
     const nowNs = this.#options.clock.monotonicNs();
     this.#close();
-    this.#faults++;
+    this.#failures++;
     this.#failuresInARow = nowNs - this.#openedNs >= SOUND_AFTER_NS ? 1 : this.#failuresInARow + 1;
     this.#openAgainNs = nowNs + (SHORTEST_WAIT_MS + backoffMs(this.#failuresInARow, BACKOFF)) * NS_PER_MS;
-    this.#fault = { error, isNew: this.#isNewKind(error) };
-    this.#options.closed?.(this.#fault);
+    this.#failure = { error, isNew: this.#isNewKind(error) };
+    this.#options.closed?.(this.#failure);
   }
 
   /** Numbers aside: a message may name a port or a slot. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LinesFault, lineText, readLines, type Line } from "../../agent/actions/lines.ts";
+import { LinesError, lineText, readLines, type Line } from "../../agent/actions/lines.ts";
 
 async function* inPieces(text: string, bytes: number): AsyncGenerator<Uint8Array> {
   const all = Buffer.from(text);
@@ -24,6 +24,6 @@ test("lines come as they were sent, however the network cuts them", async () => 
 test.each(["not json\n", "42\n", "null\n", '{"kind":"gossip"}\n', '{"kind":"result"'])(
   "%j is no line of an action",
   async (text) => {
-    await expect(all(text, 5)).rejects.toBeInstanceOf(LinesFault);
+    await expect(all(text, 5)).rejects.toBeInstanceOf(LinesError);
   },
 );

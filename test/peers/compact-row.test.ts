@@ -7,7 +7,7 @@ import type { Row } from "../../agent/model/snapshot.ts";
 import { encodeRow, readCompactRow } from "../../agent/peers/compact-row.ts";
 import { RowSeal } from "../../agent/peers/row-seal.ts";
 import { Rows } from "../../agent/peers/rows.ts";
-import { RowFault, rowSchema } from "../../agent/peers/schema.ts";
+import { RowError, rowSchema } from "../../agent/peers/schema.ts";
 import { sampleNodes, sampleRow, type SampleMesh } from "../support/sample-mesh.ts";
 
 const MESH: SampleMesh = {
@@ -99,8 +99,8 @@ test("what a newer agent says of a slot beyond what this one knows is passed ove
 test("a row that is broken anywhere is refused whole, with a reason, and nothing else is ever thrown", () => {
   const bytes = encodeRow(fullRow());
   for (let length = 0; length < bytes.length; length++)
-    expect(() => readCompactRow(bytes.subarray(0, length), NODES[0]!), `${length} bytes`).toThrow(RowFault);
-  expect(() => readCompactRow(Buffer.concat([bytes, Buffer.alloc(1)]), NODES[0]!)).toThrow(RowFault);
+    expect(() => readCompactRow(bytes.subarray(0, length), NODES[0]!), `${length} bytes`).toThrow(RowError);
+  expect(() => readCompactRow(Buffer.concat([bytes, Buffer.alloc(1)]), NODES[0]!)).toThrow(RowError);
   let seed = 12_345;
   const random = (below: number) => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) % below;
   for (let round = 0; round < 3_000; round++) {
@@ -109,12 +109,12 @@ test("a row that is broken anywhere is refused whole, with a reason, and nothing
     try {
       fromCompact(broken);
     } catch (err) {
-      if (!(err instanceof RowFault)) throw err;
+      if (!(err instanceof RowError)) throw err;
     }
   }
   for (let round = 0; round < 500; round++) {
     const noise = Buffer.from(Array.from({ length: random(200) }, () => random(256)));
-    expect(() => readCompactRow(Buffer.concat([Buffer.from("INR1"), noise]), NODES[0]!)).toThrow(RowFault);
+    expect(() => readCompactRow(Buffer.concat([Buffer.from("INR1"), noise]), NODES[0]!)).toThrow(RowError);
   }
 });
 
@@ -129,7 +129,7 @@ test.each([
   const row = fullRow();
   const [pair, ...others] = row.pairs;
   const lying = { ...row, pairs: [{ ...pair!, window: { ...pair!.window, refusals: 0, ...lie } }, ...others] };
-  expect(() => readCompactRow(encodeRow(lying), NODES[0]!)).toThrow(RowFault);
+  expect(() => readCompactRow(encodeRow(lying), NODES[0]!)).toThrow(RowError);
 });
 
 test("a slot told twice, a row to itself, another node's row and a source port that loses more than it sends are refused", () => {

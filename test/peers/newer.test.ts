@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { withoutUnknown } from "../../agent/peers/newer.ts";
-import { parseRow, RowFault } from "../../agent/peers/schema.ts";
+import { parseRow, RowError } from "../../agent/peers/schema.ts";
 import { sampleNodes, sampleRow } from "../support/sample-mesh.ts";
 
 const MESH = { nodes: 3, zones: 1 };
@@ -42,7 +42,7 @@ test("a failure for a reason that is not known here stays a failure", () => {
 test.each([["<b>x</b>"], ["ICMP"], [""], [7], [null], ["x".repeat(40)]])(
   "%j is no word of a newer agent, and the row is invalid",
   (protocol) => {
-    expect(() => parse({ ...ROW, pairs: [{ ...ROW.pairs[0]!, protocol }] })).toThrow(RowFault);
+    expect(() => parse({ ...ROW, pairs: [{ ...ROW.pairs[0]!, protocol }] })).toThrow(RowError);
   },
 );
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Lane, type LaneFault } from "../../agent/schedule/lane.ts";
+import { Lane, type LaneFailure } from "../../agent/schedule/lane.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 class Part implements Disposable {
@@ -11,7 +11,7 @@ class Part implements Disposable {
 
 function setUp(open: (attempt: number) => Part | Promise<Part> = () => new Part()) {
   const clock = new FakeClock();
-  const told: ({ opened: Part } | { closing: Part } | { closed: LaneFault })[] = [];
+  const told: ({ opened: Part } | { closing: Part } | { closed: LaneFailure })[] = [];
   const parts: Part[] = [];
   const tries = { made: 0 };
   const lane = new Lane<Part>({
@@ -24,7 +24,7 @@ function setUp(open: (attempt: number) => Part | Promise<Part> = () => new Part(
     },
     opened: (part) => void told.push({ opened: part }),
     closing: (part) => void told.push({ closing: part }),
-    closed: (fault) => void told.push({ closed: fault }),
+    closed: (failure) => void told.push({ closed: failure }),
   });
   /** Ticks until it has been opened, or tried to be, once more. */
   const again = async () => {
@@ -47,7 +47,7 @@ describe("a lane", () => {
     const { lane, told } = setUp();
     await lane.open();
     expect(lane.run(() => 7)).toBe(7);
-    expect([lane.faults, lane.fault]).toEqual([0, undefined]);
+    expect([lane.failures, lane.failure]).toEqual([0, undefined]);
     expect(told).toHaveLength(1);
   });
 
@@ -56,13 +56,13 @@ describe("a lane", () => {
     await lane.open();
     expect(lane.run(broken("EBADF"))).toBeUndefined();
     expect(parts[0]!.disposed).toBe(1);
-    expect(lane.fault?.error.message).toBe("EBADF");
+    expect(lane.failure?.error.message).toBe("EBADF");
     expect(lane.run(() => 7)).toBeUndefined();
     expect(lane.openAgainNs - clock.monotonicNs()).toBeLessThanOrEqual(2e9);
     expect(told.slice(1)).toEqual([{ closing: parts[0] }, { closed: { error: new Error("EBADF"), isNew: true } }]);
     await again();
     expect(lane.part).toBe(parts[1]);
-    expect([lane.faults, lane.fault]).toEqual([1, undefined]);
+    expect([lane.failures, lane.failure]).toEqual([1, undefined]);
     expect(lane.run(() => 7)).toBe(7);
   });
 
@@ -79,7 +79,7 @@ describe("a lane", () => {
     }
     expect(Math.max(...waits)).toBeLessThanOrEqual(60);
     expect(lane.part).toBeDefined();
-    expect(lane.faults).toBe(11);
+    expect(lane.failures).toBe(11);
   });
 
   test("names each kind of fault once, numbers aside, however often it comes", async () => {
@@ -90,7 +90,7 @@ describe("a lane", () => {
       await again();
     }
     expect(told.flatMap((t) => ("closed" in t ? [t.closed.isNew] : []))).toEqual([true, false, true, false]);
-    expect(lane.faults).toBe(4);
+    expect(lane.failures).toBe(4);
   });
 
   test("that throws while it is told of its part being there is closed too", async () => {
@@ -98,7 +98,7 @@ describe("a lane", () => {
     const part = new Part();
     const lane = new Lane<Part>({ name: "udp", clock, open: () => part, opened: broken("no slot") });
     await lane.open();
-    expect([lane.part, part.disposed, lane.fault?.error.message]).toEqual([undefined, 1, "no slot"]);
+    expect([lane.part, part.disposed, lane.failure?.error.message]).toEqual([undefined, 1, "no slot"]);
   });
 
   test("whose part cannot even be closed is closed", async () => {
@@ -106,7 +106,7 @@ describe("a lane", () => {
     const lane = new Lane({ name: "udp", clock, open: () => ({ [Symbol.dispose]: broken("EBADF") }) });
     await lane.open();
     lane.run(broken("first"));
-    expect(lane.fault?.error.message).toBe("first");
+    expect(lane.failure?.error.message).toBe("first");
     lane[Symbol.dispose]();
     expect(lane.part).toBeUndefined();
   });

@@ -202,7 +202,7 @@ test.each([1, 2])(
     expect(told.reverse).toBeLessThanOrEqual(counts.directions.reverse);
     expect(told.forward + told.reverse).toBeGreaterThan(0.8 * (counts.directions.forward + counts.directions.reverse));
     expect(results.counts().localErrors).toEqual([]);
-    expect(lanes.map(({ lane }) => lane.faults)).toEqual([0, 0, 0]);
+    expect(lanes.map(({ lane }) => lane.failures)).toEqual([0, 0, 0]);
     for (const prober of probers) prober[Symbol.dispose]();
     expect(kernel.sockets.size + kernel.handshakes.size).toBe(0);
   },

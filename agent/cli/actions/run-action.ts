@@ -4,14 +4,14 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { userInfo } from "node:os";
 import type { Duplex } from "node:stream";
 import { wordsOf } from "../../actions/ask-agent.ts";
-import { CALLER_HEADER, LinesFault, readLines, TOKEN_HEADER, type Line } from "../../actions/lines.ts";
+import { CALLER_HEADER, LinesError, readLines, TOKEN_HEADER, type Line } from "../../actions/lines.ts";
 import { readBody } from "../../base/body.ts";
 import { forText, forTextThroughout } from "../../base/escape.ts";
 import { VERSION } from "../../model/version.ts";
 import { AgentUnreachable, DEFAULT_URL, unreachable } from "../mesh-client.ts";
 import { Progress } from "../progress.ts";
 import type { Reach } from "../reach.ts";
-import type { AgentDoor } from "./cluster-agent.ts";
+import type { AgentAccess } from "./cluster-agent.ts";
 import { namedToken, tokenAt } from "./token.ts";
 
 export interface WantedAction {
@@ -43,7 +43,7 @@ export async function* runAction(reach: Reach, wanted: WantedAction, signal: Abo
     }
   } catch (err) {
     if (signal.aborted || err instanceof AgentUnreachable) throw err;
-    const why = err instanceof LinesFault ? err.message : (err as Error).message;
+    const why = err instanceof LinesError ? err.message : (err as Error).message;
     throw new AgentUnreachable(`the connection to the agent broke off: ${forText(why)}`);
   } finally {
     body.destroy();
@@ -92,32 +92,32 @@ async function inCluster(
   { token, signal }: By,
 ): Promise<Body> {
   using progress = new Progress();
-  const [{ clusterDoors }, { ClusterFault, ForbiddenFault }] = await Promise.all([
+  const [{ agentAccesses }, { ClusterError, ForbiddenError }] = await Promise.all([
     import("./cluster-agent.ts"),
     import("../cluster/connection.ts"),
   ]);
   const failures: string[] = [];
   try {
-    const doors = await clusterDoors(reach, { node: wanted.node, token, signal }, (step) => progress.step(step));
-    for (const door of doors) {
-      progress.step(`asking ${door.name} through a port-forward`);
+    const accesses = await agentAccesses(reach, { node: wanted.node, token, signal }, (step) => progress.step(step));
+    for (const access of accesses) {
+      progress.step(`asking ${access.name} through a port-forward`);
       try {
-        return await postThrough(door, wanted, signal);
+        return await postThrough(access, wanted, signal);
       } catch (err) {
-        if (signal.aborted || err instanceof AgentUnreachable || err instanceof ForbiddenFault) throw err;
-        failures.push(`${door.name}: ${(err as Error).message}`);
+        if (signal.aborted || err instanceof AgentUnreachable || err instanceof ForbiddenError) throw err;
+        failures.push(`${access.name}: ${(err as Error).message}`);
       }
     }
   } catch (err) {
-    throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
+    throw err instanceof ClusterError ? new AgentUnreachable(err.message, { cause: err }) : err;
   }
   throw new AgentUnreachable(failures.join("; and "));
 }
 
-async function postThrough(door: AgentDoor, wanted: WantedAction, signal: AbortSignal): Promise<Body> {
-  const socket = await door.open();
+async function postThrough(access: AgentAccess, wanted: WantedAction, signal: AbortSignal): Promise<Body> {
+  const socket = await access.open();
   try {
-    return await post({ socket, host: door.host, name: door.name }, wanted, { token: door.token, signal });
+    return await post({ socket, host: access.host, name: access.name }, wanted, { token: access.token, signal });
   } catch (err) {
     socket.destroy();
     throw err;
@@ -160,7 +160,7 @@ async function post(place: Place, { action, node, request }: WantedAction, { tok
     ask.on("response", resolve).on("error", reject).end(body);
   });
   if (response.statusCode === 200) return response;
-  const tooLarge = () => new LinesFault("its answer is too long");
+  const tooLarge = () => new LinesError("its answer is too long");
   const said = (await readBody(response, { maxBytes: MAX_REFUSAL_BYTES, tooLarge })).toString("utf8");
   const old = response.statusCode === 405 ? " (an agent of an older release: finish the upgrade)" : "";
   throw new ActionRefused(`${place.name} refuses (HTTP ${response.statusCode}): ${wordsOf(said)}${old}`);

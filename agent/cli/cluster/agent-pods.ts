@@ -1,5 +1,5 @@
 // The agents of a cluster, as the API server lists their pods.
-import { ClusterFault, ForbiddenFault, ruleFor, type ClusterConnection, type Pod } from "./connection.ts";
+import { ClusterError, ForbiddenError, ruleFor, type ClusterConnection, type Pod } from "./connection.ts";
 
 export interface AgentPod extends Pod {
   /** Undefined while it waits for a node. */
@@ -43,7 +43,7 @@ const TOKEN_VOLUME = "token";
 /** Where the documents install it. */
 const USUAL_NAMESPACE = "internode";
 
-/** Throws ClusterFault when there are none, or those of two installations. */
+/** Throws ClusterError when there are none, or those of two installations. */
 export async function agentPods(
   cluster: ClusterConnection,
   namespace: string | undefined,
@@ -54,12 +54,12 @@ export async function agentPods(
   const agents = listed.filter(({ metadata }) => metadata.ownerReferences?.some(({ kind }) => kind === "DaemonSet"));
   const where = namespace === undefined ? "the namespaces that could be looked in" : `namespace ${namespace}`;
   if (agents.length === 0)
-    throw new ClusterFault(
+    throw new ClusterError(
       `there is no agent in ${where} of ${cluster.server} (pods with ${AGENT_PODS}): name theirs with --namespace, or install them`,
     );
   const sets = new Set(agents.map(({ metadata }) => `${metadata.namespace}/${metadata.ownerReferences![0]!.name}`));
   if (sets.size > 1)
-    throw new ClusterFault(
+    throw new ClusterError(
       `there are agents of several installations, ${[...sets].sort().join(" and ")}: choose one with --namespace`,
     );
   return agents.map(toAgentPod).sort((a, b) => Number(b.ready) - Number(a.ready) || (a.name < b.name ? -1 : 1));
@@ -81,15 +81,15 @@ async function list(
     try {
       return await from("/api/v1/pods");
     } catch (err) {
-      if (!(err instanceof ForbiddenFault)) throw err;
+      if (!(err instanceof ForbiddenError)) throw err;
       const names = [...new Set([cluster.namespace ?? "default", USUAL_NAMESPACE])];
       const found = await Promise.allSettled(names.map(inNamespace));
       if (found.every(({ status }) => status === "rejected")) throw err;
       return found.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     }
   } catch (err) {
-    throw err instanceof ForbiddenFault
-      ? new ForbiddenFault(
+    throw err instanceof ForbiddenError
+      ? new ForbiddenError(
           `${err.message}; ${ruleFor("pods", "list")}, or name a namespace that you may read with --namespace`,
           { cause: err },
         )

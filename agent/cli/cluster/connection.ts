@@ -7,10 +7,10 @@ import { Duplex, PassThrough } from "node:stream";
 import { readBody } from "../../base/body.ts";
 import { forText } from "../../base/escape.ts";
 import { codeOf, connectionCure, reasonOf } from "../../mesh/connection-errors.ts";
-import { AbsentFault, ClusterFault, ForbiddenFault } from "./faults.ts";
+import { AbsentError, ClusterError, ForbiddenError } from "./errors.ts";
 import { loadKubeconfig, type ClusterOptions } from "./kubeconfig.ts";
 
-export { AbsentFault, ClusterFault, ForbiddenFault };
+export { AbsentError, ClusterError, ForbiddenError };
 
 export interface Pod {
   readonly namespace: string;
@@ -42,12 +42,12 @@ export class ClusterConnection {
     this.#kubeconfig = kubeconfig;
     const cluster = kubeconfig.getCurrentCluster();
     if (cluster === null)
-      throw new ClusterFault(
+      throw new ClusterError(
         "the kubeconfig has no current context: choose one with --context, or 'kubectl config use-context'",
       );
     this.server = cluster.server.replace(/\/$/, "");
     if (!URL.canParse(this.server))
-      throw new ClusterFault(`the kubeconfig's server '${forText(this.server)}' is no URL: correct it`);
+      throw new ClusterError(`the kubeconfig's server '${forText(this.server)}' is no URL: correct it`);
     // Without the password that may be in it.
     this.#by = cluster.proxyUrl
       ? ` by way of the proxy ${URL.parse(cluster.proxyUrl)?.host ?? forText(cluster.proxyUrl)}`
@@ -55,7 +55,7 @@ export class ClusterConnection {
     this.namespace = kubeconfig.getContextObject(kubeconfig.getCurrentContext())?.namespace;
   }
 
-  /** Throws ClusterFault. */
+  /** Throws ClusterError. */
   get(path: string, signal: AbortSignal): Promise<Buffer> {
     return this.#get(path, {
       signal,
@@ -64,7 +64,7 @@ export class ClusterConnection {
     });
   }
 
-  /** What a pod answers, by way of the API server's proxy: where nothing comes it is the pod's. Throws ClusterFault. */
+  /** What a pod answers, by way of the API server's proxy: where nothing comes it is the pod's. Throws ClusterError. */
   getFromPod({ namespace, name, port }: Pod, path: string, signal: AbortSignal): Promise<Buffer> {
     return this.#get(`${podPath({ namespace, name, port })}/proxy${path}`, {
       signal,
@@ -88,18 +88,18 @@ export class ClusterConnection {
       const response = await answered(url, options, timeoutMs);
       const body = await readBody(response, {
         maxBytes: MAX_BYTES,
-        tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
+        tooLarge: () => new ClusterError(`${path} answers more than ${MAX_BYTES} bytes`),
       });
       if (response.statusCode === 200) return body;
-      if (response.statusCode === 401) throw new ClusterFault(notSignedIn(this.#kubeconfig));
+      if (response.statusCode === 401) throw new ClusterError(notSignedIn(this.#kubeconfig));
       throw refusal(path, response.statusCode ?? 0, body.toString("utf8"));
     } catch (err) {
-      if (err instanceof ClusterFault || signal.aborted) throw err;
-      throw new ClusterFault(blames(forText(whyOf(err as Error))), { cause: err });
+      if (err instanceof ClusterError || signal.aborted) throw err;
+      throw new ClusterError(blames(forText(whyOf(err as Error))), { cause: err });
     }
   }
 
-  /** A connection to a pod's port, as it looks from the pod's own loopback. Throws ClusterFault. */
+  /** A connection to a pod's port, as it looks from the pod's own loopback. Throws ClusterError. */
   async forward({ namespace, name, port }: Pod, handshakeMs = HANDSHAKE_MS): Promise<Duplex> {
     const { PortForward } = await import("@kubernetes/client-node");
     const [toPod, fromPod, faults] = [new PassThrough(), new PassThrough(), new PassThrough()];
@@ -110,19 +110,19 @@ export class ClusterConnection {
       forwarding.addEventListener("close", () => void fromPod.end());
       socket.on("close", () => forwarding.close());
     } catch (err) {
-      if (err instanceof ClusterFault) throw err;
+      if (err instanceof ClusterError) throw err;
       const why = (err as { readonly message?: string }).message ?? "no answer";
       const said = /handshake has timed out/.test(why) ? `no answer within ${handshakeMs / 1_000} s` : forText(why);
-      if (said.endsWith(" 401")) throw new ClusterFault(notSignedIn(this.#kubeconfig));
+      if (said.endsWith(" 401")) throw new ClusterError(notSignedIn(this.#kubeconfig));
       const what = `no port-forward to pod ${namespace}/${name}: ${said}`;
       throw said.endsWith(" 403")
-        ? new ForbiddenFault(`${what}; ${ruleFor("pods/portforward", "create")}`)
-        : new ClusterFault(what);
+        ? new ForbiddenError(`${what}; ${ruleFor("pods/portforward", "create")}`)
+        : new ClusterError(what);
     }
     faults.on(
       "data",
       (text: Buffer) =>
-        void socket.destroy(new ClusterFault(`pod ${namespace}/${name}: ${forText(text.toString("utf8"))}`)),
+        void socket.destroy(new ClusterError(`pod ${namespace}/${name}: ${forText(text.toString("utf8"))}`)),
     );
     return socket;
   }
@@ -136,7 +136,7 @@ async function withCredentials(kubeconfig: KubeConfig, options: RequestOptions):
     const { name, exec } = kubeconfig.getCurrentUser() ?? { name: "none" };
     const command = (exec as { readonly command?: string } | undefined)?.command;
     const said = forText(err instanceof Error ? err.message : String(err)).trim() || "it failed without a word";
-    throw new ClusterFault(
+    throw new ClusterError(
       command === undefined
         ? `the credentials of user '${forText(name)}' of the kubeconfig cannot be used: ${said}`
         : `the exec plugin '${forText(command)}' of user '${forText(name)}' of the kubeconfig gives no credentials: ${said}; run it yourself, or sign in anew`,
@@ -171,7 +171,7 @@ function withHandshake(kubeconfig: KubeConfig, handshakeTimeout: number): KubeCo
   return bounded;
 }
 
-/** Throws ClusterFault, and UsageError for what was typed and is not there. */
+/** Throws ClusterError, and UsageError for what was typed and is not there. */
 export const openCluster = async (
   options: ClusterOptions,
   env: NodeJS.ProcessEnv = process.env,
@@ -191,7 +191,7 @@ function answered(url: URL, options: RequestOptions, timeoutMs: number): Promise
   });
 }
 
-function refusal(path: string, status: number, body: string): ClusterFault {
+function refusal(path: string, status: number, body: string): ClusterError {
   let said = body;
   try {
     said = (JSON.parse(body) as { readonly message?: string }).message ?? body;
@@ -199,6 +199,6 @@ function refusal(path: string, status: number, body: string): ClusterFault {
     // Not the API server's own words, or those of a pod behind it.
   }
   const words = `HTTP ${status} for ${path.split("?")[0]}: ${forText(said.slice(0, 300).trim())}`;
-  if (status === 403) return new ForbiddenFault(words);
-  return status === 404 ? new AbsentFault(words) : new ClusterFault(words);
+  if (status === 403) return new ForbiddenError(words);
+  return status === 404 ? new AbsentError(words) : new ClusterError(words);
 }

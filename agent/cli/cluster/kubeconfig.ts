@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { forText } from "../../base/escape.ts";
 import { UsageError } from "../command.ts";
-import { ClusterFault } from "./faults.ts";
+import { ClusterError } from "./errors.ts";
 import { proxyFor } from "./proxy.ts";
 
 export interface ClusterOptions {
@@ -23,13 +23,13 @@ export const hasKubeconfig = (env: NodeJS.ProcessEnv = process.env): boolean =>
   env["KUBERNETES_SERVICE_HOST"] !== undefined ||
   existsSync(join(homedir(), ".kube", "config"));
 
-/** With the context that is meant. Throws ClusterFault, and UsageError for what was typed and is not there. */
+/** With the context that is meant. Throws ClusterError, and UsageError for what was typed and is not there. */
 export async function loadKubeconfig(
   { kubeconfig, context }: ClusterOptions,
   env: NodeJS.ProcessEnv,
 ): Promise<KubeConfig> {
   if (kubeconfig === undefined && !hasKubeconfig(env))
-    throw new ClusterFault("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG");
+    throw new ClusterError("there is no kubeconfig: name one with --kubeconfig or KUBECONFIG");
   const { KubeConfig } = await import("@kubernetes/client-node");
   let loaded = new KubeConfig();
   try {
@@ -39,7 +39,7 @@ export async function loadKubeconfig(
     else loaded = merged(files, () => new KubeConfig());
   } catch (err) {
     const why = `the kubeconfig cannot be read: ${forText((err as Error).message)}`;
-    throw kubeconfig === undefined ? new ClusterFault(why, { cause: err }) : new UsageError(why, { cause: err });
+    throw kubeconfig === undefined ? new ClusterError(why, { cause: err }) : new UsageError(why, { cause: err });
   }
   if (context !== undefined) {
     const names = loaded.getContexts().map(({ name }) => name);
@@ -84,7 +84,7 @@ function withProxy(loaded: KubeConfig, env: NodeJS.ProcessEnv): KubeConfig {
   if (cluster === null || cluster.proxyUrl || !URL.canParse(cluster.server)) return loaded;
   const proxyUrl = proxyFor(new URL(cluster.server), env);
   if (proxyUrl !== undefined && !URL.canParse(proxyUrl))
-    throw new ClusterFault(`the proxy '${forText(proxyUrl)}' of the environment is no URL: correct HTTPS_PROXY`);
+    throw new ClusterError(`the proxy '${forText(proxyUrl)}' of the environment is no URL: correct HTTPS_PROXY`);
   return Object.assign(loaded, {
     clusters: loaded.clusters.map((one) => (one === cluster && proxyUrl !== undefined ? { ...one, proxyUrl } : one)),
   });

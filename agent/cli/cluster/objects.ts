@@ -1,6 +1,6 @@
 // Objects of the cluster, each asked for once. What cannot be had is an answer as well, with the RBAC rule that would
 // allow it: one missing right never ends a report.
-import { AbsentFault, ClusterFault, ForbiddenFault, ruleFor, type ClusterConnection } from "./connection.ts";
+import { AbsentError, ClusterError, ForbiddenError, ruleFor, type ClusterConnection } from "./connection.ts";
 
 export type Reading<T> =
   | { readonly kind: "read"; readonly value: T }
@@ -81,10 +81,10 @@ export class ClusterObjects implements Objects {
     const reading = ask().then(
       (value): Reading<T> => ({ kind: "read", value }),
       (err: unknown): Reading<T> => {
-        if (this.#signal.aborted || !(err instanceof ClusterFault)) throw err;
+        if (this.#signal.aborted || !(err instanceof ClusterError)) throw err;
         const why = err.message;
-        if (err instanceof AbsentFault) return { kind: "absent", why };
-        if (err instanceof ForbiddenFault)
+        if (err instanceof AbsentError) return { kind: "absent", why };
+        if (err instanceof ForbiddenError)
           return { kind: "forbidden", why, rule: ruleFor(kind.plural, verb, kind.group) };
         return { kind: "failed", why };
       },
@@ -98,7 +98,7 @@ export class ClusterObjects implements Objects {
     try {
       return JSON.parse(body) as T;
     } catch (err) {
-      throw new ClusterFault(`${path.split("?")[0]} is no JSON; is this a Kubernetes API server?`, { cause: err });
+      throw new ClusterError(`${path.split("?")[0]} is no JSON; is this a Kubernetes API server?`, { cause: err });
     }
   }
 }

@@ -12,7 +12,7 @@ import { parseVerdict } from "../../peers/finding-schema.ts";
 import { parseRow, parseSnapshot } from "../../peers/schema.ts";
 import { meshPath, NO_PAST } from "../mesh-client.ts";
 import { agentPods, type AgentPod } from "./agent-pods.ts";
-import { ClusterFault, ForbiddenFault, type ClusterConnection, type Pod } from "./connection.ts";
+import { ClusterError, ForbiddenError, type ClusterConnection, type Pod } from "./connection.ts";
 
 export interface ClusterSnapshotOptions {
   readonly cluster: ClusterConnection;
@@ -39,7 +39,7 @@ export interface ClusterMesh {
   readonly verdict: Verdict | undefined;
 }
 
-/** Throws ClusterFault. */
+/** Throws ClusterError. */
 export async function clusterMesh(options: ClusterSnapshotOptions): Promise<ClusterMesh> {
   const { cluster, namespace, since, signal, progress } = options;
   progress("looking for agents");
@@ -49,18 +49,18 @@ export async function clusterMesh(options: ClusterSnapshotOptions): Promise<Clus
     progress(`asking the agent of ${pod.node ?? pod.name} through a port-forward`);
     try {
       const seen = parseSnapshot(JSON.parse(await forwarded(options, pod, meshPath(since), VIEW_TIMEOUT_MS)));
-      if (since !== undefined && seen.span === undefined) throw new ClusterFault(`the agent of ${pod.name} ${NO_PAST}`);
+      if (since !== undefined && seen.span === undefined) throw new ClusterError(`the agent of ${pod.name} ${NO_PAST}`);
       const verdict = await forwardedVerdict(options, pod);
       return { snapshot: await withForwardedRows(seen, pods, options), verdict };
     } catch (err) {
       if (signal.aborted) throw err;
       failures.push(err);
-      if (err instanceof ForbiddenFault) break;
+      if (err instanceof ForbiddenError) break;
     }
   }
   // Through the proxy anybody who may read it would come as no known agent: it gives the plain rows of now.
   if (since !== undefined)
-    throw new ClusterFault(
+    throw new ClusterError(
       `the past is told through a port-forward only, and none could be used: ${failures[0] instanceof Error ? failures[0].message : "no agent is ready"}`,
     );
   progress(`asking ${pods.length} agents for their rows through the API server's proxy`);
@@ -93,7 +93,7 @@ async function withForwardedRows(
     try {
       const query = seen.span ? `?${new URLSearchParams({ ...seen.span }).toString()}` : "";
       const given = parseRow(await forwarded(options, pod, `/api/v1/pairs${query}`, ROW_TIMEOUT_MS), row.node);
-      if (seen.span && given.covered === undefined) throw new ClusterFault(`its agent ${NO_PAST}`);
+      if (seen.span && given.covered === undefined) throw new ClusterError(`its agent ${NO_PAST}`);
       rows.push(given);
     } catch (err) {
       return { ...row, reason: `${row.reason}; by way of ${API_SERVER}: ${(err as Error).message}` };
@@ -135,7 +135,7 @@ async function rowByRow(
   const missing = answers.filter((answer) => "reason" in answer);
   if (rows.length === 0) {
     const why = [because instanceof Error ? because.message : undefined, missing[0]?.reason];
-    throw new ClusterFault(why.filter((reason) => reason !== undefined).join("; and ") || "no agent has a node yet");
+    throw new ClusterError(why.filter((reason) => reason !== undefined).join("; and ") || "no agent has a node yet");
   }
   const zones = new Map(
     rows.flatMap((row) => [row.source, ...row.pairs.map((p) => p.destination)]).map((n) => [n.name, n.zone]),
@@ -169,18 +169,18 @@ async function forwarded(
       httpGet({ path, headers, signal: deadline, createConnection: () => socket }, (response) => {
         readBody(response, {
           maxBytes: MAX_BYTES,
-          tooLarge: () => new ClusterFault(`${path} answers more than ${MAX_BYTES} bytes`),
+          tooLarge: () => new ClusterError(`${path} answers more than ${MAX_BYTES} bytes`),
         })
           .then((body) => body.toString("utf8"))
           .then((text) =>
             response.statusCode === 200
               ? resolve(text)
-              : reject(new ClusterFault(`pod ${pod.name} answered HTTP ${response.statusCode}: ${text.slice(0, 200)}`)),
+              : reject(new ClusterError(`pod ${pod.name} answered HTTP ${response.statusCode}: ${text.slice(0, 200)}`)),
           )
           .catch(reject);
       }).on("error", (err) =>
         reject(
-          new ClusterFault(
+          new ClusterError(
             deadline.aborted ? `no answer from pod ${pod.name} within ${timeoutMs / 1_000} s` : err.message,
           ),
         ),

@@ -36,7 +36,7 @@ export interface WantedViews {
 /** Asks for one node's view. Rejects with an error whose message is the reason. */
 type Ask = (node: string) => Promise<NodeView>;
 
-interface Door {
+interface NodeReader {
   readonly nodes: readonly string[];
   readonly ask: Ask;
 }
@@ -48,7 +48,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** Throws AgentUnreachable where nobody can be asked, and UsageError for a node that there is not. */
 export async function readViews(reach: Reach, wanted: WantedViews, signal: AbortSignal): Promise<ViewsRead> {
   using progress = new Progress();
-  const { nodes, ask } = await openDoor(reach, { wanted, signal, progress });
+  const { nodes, ask } = await openReader(reach, { wanted, signal, progress });
   const known = [...nodes].sort(compareNames);
   const unknown = wanted.nodes.find((name) => !known.includes(name));
   if (unknown !== undefined)
@@ -91,7 +91,7 @@ interface Opening {
   readonly progress: Progress;
 }
 
-async function openDoor(reach: Reach, opening: Opening): Promise<Door> {
+async function openReader(reach: Reach, opening: Opening): Promise<NodeReader> {
   switch (reach.kind) {
     case "url":
       return atUrl(reach.url, opening);
@@ -118,7 +118,7 @@ async function openDoor(reach: Reach, opening: Opening): Promise<Door> {
 const queryOf = (own: { readonly of?: string }, { namespace }: WantedViews): string =>
   `/api/v1/node?${new URLSearchParams({ ...own, namespace: namespace ?? "widest" }).toString()}`;
 
-async function atUrl(url: string, { wanted, signal, progress }: Opening): Promise<Door> {
+async function atUrl(url: string, { wanted, signal, progress }: Opening): Promise<NodeReader> {
   const { hostname, port, host, origin } = new URL(url);
   const to = { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 80 : Number(port), host };
   progress.step(`asking ${origin} for its peers`);
@@ -143,9 +143,9 @@ interface PeersAnswer {
 async function inCluster(
   choice: Extract<Reach, { readonly kind: "cluster" | "nearest" }>,
   { wanted, signal, progress }: Opening,
-): Promise<Door> {
+): Promise<NodeReader> {
   progress.step("reading the kubeconfig");
-  const [{ ClusterFault, openCluster }, { agentPods }] = await Promise.all([
+  const [{ ClusterError, openCluster }, { agentPods }] = await Promise.all([
     import("../cluster/connection.ts"),
     import("../cluster/agent-pods.ts"),
   ]);
@@ -169,7 +169,7 @@ async function inCluster(
       },
     };
   } catch (err) {
-    throw err instanceof ClusterFault ? new AgentUnreachable(err.message, { cause: err }) : err;
+    throw err instanceof ClusterError ? new AgentUnreachable(err.message, { cause: err }) : err;
   }
 }
 

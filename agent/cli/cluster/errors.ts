@@ -1,10 +1,10 @@
 // Why the cluster could not be asked.
 
 /** The cluster could not be asked; the message says what was tried and what would help. */
-export class ClusterFault extends Error {}
+export class ClusterError extends Error {}
 
 /** The API server refuses this to us; `rule` is the RBAC rule that would allow it. */
-export class ForbiddenFault extends ClusterFault {}
+export class ForbiddenError extends ClusterError {}
 
 /** There is no such object, or the cluster does not know its kind. */
-export class AbsentFault extends ClusterFault {}
+export class AbsentError extends ClusterError {}
