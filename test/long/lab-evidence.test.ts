@@ -16,6 +16,14 @@ const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: { intervalMs:
 const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
   JSON.parse(await fetchSocket(lab.target(node, "http").path, path)) as T;
 
+/** What is wrong but a machine that is too busy for this test. */
+async function verdictOf(lab: Lab, judge: string): Promise<Verdict> {
+  const verdict = await ask<Verdict>(lab, judge, "/api/v1/verdict");
+  return { ...verdict, findings: verdict.findings.filter(({ code }) => code !== "IN-AGENT-STARVED") };
+}
+
+const isFine = ({ state, findings }: Verdict): boolean => state !== "undecided" && findings.length === 0;
+
 /** Judges must not be the broken ones: they have a view of their own of what they cannot reach. */
 function others({ nodes }: Lab): { readonly judge: string; readonly broken: string } {
   const order = judgeOrder(nodes, undefined);
@@ -29,8 +37,8 @@ async function until(
   { judge }: { readonly judge: string } = others(lab),
 ): Promise<Verdict> {
   let last: Verdict | undefined;
-  for (let tries = 0; tries < 180; tries++) {
-    last = await ask<Verdict>(lab, judge, "/api/v1/verdict").catch(() => undefined);
+  for (let tries = 0; tries < 360; tries++) {
+    last = await verdictOf(lab, judge).catch(() => undefined);
     if (last && isSo(last)) return last;
     await sleep(500);
   }
@@ -45,7 +53,7 @@ describe.concurrent("the judges name", { timeout: 600_000, retry: 1 }, () => {
   test("the node whose pods are masqueraded, of which its peers say as whom they see them", async ({ expect }) => {
     await using lab = await createLab(OPTIONS);
     const { broken } = others(lab);
-    await until(lab, "no NAT between pods", (v) => v.state === "fine" && stateOf(v, "no-nat") === "holds");
+    await until(lab, "no NAT between pods", (v) => isFine(v) && stateOf(v, "no-nat") === "holds");
     const { id } = await lab.inject(`masquerade ${broken}`);
     const verdict = await until(lab, "masqueraded", (v) => named(v).includes(`IN-MASQUERADE ${broken}`));
     expect(stateOf(verdict, "no-nat")).toBe("broken");
@@ -60,13 +68,13 @@ describe.concurrent("the judges name", { timeout: 600_000, retry: 1 }, () => {
     await expect.poll(seen, { timeout: 10_000 }).toEqual(new Set([`${own}.0`]));
     expect((await lab.faults())[0]!.counters!.affected).toBeGreaterThan(0);
     await lab.clear(id);
-    await until(lab, "as before", (v) => v.findings.length === 0 && stateOf(v, "no-nat") === "holds");
+    await until(lab, "as before", (v) => isFine(v) && stateOf(v, "no-nat") === "holds");
   });
 
   test("the masqueraded node that judges itself, though the others refuse it their rows", async ({ expect }) => {
     await using lab = await createLab(OPTIONS);
     const { judge } = others(lab);
-    await until(lab, "no NAT between pods", (v) => v.state === "fine" && stateOf(v, "no-nat") === "holds");
+    await until(lab, "no NAT between pods", (v) => isFine(v) && stateOf(v, "no-nat") === "holds");
     await lab.inject(`masquerade ${judge}`);
     const isTold = (v: Verdict): boolean => named(v).includes(`IN-MASQUERADE ${judge}`) && named(v).length > 1;
     const verdict = await until(lab, "masqueraded, and most rows missing", isTold, { judge });
@@ -80,7 +88,7 @@ describe.concurrent("the judges name", { timeout: 600_000, retry: 1 }, () => {
   test("the node whose packets take a hop more, with the way, both numbers and the moment", async ({ expect }) => {
     await using lab = await createLab(OPTIONS);
     const { broken } = others(lab);
-    await until(lab, "fine", ({ state }) => state === "fine");
+    await until(lab, "fine", isFine);
     const before = Date.now();
     await lab.inject(`extra-hop ${broken}->all`);
     const verdict = await until(lab, "a longer way", (v) => named(v).includes(`IN-ROUTE ${broken}`));
