@@ -41,7 +41,7 @@ export async function gatherEvidence({
   const [self, peers, apis] = [sources.node, sources.peers(), sources.peerApis()];
   const own = sources.row({ detail: "window" });
   const silent = silentPeers(own);
-  const given: EvidenceRow[] = [evidenceRow(own)];
+  const given = new Map<string, EvidenceRow>([[self.name, evidenceRow(own)]]);
   const missing: MissingRow[] = [];
   const reached = new Set(apis.map(({ node }) => node.name));
   for (const { node } of peers)
@@ -49,7 +49,7 @@ export async function gatherEvidence({
   await inTurn(apis, CONCURRENCY, async (api) => {
     const answer = await rows.evidence(api, { isSilent: silent.has(api.node.name) });
     if (answer.kind === "missing") missing.push(answer);
-    else given.push(answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
+    else given.set(api.node.name, answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
   });
   const { podAddresses, nodeAddresses } = sources.identity();
   const known = new Map<string, Pick<NodeEvidence, "serving" | "addresses">>([
@@ -58,11 +58,13 @@ export async function gatherEvidence({
       return [node.name, { ...(sources.isReadinessTold && { serving }), addresses }] as const;
     }),
   ]);
+  const nodes = inDisplayOrder([self, ...peers.map(({ node }) => node)]);
   const steps = evidenceSteps({
     atSeconds: clock.baseSeconds + clock.realtimeNs() / 1e9,
-    nodes: inDisplayOrder([self, ...peers.map(({ node }) => node)]).map((node) => ({ node, ...known.get(node.name) })),
+    nodes: nodes.map((node) => ({ node, ...known.get(node.name) })),
     judge: self.name,
-    rows: given,
+    // Not as they came: for pairs in another order all that is remembered of them would have to be moved.
+    rows: nodes.flatMap(({ name }) => given.get(name) ?? []),
     missing,
   });
   return inSlices(steps, SLICE_MS);
