@@ -7,12 +7,13 @@ import { NETWORK_CHECKS } from "../model/finding.ts";
 import type { Network } from "../model/peer.ts";
 import { CODES } from "./catalogue/codes.ts";
 import { capital } from "./catalogue/words.ts";
+import { STEP } from "./evidence/path-history.ts";
 import type { Look } from "./locate/culprits.ts";
 import { seenPods } from "./observe/addresses.ts";
 import { isAllLostJustNow } from "./observe/view.ts";
 
 export function* networkChecks(look: Look, findings: readonly Finding[]): Steps<NetworkCheck[]> {
-  const check: Readonly<Record<NetworkCheckName, () => NetworkCheck>> = {
+  const check: Readonly<Record<NetworkCheckName, () => NetworkCheck | Steps<NetworkCheck>>> = {
     "pods-reach-pods": () =>
       reach(look, findings, {
         name: "pods-reach-pods",
@@ -32,7 +33,8 @@ export function* networkChecks(look: Look, findings: readonly Finding[]): Steps<
   };
   const checks: NetworkCheck[] = [];
   for (const name of NETWORK_CHECKS) {
-    checks.push(check[name]());
+    const checked = check[name]();
+    checks.push("next" in checked ? yield* checked : checked);
     yield;
   }
   return checks;
@@ -49,11 +51,16 @@ interface Reach {
  * An ordered pair reaches when anything on this network was answered in the last minute, and not all is lost since: of a
  * node that has just died the minute still knows answers.
  */
-function reach(look: Look, findings: readonly Finding[], { name, network, promise, denial }: Reach): NetworkCheck {
+function* reach(
+  look: Look,
+  findings: readonly Finding[],
+  { name, network, promise, denial }: Reach,
+): Steps<NetworkCheck> {
   const { paths, pairs } = look.evidence;
   const own = paths.filter((path) => path.network === network);
   let [measured, reached] = [0, 0];
   for (let pair = 0; pair < pairs.count; pair++) {
+    if (pair % STEP === STEP - 1) yield;
     let [isProbed, isAnswered, losesSome] = [false, false, false];
     for (const { probes, failures } of own) {
       if (probes[pair] === 0) continue;
@@ -89,7 +96,7 @@ function noNat({ evidence }: Look, findings: readonly Finding[]): NetworkCheck {
       findings: broken.map(({ id }) => id),
     };
   const seen = [...seenPods(evidence).values()];
-  const own = seen.reduce((sum, pods) => sum + pods.own.size, 0);
+  const own = seen.reduce((sum, pods) => sum + pods.own, 0);
   const other = seen.reduce((sum, pods) => sum + pods.other.size, 0);
   if (own + other === 0)
     return unknown(name, "Whether there is no NAT between pods is not visible: no agent tells as whom it is seen.");

@@ -44,11 +44,10 @@ export class Judge {
     yield* this.#history.add(evidence);
     const recent = yield* this.#history.lostIn(ONSET_SECONDS);
     const all = yield* this.#history.lostIn(ONSET_SECONDS * (1 + USUAL_SPANS));
-    const look: Look = { evidence, history: this.#history, topology: this.#topologyOf(evidence) };
+    const look: Look = { evidence, history: this.#history, topology: yield* this.#topologyOf(evidence) };
     look.topology.arrays.reuse();
     yield* this.#tracker.forgetStopped(look);
-    forgetRejected(look);
-    yield;
+    yield* forgetRejected(look);
     const { observations } = yield* observe(look);
     yield;
     const findings = yield* this.#tracker.update({
@@ -79,14 +78,14 @@ export class Judge {
   }
 
   /** Laid out anew only when nodes or pairs are others: it is the dearest part of a calm judgement. */
-  #topologyOf({ nodes, pairs }: Evidence): Topology {
+  *#topologyOf({ nodes, pairs }: Evidence): Steps<Topology> {
     const known = this.#topology;
     if (known && isSameMesh(known.of, { nodes, pairs })) return known.topology;
     const of = {
       nodes,
       pairs: { ...pairs, source: pairs.source.slice(), destination: pairs.destination.slice() },
     };
-    this.#topology = { of, topology: topologyOf(nodes, pairs) };
+    this.#topology = { of, topology: yield* topologyOf(nodes, pairs) };
     return this.#topology.topology;
   }
 }

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { inSlices } from "../../agent/base/slices.ts";
+import type { Evidence } from "../../agent/diagnosis/evidence/evidence.ts";
 import { Judge } from "../../agent/diagnosis/judge.ts";
 import { nodeAndGroup, pathLoses } from "./sim/scenarios.ts";
 import { makeWorld } from "./sim/worlds.ts";
@@ -27,6 +29,42 @@ test("a judgement gives way after every step, however many there are", async () 
   const withFault = [...judge.steps(mesh.evidence())].length;
   expect(calm).toBeGreaterThan(50);
   expect(withFault).toBeGreaterThan(calm);
+});
+
+test("a mesh that is another one than before is taken over and laid out in steps as well", () => {
+  const { mesh } = makeWorld({ kind: "tuning", nodes: 60, seed: 3 });
+  const judge = new Judge();
+  const stepsOf = (evidence: Evidence): number => [...judge.steps(evidence)].length;
+  mesh.advance(60);
+  stepsOf(mesh.evidence());
+  mesh.advance(10);
+  const same = stepsOf(mesh.evidence());
+  mesh.advance(10);
+  const evidence = mesh.evidence();
+  const { count, source, destination } = evidence.pairs;
+  const others = { count, source: source.toReversed(), destination: destination.toReversed() };
+  // Once for the pairs, once for what each of four paths remembers, and more for the graph.
+  expect(stepsOf({ ...evidence, pairs: others }) - same).toBeGreaterThan(10);
+});
+
+test("what runs in slices takes no turn of the event loop that others have begun, and gives way after each slice", async () => {
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    timer = setImmediate(turn);
+  };
+  let timer = setImmediate(turn);
+  const begun: number[] = [];
+  const steps = function* (): Generator<void, string, void> {
+    for (let i = 0; i < 3; i++) {
+      begun.push(turns);
+      yield;
+    }
+    return "done";
+  };
+  expect(await inSlices(steps(), 0)).toBe("done");
+  clearImmediate(timer);
+  expect(begun).toEqual([1, 2, 3]);
 });
 
 test("where some of a group's paths are bad and one of its pairs is noisy besides, it goes on judging", () => {

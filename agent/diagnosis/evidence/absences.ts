@@ -1,7 +1,7 @@
 // Times in which an agent served nobody, and what was lost to it meanwhile.
 import type { Steps } from "../../base/slices.ts";
 import { SECONDS_TOLD, pathName, type Evidence } from "./evidence.ts";
-import type { PathHistory } from "./history.ts";
+import type { PathHistory } from "./path-history.ts";
 import { RING_SECONDS, RING_WORDS, countBits, ringMask } from "./ring.ts";
 
 /** Seconds by the judge's clock. */

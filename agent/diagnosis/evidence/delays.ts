@@ -1,5 +1,5 @@
 // What delay is usual between two nodes, and whether it is much longer just now.
-import type { PathHistory } from "./history.ts";
+import type { PathHistory } from "./path-history.ts";
 
 /** Judgements after which the usual delay is known: five minutes of them. */
 const LEARNT = 30;

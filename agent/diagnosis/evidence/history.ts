@@ -4,6 +4,7 @@
 import type { Steps } from "../../base/slices.ts";
 import { Absences } from "./absences.ts";
 import { learnDelay } from "./delays.ts";
+import { STEP, WORDS_STEP, moveRing, movedPath, nothingKept, type PathHistory } from "./path-history.ts";
 import {
   SECONDS_TOLD,
   SECONDS_WORDS,
@@ -13,40 +14,7 @@ import {
   type PairList,
   type PathEvidence,
 } from "./evidence.ts";
-import {
-  HISTORY_SECONDS,
-  RING_SECONDS,
-  RING_WORDS,
-  countBits,
-  moved,
-  orSeconds,
-  ringMask,
-  setBit,
-  isBitSet,
-} from "./ring.ts";
-
-/** What one path remembers, `RING_WORDS` a pair. The bit of second `s` is `s % RING_SECONDS`. */
-export interface PathHistory {
-  readonly lost: Uint32Array;
-  /** UDP: those known to have died on the way there, and on the way back; of what is forgotten, too: see `countBoth`. */
-  readonly forward: Uint32Array | undefined;
-  readonly reverse: Uint32Array | undefined;
-  /** 1 where the row does not tell which seconds lost something: bits are right to within a judgement only. */
-  readonly guessed: Uint8Array;
-  /** Seconds in which it is probed, of each minute. */
-  readonly perMinute: Uint8Array;
-  /** When it was probed first, as far as is known. */
-  readonly first: Float64Array;
-  /** What was lost until then is forgotten. */
-  readonly forgotten: Float64Array;
-  /** And how much of the minute before that was. */
-  readonly forgottenLost: Uint8Array;
-  /** 1 where a probe was rejected, and nothing was answered since: kernels limit their errors, and most then look lost. */
-  readonly rejected: Uint8Array;
-  /** The fastest round trip of a usual minute, nanoseconds, and of how many judgements that was learnt. */
-  readonly usualRttNs: Float32Array;
-  readonly learnt: Uint8Array;
-}
+import { HISTORY_SECONDS, RING_SECONDS, RING_WORDS, countBits, isBitSet, orSeconds, ringMask, setBit } from "./ring.ts";
 
 interface Heard {
   readonly incarnation: string;
@@ -78,7 +46,8 @@ export class History {
   *add(evidence: Evidence): Steps<void> {
     const now = Math.floor(evidence.atSeconds);
     const names = evidence.nodes.map(({ node }) => node.name);
-    if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs)) this.#remap(names, evidence.pairs);
+    if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs))
+      yield* this.#remap(names, evidence.pairs);
     yield;
     yield* this.#forget(now);
     const judgedBefore = this.now;
@@ -148,20 +117,7 @@ export class History {
     const name = pathName(path);
     let kept = this.paths.get(name);
     if (!kept) {
-      const isUdp = path.protocol === "udp";
-      kept = {
-        lost: new Uint32Array(count * RING_WORDS),
-        forward: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
-        reverse: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
-        guessed: new Uint8Array(count),
-        perMinute: new Uint8Array(count),
-        first: new Float64Array(count).fill(Number.POSITIVE_INFINITY),
-        forgotten: new Float64Array(count),
-        forgottenLost: new Uint8Array(count),
-        rejected: new Uint8Array(count),
-        usualRttNs: new Float32Array(count),
-        learnt: new Uint8Array(count),
-      };
+      kept = nothingKept(count, path.protocol === "udp");
       this.paths.set(name, kept);
     }
     return kept;
@@ -176,7 +132,10 @@ export class History {
     const rings = [this.covered, ...[...this.paths.values()].flatMap((p) => [p.lost, p.forward, p.reverse])];
     for (const ring of rings) {
       if (!ring) continue;
-      for (let i = 0; i < ring.length; i++) if (ring[i] !== 0) ring[i] = ring[i]! & keep[i % RING_WORDS]!;
+      for (let i = 0; i < ring.length; i++) {
+        if (ring[i] !== 0) ring[i] = ring[i]! & keep[i % RING_WORDS]!;
+        if (i % WORDS_STEP === WORDS_STEP - 1) yield;
+      }
       yield;
     }
     if (!all) return;
@@ -215,33 +174,25 @@ export class History {
     for (const [name, at] of this.#late) if (now - at > HISTORY_SECONDS) this.#late.delete(name);
   }
 
-  #remap(names: readonly string[], pairs: PairList): void {
+  *#remap(names: readonly string[], pairs: PairList): Steps<void> {
     const oldNode = new Map(this.#names.map((name, i) => [name, i]));
     const nodeFrom = names.map((name) => oldNode.get(name) ?? -1);
     const oldPair = new Map<number, number>();
-    for (let i = 0; i < this.#pairs.count; i++)
+    for (let i = 0; i < this.#pairs.count; i++) {
       oldPair.set(pairKey(this.#pairs.source[i]!, this.#pairs.destination[i]!), i);
+      if (i % STEP === STEP - 1) yield;
+    }
     const pairFrom = new Int32Array(pairs.count);
     for (let i = 0; i < pairs.count; i++) {
-      const [s, d] = [nodeFrom[pairs.source[i]!]!, nodeFrom[pairs.destination[i]!]!];
+      const s = nodeFrom[pairs.source[i]!]!;
+      const d = nodeFrom[pairs.destination[i]!]!;
       pairFrom[i] = s < 0 || d < 0 ? -1 : (oldPair.get(pairKey(s, d)) ?? -1);
+      if (i % STEP === STEP - 1) yield;
     }
-    this.covered = moved(this.covered, nodeFrom);
-    for (const [name, { lost, forward, reverse, guessed, perMinute, ...rest }] of this.paths) {
-      this.paths.set(name, {
-        lost: moved(lost, pairFrom),
-        forward: forward && moved(forward, pairFrom),
-        reverse: reverse && moved(reverse, pairFrom),
-        guessed: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : guessed[from]!)),
-        perMinute: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : perMinute[from]!)),
-        first: Float64Array.from(pairFrom, (from) => (from < 0 ? Number.POSITIVE_INFINITY : rest.first[from]!)),
-        forgotten: Float64Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.forgotten[from]!)),
-        forgottenLost: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.forgottenLost[from]!)),
-        rejected: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.rejected[from]!)),
-        usualRttNs: Float32Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.usualRttNs[from]!)),
-        learnt: Uint8Array.from(pairFrom, (from) => (from < 0 ? 0 : rest.learnt[from]!)),
-      });
-    }
+    const covered = new Uint32Array(names.length * RING_WORDS);
+    yield* moveRing(this.covered, covered, nodeFrom);
+    this.covered = covered;
+    for (const [name, kept] of this.paths) this.paths.set(name, yield* movedPath(kept, pairFrom));
     this.#names = names;
     this.#pairs = { count: pairs.count, source: pairs.source.slice(), destination: pairs.destination.slice() };
   }
@@ -258,9 +209,6 @@ function samePairs(a: PairList, b: PairList): boolean {
     if (a.source[i] !== b.source[i] || a.destination[i] !== b.destination[i]) return false;
   return true;
 }
-
-/** Pairs or edges that are looked at in one step of a judgement. */
-export const STEP = 8_192;
 
 /** Multiples of it lie as evenly between 0 and 1 as can be. */
 const GOLDEN = 0.618034;

@@ -54,13 +54,3 @@ export const secondsAfter = (second: number, at: number): number => (at - ringAt
 
 /** Seconds may be small in tests; a ring has no negative places. */
 const ringAt = (second: number): number => ((second % RING_SECONDS) + RING_SECONDS) % RING_SECONDS;
-
-/** Its rows in another order; a row that comes from none (-1) is empty. */
-export function moved(ring: Uint32Array, from: ArrayLike<number>): Uint32Array {
-  const target = new Uint32Array(from.length * RING_WORDS);
-  for (let i = 0; i < from.length; i++) {
-    const source = from[i]!;
-    if (source >= 0) target.set(ring.subarray(source * RING_WORDS, (source + 1) * RING_WORDS), i * RING_WORDS);
-  }
-  return target;
-}

@@ -80,6 +80,9 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
       yield;
       const isGuess = isGuessed(model, component, { evidence, history });
       yield;
+      yield;
+      const direction = directionOf(model, component, { evidence, history });
+      yield;
       const isSplitPair = candidate.place.kind === "pair" && splitOf(candidate.edges, { evidence, topology }).isSplit;
       const culprit: Culprit = {
         window,
@@ -97,7 +100,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         burstiness: isGuess ? 1 : burstiness(rhythm, onsetOf(rhythm)),
         rate: component.rate,
         isSplit: component.isSplit || isSplitPair,
-        direction: directionOf(model, component, { evidence, history }),
+        direction,
       };
       const before = found.findIndex((c) => samePlace(c.candidate.place, culprit.candidate.place));
       if (before < 0) found.push(culprit);

@@ -30,14 +30,16 @@ export function directionOf(
   const { edges, scope, place } = component.candidate;
   const leaves = leaving(place, window);
   const mask = ringMask(history.now, seconds);
+  const expected = model.expectedOf(scope);
+  const cells = byScope[scope]!;
   let [out, into] = [0, 0];
   for (const p of scopes[scope]!.paths) {
     const path = evidence.paths[p]!;
     const kept = history.paths.get(pathName(path));
     if (!kept?.forward || !kept.reverse) continue;
     for (const edge of edges) {
-      if (byScope[scope]!.lost[edge] === 0) continue;
-      const blame = Math.min(1, (component.rate * byScope[scope]!.probes[edge]!) / model.expected[scope]![edge]!);
+      if (cells.lost[edge] === 0) continue;
+      const blame = Math.min(1, (component.rate * cells.probes[edge]!) / expected[edge]!);
       const isOut = leaves(topology.low[edge]!, topology.high[edge]!);
       if (isOut === undefined) continue;
       // From the low end to the high one: there on the one slot, back on the other.

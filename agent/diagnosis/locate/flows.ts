@@ -5,7 +5,8 @@
 // its own: they do not tell a dead flow from a lost probe, but they do tell between two places that have dead flows.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { STEP, type History } from "../evidence/history.ts";
+import type { History } from "../evidence/history.ts";
+import { STEP } from "../evidence/path-history.ts";
 import { countBits, ringMask } from "../evidence/ring.ts";
 import { explain, type SplitPlace } from "./locate.ts";
 import type { PathScope } from "./scopes.ts";
@@ -121,8 +122,11 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
   }
   const isCut = cutOf({ evidence, history, topology });
   const icmp = [...paths.keys()].filter((p) => paths[p]!.protocol === "icmp");
+  const cells = icmp.map((p) => byPath[p]!.lost);
   for (let edge = 0; edge < topology.edges; edge++) {
-    const lost = icmp.reduce((sum, p) => sum + byPath[p]!.lost[edge]!, 0);
+    if (edge % STEP === STEP - 1) yield;
+    let lost = 0;
+    for (const of of cells) lost += of[edge]!;
     if (lost === 0) continue;
     if (isCut(edge)) for (const { probes, lost: none } of byPath) probes[edge] = none[edge] = 0;
     else dead += lost;
@@ -134,12 +138,16 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
     if (own.length < all.length)
       scopes.push({ scope: { network }, paths: own, isProcess: false, cost: Math.log(scopes.length + 2) });
   }
-  const byScope = scopes.map(({ paths: of }) =>
-    sumOf(
-      of.map((p) => byPath[p]!),
-      topology,
-    ),
-  );
+  const byScope: Cells[] = [];
+  for (const { paths: of } of scopes) {
+    yield;
+    byScope.push(
+      sumOf(
+        of.map((p) => byPath[p]!),
+        topology,
+      ),
+    );
+  }
   const window: LossWindow = { seconds: SECONDS, topology, scopes, byPath, byScope };
   return { window, between, dead };
 }

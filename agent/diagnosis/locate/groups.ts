@@ -57,7 +57,8 @@ function* grownGroups(topology: Topology, surplus: Surplus): Steps<number[][]> {
 export function nodeSums({ nodes, edges, low, high }: Topology, { excess, expected }: Surplus) {
   const sums = { excess: new Float64Array(nodes), expected: new Float64Array(nodes) };
   for (let e = 0; e < edges; e++) {
-    const [a, b] = [low[e]!, high[e]!];
+    const a = low[e]!;
+    const b = high[e]!;
     sums.excess[a]! += excess[e]!;
     sums.excess[b]! += excess[e]!;
     sums.expected[a]! += expected[e]!;

@@ -28,7 +28,7 @@ let expectedOf = new Float64Array(256);
 export function scoreOf(model: LossModel, candidate: Candidate): Score {
   const { edges, scope, price } = candidate;
   const { lost, probes } = model.window.byScope[scope]!;
-  const expected = model.expected[scope]!;
+  const expected = model.expectedOf(scope);
   if (lostOf.length < edges.length) {
     lostOf = new Float64Array(edges.length * 2);
     probesOf = new Float64Array(edges.length * 2);
@@ -72,7 +72,7 @@ function likeliestRate(first: number, hot: number, sumProbes: number): number {
 /** Variance over mean of what the edges lose beyond what is expected of each: 1 for Poisson counts. */
 function dispersionOf(model: LossModel, { edges, scope }: Candidate, rate: number): number {
   const { lost, probes } = model.window.byScope[scope]!;
-  const expected = model.expected[scope]!;
+  const expected = model.expectedOf(scope);
   let squares = 0;
   let sum = 0;
   for (const e of edges) {

@@ -40,7 +40,7 @@ export function* explain(
   window: LossWindow,
   { known = [], splits: places = [] }: ExplainOptions = {},
 ): Steps<Explanation> {
-  const model = new LossModel(window);
+  const model = yield* LossModel.of(window);
   yield;
   const splits = new Map(
     places.map(({ candidate, standing }): [Component, Standing] => [{ candidate, rate: 0, isSplit: true }, standing]),
@@ -48,14 +48,14 @@ export function* explain(
   model.components = [...splits.keys()];
   model.components = [...model.components, ...known.map((candidate) => ({ candidate, rate: 0.01, isSplit: false }))];
   if (model.components.length > 0) {
-    model.refit();
+    yield* model.refit();
     yield* dropUseless(model);
   }
   yield;
   const certain = new Set(known);
   yield* addCulprits(model);
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    joinScopes(model);
+    yield* joinScopes(model);
     const fitted = model.components.filter((component) => !component.isSplit);
     const open = fitted.filter(({ candidate }) => !certain.has(candidate));
     if (
@@ -88,7 +88,7 @@ function* addCulprits(model: LossModel): Steps<void> {
       ...model.components,
       ...next.map(({ candidate, rate }) => ({ candidate, rate, isSplit: false })),
     ];
-    model.refit();
+    yield* model.refit();
     yield;
     yield* dropUseless(model);
   }
@@ -124,13 +124,13 @@ function* dropUseless(model: LossModel): Steps<void> {
     if (!worst) return;
     const { component } = worst;
     model.components = model.components.filter((other) => other !== component);
-    model.refit();
+    yield* model.refit();
     yield;
   }
 }
 
 /** One place that loses on two scopes, more on the one and less on the other, is one culprit of both. */
-function joinScopes(model: LossModel): void {
+function* joinScopes(model: LossModel): Steps<void> {
   const { scopes } = model.window;
   for (;;) {
     const { components } = model;
@@ -144,7 +144,7 @@ function joinScopes(model: LossModel): void {
       .reduce((best, s) => (scopes[s]!.paths.length < scopes[best]!.paths.length ? s : best), 0);
     const joined = { ...second, candidate: { ...second.candidate, scope }, rate: twins[0]!.rate };
     model.components = [...components.filter((c) => !twins.includes(c)), joined];
-    model.refit();
+    yield* model.refit();
   }
 }
 
@@ -163,7 +163,7 @@ function* mergeNodes(model: LossModel, open: readonly Component[]): Steps<boolea
     for (const scope of new Set([0, ...set.map(({ candidate }) => candidate.scope)])) {
       const group = { candidate: groupCandidate(model, members, scope), rate: set[0]!.rate, isSplit: false };
       yield;
-      if (model.tryComponents([...model.components.filter((c) => !set.includes(c)), group])) return true;
+      if (yield* model.tryComponents([...model.components.filter((c) => !set.includes(c)), group])) return true;
     }
   }
   return false;
@@ -184,7 +184,7 @@ function* mergePairs(model: LossModel, open: readonly Component[]): Steps<boolea
     for (const scope of new Set([0, ...pairs.map(({ candidate }) => candidate.scope)])) {
       const instead = { candidate: nodeCandidate(model, node, scope), rate: pairs[0]!.rate, isSplit: false };
       yield;
-      if (model.tryComponents([...model.components.filter((c) => !pairs.includes(c)), instead])) return true;
+      if (yield* model.tryComponents([...model.components.filter((c) => !pairs.includes(c)), instead])) return true;
     }
   }
   return false;
@@ -210,7 +210,7 @@ function* toggleMembers(model: LossModel, fitted: readonly Component[]): Steps<b
       yield;
       // Its pairs with members were what did not fit.
       const others = model.components.filter((c) => c !== group && !isPairOf(c, node, topology));
-      if (model.tryComponents([...others, instead])) return true;
+      if (yield* model.tryComponents([...others, instead])) return true;
     }
   }
   return false;
@@ -226,7 +226,8 @@ function* swapOne(model: LossModel, standings: ReadonlyMap<Component, Standing>)
     if (!rival || rival.score <= own.score + 1e-6) continue;
     const others = model.components.filter((c) => c !== component);
     yield;
-    if (model.tryComponents([...others, { candidate: rival.candidate, rate: rival.rate, isSplit: false }])) return true;
+    if (yield* model.tryComponents([...others, { candidate: rival.candidate, rate: rival.rate, isSplit: false }]))
+      return true;
   }
   return false;
 }

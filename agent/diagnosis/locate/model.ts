@@ -1,5 +1,7 @@
 // What the losses of a window are explained by so far: a base that every path has, and the culprits found. Poisson
 // counts; a culprit of rate θ adds θ × probes to what is expected of each of its edges.
+import type { Steps } from "../../base/slices.ts";
+import { STEP } from "../evidence/path-history.ts";
 import type { Candidate } from "./candidate.ts";
 import type { LossWindow } from "./window.ts";
 
@@ -7,6 +9,8 @@ import type { LossWindow } from "./window.ts";
 const BASE = 1e-4;
 const MOST_BASE = 3e-4;
 const SWEEPS = 12;
+/** Edges that lost something which are fitted to in no time. */
+const FEW = STEP / SWEEPS;
 
 /** What is lost beyond what is expected, by edge, and what is expected. */
 export interface Surplus {
@@ -27,57 +31,71 @@ interface Extent {
   readonly probes: number;
 }
 
+/** What one scope is expected to lose, by edge. Laid when it is asked for first: most scopes never are. */
+interface Laid {
+  readonly plain: Surplus;
+  readonly quiet: Surplus;
+  /** Whether `expected` is that of the components and their rates, and `excess` that of `expected`. */
+  isCurrent: boolean;
+  isStale: boolean;
+}
+
 export class LossModel {
   readonly window: LossWindow;
   components: Component[] = [];
-  readonly #expected: readonly Float32Array[];
-  readonly #floor: readonly Float32Array[];
-  readonly #plain: readonly Surplus[];
-  readonly #quiet: readonly Surplus[];
-  readonly #isStale: Uint8Array;
-  /** Whether `#expected` and `#floor` are those of the components and their rates. */
-  #isLaid = false;
+  readonly #laid: (Laid | undefined)[];
+  readonly #takenOut = new Set<Component>();
   /** By path and edge; only where something was lost, since nothing is fitted anywhere else. */
   readonly #expectedByPath: readonly Float32Array[];
   readonly #base: Float64Array;
   readonly #probes: Float64Array;
   /** Edges that lost anything. */
-  readonly #hot: Uint32Array;
+  #hot: Uint32Array = new Uint32Array();
   readonly #isHot: Uint8Array;
   readonly #extents = new WeakMap<Candidate, Extent>();
 
-  constructor(window: LossWindow) {
+  private constructor(window: LossWindow) {
     const { edges, arrays } = window.topology;
     this.window = window;
-    this.#expected = window.scopes.map(() => arrays.take());
-    this.#floor = window.scopes.map(() => arrays.take());
-    this.#plain = this.#expected.map((expected) => ({ excess: arrays.take(), expected }));
-    this.#quiet = this.#floor.map((expected) => ({ excess: arrays.take(), expected }));
-    this.#isStale = new Uint8Array(window.scopes.length);
+    this.#laid = window.scopes.map(() => undefined);
     this.#expectedByPath = window.byPath.map(() => arrays.take());
     this.#base = new Float64Array(window.byPath.length).fill(BASE);
-    this.#probes = Float64Array.from(window.byPath, ({ probes }) => probes.reduce((sum, n) => sum + n, 0));
+    this.#probes = new Float64Array(window.byPath.length);
     this.#isHot = new Uint8Array(edges);
-    for (const { lost } of window.byPath) for (let e = 0; e < edges; e++) if (lost[e]! > 0) this.#isHot[e] = 1;
-    this.#hot = window.topology.all.filter((e) => this.#isHot[e] === 1);
-    this.#layPaths();
   }
 
-  /** Expected losses by scope and edge. */
-  get expected(): readonly Float32Array[] {
-    if (!this.#isLaid) this.#lay();
-    return this.#expected;
+  static *of(window: LossWindow): Steps<LossModel> {
+    const model = new LossModel(window);
+    const { edges, all } = window.topology;
+    for (const [p, { lost, probes }] of window.byPath.entries()) {
+      let sum = 0;
+      for (let e = 0; e < edges; e++) {
+        sum += probes[e]!;
+        if (lost[e]! > 0) model.#isHot[e] = 1;
+      }
+      model.#probes[p] = sum;
+      yield;
+    }
+    model.#hot = all.filter((e) => model.#isHot[e] === 1);
+    model.#layPaths();
+    return model;
+  }
+
+  /** Expected losses by edge. */
+  expectedOf(scope: number): Float32Array {
+    return this.#laidOf(scope).plain.expected;
   }
 
   /** Most likely rates of all components together (EM), and what is then expected. */
-  refit(): void {
+  *refit(): Steps<void> {
     for (let sweep = 0; sweep < SWEEPS; sweep++) {
       this.#layPaths();
       for (const component of this.components) this.#refitOne(component);
       this.#refitBase();
+      if (this.#hot.length > FEW) yield;
     }
     this.#layPaths();
-    this.#isLaid = false;
+    for (const laid of this.#laid) if (laid) laid.isCurrent = false;
   }
 
   /**
@@ -85,11 +103,10 @@ export class LossModel {
    * cell is not seen when both are summed up as they are. Valid until the model changes.
    */
   surpluses(scope: number): readonly Surplus[] {
-    if (!this.#isLaid) this.#lay();
-    const plain = this.#plain[scope]!;
-    const quiet = this.#quiet[scope]!;
-    if (this.#isStale[scope] === 1) {
-      this.#isStale[scope] = 0;
+    const laid = this.#laidOf(scope);
+    const { plain, quiet } = laid;
+    if (laid.isStale) {
+      laid.isStale = false;
       const { lost } = this.window.byScope[scope]!;
       for (let e = 0; e < lost.length; e++) {
         const expected = plain.expected[e]!;
@@ -116,16 +133,16 @@ export class LossModel {
   }
 
   /** Other components, if they are worth more; else all stays as it was. */
-  tryComponents(components: readonly Component[]): boolean {
-    const before = { components: this.components, base: this.#base.slice(), isLaid: this.#isLaid };
+  *tryComponents(components: readonly Component[]): Steps<boolean> {
+    const before = { components: this.components, base: this.#base.slice(), current: this.#laid.map(isCurrent) };
     const worth = this.worth();
     this.components = components.map((c) => ({ ...c }));
-    this.refit();
+    yield* this.refit();
     if (this.worth() > worth + 1e-6) return true;
     this.components = before.components;
     this.#base.set(before.base);
     this.#layPaths();
-    this.#isLaid = before.isLaid;
+    for (const [s, laid] of this.#laid.entries()) if (laid) laid.isCurrent = before.current[s]!;
     return false;
   }
 
@@ -141,21 +158,28 @@ export class LossModel {
 
   /** The same until what is returned is called. */
   takeOut(component: Component): () => void {
+    this.#takenOut.add(component);
     this.#shift(component, -1);
-    return () => this.#shift(component, 1);
+    return () => {
+      this.#takenOut.delete(component);
+      this.#shift(component, 1);
+    };
   }
 
-  #shift({ candidate, rate }: Component, sign: 1 | -1): void {
-    if (!this.#isLaid) this.#lay();
-    const own = new Set(this.window.scopes[candidate.scope]!.paths);
-    for (const [s, { paths }] of this.window.scopes.entries()) {
-      const sum = this.#expected[s]!;
-      for (const p of paths) {
-        if (!own.has(p)) continue;
-        const { probes } = this.window.byPath[p]!;
-        for (const e of candidate.edges) sum[e]! += sign * rate * probes[e]!;
-        this.#isStale[s] = 1;
-      }
+  #shift(component: Component, sign: 1 | -1): void {
+    for (const [scope, laid] of this.#laid.entries()) if (isCurrent(laid)) this.#shiftIn(scope, component, sign);
+  }
+
+  #shiftIn(scope: number, { candidate, rate }: Component, sign: 1 | -1): void {
+    const { byPath, scopes } = this.window;
+    const laid = this.#laid[scope]!;
+    const sum = laid.plain.expected;
+    const own = new Set(scopes[candidate.scope]!.paths);
+    for (const p of scopes[scope]!.paths) {
+      if (!own.has(p)) continue;
+      const { probes } = byPath[p]!;
+      for (const e of candidate.edges) sum[e]! += sign * rate * probes[e]!;
+      laid.isStale = true;
     }
   }
 
@@ -223,29 +247,46 @@ export class LossModel {
     }
   }
 
+  #laidOf(scope: number): Laid {
+    const laid = (this.#laid[scope] ??= emptyLaid(this.window));
+    if (!laid.isCurrent) this.#lay(scope, laid);
+    return laid;
+  }
+
   /** Beside what is expected where something was lost, what is expected everywhere else. */
-  #lay(): void {
+  #lay(scope: number, laid: Laid): void {
     const { byPath, scopes } = this.window;
-    this.#isLaid = true;
-    this.#isStale.fill(1);
-    for (const [s, { paths }] of scopes.entries()) {
-      const sum = this.#expected[s]!;
-      const floor = this.#floor[s]!;
-      floor.fill(0);
-      for (const p of paths) {
-        const { probes } = byPath[p]!;
-        const base = this.#base[p]!;
-        for (let e = 0; e < sum.length; e++) floor[e]! += base * probes[e]!;
-      }
-      sum.set(floor);
-      for (const { candidate, rate } of this.components) {
-        for (const p of scopes[candidate.scope]!.paths) {
-          if (!paths.includes(p)) continue;
-          const { probes } = byPath[p]!;
-          for (const e of candidate.edges) sum[e]! += rate * probes[e]!;
-        }
-      }
-      for (const e of this.#hot) sum[e] = paths.reduce((total, p) => total + this.#expectedByPath[p]![e]!, 0);
+    const { paths } = scopes[scope]!;
+    const sum = laid.plain.expected;
+    const floor = laid.quiet.expected;
+    laid.isCurrent = true;
+    laid.isStale = true;
+    floor.fill(0);
+    for (const p of paths) {
+      const { probes } = byPath[p]!;
+      const base = this.#base[p]!;
+      for (let e = 0; e < sum.length; e++) floor[e]! += base * probes[e]!;
     }
+    sum.set(floor);
+    for (const { candidate, rate } of this.components) {
+      for (const p of scopes[candidate.scope]!.paths) {
+        if (!paths.includes(p)) continue;
+        const { probes } = byPath[p]!;
+        for (const e of candidate.edges) sum[e]! += rate * probes[e]!;
+      }
+    }
+    for (const e of this.#hot) {
+      let expected = 0;
+      for (const p of paths) expected += this.#expectedByPath[p]![e]!;
+      sum[e] = expected;
+    }
+    for (const component of this.#takenOut) this.#shiftIn(scope, component, -1);
   }
 }
+
+function emptyLaid({ topology: { arrays } }: LossWindow): Laid {
+  const surplus = (): Surplus => ({ excess: arrays.take(), expected: arrays.take() });
+  return { plain: surplus(), quiet: surplus(), isCurrent: false, isStale: true };
+}
+
+const isCurrent = (laid: Laid | undefined): boolean => laid?.isCurrent === true;

@@ -24,11 +24,12 @@ export function rhythmOf(
   component: Component,
   { evidence, history, isPrompt = false }: RhythmOptions,
 ): Rhythm {
-  const { window, expected } = model;
+  const { window } = model;
   const { topology, scopes, byScope, seconds } = window;
   const { edges, scope } = component.candidate;
   const rhythm = new Float64Array(seconds);
   const cells = byScope[scope]!;
+  const expected = model.expectedOf(scope);
   const all = scopes[scope]!.paths;
   const prompt = isPrompt ? all.filter((p) => evidence.paths[p]!.protocol === "icmp") : [];
   const rings = (prompt.length > 0 ? prompt : all).map((p) => history.paths.get(pathName(evidence.paths[p]!))?.lost);
@@ -36,7 +37,7 @@ export function rhythmOf(
   const mask = ringMask(history.now, seconds);
   for (const e of edges) {
     if (cells.lost[e] === 0) continue;
-    const blame = component.isSplit ? 1 : Math.min(1, (component.rate * cells.probes[e]!) / expected[scope]![e]!);
+    const blame = component.isSplit ? 1 : Math.min(1, (component.rate * cells.probes[e]!) / expected[e]!);
     for (const pair of [topology.there[e]!, topology.back[e]!]) {
       if (pair < 0) continue;
       for (const ring of rings) {

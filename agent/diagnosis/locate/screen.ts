@@ -12,6 +12,11 @@ const LOOKED_AT = 5;
 /** Nodes, zones, pairs of zones, groups and the mesh that would pay in this scope, best first. */
 export function* wideScores(model: LossModel, scope: number): Steps<Score[]> {
   const scores: Score[] = [];
+  // What all of these ask for.
+  model.expectedOf(scope);
+  yield;
+  model.surpluses(scope);
+  yield;
   for (const kind of [nodes, zones, mesh, groups]) {
     for (const candidate of yield* kind(model, scope)) {
       const score = scoreOf(model, candidate);
@@ -34,7 +39,7 @@ export function* pairScores(model: LossModel): Steps<Score[]> {
     yield;
     const { cost } = scopes[scope]!;
     const { lost } = byScope[scope]!;
-    const expected = model.expected[scope]!;
+    const expected = model.expectedOf(scope);
     const price = pairPrice(topology.edges) + cost;
     for (let edge = 0; edge < topology.edges; edge++) {
       if (lost[edge] === 0 || poissonGain(lost[edge]!, expected[edge]!) <= price) continue;

@@ -1,7 +1,9 @@
 // The graph that losses are laid on: an edge for every two nodes between which anything is measured, whichever of
 // the two measures it. A lost round trip says nothing of the direction, so blame is found on edges and the direction
 // afterwards, from UDP.
+import type { Steps } from "../../base/slices.ts";
 import type { NodeEvidence, PairList } from "../evidence/evidence.ts";
+import { STEP } from "../evidence/path-history.ts";
 import { EdgeArrays } from "./edge-arrays.ts";
 
 export interface Topology {
@@ -28,15 +30,18 @@ export interface Topology {
   readonly zoneCuts: readonly Uint32Array[];
 }
 
-export function topologyOf(nodes: readonly Pick<NodeEvidence, "node">[], pairs: PairList): Topology {
+export function* topologyOf(nodes: readonly Pick<NodeEvidence, "node">[], pairs: PairList): Steps<Topology> {
   const edgeOf = new Map<number, number>();
   const low = new Uint16Array(pairs.count);
   const high = new Uint16Array(pairs.count);
   const there = new Int32Array(pairs.count).fill(-1);
   const back = new Int32Array(pairs.count).fill(-1);
   for (let pair = 0; pair < pairs.count; pair++) {
-    const [s, d] = [pairs.source[pair]!, pairs.destination[pair]!];
-    const [a, b] = s < d ? [s, d] : [d, s];
+    if (pair % STEP === STEP - 1) yield;
+    const s = pairs.source[pair]!;
+    const d = pairs.destination[pair]!;
+    const a = Math.min(s, d);
+    const b = Math.max(s, d);
     const key = a * nodes.length + b;
     let edge = edgeOf.get(key);
     if (edge === undefined) {
@@ -51,6 +56,13 @@ export function topologyOf(nodes: readonly Pick<NodeEvidence, "node">[], pairs: 
   const edges = edgeOf.size;
   const zones = zonesOf(nodes);
   const ends = { low: low.subarray(0, edges), high: high.subarray(0, edges) };
+  yield;
+  const zoneEdges = yield* edgesByZonePair(ends, zones.zoneOf, zones.zones.length);
+  const zoneCuts: Uint32Array[] = [];
+  for (const zone of zones.zones.keys()) {
+    zoneCuts.push(edgesLeaving(ends, zones.zoneOf, zone));
+    yield;
+  }
   return {
     nodes: nodes.length,
     edges,
@@ -61,8 +73,8 @@ export function topologyOf(nodes: readonly Pick<NodeEvidence, "node">[], pairs: 
     back: back.subarray(0, edges),
     ...incidence(nodes.length, ends),
     ...zones,
-    zoneEdges: edgesByZonePair(ends, zones.zoneOf, zones.zones.length),
-    zoneCuts: zones.zones.map((_, zone) => edgesLeaving(ends, zones.zoneOf, zone)),
+    zoneEdges,
+    zoneCuts,
   };
 }
 
@@ -99,10 +111,12 @@ function zonesOf(nodes: readonly Pick<NodeEvidence, "node">[]): Pick<Topology, "
   return { zones, zoneOf: Int32Array.from(nodes, ({ node }) => index.get(node.zone) ?? -1) };
 }
 
-function edgesByZonePair({ low, high }: Ends, zoneOf: Int32Array, zones: number): Map<number, Uint32Array> {
+function* edgesByZonePair({ low, high }: Ends, zoneOf: Int32Array, zones: number): Steps<Map<number, Uint32Array>> {
   const lists = new Map<number, number[]>();
   for (let e = 0; e < low.length; e++) {
-    const [a, b] = [zoneOf[low[e]!]!, zoneOf[high[e]!]!];
+    if (e % STEP === STEP - 1) yield;
+    const a = zoneOf[low[e]!]!;
+    const b = zoneOf[high[e]!]!;
     if (a < 0 || b < 0) continue;
     const key = zonePair(a, b, zones);
     const list = lists.get(key);

@@ -2,7 +2,8 @@
 // a fault may have.
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
-import { STEP, type History } from "../evidence/history.ts";
+import type { History } from "../evidence/history.ts";
+import { STEP } from "../evidence/path-history.ts";
 import { countBits, ringMask } from "../evidence/ring.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";

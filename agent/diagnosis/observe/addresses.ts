@@ -13,7 +13,8 @@ import { SEEN_TWICE, weigh, type Observation, type Sign } from "./observation.ts
 /** Agents that must agree. */
 const TELLERS = 2;
 
-export const observeAddresses = (look: Look): Observation[] => [...addressTwice(look), ...masquerade(look)];
+/** Each kind by itself. */
+export const OF_ADDRESSES: readonly ((look: Look) => Observation[])[] = [addressTwice, masquerade];
 
 /** Two nodes with one address by the judge's own discovery, or several agents that meet another node there. */
 function addressTwice(look: Look): Observation[] {
@@ -65,8 +66,8 @@ function sharedByDiscovery({ nodes }: Evidence): ReadonlyMap<string, string> {
 
 /** As whom the reflectors of other nodes see one node's pods. */
 export interface SeenPods {
-  /** Nodes that see its own address. */
-  readonly own: ReadonlySet<number>;
+  /** How many nodes see its own address. */
+  readonly own: number;
   /** Nodes that see another one, and which. */
   readonly other: ReadonlyMap<number, string>;
 }
@@ -78,7 +79,9 @@ export interface SeenPods {
 export const seenPods = onceFor(readSeenPods);
 
 function readSeenPods({ nodes, pairs, paths, addresses }: Evidence): ReadonlyMap<number, SeenPods> {
-  const seen = new Map<number, { readonly own: Set<number>; readonly other: Map<number, string> }>();
+  const seen = new Map<number, { own: number; readonly other: Map<number, string> }>();
+  // By pair: both families may tell the same.
+  const seesOwn = new Uint8Array(pairs.count);
   const ownAddress = nodes.map(({ addresses: known }) =>
     Object.fromEntries(IP_FAMILIES.map((family) => [family, parseIp(known?.pod[family] ?? "")?.text])),
   );
@@ -88,14 +91,17 @@ function readSeenPods({ nodes, pairs, paths, addresses }: Evidence): ReadonlyMap
     for (let pair = 0; pair < pairs.count; pair++) {
       // What was seen before everything was lost says nothing of now.
       if (seenAs[pair] === 0 || probes[pair]! <= failures[pair]!) continue;
-      const [source, by] = [pairs.source[pair]!, pairs.destination[pair]!];
+      const source = pairs.source[pair]!;
       const own = ownAddress[source]![family];
       const said = texts[seenAs[pair]! - 1];
       if (own === undefined || said === undefined) continue;
-      const of = seen.get(source) ?? { own: new Set(), other: new Map() };
-      seen.set(source, of);
-      if (said === own) of.own.add(by);
-      else of.other.set(by, said);
+      let of = seen.get(source);
+      if (!of) seen.set(source, (of = { own: 0, other: new Map() }));
+      if (said !== own) of.other.set(pairs.destination[pair]!, said);
+      else if (seesOwn[pair] === 0) {
+        of.own++;
+        seesOwn[pair] = 1;
+      }
     }
   }
   return seen;
@@ -108,7 +114,7 @@ function masquerade(look: Look): Observation[] {
     const as = [...new Set(other.values())];
     const signs: Sign[] = [
       [true, `${counted(other.size, "node")} ${other.size === 1 ? "sees" : "see"} its pods as ${listed(as, 2)}`, 2],
-      [own.size > 0, `${counted(own.size, "node")} ${own.size === 1 ? "sees" : "see"} the pods' own address`, -1],
+      [own > 0, `${counted(own, "node")} ${own === 1 ? "sees" : "see"} the pods' own address`, -1],
     ];
     return [
       told(look, {

@@ -17,9 +17,8 @@ import {
 import { groupSubject } from "./places.ts";
 import { countsOf } from "./view.ts";
 
-export function observeAgents(look: Look): Observation[] {
-  return [...silent(look), ...starved(look), ...notMeasured(look), ...membership(look), ...unseen(look)];
-}
+/** Each kind by itself. */
+export const OF_AGENTS: readonly ((look: Look) => Observation[])[] = [silent, starved, notMeasured, membership, unseen];
 
 interface Told {
   readonly code: FindingCode;

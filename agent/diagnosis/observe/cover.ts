@@ -1,13 +1,17 @@
 // The fewest places that cover what is marked on pairs (large packets vanish, rejected, slower): the mesh, two zones,
 // a node, and what is left pair by pair. A place is blamed when most of what it would break is broken.
+import type { Steps } from "../../base/slices.ts";
 import type { Direction } from "../../model/finding.ts";
 import type { PairList } from "../evidence/evidence.ts";
+import { STEP } from "../evidence/path-history.ts";
 import type { Place } from "../locate/candidate.ts";
 import { zonePair, type Topology } from "../locate/topology.ts";
 
 /** Share of a place's pairs that must be marked (deTector's hit ratio). */
 const HIT_RATIO = 0.6;
 const MESH_RATIO = 0.8;
+/** Pairs whose places are looked up in one step. */
+const PLACES_STEP = STEP / 8;
 /** Pairs that are told one by one. */
 const MOST_PAIRS = 10;
 
@@ -19,19 +23,25 @@ export interface Covered {
   readonly measured: number;
 }
 
-export function cover(
+export function* cover(
   marked: readonly number[],
   measured: readonly number[],
   look: { readonly pairs: PairList; readonly topology: Topology },
-): Covered[] {
+): Steps<Covered[]> {
   const { pairs, topology } = look;
   if (marked.length === 0) return [];
-  const groups = placesOf(measured, look);
+  const groups = yield* placesOf(measured, look);
   let left = new Set(marked);
   const found: Covered[] = [];
   for (;;) {
     let best: Covered | undefined;
+    let looked = 0;
     for (const { place, direction, members } of groups) {
+      looked += members.length;
+      if (looked > STEP) {
+        looked = 0;
+        yield;
+      }
       const hit = members.filter((pair) => left.has(pair));
       const all = members.length;
       const least = place.kind === "mesh" ? MESH_RATIO : HIT_RATIO;
@@ -60,10 +70,10 @@ interface Members {
 }
 
 /** Wider places first: of two that cover as much, the first is taken. */
-function placesOf(
+function* placesOf(
   measured: readonly number[],
   { pairs, topology }: { readonly pairs: PairList; readonly topology: Topology },
-): Members[] {
+): Steps<Members[]> {
   const byKey = new Map<string, Members>();
   const add = (key: string, place: Place, direction: Direction | undefined, pair: number): void => {
     const known = byKey.get(key);
@@ -71,8 +81,9 @@ function placesOf(
     else byKey.set(key, { place, direction, members: [pair] });
   };
   const count = topology.zones.length;
-  for (const pair of measured) add("mesh", { kind: "mesh" }, undefined, pair);
-  for (const pair of measured) {
+  if (measured.length > 0) byKey.set("mesh", { place: { kind: "mesh" }, direction: undefined, members: [...measured] });
+  for (const [i, pair] of measured.entries()) {
+    if (i % PLACES_STEP === PLACES_STEP - 1) yield;
     const [s, d] = [pairs.source[pair]!, pairs.destination[pair]!];
     const [a, b] = [topology.zoneOf[s]!, topology.zoneOf[d]!];
     if (a >= 0 && b >= 0 && a !== b && topology.nodes > 3) {

@@ -12,6 +12,7 @@ import { lossCauses } from "./loss-causes.ts";
 import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
 import { namesIn, subjectOf } from "./places.ts";
 import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, lateSince, pairsOn, recentLoss } from "./view.ts";
+import { readWays } from "./ways.ts";
 
 /** Share lost just now that is "all": a probe or two may have been answered at the edge. */
 const ALL = 0.95;
@@ -43,14 +44,14 @@ export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<
   const observed: Observation[] = [];
   for (const culprit of culprits) {
     if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit) || !isStillWhole(culprit, look)) continue;
-    const observation = observeLoss(culprit, look);
+    const observation = yield* observeLoss(culprit, look);
     if ((observation.figures.loss ?? 0) >= LEAST_LOSS) observed.push(observation);
     yield;
   }
   return observed;
 }
 
-function observeLoss(culprit: Culprit, look: Look): Observation {
+function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
   const { evidence, topology, history } = look;
   const { candidate, window, margin } = culprit;
   const { place, edges } = candidate;
@@ -62,13 +63,18 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const found = cut ? { network: cut } : losing;
   const subject = subjectOf(place, evidence, topology);
   const names = new Set(namesIn(subject, evidence));
+  yield;
+  const isTotal = !culprit.isSplit && isAllLost(look, pairs, found);
+  yield;
+  const outside = outsideLoss(look, pairs, found);
+  yield;
   const signs: LossSigns = {
     culprit,
     subject,
     scope: found,
     pairs,
-    isTotal: !culprit.isSplit && isAllLost(look, pairs, found),
-    outside: outsideLoss(look, pairs, found),
+    isTotal,
+    outside,
     node: place.kind === "node" ? evidence.nodes[place.node] : undefined,
     members: evidence.nodes.filter(({ node }) => names.has(node.name)),
     sinceSeconds,
@@ -79,6 +85,10 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
   const probes = probesSince(culprit, begun, look);
+  yield;
+  yield* readWays(look, found.network);
+  const causes = lossCauses(signs, code, look);
+  yield;
   return {
     code,
     subject,
@@ -94,7 +104,7 @@ function observeLoss(culprit: Culprit, look: Look): Observation {
     },
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds,
-    causes: lossCauses(signs, code, look),
+    causes,
     opensAfterSeconds: seemsOver(culprit.rhythm, begun) ? Number.POSITIVE_INFINITY : opensAfter(code, culprit),
     lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,

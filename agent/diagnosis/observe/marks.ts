@@ -7,13 +7,13 @@ import { NETWORKS, type Network } from "../../model/peer.ts";
 import type { Steps } from "../../base/slices.ts";
 import { SECONDS_TOLD, pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isSlow } from "../evidence/delays.ts";
-import type { PathHistory } from "../evidence/history.ts";
+import { STEP, type PathHistory } from "../evidence/path-history.ts";
 import { countBits, isBitSet, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
 import { subjectOf } from "./places.ts";
-import { mostlyChanged, routeSigns, waysOf } from "./ways.ts";
+import { mostlyChanged, readWays, routeSigns, waysOf } from "./ways.ts";
 
 /** Each kind of mark by itself. */
 export const MARKS: readonly ((look: Look) => Steps<Observation[]>)[] = [
@@ -23,11 +23,11 @@ export const MARKS: readonly ((look: Look) => Steps<Observation[]>)[] = [
   (look) => each(NETWORKS, (network) => changedRoutes(look, network)),
 ];
 
-/** One after the other, a step each. */
-function* each<T>(all: readonly T[], marked: (one: T) => Observation[]): Steps<Observation[]> {
+/** One after the other. */
+function* each<T>(all: readonly T[], marked: (one: T) => Steps<Observation[]>): Steps<Observation[]> {
   const found: Observation[] = [];
   for (const one of all) {
-    found.push(...marked(one));
+    found.push(...(yield* marked(one)));
     yield;
   }
   return found;
@@ -57,30 +57,37 @@ function observationOf(look: Look, covered: Covered, marked: Marked): Observatio
   };
 }
 
-const pairsWhere = ({ evidence }: Look, matches: (pair: number) => boolean): number[] => {
+function* pairsWhere({ evidence }: Look, matches: (pair: number) => boolean): Steps<number[]> {
   const found: number[] = [];
-  for (let pair = 0; pair < evidence.pairs.count; pair++) if (matches(pair)) found.push(pair);
+  for (let pair = 0; pair < evidence.pairs.count; pair++) {
+    if (pair % STEP === STEP - 1) yield;
+    if (matches(pair)) found.push(pair);
+  }
   return found;
-};
+}
 
-const coverOf = (look: Look, marked: readonly number[], measured: readonly number[]): Covered[] =>
-  cover(marked, measured, { pairs: look.evidence.pairs, topology: look.topology });
+/** Where pairs are marked, which are few or none, the places that cover them: only then anybody asks for what is measured. */
+function* coverOf(look: Look, marked: readonly number[], isMeasured: (pair: number) => boolean): Steps<Covered[]> {
+  if (marked.length === 0) return [];
+  const measured = yield* pairsWhere(look, isMeasured);
+  return yield* cover(marked, measured, { pairs: look.evidence.pairs, topology: look.topology });
+}
 
 const LOSSY = 0.05;
 /** Sizes are verified once a minute: so long after the losses the last of them is still told. */
 const LOSSY_SECONDS = 180;
 
-function pathMtu(look: Look, path: PathEvidence): Observation[] {
+function* pathMtu(look: Look, path: PathEvidence): Steps<Observation[]> {
   const { mtuPasses, mtuShortfall, network, family } = path;
   if (!mtuPasses || !mtuShortfall) return [];
-  const measured = pairsWhere(look, (pair) => mtuPasses[pair]! > 0);
+  const isMeasured = (pair: number): boolean => mtuPasses[pair]! > 0;
   // Where a twentieth is lost anyway, three large packets are lost now and then while three small ones pass.
   const kept = look.history.paths.get(pathName(path));
   const mask = ringMask(look.history.now, LOSSY_SECONDS);
   const isLossy = (pair: number): boolean =>
     kept !== undefined && countBits(kept.lost, pair, mask) > LOSSY * kept.perMinute[pair]!;
-  const short = measured.filter((pair) => mtuShortfall[pair]! > 0 && !isLossy(pair));
-  return coverOf(look, short, measured).map((covered) => {
+  const short = yield* pairsWhere(look, (pair) => mtuShortfall[pair]! > 0 && isMeasured(pair) && !isLossy(pair));
+  return (yield* coverOf(look, short, isMeasured)).map((covered) => {
     const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
     const shortfallBytes = Math.max(...covered.marked.map((pair) => mtuShortfall[pair]!));
     return observationOf(look, covered, {
@@ -102,17 +109,17 @@ function pathMtu(look: Look, path: PathEvidence): Observation[] {
 /** Share of a minute's probes that are turned away, from which on somebody says no. */
 const REJECTED = 0.5;
 
-function rejected(look: Look, path: PathEvidence): Observation[] {
+function* rejected(look: Look, path: PathEvidence): Steps<Observation[]> {
   const { evidence, history } = look;
   // Nobody listens where the agent is gone: that is told of the agent.
   const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
-  const measured = pairsWhere(look, (pair) => path.probes[pair]! > 0 && isUp(pair));
+  const isMeasured = (pair: number): boolean => path.probes[pair]! > 0 && isUp(pair);
   const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
   const kept = history.paths.get(pathName(path));
   const isTurned = (pair: number): boolean =>
     turned(pair) >= REJECTED * path.probes[pair]! || kept?.rejected[pair] === 1;
-  const marked = measured.filter((pair) => path.probes[pair]! > 1 && isTurned(pair));
-  return coverOf(look, marked, measured).map((covered) => {
+  const marked = yield* pairsWhere(look, (pair) => path.probes[pair]! > 1 && isTurned(pair) && isUp(pair));
+  return (yield* coverOf(look, marked, isMeasured)).map((covered) => {
     const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
     const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
     const observation = observationOf(look, covered, {
@@ -153,15 +160,16 @@ function firstLost({ lost }: PathHistory, pair: number, now: number): number {
 
 const scopeOf = ({ network, protocol, family }: PathEvidence): Scope => ({ network, protocol, family });
 
-function slower(look: Look, network: Network): Observation[] {
+function* slower(look: Look, network: Network): Steps<Observation[]> {
   const { evidence, history } = look;
   const paths = evidence.paths.filter((path) => path.network === network);
   const known = paths.flatMap((path) => {
     const kept = history.paths.get(pathName(path));
     return kept ? [{ kept, rttMinNs: path.rttMinNs }] : [];
   });
-  const [measured, slow]: [number[], number[]] = [[], []];
+  const slow: number[] = [];
   for (let pair = 0; pair < evidence.pairs.count; pair++) {
+    if (pair % STEP === STEP - 1) yield;
     let [answered, slower] = [0, 0];
     for (const { kept, rttMinNs } of known) {
       const rttNs = rttMinNs[pair]!;
@@ -169,10 +177,10 @@ function slower(look: Look, network: Network): Observation[] {
       answered++;
       if (isSlow(kept, pair, rttNs)) slower++;
     }
-    if (answered > 0) measured.push(pair);
     if (slower * 2 > answered) slow.push(pair);
   }
-  return coverOf(look, slow, measured).map((covered) => {
+  const isMeasured = (pair: number): boolean => known.some(({ rttMinNs }) => !Number.isNaN(rttMinNs[pair]!));
+  return (yield* coverOf(look, slow, isMeasured)).map((covered) => {
     const observation = observationOf(look, covered, {
       code: "IN-LATENCY",
       scope: { network },
@@ -204,12 +212,13 @@ function delaysOf({ history }: Look, pairs: readonly number[], paths: readonly P
 }
 
 /** Only what concerns more than a pair: single routes change all the time, and that is what routing is for. */
-function changedRoutes(look: Look, network: Network): Observation[] {
-  const ways = waysOf(look, network);
+function* changedRoutes(look: Look, network: Network): Steps<Observation[]> {
+  const ways = yield* readWays(look, network);
   if (ways.changes.size === 0) return [];
-  const measured = pairsWhere(look, (pair) => ways.known[pair] === 1);
-  const changed = measured.filter((pair) => ways.changes.has(pair));
-  return coverOf(look, changed, measured)
+  yield;
+  const isMeasured = (pair: number): boolean => ways.known[pair] === 1;
+  const changed = yield* pairsWhere(look, (pair) => isMeasured(pair) && ways.changes.has(pair));
+  return (yield* coverOf(look, changed, isMeasured))
     .filter(({ place }) => place.kind !== "pair")
     .map((covered) => {
       const { now, before, sinceSeconds } = mostlyChanged(ways, covered.marked)!;

@@ -2,8 +2,8 @@
 import type { Subject } from "../../model/finding.ts";
 import { findCulprits, type Culprit, type Look } from "../locate/culprits.ts";
 import type { Steps } from "../../base/slices.ts";
-import { observeAddresses } from "./addresses.ts";
-import { observeAgents } from "./agents.ts";
+import { OF_ADDRESSES } from "./addresses.ts";
+import { OF_AGENTS } from "./agents.ts";
 import { observeLosses } from "./losses.ts";
 import { MARKS } from "./marks.ts";
 import type { Observation } from "./observation.ts";
@@ -11,7 +11,7 @@ import { namesIn } from "./places.ts";
 import { slotsWithoutLoss } from "./rejections.ts";
 import { mergePairs } from "./some-peers.ts";
 import { tellTwoApart } from "./two-down.ts";
-import { observeServices } from "./services.ts";
+import { OF_SERVICES } from "./services.ts";
 
 export interface Observed {
   readonly observations: readonly Observation[];
@@ -19,12 +19,12 @@ export interface Observed {
 }
 
 export function* observe(look: Look): Steps<Observed> {
-  const culprits = yield* findCulprits(look, slotsWithoutLoss(look));
+  const culprits = yield* findCulprits(look, yield* slotsWithoutLoss(look));
   const losses = tellTwoApart(mergePairs(yield* observeLosses(culprits, look), look), look);
   yield;
   const others: Observation[] = [];
   for (const mark of MARKS) others.push(...(yield* mark(look)));
-  for (const kind of [observeAgents, observeServices, observeAddresses]) {
+  for (const kind of [...OF_AGENTS, ...OF_SERVICES, ...OF_ADDRESSES]) {
     others.push(...kind(look));
     yield;
   }

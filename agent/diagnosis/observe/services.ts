@@ -1,5 +1,6 @@
 // What lies above pairs: names and service addresses.
 import { counted } from "../../base/format.ts";
+import { onceFor } from "../../base/once.ts";
 import type { FindingCode } from "../../model/finding.ts";
 import { SECONDS_TOLD, type DnsEvidence, type NodeEvidence } from "../evidence/evidence.ts";
 import { EXPLAINED_BY_POD_LOSS } from "../../model/service.ts";
@@ -12,9 +13,8 @@ import { SEEN_TWICE, weigh, type Observation, type Sign, type Weighed } from "./
 /** Lookups or connections that must fail. */
 const AT_LEAST = 3;
 
-export function observeServices(look: Look): Observation[] {
-  return [...dns(look), ...servicePath(look)];
-}
+/** Each kind by itself. */
+export const OF_SERVICES: readonly ((look: Look) => Observation[])[] = [dns, servicePath];
 
 interface Tally {
   readonly tries: number;
@@ -146,7 +146,7 @@ function servicePath(look: Look): Observation[] {
 }
 
 /** By source: the share of its TCP probes between pods that failed. A Service leads to pods. */
-function tcpLossOf({ evidence: { nodes, pairs, paths } }: Look): number[] {
+const tcpLossOf = onceFor(({ evidence: { nodes, pairs, paths } }: Look): number[] => {
   const probes = nodes.map(() => 0);
   const failures = nodes.map(() => 0);
   const tcp = paths.filter(({ protocol }) => protocol === "tcp");
@@ -157,4 +157,4 @@ function tcpLossOf({ evidence: { nodes, pairs, paths } }: Look): number[] {
     }
   }
   return nodes.map((_, node) => (probes[node]! > 0 ? failures[node]! / probes[node]! : 0));
-}
+});

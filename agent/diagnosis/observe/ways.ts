@@ -1,8 +1,9 @@
 // How far packets travel from one node to another, by TTL, and what changed: for each ordered pair by what the far end
 // saw of its probes, and by what the near end of the way back saw of the answers.
 import { counted } from "../../base/format.ts";
-import { onceFor } from "../../base/once.ts";
+import { atOnce, type Steps } from "../../base/slices.ts";
 import type { Network } from "../../model/peer.ts";
+import { STEP } from "../evidence/path-history.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { Sign } from "./observation.ts";
 
@@ -23,19 +24,27 @@ export interface Ways {
 }
 
 /** Of a network, or of all. Several causes ask for the same. */
-export const waysOf = (look: Look, network: Network | "all" = "all"): Ways => WAYS[network](look);
+export const waysOf = (look: Look, network: Network | "all" = "all"): Ways => atOnce(readWays(look, network));
 
-const WAYS = {
-  all: onceFor((look: Look) => read(look, undefined)),
-  pod: onceFor((look: Look) => read(look, "pod")),
-  node: onceFor((look: Look) => read(look, "node")),
-} as const;
+/** The same in steps, for who comes first. */
+export function* readWays(look: Look, network: Network | "all" = "all"): Steps<Ways> {
+  let ways = WAYS[network].get(look);
+  if (!ways) WAYS[network].set(look, (ways = yield* read(look, network === "all" ? undefined : network)));
+  return ways;
+}
 
-function read({ evidence, topology, history }: Look, network: Network | undefined): Ways {
+const WAYS: Readonly<Record<Network | "all", WeakMap<Look, Ways>>> = {
+  all: new WeakMap(),
+  pod: new WeakMap(),
+  node: new WeakMap(),
+};
+
+function* read({ evidence, topology, history }: Look, network: Network | undefined): Steps<Ways> {
   const { pairs, paths } = evidence;
   const opposite = new Int32Array(pairs.count).fill(-1);
   for (let edge = 0; edge < topology.edges; edge++) {
-    const [there, back] = [topology.there[edge]!, topology.back[edge]!];
+    const there = topology.there[edge]!;
+    const back = topology.back[edge]!;
     if (there < 0 || back < 0) continue;
     opposite[there] = back;
     opposite[back] = there;
@@ -53,7 +62,9 @@ function read({ evidence, topology, history }: Look, network: Network | undefine
     if (network !== undefined && own !== network) continue;
     if (!hops && !hopsThere) continue;
     for (let pair = 0; pair < pairs.count; pair++) {
-      const [back, there] = [hops?.[pair] ?? 0, hopsThere?.[pair] ?? 0];
+      if (pair % STEP === STEP - 1) yield;
+      const back = hops?.[pair] ?? 0;
+      const there = hopsThere?.[pair] ?? 0;
       const ago = hopsChangedAgo?.[pair] ?? 0;
       note(pair, there, hopsThereBefore?.[pair] ?? 0, ago);
       // In a sample nobody may measure the other way.
