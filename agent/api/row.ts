@@ -24,7 +24,17 @@ export interface RowInputs {
   readonly clock: Clock;
   readonly results: Pick<
     Results,
-    "slots" | "window" | "seconds" | "lostSeconds" | "ports" | "route" | "past" | "kept" | "services" | "lookups"
+    | "slots"
+    | "window"
+    | "seconds"
+    | "lostSeconds"
+    | "latelyNs"
+    | "ports"
+    | "route"
+    | "past"
+    | "kept"
+    | "services"
+    | "lookups"
   >;
   readonly pathMtu: () => Iterable<PathMtu>;
   readonly udpReceived: () => Iterable<UdpReceived>;
@@ -74,10 +84,16 @@ export function buildRow(sources: RowInputs, query: RowQuery): Row {
 
 /** What a judge needs besides the window, as far as there is something to tell. */
 function besides(
-  results: Pick<Results, "lostSeconds" | "ports" | "route">,
+  results: Pick<Results, "lostSeconds" | "latelyNs" | "ports" | "route">,
   slot: Slot,
-): Pick<PairWindow, "lostSeconds" | "ports"> & RouteSeen {
+): Pick<PairWindow, "lostSeconds" | "rttLatelyNs" | "ports"> & RouteSeen {
   const lostSeconds = results.lostSeconds(slot);
+  const rttLatelyNs = results.latelyNs(slot);
   const ports = results.ports(slot);
-  return { ...(lostSeconds !== undefined && { lostSeconds }), ...(ports && { ports }), ...results.route(slot) };
+  return {
+    ...(lostSeconds !== undefined && { lostSeconds }),
+    ...(rttLatelyNs !== undefined && { rttLatelyNs }),
+    ...(ports && { ports }),
+    ...results.route(slot),
+  };
 }

@@ -13,6 +13,8 @@ export interface SlotCounts {
   readonly lostReverse?: number | undefined;
   readonly rttMeanNs?: number | undefined;
   readonly rttMinNs?: number | undefined;
+  /** The fastest of the last 20 s; told only where it is more than twice that of the minute. */
+  readonly rttLatelyNs?: number | undefined;
   /** Seconds that lost something, a bit each: bit 0 of the first word is the oldest, bit 27 of the second the youngest. */
   readonly lostSeconds?: readonly [number, number] | undefined;
   readonly ports?: { readonly probes: ArrayLike<number>; readonly failures: ArrayLike<number> } | undefined;
@@ -26,13 +28,14 @@ export interface SlotCounts {
 }
 
 export function countsOf(pair: PairWindow): SlotCounts {
-  const { window, seconds, lostSeconds, ports, hops, hopsThere, seenAs } = pair;
+  const { window, seconds, lostSeconds, rttLatelyNs, ports, hops, hopsThere, seenAs } = pair;
   const { blocked, unreachable } = window.reasons;
   return {
     ...window,
     blocked,
     unreachable,
     lostSeconds: lostSeconds === undefined ? seconds && lostIn(seconds) : lostWords((i) => lostSeconds[i] !== "0"),
+    rttLatelyNs,
     ports,
     hops: hops?.now,
     hopsBefore: hops?.before,

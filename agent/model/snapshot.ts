@@ -29,6 +29,8 @@ export interface PairWindow {
    * more. Left out where nothing was lost. Older agents count no SYNs here.
    */
   readonly lostSeconds?: string;
+  /** The fastest round trip of the last 20 s, nanoseconds, where it took more than twice as long as that of the window. */
+  readonly rttLatelyNs?: number;
   /** UDP: of each source port in the last five minutes, at most 255. */
   readonly ports?: { readonly probes: readonly number[]; readonly failures: readonly number[] };
   /** How far answers have travelled, by their TTL. Left out where an engine or a protocol cannot tell. */

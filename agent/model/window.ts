@@ -4,6 +4,9 @@ import type { FailureReason } from "./outcome.ts";
 /** Length of the window, in one-second buckets. */
 export const WINDOW_SECONDS = 60;
 
+/** The last of these, whose fastest delay is told by itself: three of those probes at least that are sent every five seconds. */
+export const RTT_LATELY_SECONDS = 20;
+
 /** Sums over the window. Delays are nanoseconds; absent when nothing was answered with a delay. */
 export interface WindowSummary {
   /** Probes completed: answered, refused or failed. */

@@ -1,4 +1,4 @@
-// A row in few bytes, for judges: the head as JSON, what was measured as numbers, 17 to 60 bytes a slot where JSON takes
+// A row in few bytes, for judges: the head as JSON, what was measured as numbers, 17 to 64 bytes a slot where JSON takes
 // about 400. It is read straight into evidence, without an object a slot. Everything is checked before anything is
 // taken over: a broken or lying row becomes a missing one, whole.
 //

@@ -77,6 +77,7 @@ const pairSchema = z.object({
   window: windowSchema,
   seconds: z.array(secondSchema.nullable()).length(WINDOW_SECONDS).optional(),
   lostSeconds: z.string().regex(LOST_SECONDS).optional(),
+  rttLatelyNs: delayNs,
   ports: portsSchema.optional(),
   hops: hopsSchema.optional(),
   hopsThere: hopsSchema.optional(),

@@ -18,6 +18,7 @@ const PARTS = {
   hopsThere: 256,
   hopsChange: 512,
   seenAs: 1_024,
+  delayLately: 2_048,
 } as const;
 
 /** What stands for them; a newer one goes to the end. */
@@ -45,7 +46,7 @@ export function writeSlot(
 ): void {
   const counts = countsOf(pair);
   const { blocked = 0, unreachable = 0, refusals = 0, retransmits = 0, lostForward = 0, lostReverse = 0 } = counts;
-  const { rttMeanNs, rttMinNs, lostSeconds, ports, hops, hopsThere, hopsChangedAt } = counts;
+  const { rttMeanNs, rttMinNs, rttLatelyNs, lostSeconds, ports, hops, hopsThere, hopsChangedAt } = counts;
   const seenAs = counts.seenAs === undefined ? -1 : addresses.indexOf(counts.seenAs);
   const parts =
     (blocked + unreachable > 0 ? PARTS.reasons : 0) |
@@ -58,7 +59,8 @@ export function writeSlot(
     (hops !== undefined ? PARTS.hops : 0) |
     (hopsThere !== undefined ? PARTS.hopsThere : 0) |
     (hopsChangedAt !== undefined ? PARTS.hopsChange : 0) |
-    (seenAs >= 0 ? PARTS.seenAs : 0);
+    (seenAs >= 0 ? PARTS.seenAs : 0) |
+    (rttLatelyNs !== undefined ? PARTS.delayLately : 0);
   out.u16(destination);
   out.u8(pathByte(pair));
   out.u16(counts.probes);
@@ -95,6 +97,7 @@ export function writeSlot(
     out.u32(hopsChangedAt);
   }
   if (seenAs >= 0) out.u8(seenAs);
+  if (rttLatelyNs !== undefined) out.f32(rttLatelyNs);
   out.fillLength(lengthAt);
 }
 
@@ -120,6 +123,7 @@ export class SlotReader implements SlotCounts {
   /** NaN where it is not told, as in evidence; numbers of other kinds are 0 then, and objects undefined. */
   rttMeanNs = Number.NaN;
   rttMinNs = Number.NaN;
+  rttLatelyNs: number | undefined;
   lostSeconds: readonly [number, number] | undefined;
   ports: SlotCounts["ports"];
   hops = 0;
@@ -169,6 +173,7 @@ export class SlotReader implements SlotCounts {
     this.hopsThereBefore = hasChange ? input.u8() : 0;
     this.hopsChangedAt = hasChange ? input.u32() : undefined;
     this.seenAs = parts & PARTS.seenAs ? this.#addresses[input.u8()] : undefined;
+    this.rttLatelyNs = parts & PARTS.delayLately ? input.f32() : undefined;
     if (input.at > end) throw new RowError("its row is invalid: a slot that says more than it is long");
     // What a newer agent says besides.
     input.pass(end - input.at);
@@ -183,6 +188,8 @@ export class SlotReader implements SlotCounts {
     if (this.lostForward + this.lostReverse > failures || this.blocked + this.unreachable > failures)
       throw new RowError("its row is invalid: more packets with a direction or a reason than failures");
     if (this.#hasDelays) this.#checkDelays();
+    if (this.rttLatelyNs !== undefined && !(this.rttLatelyNs >= 0 && this.rttLatelyNs <= MOST_DELAY_NS))
+      throw new RowError("its row is invalid: an RTT that cannot be");
     for (let port = 0; port < (ports?.probes.length ?? 0); port++)
       if (ports!.failures[port]! > ports!.probes[port]!)
         throw new RowError("its row is invalid: more failures than probes of a source port");

@@ -93,6 +93,8 @@ export interface Results extends PairSink {
   seconds(slot: Slot): readonly (SecondSummary | null)[];
   /** Failures in each of these seconds as a hexadecimal digit; undefined where there are none. */
   lostSeconds(slot: Slot): string | undefined;
+  /** The fastest round trip of the last 20 s, nanoseconds; undefined unless it is more than twice that of the window. */
+  latelyNs(slot: Slot): number | undefined;
   /** By UDP source port, of the last five minutes. */
   ports(slot: Slot): PortCounts | undefined;
   /** How far its packets travel, and as whom the far end sees this agent. */
@@ -305,6 +307,11 @@ class TypedArrayResults implements Results {
   lostSeconds(slot: Slot): string | undefined {
     this.#mustHave(slot);
     return this.#windows.lostSeconds(slot.index, this.#second());
+  }
+
+  latelyNs(slot: Slot): number | undefined {
+    this.#mustHave(slot);
+    return this.#windows.latelyNs(slot.index, this.#second());
   }
 
   ports(slot: Slot): PortCounts | undefined {

@@ -2,7 +2,7 @@
 // while recording. The youngest bucket is the current, unfinished second.
 import type { FailureReason, LossDirection, Outcome } from "../model/outcome.ts";
 import type { SecondSummary } from "../model/snapshot.ts";
-import { WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
+import { RTT_LATELY_SECONDS, WINDOW_SECONDS, type WindowSummary } from "../model/window.ts";
 import { grown } from "./grown.ts";
 
 // Delays of one bucket, nanoseconds in single precision: within 1 ns up to 16 ms, 0.5 µs at 10 s.
@@ -24,6 +24,10 @@ const REVERSE = 7;
 const RTTS = 8;
 const VARIATIONS = 9;
 const NUMBERS = 12;
+
+/** Fewer answers do not tell how fast the fastest could have been; and what is not that much slower is not told. */
+const LATELY_RTTS = 3;
+const SLOWER = 2;
 
 const REASON: Readonly<Record<FailureReason, number>> = {
   timeout: TIMEOUT,
@@ -143,6 +147,25 @@ export class Windows {
       if (!(max >= ns)) max = ns;
     }
     return max;
+  }
+
+  /** The fastest delay of the last 20 s, where it is more than twice that of the window; few answers tell nothing. */
+  latelyNs(row: number, second: number): number | undefined {
+    const oldest = this.#oldest(row, second);
+    const from = Math.max(oldest, second - RTT_LATELY_SECONDS + 1);
+    let [minNs, rtts] = [Number.POSITIVE_INFINITY, 0];
+    for (let s = from; s <= this.#youngest[row]!; s++) {
+      const bucket = this.#bucket(row, s);
+      if (this.#number(bucket, RTTS) === 0) continue;
+      rtts += this.#number(bucket, RTTS);
+      minNs = Math.min(minNs, this.#delays[bucket * DELAYS + MIN]!);
+    }
+    if (rtts < LATELY_RTTS) return undefined;
+    for (let s = oldest; s < from; s++) {
+      const bucket = this.#bucket(row, s);
+      if (this.#number(bucket, RTTS) > 0 && this.#delays[bucket * DELAYS + MIN]! * SLOWER < minNs) return minNs;
+    }
+    return undefined;
   }
 
   summary(row: number, second: number): WindowSummary {

@@ -68,7 +68,7 @@ function newer(row: Row): unknown {
 /** Without all that came after the first release. */
 const older = (row: Row): unknown => ({
   ...without(row, ["extent", "unprobed", "dns", "servicePath"]),
-  pairs: row.pairs.map((pair) => without(pair, ["lostSeconds", "ports", "hops", "hopsThere", "seenAs"])),
+  pairs: row.pairs.map((pair) => without(pair, ["lostSeconds", "rttLatelyNs", "ports", "hops", "hopsThere", "seenAs"])),
 });
 const without = (document: object, fields: readonly string[]): object =>
   Object.fromEntries(Object.entries(document).filter(([name]) => !fields.includes(name)));

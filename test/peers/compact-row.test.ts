@@ -37,6 +37,7 @@ function fullRow(): Row {
         hopsThere: { now: 4, before: 3, changedAt: row.at },
         seenAs: pair.destination.name === "node-2" ? "fd00::7" : "10.244.1.2",
       }),
+      ...(pair.window.rttMinNs !== undefined && { rttLatelyNs: 3 * pair.window.rttMinNs }),
       ...(pair.protocol !== "tcp" && { hops: { now: 3 } }),
     })),
   };

@@ -157,6 +157,7 @@ class Columns {
   readonly #rttMinNs: Float32Array;
   #lostSeconds: LostSeconds | undefined;
   #ports: PortEvidence | undefined;
+  #rttLatelyNs: Float32Array | undefined;
   #hops: Uint8Array | undefined;
   #hopsBefore: Uint8Array | undefined;
   #hopsThere: Uint8Array | undefined;
@@ -204,6 +205,7 @@ class Columns {
       this.#lostSeconds.bits[pair * SECONDS_WORDS] = older;
       this.#lostSeconds.bits[pair * SECONDS_WORDS + 1] = younger;
     }
+    if (counts.rttLatelyNs) (this.#rttLatelyNs ??= new Float32Array(this.#capacity))[pair] = counts.rttLatelyNs;
     if (counts.ports) this.#writePorts(pair, counts.ports);
     if (counts.hops) (this.#hops ??= new Uint8Array(this.#capacity))[pair] = counts.hops;
     if (counts.hopsBefore) (this.#hopsBefore ??= new Uint8Array(this.#capacity))[pair] = counts.hopsBefore;
@@ -239,6 +241,7 @@ class Columns {
       rttMeanNs: this.#rttMeanNs.subarray(0, count),
       rttMinNs: this.#rttMinNs.subarray(0, count),
       ...(this.#lostSeconds && { lostSeconds: this.#lostSeconds }),
+      ...(this.#rttLatelyNs && { rttLatelyNs: this.#rttLatelyNs }),
       ...(this.#ports && { ports: this.#ports }),
       ...(this.#hops && { hops: this.#hops }),
       ...(this.#hopsBefore && { hopsBefore: this.#hopsBefore }),

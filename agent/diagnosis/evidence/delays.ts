@@ -8,6 +8,15 @@ const FOLLOWS = 1 / 90;
 const FOLLOWS_SLOW = 1 / 1500;
 const SLOWER_NS = 1e6;
 
+/** Against what is usual from here on it needs no whole minute: nothing that passes by itself slows every packet so for long. */
+const MUCH = 10;
+
+/** Ten times as slow as usual and a millisecond more, even the fastest round trip of the last 20 s. */
+export function isMuchSlower(kept: PathHistory, pair: number, latelyNs: number): boolean {
+  const usual = kept.usualRttNs[pair]!;
+  return kept.learnt[pair]! >= LEARNT && latelyNs > MUCH * usual && latelyNs > usual + SLOWER_NS;
+}
+
 /** Twice as slow as usual and a millisecond more, even the fastest round trip of the minute. */
 export function isSlow(kept: PathHistory, pair: number, rttNs: number): boolean {
   const usual = kept.usualRttNs[pair]!;

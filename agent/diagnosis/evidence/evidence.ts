@@ -49,6 +49,8 @@ export interface PathEvidence {
   /** Nanoseconds; NaN without an answer. */
   readonly rttMeanNs: Float32Array;
   readonly rttMinNs: Float32Array;
+  /** The fastest of the last 20 s, where it is more than twice that of the minute; 0 where it is not. */
+  readonly rttLatelyNs?: Float32Array;
   /** Which of the last 60 seconds lost something. */
   readonly lostSeconds?: LostSeconds;
   /** By UDP source port, of the last five minutes: `probes[pair * count + port]`. All 0 where a row does not tell. */

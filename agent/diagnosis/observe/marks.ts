@@ -4,14 +4,23 @@ import { counted } from "../../base/format.ts";
 import { median } from "../../base/median.ts";
 import type { FindingCode, Figures, Scope } from "../../model/finding.ts";
 import { NETWORKS, type Network } from "../../model/peer.ts";
+import { RTT_LATELY_SECONDS } from "../../model/window.ts";
 import type { Steps } from "../../base/slices.ts";
 import { SECONDS_TOLD, pathName, type PathEvidence } from "../evidence/evidence.ts";
-import { isSlow } from "../evidence/delays.ts";
+import { isMuchSlower, isSlow } from "../evidence/delays.ts";
 import { STEP, type PathHistory } from "../evidence/path-history.ts";
 import { countBits, isBitSet, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
-import { ONE_MINUTE, SEEN_TWICE, rankCauses, weigh, type Observation, type Weighed } from "./observation.ts";
+import {
+  ONE_MINUTE,
+  SEEN_THRICE,
+  SEEN_TWICE,
+  rankCauses,
+  weigh,
+  type Observation,
+  type Weighed,
+} from "./observation.ts";
 import { subjectOf } from "./places.ts";
 import { mostlyChanged, readWays, routeSigns, waysOf } from "./ways.ts";
 
@@ -165,36 +174,46 @@ function* slower(look: Look, network: Network): Steps<Observation[]> {
   const paths = evidence.paths.filter((path) => path.network === network);
   const known = paths.flatMap((path) => {
     const kept = history.paths.get(pathName(path));
-    return kept ? [{ kept, rttMinNs: path.rttMinNs }] : [];
+    return kept ? [{ kept, path }] : [];
   });
   const slow: number[] = [];
+  const much = new Set<number>();
   for (let pair = 0; pair < evidence.pairs.count; pair++) {
     if (pair % STEP === STEP - 1) yield;
-    let [answered, slower] = [0, 0];
-    for (const { kept, rttMinNs } of known) {
-      const rttNs = rttMinNs[pair]!;
+    let [answered, slower, muchSlower] = [0, 0, 0];
+    for (const { kept, path } of known) {
+      const rttNs = path.rttMinNs[pair]!;
       if (Number.isNaN(rttNs)) continue;
       answered++;
-      if (isSlow(kept, pair, rttNs)) slower++;
+      const isMuch = isMuchSlower(kept, pair, latelyNs(path, pair));
+      if (isMuch) muchSlower++;
+      if (isMuch || isSlow(kept, pair, rttNs)) slower++;
     }
     if (slower * 2 > answered) slow.push(pair);
+    if (muchSlower * 2 > answered) much.add(pair);
   }
-  const isMeasured = (pair: number): boolean => known.some(({ rttMinNs }) => !Number.isNaN(rttMinNs[pair]!));
+  const isMeasured = (pair: number): boolean => paths.some(({ rttMinNs }) => !Number.isNaN(rttMinNs[pair]!));
   return (yield* coverOf(look, slow, isMeasured)).map((covered) => {
+    const isMuch = covered.marked.filter((pair) => much.has(pair)).length * 2 > covered.marked.length;
     const observation = observationOf(look, covered, {
       code: "IN-LATENCY",
       scope: { network },
       figures: delaysOf(look, covered.marked, paths),
       causes: [
-        weigh("longer-path", 1, [[true, "even the fastest round trips of the minute are slow", 1]]),
+        weigh("longer-path", 1, [
+          [true, `even the fastest round trips of ${isMuch ? `${RTT_LATELY_SECONDS} s` : "the minute"} are slow`, 1],
+        ]),
         weigh("route-changed", 0, routeSigns(waysOf(look, network), covered.marked)),
       ],
-      opensAfterSeconds: ONE_MINUTE,
+      opensAfterSeconds: isMuch ? SEEN_THRICE : ONE_MINUTE,
     });
-    // Even the fastest of the minute is slow, so all of the minute was.
-    return { ...observation, sinceSeconds: history.now - SECONDS_TOLD + 1 };
+    // Even the fastest of them is slow, so all of them were.
+    return { ...observation, sinceSeconds: history.now - (isMuch ? RTT_LATELY_SECONDS : SECONDS_TOLD) + 1 };
   });
 }
+
+const latelyNs = ({ rttMinNs, rttLatelyNs }: PathEvidence, pair: number): number =>
+  rttLatelyNs?.[pair] || rttMinNs[pair]!;
 
 /** Medians over the pairs, so that one far pair does not speak for all. */
 function delaysOf({ history }: Look, pairs: readonly number[], paths: readonly PathEvidence[]): Figures {
@@ -204,7 +223,7 @@ function delaysOf({ history }: Look, pairs: readonly number[], paths: readonly P
     const kept = history.paths.get(pathName(path));
     for (const pair of pairs) {
       if (!kept || Number.isNaN(path.rttMinNs[pair]!)) continue;
-      now.push(path.rttMinNs[pair]!);
+      now.push(latelyNs(path, pair));
       before.push(kept.usualRttNs[pair]!);
     }
   }

@@ -26,6 +26,7 @@ export const AT_ONCE = 0;
 export const SEEN_TWICE = 8;
 /** The same, where judges look sooner because losses have just begun. */
 export const SEEN_TWICE_SOON = 5;
+export const SEEN_THRICE = 18;
 export const ONE_MINUTE = 60;
 /** Longer than a rollout takes to get round. */
 export const TEN_MINUTES = 600;
