@@ -61,8 +61,12 @@ function* reach(
   let [measured, reached] = [0, 0];
   for (let pair = 0; pair < pairs.count; pair++) {
     if (pair % STEP === STEP - 1) yield;
-    let [isProbed, isAnswered, losesSome] = [false, false, false];
-    for (const { probes, failures } of own) {
+    // An iterator and an array for each of tens of thousands of pairs are garbage that holds up the agent later.
+    let isProbed = false;
+    let isAnswered = false;
+    let losesSome = false;
+    for (let p = 0; p < own.length; p++) {
+      const { probes, failures } = own[p]!;
       if (probes[pair] === 0) continue;
       isProbed = true;
       if (probes[pair]! > failures[pair]!) isAnswered = true;

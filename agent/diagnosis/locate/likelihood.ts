@@ -36,7 +36,8 @@ export function scoreOf(model: LossModel, candidate: Candidate): Score {
   }
   let hot = 0;
   let [sumLost, sumProbes, sumExpected] = [0, 0, 0];
-  for (const e of edges) {
+  for (let i = 0; i < edges.length; i++) {
+    const e = edges[i]!;
     const k = lost[e]!;
     sumProbes += probes[e]!;
     sumExpected += expected[e]!;
@@ -75,7 +76,8 @@ function dispersionOf(model: LossModel, { edges, scope }: Candidate, rate: numbe
   const expected = model.expectedOf(scope);
   let squares = 0;
   let sum = 0;
-  for (const e of edges) {
+  for (let i = 0; i < edges.length; i++) {
+    const e = edges[i]!;
     const mean = expected[e]! + rate * probes[e]!;
     // Of edges that lose much, some lose a little more than others for reasons of their own.
     squares += (lost[e]! - mean) ** 2 / (1 + UNEVEN ** 2 * mean);
