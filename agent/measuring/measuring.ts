@@ -14,6 +14,7 @@ import type { Results } from "../results/results.ts";
 import type { Lane } from "../schedule/lane.ts";
 import { Schedule, type Activity } from "../schedule/schedule.ts";
 import { SlotTable, type SlotListener } from "../schedule/slot-table.ts";
+import { LONGEST_TICK_MS } from "../schedule/tick.ts";
 import { Answering } from "./answering.ts";
 import { withSilentPeers } from "./arrivals.ts";
 import type { OpenedEngine } from "./engine.ts";
@@ -103,6 +104,7 @@ export class Measuring implements AsyncDisposable {
           ...this.#nodeProbes,
         ],
         protocols: this.#probers.scheduled,
+        longestTickMs: LONGEST_TICK_MS[engine.engine.kind],
         onTick: (lagSeconds) => this.#self.ticked(lagSeconds),
       }),
     );

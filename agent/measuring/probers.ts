@@ -2,7 +2,7 @@
 import type { Config } from "../config/schema.ts";
 import type { Network, Protocol } from "../model/peer.ts";
 import type { Slot } from "../model/slot.ts";
-import { openProber, PROTOCOLS, type ProbersOptions } from "../probes/protocols.ts";
+import { descriptorOf, openProber, PROTOCOLS, type ProbersOptions } from "../probes/protocols.ts";
 import type { Prober } from "../probes/prober.ts";
 import type { UdpProber } from "../probes/udp.ts";
 import type { Lane } from "../schedule/lane.ts";
@@ -54,7 +54,10 @@ export class Probers {
   }
 
   get scheduled(): readonly ScheduledProtocol[] {
-    return [...this.#lanes].map(([protocol, lane]) => ({ protocol, lane, ...this.#options.config[protocol] }));
+    return [...this.#lanes].map(([protocol, lane]) => {
+      const answersOnTick = descriptorOf(protocol).answering.kind === "reflector";
+      return { protocol, lane, answersOnTick, ...this.#options.config[protocol] };
+    });
   }
 
   /** UDP's own kind: it has more to say of a loss. */

@@ -66,6 +66,11 @@ export interface ExchangeOptions<P> {
   readonly maxBatches?: number;
 }
 
+/** What an answer may cost of a receive buffer: a page of the driver's, and the kernel's own note of the packet. */
+const ANSWER_BYTES = 4_352;
+/** A looped packet of up to 1,500 bytes, charged to the same buffer. */
+const LOOPED_BYTES = 2_304;
+
 export class PacketExchange<P> implements Disposable {
   /** Packets that the kernel dropped at the socket, as last read. */
   drops = 0;
@@ -78,6 +83,11 @@ export class PacketExchange<P> implements Disposable {
 
   get port(): number {
     return this.#options.socket.port;
+  }
+
+  /** Packets whose answers and stamps the socket holds until it is drained. */
+  get holds(): number {
+    return Math.floor(this.#options.socket.receiveBufferBytes / (ANSWER_BYTES + LOOPED_BYTES));
   }
 
   /** Returns how many went out. */

@@ -55,6 +55,7 @@ export function icmpProber(options: IcmpProberOptions): Prober {
     get outstanding() {
       return all.reduce((sum, channel) => sum + channel.outstanding, 0);
     },
+    mostAtOnce: Math.min(...all.map((channel) => channel.holds)),
     socketDrops: () => all.reduce((sum, channel) => sum + channel.drops(), 0),
     [Symbol.dispose]() {
       for (const channel of all) channel[Symbol.dispose]();
@@ -96,6 +97,10 @@ class EchoChannel implements Codec<Place>, Disposable {
 
   get outstanding(): number {
     return this.#ring.outstanding;
+  }
+
+  get holds(): number {
+    return this.#exchange.holds;
   }
 
   drops(): number {

@@ -63,6 +63,8 @@ export interface Prober<S extends Endpoint = Slot> extends Disposable {
   expire(): void;
   /** Probes outstanding: while above 0, the tick must go on. */
   readonly outstanding: number;
+  /** So many may be sent at once: their answers, and the looped packets with the stamps, fit in its sockets until the next drain. */
+  readonly mostAtOnce: number;
   /** Datagrams the kernel dropped at our own sockets since the start (SO_MEMINFO). */
   socketDrops(): number;
 }

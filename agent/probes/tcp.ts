@@ -43,6 +43,8 @@ export function tcpProber<S extends Endpoint>(options: TcpProberOptions<S>): Pro
 
 class TcpProber<S extends Endpoint> implements Prober<S> {
   readonly protocol = "tcp";
+  /** The kernel keeps what came with each connection. */
+  readonly mostAtOnce = Infinity;
   readonly #kernel: Kernel;
   readonly #clock: Clock;
   readonly #sink: OutcomeSink<S>;

@@ -120,6 +120,11 @@ class StampProber implements UdpProber, ChannelListener {
     return this.#outstanding;
   }
 
+  /** Of one socket, though there are many: as many come from the peers to the one of the reflector. */
+  get mostAtOnce(): number {
+    return Math.min(...this.#all.map(({ exchange }) => exchange.holds));
+  }
+
   open(slot: Slot): void {
     this.close(slot);
     const address = this.#kernel.socketAddress(slot.address, this.#port);

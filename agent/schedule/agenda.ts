@@ -21,15 +21,18 @@ interface Entry {
 export interface AgendaOptions {
   readonly intervalNs: number;
   readonly timeoutNs: number;
-  /** How often it is asked; 20 ms unless given. */
-  readonly tickNs?: number;
   /** Monotonic time at which a cycle began. From the wall clock, so that restarts keep the phase. */
   readonly epochNs: number;
 }
 
+export interface DueOptions {
+  /** How often it is asked. */
+  readonly tickNs: number;
+  readonly missed: (slot: Slot) => void;
+}
+
 export class Agenda {
   readonly #options: AgendaOptions;
-  readonly #takenLateNs: number;
   readonly #entries = new Map<string, Entry>();
   #ring: Entry[] = [];
   /** First probes of new slots, soonest last. */
@@ -42,8 +45,6 @@ export class Agenda {
 
   constructor(options: AgendaOptions, nowNs: number) {
     this.#options = options;
-    const { intervalNs, tickNs = 20e6 } = options;
-    this.#takenLateNs = Math.max(intervalNs * MISSED_SHARE, ALWAYS_TAKEN_TICKS * tickNs + AND_SOME_NS);
     this.#doneNs = nowNs;
   }
 
@@ -73,12 +74,16 @@ export class Agenda {
     this.#stale = true;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Slots whose turn has come since the last call. `missed` is told of turns that are too old to take. */
-  due(nowNs: number, missed: (slot: Slot) => void): Slot[] {
+  due(nowNs: number, { tickNs, missed }: DueOptions): Slot[] {
     this.#arrange();
     const due: Slot[] = [];
     while (this.#first.length > 0 && this.#first.at(-1)!.atNs <= nowNs) due.push(this.#first.pop()!.slot);
-    const tooOldNs = nowNs - this.#takenLateNs;
+    const tooOldNs = nowNs - this.#takenLateNs(tickNs);
     for (let entry; (entry = this.#ring[this.#position]) !== undefined;) {
       const turnNs = this.#turnNs(entry);
       if (turnNs > nowNs) break;
@@ -97,6 +102,12 @@ export class Agenda {
     this.#arrange();
     const entry = this.#ring[this.#position];
     return Math.min(this.#first.at(-1)?.atNs ?? Infinity, entry === undefined ? Infinity : this.#turnNs(entry));
+  }
+
+  /** An interval at most: nobody has two turns at once. */
+  #takenLateNs(tickNs: number): number {
+    const { intervalNs } = this.#options;
+    return Math.min(intervalNs, Math.max(intervalNs * MISSED_SHARE, ALWAYS_TAKEN_TICKS * tickNs + AND_SOME_NS));
   }
 
   #turnNs(entry: Entry): number {

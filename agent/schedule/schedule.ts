@@ -7,10 +7,10 @@ import type { Slot } from "../model/slot.ts";
 import type { OutcomeSink, Prober } from "../probes/prober.ts";
 import { Agenda } from "./agenda.ts";
 import type { Lane } from "./lane.ts";
+import { answersWithinMs, HURRIED_TICK_MS, SHORTEST_TICK_MS, tickMs, type Load } from "./tick.ts";
 
-/** Longer ticks batch more and cost less; the numbers do not depend on it. */
-const SHORTEST_TICK_MS = 20;
-const LONGEST_TICK_MS = 200;
+/** First probes of what is new come within a second, and the peers' reflectors take their time. */
+const HURRIED_FOR_NS = 2e9;
 
 /** Something besides the slots that acts on the tick: the reflector, path MTU, DNS. */
 export interface Activity extends Disposable {
@@ -24,6 +24,8 @@ export interface ScheduledProtocol {
   readonly lane: Lane<Prober>;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  /** See `Load`. */
+  readonly answersOnTick: boolean;
 }
 
 export interface ScheduleOptions {
@@ -31,78 +33,64 @@ export interface ScheduleOptions {
   readonly sink: Pick<OutcomeSink, "skipped">;
   readonly protocols: readonly ScheduledProtocol[];
   readonly activities: readonly Lane<Activity>[];
+  /** See `LONGEST_TICK_MS`. */
+  readonly longestTickMs: number;
   /** How late each tick ran. */
   readonly onTick: (lagSeconds: number) => void;
 }
 
-interface Times {
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-}
-
-/**
- * A tick that is never long enough to meet a slot's next turn with its last probe not yet judged. Ticks lie on a grid:
- * where the interval is a whole number of ticks, a slot is probed at the same place of it each time, and a tick may be
- * as long as what the timeout leaves of the interval. Elsewhere a probe may be sent a tick late, and judged one late.
- */
-export function tickMs(protocols: readonly Times[]): number {
-  const longest = answerWithinMs(protocols);
-  const room = Math.min(longest, ...protocols.map(({ intervalMs, timeoutMs }) => intervalMs - timeoutMs));
-  const onGrid = protocols.every(({ intervalMs }) => intervalMs % room === 0);
-  const half = Math.min(longest, ...protocols.map(({ intervalMs, timeoutMs }) => (intervalMs - timeoutMs) / 2));
-  return Math.max(SHORTEST_TICK_MS, onGrid ? room : half);
-}
-
-/** Peers wait for the reflector as long as this agent does for theirs: they must not miss its answer. */
-function answerWithinMs(protocols: readonly Times[]): number {
-  return Math.min(LONGEST_TICK_MS, ...protocols.map(({ timeoutMs }) => timeoutMs / 4));
+interface Scheduled extends ScheduledProtocol {
+  readonly agenda: Agenda;
 }
 
 export class Schedule implements Disposable {
   readonly #options: ScheduleOptions;
-  readonly #tickMs: number;
-  readonly #longestSleepMs: number;
-  readonly #lanes = new Map<Protocol, { readonly lane: Lane<Prober>; readonly agenda: Agenda }>();
+  readonly #scheduled = new Map<Protocol, Scheduled>();
   #timer: NodeJS.Timeout | undefined;
+  /** A place of the grid, and so is each moment that is a whole number of ticks away from it. */
+  #gridNs = 0;
+  #tickNs = SHORTEST_TICK_MS * 1e6;
   #wakeAtNs = 0;
+  #hurriedUntilNs = -Infinity;
   #running = false;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
-    this.#tickMs = tickMs(options.protocols);
-    this.#longestSleepMs = Math.max(this.#tickMs, answerWithinMs(options.protocols));
     const nowNs = options.clock.monotonicNs();
     // The epoch of every cycle is a whole multiple of its interval on the wall clock, read once.
     const wallNs = options.clock.realtimeNs();
     const wallMs = options.clock.baseSeconds * 1000 + wallNs / 1e6;
-    for (const { protocol, lane, intervalMs, timeoutMs } of options.protocols) {
+    for (const protocol of options.protocols) {
+      const { intervalMs, timeoutMs } = protocol;
       const epochNs = nowNs - (wallMs % intervalMs) * 1e6;
-      const times = { intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, tickNs: this.#tickMs * 1e6 };
-      const agenda = new Agenda({ ...times, epochNs }, nowNs);
-      this.#lanes.set(protocol, { lane, agenda });
+      const agenda = new Agenda({ intervalNs: intervalMs * 1e6, timeoutNs: timeoutMs * 1e6, epochNs }, nowNs);
+      this.#scheduled.set(protocol.protocol, { ...protocol, agenda });
     }
   }
 
   start(): void {
     this.#running = true;
-    this.#wakeAtNs = this.#options.clock.monotonicNs();
+    this.#gridNs = this.#options.clock.monotonicNs();
+    this.#wakeAtNs = this.#gridNs;
     this.#sleep();
   }
 
   open(slot: Slot): void {
-    const scheduled = this.#lanes.get(slot.protocol);
+    const scheduled = this.#scheduled.get(slot.protocol);
+    const nowNs = this.#options.clock.monotonicNs();
     scheduled?.lane.run((prober) => prober.open(slot));
-    scheduled?.agenda.add(slot, this.#options.clock.monotonicNs());
+    scheduled?.agenda.add(slot, nowNs);
+    this.#hurry(nowNs);
   }
 
   close(slot: Slot): void {
-    const scheduled = this.#lanes.get(slot.protocol);
+    const scheduled = this.#scheduled.get(slot.protocol);
     scheduled?.agenda.remove(slot);
     scheduled?.lane.run((prober) => prober.close(slot));
   }
 
   move(from: Slot, to: Slot): void {
-    const scheduled = this.#lanes.get(from.protocol);
+    const scheduled = this.#scheduled.get(from.protocol);
     scheduled?.lane.run((prober) => {
       prober.close(from);
       prober.open(to);
@@ -110,11 +98,11 @@ export class Schedule implements Disposable {
     scheduled?.agenda.replace(from, to);
   }
 
-  /** One turn of everything. Called by the timer; by tests with a fake clock. */
-  tick(): void {
+  /** One turn of everything. Called by the timer; by tests with a fake clock. What was due by `untilNs` is sent. */
+  tick(untilNs = this.#options.clock.monotonicNs()): void {
     const { clock, activities, sink } = this.#options;
     const nowNs = clock.monotonicNs();
-    for (const { lane } of this.#lanes.values()) {
+    for (const { lane } of this.#scheduled.values()) {
       lane.tick(nowNs);
       lane.run((prober) => {
         prober.drain();
@@ -125,8 +113,8 @@ export class Schedule implements Disposable {
       lane.tick(nowNs);
       lane.run((activity) => activity.tick());
     }
-    for (const { lane, agenda } of this.#lanes.values()) {
-      const due = agenda.due(clock.monotonicNs(), (slot) => sink.skipped(slot));
+    for (const { lane, agenda } of this.#scheduled.values()) {
+      const due = agenda.due(untilNs, { tickNs: this.#tickNs, missed: (slot) => sink.skipped(slot) });
       // A turn that comes while the protocol is closed is no probe: its lane tells why there are none.
       if (due.length > 0) lane.run((prober) => prober.send(due));
     }
@@ -134,31 +122,64 @@ export class Schedule implements Disposable {
 
   #onTimer(): void {
     const { clock, onTick } = this.#options;
-    onTick(Math.max(0, clock.monotonicNs() - this.#wakeAtNs) / 1e9);
-    this.tick();
-    if (!this.#running) return;
-    const tickNs = this.#tickMs * 1e6;
     const nowNs = clock.monotonicNs();
-    const untilNs = this.#isBusy() ? nowNs : Math.min(this.#nextDueNs(), nowNs + this.#longestSleepMs * 1e6 - tickNs);
-    // The next place on the grid, and when nothing is under way the first one at which something is due.
-    this.#wakeAtNs += tickNs * Math.max(1, Math.ceil((untilNs - this.#wakeAtNs) / tickNs));
+    onTick(Math.max(0, nowNs - this.#wakeAtNs) / 1e9);
+    // By the grid, not by the clock: a tick that is late must not send what is due at the next place before its time.
+    const placeNs = Math.max(this.#wakeAtNs, this.#placeBefore(nowNs));
+    this.tick(placeNs);
+    if (this.#running) this.#goOn(placeNs);
+  }
+
+  /** Sleep until the next place on the grid, and when nothing is under way until the first one at which something is due. */
+  #goOn(afterNs: number): void {
+    const { clock, longestTickMs } = this.#options;
+    const nowNs = clock.monotonicNs();
+    const loads = this.#loads();
+    const longestMs = nowNs < this.#hurriedUntilNs ? Math.min(HURRIED_TICK_MS, longestTickMs) : longestTickMs;
+    this.#tickNs = tickMs(loads, longestMs) * 1e6;
+    const latestNs = nowNs + answersWithinMs(loads, longestMs) * 1e6 - this.#tickNs;
+    const untilNs = this.#isBusy() ? nowNs : Math.min(this.#nextDueNs(), latestNs);
+    this.#wakeAtNs = this.#placeBefore(Math.max(afterNs, nowNs)) + this.#tickNs;
+    while (this.#wakeAtNs < untilNs) this.#wakeAtNs += this.#tickNs;
     this.#sleep();
   }
 
+  #placeBefore(ns: number): number {
+    return ns - ((ns - this.#gridNs) % this.#tickNs);
+  }
+
+  #loads(): readonly Load[] {
+    return [...this.#scheduled.values()].map(({ intervalMs, timeoutMs, answersOnTick, agenda, lane }) => ({
+      intervalMs,
+      timeoutMs,
+      answersOnTick,
+      slots: agenda.size,
+      mostAtOnce: lane.part?.mostAtOnce ?? Infinity,
+    }));
+  }
+
+  /** A row is soon to be complete: ticks are short for as long as the first probes of new slots take. */
+  #hurry(nowNs: number): void {
+    const isHurrying = nowNs < this.#hurriedUntilNs;
+    this.#hurriedUntilNs = nowNs + HURRIED_FOR_NS;
+    if (this.#running && !isHurrying) this.#goOn(nowNs);
+  }
+
   #isBusy(): boolean {
-    for (const { lane } of this.#lanes.values()) if ((lane.part?.outstanding ?? 0) > 0) return true;
+    for (const { lane } of this.#scheduled.values()) if ((lane.part?.outstanding ?? 0) > 0) return true;
     return this.#options.activities.some((lane) => lane.part?.busy === true);
   }
 
   #nextDueNs(): number {
     let nextNs = Infinity;
-    for (const { agenda } of this.#lanes.values()) nextNs = Math.min(nextNs, agenda.nextNs());
+    for (const { agenda } of this.#scheduled.values()) nextNs = Math.min(nextNs, agenda.nextNs());
     return nextNs;
   }
 
   #sleep(): void {
     // Node's timers count whole milliseconds.
     const ms = (this.#wakeAtNs - this.#options.clock.monotonicNs()) / 1e6;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(ms)));
   }
 

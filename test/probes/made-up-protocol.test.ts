@@ -24,6 +24,7 @@ function prober({ sink }: ProberOptions<{ readonly streams: number }>): Prober {
   return {
     protocol: "sctp",
     outstanding: 0,
+    mostAtOnce: Infinity,
     open() {},
     close() {},
     send(due: readonly Slot[]) {

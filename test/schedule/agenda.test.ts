@@ -9,11 +9,13 @@ const MS = 1e6;
 const slots = (n: number): Slot[] =>
   Array.from({ length: n }, () => testSlot({ protocol: "icmp", address: "10.0.0.2" }));
 
+const punctual = (tickMs = 20) => ({ tickNs: tickMs * MS, missed: () => expect.fail("a turn was missed") });
+
 /** Walk from one moment to another in ticks of 20 ms; who came, when. */
 function walk(agenda: Agenda, fromMs: number, toMs: number): { slot: Slot; ms: number }[] {
   const turns: { slot: Slot; ms: number }[] = [];
   for (let ms = fromMs + 20; ms <= toMs; ms += 20)
-    for (const slot of agenda.due(ms * MS, () => expect.fail("a turn was missed"))) turns.push({ slot, ms });
+    for (const slot of agenda.due(ms * MS, punctual())) turns.push({ slot, ms });
   return turns;
 }
 
@@ -52,7 +54,7 @@ describe("an agenda", () => {
     for (const slot of all) agenda.add(slot, 0);
     walk(agenda, 0, 5_000);
     const missed: Slot[] = [];
-    const due = agenda.due(7_000 * MS, (slot) => missed.push(slot));
+    const due = agenda.due(7_000 * MS, { tickNs: 20 * MS, missed: (slot) => missed.push(slot) });
     expect(due.length).toBeLessThan(40);
     expect(due.length + missed.length).toBe(200);
     expect(new Set(due).size).toBe(due.length);
@@ -64,17 +66,29 @@ describe("an agenda", () => {
     for (const slot of all) agenda.add(slot, 0);
     walk(agenda, 0, 2_000);
     let taken = 0;
-    for (let ms = 2_100; ms <= 12_000; ms += 100) taken += agenda.due(ms * MS, () => expect.fail("missed")).length;
+    for (let ms = 2_100; ms <= 12_000; ms += 100) taken += agenda.due(ms * MS, punctual()).length;
     expect(taken).toBe(1_000);
   });
 
   test("takes turns that are two ticks late even where a quarter of the interval is less", () => {
     const agenda = new Agenda({ intervalNs: 100 * MS, timeoutNs: 90 * MS, epochNs: 0 }, 0);
     for (const slot of slots(20)) agenda.add(slot, 0);
-    for (let ms = 20; ms <= 1_000; ms += 20) agenda.due(ms * MS, () => expect.fail("missed"));
+    for (let ms = 20; ms <= 1_000; ms += 20) agenda.due(ms * MS, punctual());
     let taken = 0;
-    for (let ms = 1_045; ms <= 2_035; ms += 45) taken += agenda.due(ms * MS, () => expect.fail("missed")).length;
+    for (let ms = 1_045; ms <= 2_035; ms += 45) taken += agenda.due(ms * MS, punctual()).length;
     expect(taken).toBeGreaterThanOrEqual(195);
+  });
+
+  test("gives nobody two turns at once, however long the tick is", () => {
+    const agenda = agendaAt();
+    const all = slots(100);
+    for (const slot of all) agenda.add(slot, 0);
+    for (let ms = 500; ms <= 3_000; ms += 500) agenda.due(ms * MS, punctual(500));
+    const missed: Slot[] = [];
+    const due = agenda.due(5_700 * MS, { tickNs: 500 * MS, missed: (slot) => missed.push(slot) });
+    expect(due).toHaveLength(100);
+    expect(new Set(due).size).toBe(100);
+    expect(due.length + missed.length).toBeGreaterThan(250);
   });
 
   test("neither repeats nor loses anyone's turn when slots come and go", () => {

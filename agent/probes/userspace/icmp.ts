@@ -63,6 +63,7 @@ export async function userspaceIcmpProber(options: UserspaceIcmpOptions): Promis
     get outstanding() {
       return all().reduce((sum, channel) => sum + channel.outstanding, 0);
     },
+    mostAtOnce: Infinity, // Node reads answers as they come
     socketDrops: () => 0, // Node does not tell
     [Symbol.dispose]() {
       for (const channel of all()) channel[Symbol.dispose]();

@@ -31,6 +31,7 @@ export function userspaceTcpProber<S extends Endpoint>(options: UserspaceTcpOpti
 
 class UserspaceTcpProber<S extends Endpoint> implements Prober<S> {
   readonly protocol = "tcp";
+  readonly mostAtOnce = Infinity;
   readonly #clock: Clock;
   readonly #sink: OutcomeSink<S>;
   readonly #settings: TcpSettings;

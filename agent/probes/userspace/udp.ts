@@ -6,7 +6,7 @@ import { Inbox } from "./inbox.ts";
 
 /**
  * Longer than this without a look at the sockets, and what lies there is read before anything expires. Twice as long as ticks
- * on time are apart (the schedule's LONGEST_TICK_MS, at most a quarter of the timeout), as nobody looks in between.
+ * on time are apart (the schedule's LONGEST_TICK_MS for this engine, at most a quarter of the timeout), as nobody looks in between.
  */
 const stallNs = (timeoutMs: number): number => Math.min(400, timeoutMs / 2) * 1e6;
 
@@ -39,6 +39,7 @@ export function userspaceUdpProber(options: Omit<UdpProberOptions, "kernel">): U
     get outstanding() {
       return prober.outstanding;
     },
+    mostAtOnce: prober.mostAtOnce,
     socketDrops: () => prober.socketDrops(),
     wantingPeerRow: () => prober.wantingPeerRow(),
     peerReported: (slot, report) => prober.peerReported(slot, report),
