@@ -68,6 +68,8 @@ export class Judging implements AsyncDisposable {
   readonly #kept = new Map<FindingsKind, Kept>();
   #order: { readonly names: string; readonly nodes: readonly Node[] } = { names: "", nodes: [] };
   #timers: NodeJS.Timeout[] = [];
+  #watching: NodeJS.Timeout | undefined;
+  #isStarted = false;
   #looking: Promise<void> | undefined;
   #judging: Promise<void> | undefined;
 
@@ -91,11 +93,11 @@ export class Judging implements AsyncDisposable {
         void this.look();
         this.#timers.push(setInterval(() => void this.look(), LOOK_EVERY_MS));
       }, share * LOOK_EVERY_MS),
-      setInterval(() => void this.watch(), WATCH_EVERY_MS),
     ];
+    this.#isStarted = true;
   }
 
-  /** Every second: judge if it is time to. */
+  /** Every second while this agent judges: judge if it is time to. */
   async watch(): Promise<void> {
     const own = this.#own;
     if (!own) return;
@@ -135,7 +137,8 @@ export class Judging implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#isStarted = false;
+    for (const timer of [...this.#timers, this.#watching]) clearTimeout(timer);
     await Promise.all([this.#looking, this.#judging]);
   }
 
@@ -149,7 +152,14 @@ export class Judging implements AsyncDisposable {
     if (isMyTurn === (this.#own !== undefined)) return;
     log.info({ before: before.slice(0, ASKED) }, isMyTurn ? "this agent judges now" : "this agent judges no more");
     this.#own = isMyTurn ? this.#begin() : undefined;
+    this.#watchWhile(isMyTurn);
     if (isMyTurn) void this.judge();
+  }
+
+  /** Those that stand by, which are nearly all, do not wake for it. */
+  #watchWhile(isJudging: boolean): void {
+    clearInterval(this.#watching);
+    if (this.#isStarted && isJudging) this.#watching = setInterval(() => void this.watch(), WATCH_EVERY_MS);
   }
 
   #begin(): Own {

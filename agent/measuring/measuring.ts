@@ -36,7 +36,7 @@ export interface MeasuringOptions {
   readonly key?: Uint8Array | undefined;
 }
 
-export type FollowedMesh = Pick<Mesh, "self" | "peers" | "members" | "extent" | "listen">;
+export type FollowedMesh = Pick<Mesh, "self" | "peers" | "members" | "extent" | "listen" | "tick">;
 
 /** Rejects when a port to answer on cannot be opened; what cannot be probed with is closed, and tried again. */
 export async function startMeasuring(options: MeasuringOptions): Promise<Measuring> {
@@ -105,7 +105,11 @@ export class Measuring implements AsyncDisposable {
         ],
         protocols: this.#probers.scheduled,
         longestTickMs: LONGEST_TICK_MS[engine.engine.kind],
-        onTick: (lagSeconds) => this.#self.ticked(lagSeconds),
+        onTick: (lagSeconds) => {
+          this.#self.ticked(lagSeconds);
+          // It waits for time to pass, too, and need not wake this process for that.
+          this.#mesh?.tick();
+        },
       }),
     );
     this.#slots = new SlotTable(this.#slotListener());

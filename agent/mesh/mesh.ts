@@ -55,6 +55,8 @@ export interface Mesh extends AsyncDisposable {
   unprobed(): readonly UnprobedPeer[];
   /** Why this agent cannot do its work yet, or any more; undefined when it can. */
   whyNotReady(): string | undefined;
+  /** Time has passed: decide, or ask a peer, if it is time to. Called every second at least. */
+  tick(): void;
   /** Told of what happens from now on, not of what is already there. */
   listen(listener: MeshListener): Disposable;
 }
@@ -70,8 +72,8 @@ export interface MeshListener {
   failed?(error: Error): void;
 }
 
-/** How often it is looked whether time has come: for a decision, for asking a peer. */
-const TICK_MS = 500;
+/** What is learnt within this is decided together: a mesh that starts learns a thousand identities within seconds. */
+const TOGETHER_NS = 400e6;
 
 export function startMesh(options: MeshOptions): Mesh {
   const mesh = new RunningMesh(options);
@@ -87,7 +89,7 @@ class RunningMesh implements Mesh {
   readonly #listeners = new Set<MeshListener>();
   readonly #startNs: number;
   #source: AsyncDisposable | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #lookAgainNs = -Infinity;
   #lastSyncNs: number | undefined;
   #errors = 0;
   #failure: Error | undefined;
@@ -118,7 +120,6 @@ class RunningMesh implements Mesh {
       clock,
       port: config.ports.http,
       fetchJson: options.fetchJson ?? this.#client.fetchJson,
-      // A mesh that starts learns a thousand identities within seconds: decided together, at the next tick.
       changed: () => (this.#hasLearnt = true),
     });
   }
@@ -129,7 +130,6 @@ class RunningMesh implements Mesh {
       synced: () => this.#synced(),
       failed: (error) => this.#failed(error),
     });
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   peers(): readonly Peer[] {
@@ -186,6 +186,14 @@ class RunningMesh implements Mesh {
     return `discovery has not answered yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
   }
 
+  tick(): void {
+    const nowNs = this.#options.clock.monotonicNs();
+    if (nowNs < this.#lookAgainNs) return;
+    this.#lookAgainNs = nowNs + TOGETHER_NS;
+    if (this.#hasLearnt || nowNs >= this.#membership.nextDecisionNs()) this.#decide();
+    else this.#identities.advance();
+  }
+
   listen(listener: MeshListener): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
@@ -217,11 +225,6 @@ class RunningMesh implements Mesh {
     this.#errors += 1;
     this.#failure = error;
     for (const listener of this.#listeners) listener.failed?.(error);
-  }
-
-  #tick(): void {
-    if (this.#hasLearnt || this.#options.clock.monotonicNs() >= this.#membership.nextDecisionNs()) this.#decide();
-    else this.#identities.advance();
   }
 
   #decide(): void {
@@ -277,7 +280,6 @@ class RunningMesh implements Mesh {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
     this.#listeners.clear();
     await this.#source?.[Symbol.asyncDispose]();
     await this.#identities[Symbol.asyncDispose]();

@@ -123,9 +123,10 @@ export class Schedule implements Disposable {
   #onTimer(): void {
     const { clock, onTick } = this.#options;
     const nowNs = clock.monotonicNs();
-    onTick(Math.max(0, nowNs - this.#wakeAtNs) / 1e9);
     // By the grid, not by the clock: a tick that is late must not send what is due at the next place before its time.
     const placeNs = Math.max(this.#wakeAtNs, this.#placeBefore(nowNs));
+    // It may open slots, which moves the next place.
+    onTick(Math.max(0, nowNs - this.#wakeAtNs) / 1e9);
     this.tick(placeNs);
     if (this.#running) this.#goOn(placeNs);
   }

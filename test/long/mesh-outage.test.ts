@@ -48,6 +48,8 @@ async function withMesh(run: (scene: Scene) => Promise<void>): Promise<void> {
     access: kubeAccess({ env: api.podEnvironment, serviceAccountDirectory: api.directory }),
   });
   await using mesh = startMesh({ config, clock, source });
+  using ticking = new DisposableStack();
+  ticking.use(setInterval(() => mesh.tick(), 500));
   mesh.listen({ failed: (error) => failures.push(error.message) });
   await vi.waitFor(() => expect(mesh.peers()).toHaveLength(4), { timeout: 10_000 });
   await vi.waitFor(async () => expect(await api.openWatches()).toBe(1), { timeout: 10_000 });
