@@ -75,6 +75,8 @@ export class JudgePeers implements AsyncDisposable {
         method,
         signal: AbortSignal.timeout(this.#options.deadlineMs),
         headers: { accept: "application/json" },
+        // After HEAD undici closes a connection, for servers that send a body all the same. Agents do not.
+        reset: false,
       });
       const tooLarge = (maxBytes: number) => new Error(`more than ${maxBytes} bytes`);
       return { status: statusCode, body: await readBody(body, { maxBytes: MAX_BYTES, tooLarge }) };
