@@ -41,7 +41,7 @@ export const recv = bind<[fd: number, bytes: Uint8Array, count: number, flags: n
 );
 export const clockGettime = bind<[clock: number, time: BigInt64Array]>("int clock_gettime(int, void *)");
 /** koffi gives 64-bit integers as numbers while they are exact, which addresses (47 bits) are. */
-const malloc = bind<[bytes: number]>("uint64_t malloc(size_t)");
+const calloc = bind<[count: number, bytes: number]>("uint64_t calloc(size_t, size_t)");
 
 const free = bind<[address: number]>("void free(uint64_t)");
 
@@ -56,12 +56,12 @@ export interface Arena {
 }
 
 export function allocateArena(byteLength: number): Arena {
-  const address = malloc(byteLength);
-  if (address === 0) throw new KernelError("malloc", "ENOMEM", `${byteLength} bytes`);
+  // Large ones come from the kernel as zeros, page by page when touched: room for packets that never come costs nothing.
+  const address = calloc(1, byteLength);
+  if (address === 0) throw new KernelError("calloc", "ENOMEM", `${byteLength} bytes`);
   const buffer = koffi.view(BigInt(address), byteLength);
   UNUSED.register(buffer, address);
-  const bytes = new Uint8Array(buffer).fill(0);
-  return { address, bytes, view: new DataView(buffer) };
+  return { address, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
 }
 
 /** Errno of the last call. */

@@ -6,6 +6,8 @@ import { systemClock } from "../../agent/kernel/clock.ts";
 import { KernelError } from "../../agent/kernel/kernel.ts";
 import { allocateArena, check, close, errnoName, lastErrno } from "../../agent/kernel/libc.ts";
 
+const MIB = 1024 * 1024;
+
 test.each([
   [111, "ECONNREFUSED"],
   [-113, "EHOSTUNREACH"],
@@ -35,13 +37,19 @@ test("memory of an arena is zero, and apart from that of another", () => {
   expect([...a.bytes.subarray(8, 16)]).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
 });
 
+test("an arena takes memory only where something has come", () => {
+  const before = process.memoryUsage.rss();
+  const { bytes } = allocateArena(128 * MIB);
+  bytes[64 * MIB] = 1;
+  expect((process.memoryUsage.rss() - before) / MIB).toBeLessThan(16);
+});
+
 test("memory of an arena that nobody has any more is given back", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  const MIB = 1024 * 1024;
   const before = process.memoryUsage.rss();
   for (let i = 0; i < 64; i++) {
-    allocateArena(8 * MIB);
+    allocateArena(8 * MIB).bytes.fill(1);
     collect();
     await turn();
   }
