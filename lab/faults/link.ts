@@ -9,6 +9,10 @@ const BURST_BYTES = 2_000;
 /** Two packets of full size. */
 const QUEUE_BYTES = 3_100;
 
+/** What `tc` is to put in front of an interface. */
+export const shortQueue = (bitsPerSecond: number): string =>
+  `root tbf rate ${bitsPerSecond}bit burst ${BURST_BYTES} limit ${QUEUE_BYTES}`;
+
 /** As where a shaper, a slow uplink or a bandwidth limit of a cloud drops what its queue has no room for. */
 export const throttle: FaultSpec<"throttle"> = {
   syntax: "throttle NODE RATE",
@@ -18,10 +22,9 @@ export const throttle: FaultSpec<"throttle"> = {
   inject({ nodes, bitsPerSecond }) {
     if (missingPrograms(["tc"]).length > 0)
       throw new LabError(`this fault needs 'tc'. Install it: ${installLine([PROGRAMS.start.ip])}`);
-    const queue = `root tbf rate ${bitsPerSecond}bit burst ${BURST_BYTES} limit ${QUEUE_BYTES}`;
     return onLinks(nodes, {
       program: "tc",
-      begin: `qdisc add dev eth0 ${queue}`,
+      begin: `qdisc add dev eth0 ${shortQueue(bitsPerSecond)}`,
       end: `qdisc del dev eth0 root`,
     });
   },

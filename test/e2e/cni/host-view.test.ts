@@ -1,26 +1,18 @@
 // The host view on pod networks of the field: what a process without rights sees of a node, who is let in by which door,
 // and that `internode doctor` tells the entry of the kernel that is wrong, by its node, as the cause of what is lost.
 import { request } from "node:https";
-import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TOKEN_HEADER } from "../../../agent/base/token-header.ts";
-import type { Finding } from "../../../agent/model/finding.ts";
-import { judgeOrder } from "../../../agent/judge/order.ts";
 import { nodeViewSchema, type NodeView } from "../../../agent/model/node-view.ts";
-import { FullTable } from "../../../lab/faults/conntrack-full.ts";
 import { until } from "../../cluster/until.ts";
-import { internode } from "../internode.ts";
+import { BGP_LIMIT_MS, namesKernelCauses } from "./kernel-causes.ts";
+import { causedBy, on, whileBroken } from "./named-cause.ts";
 import { CniMesh, NODES, PORTS } from "./mesh.ts";
 
 const NAMESPACE = "internode";
 const VALUES = { hostView: { enabled: true }, config: { pathMtu: { intervalMs: 10_000 } } };
 const PORT = 8844;
-const CAUSE_LIMIT_MS = 180_000;
-/** A kubelet with the usual liveness probe would have ended what does not answer. */
-const LONGER_THAN_PATIENCE_MS = 100_000;
-/** How long a session is held without a word of the other side, and a while to connect anew. */
-const BGP_LIMIT_MS = 240_000;
 
 type Headers = Readonly<Record<string, string>>;
 interface Pod {
@@ -29,8 +21,6 @@ interface Pod {
 }
 
 let mesh: CniMesh;
-const on = (node: string, command: string, input?: string): Promise<string> =>
-  mesh.target.own.node(node).run(["sh", "-e", "-c", command], input === undefined ? {} : { input });
 
 /** By the image's own Node.js: it has nothing else. */
 const inPod = ({ namespace, name }: Pod, program: string, ...words: readonly string[]): Promise<string> =>
@@ -56,85 +46,6 @@ async function viewOf(node: string): Promise<NodeView> {
   );
   expect(answer).toMatch(/^200 /);
   return nodeViewSchema.parse(JSON.parse(answer.slice(4)));
-}
-
-interface Wanted {
-  /** The finding is of this node. Of three nodes the first judgement of a fault may be of a pair. */
-  readonly node?: string;
-  /** What breaks it again, where something mends it. */
-  readonly again?: () => Promise<unknown>;
-}
-
-/** What `doctor` tells of, once the first cause of it is in these words. */
-async function causedBy(wanted: RegExp, { node, again = () => Promise.resolve() }: Wanted = {}): Promise<Finding> {
-  const isOf = ({ subject }: Finding) => node === undefined || (subject.kind === "node" && subject.node === node);
-  let last = "";
-  const found = await until(
-    `doctor to say ${wanted}`,
-    async () => {
-      await again();
-      const words = ["doctor", "--namespace", NAMESPACE, "--output", "json"];
-      const { out, err } = await internode(words, mesh.target);
-      last = out || err;
-      const { verdict } = JSON.parse(out) as { verdict: { findings: readonly Finding[] } };
-      return verdict.findings.find((finding) => isOf(finding) && wanted.test(finding.causes[0]!.text));
-    },
-    { timeoutMs: CAUSE_LIMIT_MS, intervalMs: 3_000 },
-  ).catch((err: unknown) => {
-    throw new Error(`doctor said: ${last.slice(0, 6_000)}`, { cause: err });
-  });
-  const { out } = await internode(["doctor", "--namespace", NAMESPACE], mesh.target);
-  // Lines are as wide as the screen.
-  expect(out.replaceAll(/\s+/g, " ")).toMatch(new RegExp(wanted.source.replace(/^\^/, "")));
-  return found;
-}
-
-async function whileBroken(broken: string, healed: string, work: () => Promise<void>): Promise<void> {
-  await on("node-1", broken);
-  try {
-    await work();
-  } finally {
-    await on("node-1", healed);
-  }
-  await mesh.allHealthy();
-}
-
-/** As after the link was laid anew: what others send in full size does not arrive. */
-async function namesSmallLink(): Promise<void> {
-  await whileBroken("ip link set eth0 mtu 1400", "ip link set eth0 mtu 1500", async () => {
-    const { code, next } = await causedBy(/^eth0 of node-1 has MTU 1400 \(every other node: 1500\)/);
-    expect([code, next]).toEqual(["IN-PATH-MTU", "internode interfaces node-1"]);
-  });
-}
-
-/** Of a node that does not judge. Its kubelet gets no answer from its own pods meanwhile. */
-async function namesFullTracking(): Promise<void> {
-  const agents = await mesh.release.agents();
-  const ranked = judgeOrder(
-    agents.map(({ node: name }) => ({ name, zone: mesh.target.own.node(name).zone })),
-    undefined,
-  );
-  const node = ranked.at(-1)!.name;
-  const wanted = new RegExp(
-    `^connection tracking of ${node} is full: \\d+ of \\d+ entries \\(net\\.netfilter\\.nf_conntrack_max\\)`,
-  );
-  const table = new FullTable(mesh.target.own.node(node).machine.name);
-  await table.fill();
-  const filled = performance.now();
-  try {
-    const { next, causes } = await causedBy(wanted);
-    expect(next).toBe(`internode counters ${node}`);
-    expect(causes[0]!.kind).toBe("conntrack-full");
-    await sleep(Math.max(0, LONGER_THAN_PATIENCE_MS - (performance.now() - filled)));
-    await causedBy(wanted);
-    const ready =
-      "{range .items[*]}{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}\n{end}";
-    const pods = ["get", "pods", `--field-selector=spec.nodeName=${node}`, `--output=jsonpath=${ready}`];
-    expect((await mesh.release.kubectl(pods)).trim().split("\n")).toEqual(["0 false", "0 false"]);
-  } finally {
-    await table.empty();
-  }
-  await mesh.allHealthy();
 }
 
 describe("with Flannel", () => {
@@ -170,7 +81,7 @@ describe("with Flannel", () => {
       expect(hidden).toEqual([]);
       expect(sysctls["net.ipv4.ip_forward"]).toBe("1");
       // As the node's own root does.
-      const routes = JSON.parse(await on(node, "ip -json route show")) as { dst: string }[];
+      const routes = JSON.parse(await on(mesh, node, "ip -json route show")) as { dst: string }[];
       const seen = view.routes.visible
         ? view.routes.items.filter(({ table, family }) => table === "main" && family === "ipv4")
         : [];
@@ -260,10 +171,14 @@ describe("with Flannel", () => {
 
   test("doctor names the deleted route", async () => {
     await whileBroken(
-      "ip route del 10.244.2.0/24",
-      "ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink",
+      mesh,
+      {
+        broken: "ip route del 10.244.2.0/24",
+        healed: "ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink",
+      },
       async () => {
         const { next } = await causedBy(
+          mesh,
           /^node-1 has no route to 10\.244\.2\.0\/24 of node-2 \(node-3 has one, by 10\.244\.2\.0\)/,
         );
         expect(next).toBe("internode routes node-1 node-2");
@@ -272,19 +187,20 @@ describe("with Flannel", () => {
   });
 
   test("doctor names the forwarding entry that leads to another node", async () => {
-    const [{ address: mac }] = JSON.parse(await on("node-2", "ip -json link show flannel.1")) as [{ address: string }];
+    const [{ address: mac }] = JSON.parse(await on(mesh, "node-2", "ip -json link show flannel.1")) as [
+      { address: string },
+    ];
     const point = (address: string): string => `bridge fdb replace ${mac} dev flannel.1 dst ${address} self permanent`;
-    await whileBroken(point("10.100.0.103"), point("10.100.0.102"), async () => {
+    await whileBroken(mesh, { broken: point("10.100.0.103"), healed: point("10.100.0.102") }, async () => {
       const { next } = await causedBy(
+        mesh,
         /^node-1 sends what is for node-2 by flannel\.1 to 10\.100\.0\.103, which is node-3 \(the far end is 10\.100\.0\.102\)/,
       );
       expect(next).toBe("internode neighbours node-1 node-2");
     });
   });
 
-  test("doctor names the link whose MTU is smaller than its peers'", namesSmallLink);
-
-  test("doctor names the connection tracking that is full, and goes on naming it", namesFullTracking);
+  namesKernelCauses(() => mesh);
 
   test("doctor names the tunnel address that Flannel announces of a node, and is wrong", async () => {
     const overwrite = "flannel.alpha.coreos.com/public-ip-overwrite";
@@ -297,6 +213,7 @@ describe("with Flannel", () => {
     await restart();
     try {
       const { next } = await causedBy(
+        mesh,
         /^2 of 2 other nodes send what is for node-2 by flannel\.1 to 10\.100\.0\.199, which is no address of a node/,
         { node: "node-2" },
       );
@@ -316,28 +233,27 @@ describe("with kube-router", () => {
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
   test("doctor names the route of BGP that one node lost", async () => {
-    const route = (await on("node-1", "ip route show 10.244.2.0/24")).trim();
-    await whileBroken("ip route del 10.244.2.0/24", `ip route replace ${route}`, async () => {
+    const route = (await on(mesh, "node-1", "ip route show 10.244.2.0/24")).trim();
+    await whileBroken(mesh, { broken: "ip route del 10.244.2.0/24", healed: `ip route replace ${route}` }, async () => {
       const { next } = await causedBy(
+        mesh,
         /^node-1 has no route to 10\.244\.2\.0\/24 of node-2 \(node-3 has one, by 10\.100\.0\.102\)/,
         // kube-router lays it again within a minute.
-        { again: () => on("node-1", "ip route del 10.244.2.0/24 2> /dev/null || true") },
+        { again: () => on(mesh, "node-1", "ip route del 10.244.2.0/24 2> /dev/null || true") },
       );
       expect(next).toBe("internode routes node-1 node-2");
     });
   });
 
-  test("doctor names the link whose MTU is smaller than its peers'", namesSmallLink);
-
-  test("doctor names the connection tracking that is full, and goes on naming it", namesFullTracking);
+  namesKernelCauses(() => mesh);
 
   test("doctor names the node whose routes are gone everywhere, though its own kernel cannot be asked", async () => {
     const routes = (node: string, pods: string): Promise<boolean> =>
-      on(node, "ip route").then((all) => all.includes(pods));
+      on(mesh, node, "ip route").then((all) => all.includes(pods));
     const firewall = `table inet nobgp {
       chain out { type filter hook output priority 0; tcp dport 179 reject with tcp reset; tcp sport 179 reject with tcp reset; }
     }`;
-    await on("node-2", "nft -f -", firewall);
+    await on(mesh, "node-2", "nft -f -", firewall);
     try {
       const limit = { timeoutMs: BGP_LIMIT_MS, intervalMs: 1_000 };
       await until(
@@ -346,12 +262,13 @@ describe("with kube-router", () => {
         limit,
       );
       const { next } = await causedBy(
+        mesh,
         /^2 of 2 nodes that can be seen have no route to 10\.244\.2\.\d+, a pod of node-2 \(node-1 and node-3\)/,
         { node: "node-2" },
       );
       expect(next).toBe("internode routes node-2");
     } finally {
-      await on("node-2", "nft delete table inet nobgp");
+      await on(mesh, "node-2", "nft delete table inet nobgp");
     }
     await until("the routes to come back", () => routes("node-1", "10.244.2.0/24"), {
       timeoutMs: BGP_LIMIT_MS,
