@@ -1,114 +1,134 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
 import { dieWithParent } from "../agent-process.ts";
-import { inNamespace, LabError, toolEnvironment } from "../machine.ts";
-import { installLine, missingPrograms, PROGRAMS } from "../../scripts/programs.mjs";
-import type { LabNode } from "../plan.ts";
+import { inNamespace, LabError, listNamespaces, toolEnvironment } from "../machine.ts";
+import { LAB_PREFIX, type LabNode } from "../plan.ts";
 import type { FaultSpec, Link, SoftnetEffect } from "./fault.ts";
 import { MachineSettings, refuseBesideOthers } from "./machine-wide.ts";
 
-/** A processor takes one packet, and comes back for the next when it has time. */
-const ONE_AT_A_TIME = { netdev_budget: 1, dev_weight: 1 };
-const SMALL: Readonly<Record<SoftnetEffect, Readonly<Record<string, number>>>> = {
-  drops: { ...ONE_AT_A_TIME, netdev_max_backlog: 5 },
-  // So long that nothing is dropped: it only waits.
-  squeezes: { ...ONE_AT_A_TIME, netdev_max_backlog: 100_000 },
+const PROCESS = fileURLToPath(new URL("flood-process.ts", import.meta.url));
+const SETTINGS: Readonly<Record<SoftnetEffect, Readonly<Record<string, number>>>> = {
+  drops: { netdev_max_backlog: 50 },
+  // Nothing is dropped, and after each packet a processor that has more to take is out of time.
+  squeezes: { netdev_max_backlog: 100_000, netdev_budget: 1, dev_weight: 1 },
 };
-/** Each in fragments of full size. */
-const PING_BYTES = 20_000;
-/** What is sent at once keeps a processor busy for this long, whatever it can do, and leaves it time for others. */
-const [BUSY_MS, EVERY_MS] = [2_000, 6_000];
-/** Parts of packets that an earlier flood lost take the room of all large ones for 30 s (ipfrag_time); two seconds each. */
-const PATIENCE = 20;
-const [FEWEST_PINGS, MOST_PINGS] = [20, 20_000];
+/** Masks of processors (rps_cpus). */
+const [NONE, FIRST] = ["0", "1"];
+const SECOND = cpus().length > 1 ? "2" : FIRST;
+/** A packet of the flood is compared with their product of addresses: half a millisecond. */
+const [RULES, JUMPS, TIMES] = [32, 32, 32];
 
 /**
- * As a machine whose processors do not keep up with what arrives: a flood, and queues that are too short for it or are
- * emptied too slowly. The queues and their settings are one for all network namespaces of the machine.
+ * As a node whose processor does not keep up with what arrives: a flood, and rules that take their time with each packet of it.
+ * The node's link is one processor's work and all else in the lab another's, or all nodes would lose alike. The queues of
+ * processors are one for all network namespaces of the machine.
  */
 export const softnet: FaultSpec<"softnet"> = {
   syntax: "softnet A->B drops|squeezes",
-  summary: "flood a node while the machine's processors take one packet at a time: they drop the rest, or it waits",
+  summary: "flood a node whose processor does not keep up: it drops what finds no room in its queue, or all waits",
   example: "softnet node-1->node-2 drops",
   affected: "",
-  async inject({ links, effect, text }, { labId }) {
-    if (missingPrograms(["ping"]).length > 0)
-      throw new LabError(`this fault needs 'ping'. Install it: ${installLine([PROGRAMS.test.ping])}`);
+  async inject({ links, effect, text }, { id, labId }) {
     await refuseBesideOthers(text, labId, "the queues of its processors once");
-    const flood = await Flood.measured(links[0]!);
-    const settings = new MachineSettings("net/core", SMALL[effect]);
+    const link = links[0]!;
+    const node = new SlowNode(link, { table: `softnet${id}`, labId });
+    const settings = new MachineSettings("net/core", SETTINGS[effect]);
+    const restore = async (): Promise<void> => {
+      await settings.restore();
+      await node.restore();
+    };
     try {
       settings.lay();
+      await node.slowDown();
     } catch (err) {
-      await settings.restore();
-      throw new LabError(`'${text}': only the machine's own root may set net.core: ${(err as Error).message}`);
+      await restore();
+      throw new LabError(`'${text}': only the machine's own root may set net.core and RPS: ${(err as Error).message}`);
     }
-    flood.start();
+    const flood = startFlood(link, effect);
     return {
       counters: () => Promise.resolve(undefined),
       async end() {
-        flood.stop();
-        await settings.restore();
+        flood.kill("SIGKILL");
+        await restore();
         return undefined;
       },
       // The namespaces go, and the settings are the machine's.
       abandon() {
-        flood.stop();
+        flood.kill("SIGKILL");
         void settings.restore();
       },
     };
   },
 };
 
-/** Many pings at once, again and again. */
-class Flood {
+function startFlood({ from, to }: Link, effect: SoftnetEffect): ChildProcess {
+  const flood = [process.execPath, PROCESS, to.nodeAddresses[0]!, effect];
+  const [program, ...rest] = [...dieWithParent(), "ip", "netns", "exec", from.nodeNamespace, ...flood];
+  return spawn(program!, rest, { env: toolEnvironment, stdio: "ignore" });
+}
+
+interface SlowNodeOptions {
+  readonly table: string;
+  readonly labId: string;
+}
+
+/** The one that is flooded. */
+class SlowNode {
   readonly #link: Link;
-  readonly #pings: number;
-  readonly #stop = new AbortController();
-  #child: ChildProcess | undefined;
+  readonly #options: SlowNodeOptions;
 
-  private constructor(link: Link, pings: number) {
+  constructor(link: Link, options: SlowNodeOptions) {
     this.#link = link;
-    this.#pings = pings;
+    this.#options = options;
   }
 
-  static async measured({ from, to }: Link): Promise<Flood> {
-    const ms = await roundTripMs(from, to);
-    return new Flood({ from, to }, Math.min(MOST_PINGS, Math.max(FEWEST_PINGS, Math.round(BUSY_MS / ms))));
+  async slowDown(): Promise<void> {
+    await this.#nft(slowRules(this.#options.table, this.#link.from));
+    await this.#steer(FIRST, SECOND);
   }
 
-  start(): void {
-    void this.#again();
+  async restore(): Promise<void> {
+    await this.#steer(NONE, NONE);
+    const table = `table inet ${this.#options.table}`;
+    await this.#nft(`${table}\ndelete ${table}\n`);
   }
 
-  stop(): void {
-    this.#stop.abort();
-    this.#child?.kill("SIGKILL");
+  async #nft(input: string): Promise<void> {
+    await inNamespace(this.#link.to.nodeNamespace, "nft", ["-f", "-"], { input });
   }
 
-  async #again(): Promise<void> {
-    const { from, to } = this.#link;
-    const count = String(this.#pings);
-    const ping = ["ping", ...words(to), "-l", count, "-c", count, "-W", "1"];
-    const [program, ...rest] = [...dieWithParent(), "ip", "netns", "exec", from.podNamespace, ...ping];
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      const pause = sleep(EVERY_MS, undefined, { signal }).catch(() => {});
-      this.#child = spawn(program!, rest, { env: toolEnvironment, stdio: "ignore" });
-      await new Promise((resolve) => this.#child!.once("error", resolve).once("exit", resolve));
-      await pause;
-    }
+  /** Which processors take what interfaces receive (Receive Packet Steering). */
+  async #steer(most: string, ofItsLink: string): Promise<void> {
+    const { nodeNamespace } = this.#link.to;
+    const all = (await listNamespaces()).filter((name) => name.startsWith(`${LAB_PREFIX}${this.#options.labId}-`));
+    const script = [
+      `for device in /sys/class/net/*; do echo ${most} > $device/queues/rx-0/rps_cpus; done`,
+      `echo ${ofItsLink} > /sys/class/net/eth0/queues/rx-0/rps_cpus`,
+    ];
+    const linesOf = (name: string) => script.slice(0, name === nodeNamespace ? 2 : 1).join("\n");
+    await Promise.all(all.map((name) => inNamespace(name, "sh", ["-ec", linesOf(name)])));
   }
 }
 
-const words = (to: LabNode): string[] => ["-q", "-n", "-s", String(PING_BYTES), to.podAddresses[0]!];
-
-async function roundTripMs(from: LabNode, to: LabNode): Promise<number> {
-  const command = [...words(to), "-c", "5", "-i", "0.2", "-W", "1"];
-  for (let tries = 0; ; tries++) {
-    const told = await inNamespace(from.podNamespace, "ping", command).catch((err: unknown) => (err as Error).message);
-    const ms = Number(/ = ([\d.]+)\//.exec(told)?.[1]);
-    if (ms > 0) return ms;
-    if (tries === PATIENCE) throw new LabError(`'ping' said no round-trip time: ${told.trim()}`);
+/** Before connections are tracked, which would put the fragments together. */
+function slowRules(table: string, { nodeAddresses }: LabNode): string {
+  const lines = (count: number, line: (i: number) => string): string =>
+    Array.from({ length: count }, (_, i) => line(i)).join("\n    ");
+  return `table inet ${table} {
+  chain tens {
+    ${lines(RULES, (i) => `ip saddr 198.18.0.${i} drop`)}
   }
+  chain hundreds {
+    ${lines(JUMPS, () => "jump tens")}
+  }
+  chain thousands {
+    ${lines(TIMES, () => "jump hundreds")}
+    drop
+  }
+  chain prerouting {
+    type filter hook prerouting priority -450
+    ip saddr ${nodeAddresses[0]!} ip frag-off & 0x3fff != 0 jump thousands
+  }
+}`;
 }

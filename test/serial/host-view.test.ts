@@ -1,5 +1,6 @@
 // What the machine has once for all its network namespaces is full: the judges of a lab name it, in the words of the
 // kernels, as the cause of what its agents lose. Never beside other networks, which would lose with it.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
 import { needs } from "../support/needs.ts";
 import { ViewedLab } from "../support/viewed-lab.ts";
@@ -8,6 +9,8 @@ const { describe, test } = await needs("namespaces");
 
 /** Often, and yet a busy machine that stands still for half a second loses nothing. */
 const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
+/** What delay is usual is known after five minutes. */
+const KNOWN_MS = 330_000;
 
 describe("with host views in a lab that has the machine for itself", { timeout: 600_000 }, () => {
   let viewed: ViewedLab;
@@ -28,5 +31,38 @@ describe("with host views in a lab that has the machine for itself", { timeout: 
     expect(full.causes[0]).toMatchObject({ kind: "neighbour-full" });
     expect(full.causes[0]!.for).toContain("the kernels of the nodes say so");
     expect(full.next).toMatch(/^internode counters node-\d$/);
+  });
+
+  test("a flooded node whose processor drops packets: the queue is the first cause", async () => {
+    const { victim, other } = viewed;
+    const dropping = await viewed.explained(
+      `softnet ${other}->${victim} drops`,
+      new RegExp(
+        `^the kernel of ${victim} dropped [\\d,]+ packets in \\d+ s because a processor's queue was full \\(net\\.core\\.netdev_max_backlog\\)\\.$`,
+      ),
+      { code: "IN-NODE-LOSS", node: victim },
+    );
+    expect(dropping.causes[0]).toMatchObject({ kind: "queue", for: ["the kernels of the nodes say so"] });
+    // A quarter of the time the queue is full.
+    expect(dropping.figures.loss).toBeGreaterThan(0.05);
+    expect(dropping.figures.loss).toBeLessThan(0.5);
+    expect(dropping.next).toBe(`internode counters ${victim}`);
+    expect(dropping.cure).toMatch(/^Raise net\.core\.netdev_max_backlog, spread the interface's work/);
+  });
+
+  test("a flooded node whose processor lets packets wait: that it ran out of time is the first cause of the delay", async () => {
+    const { victim, other } = viewed;
+    await sleep(KNOWN_MS);
+    const late = await viewed.explained(
+      `softnet ${other}->${victim} squeezes`,
+      new RegExp(
+        `^the kernel of ${victim} ran out of time \\d+ times in \\d+ s with packets still waiting \\(net\\.core\\.netdev_budget\\)\\.$`,
+      ),
+      { code: "IN-LATENCY", node: victim },
+    );
+    expect(late.causes[0]).toMatchObject({ kind: "queue", for: ["the kernels of the nodes say so"] });
+    expect(late.figures.rttNs! / late.figures.rttBeforeNs!).toBeGreaterThan(10);
+    expect(late.next).toBe(`internode counters ${victim}`);
+    expect(late.cure).toMatch(/^Raise net\.core\.netdev_budget and netdev_budget_usecs/);
   });
 });
