@@ -5,7 +5,7 @@ import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "./machine.ts";
-import { LAB_PREFIX } from "./plan.ts";
+import { isOfLab, LAB_PREFIX } from "./plan.ts";
 
 /** Kubernetes' own period (cpuCFSQuotaPeriod). The kernel takes quotas of 1 ms and more. */
 const PERIOD_US = 100_000;
@@ -90,7 +90,7 @@ export async function tryCpuQuota(): Promise<void> {
 export async function removeCpuQuotas(labId: string): Promise<void> {
   const hierarchy = await findHierarchy();
   if (!hierarchy) return;
-  const names = (await readdir(hierarchy.root)).filter((name) => name.startsWith(`${LAB_PREFIX}${labId}-`));
+  const names = (await readdir(hierarchy.root)).filter((name) => isOfLab(name, labId));
   await Promise.all(names.map((name) => removeGroup(join(hierarchy.root, name), hierarchy)));
 }
 

@@ -10,7 +10,7 @@ import {
   type NamespaceScript,
   type NetworkOptions,
 } from "./network.ts";
-import { LAB_PREFIX, type LabPlan } from "./plan.ts";
+import { isOfLab, LAB_PREFIX, type LabPlan } from "./plan.ts";
 
 export async function layNetwork(plan: LabPlan, options: NetworkOptions): Promise<void> {
   const hosts = [
@@ -69,7 +69,7 @@ export async function labsInNamespaces(): Promise<string[]> {
  * it also cleans up after a lab that ended half built.
  */
 export async function removeNamespaces(id: string): Promise<void> {
-  const names = (await listNamespaces()).filter((name) => name.startsWith(`${LAB_PREFIX}${id}-`));
+  const names = (await listNamespaces()).filter((name) => isOfLab(name, id));
   await Promise.all(names.map(killInside));
   if (names.length > 0)
     await run("ip", ["-batch", "-"], { input: names.map((name) => `netns delete ${name}\n`).join("") });

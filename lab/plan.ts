@@ -74,6 +74,9 @@ export interface LabPlan {
 
 /** What all of a lab's names begin with. Two labs differ in the id. */
 export const LAB_PREFIX = "inode-";
+
+/** Whether a network namespace, or a control group, is a part of this lab, by its name. */
+export const isOfLab = (name: string, labId: string): boolean => name.startsWith(`${LAB_PREFIX}${labId}-`);
 export const LAB_ID = /^[0-9a-f]{6}$/;
 
 export function planLab(id: string, { nodes, zones, ipv6, paths = 1, dns = false }: LabShape): LabPlan {

@@ -1,5 +1,5 @@
 import { listNamespaces, run } from "../machine.ts";
-import { LAB_PREFIX } from "../plan.ts";
+import { isOfLab } from "../plan.ts";
 
 interface Neighbour {
   readonly dst: string;
@@ -26,7 +26,7 @@ export class KeptNeighbours {
   }
 
   async keep(): Promise<void> {
-    const names = (await listNamespaces()).filter((name) => name.startsWith(`${LAB_PREFIX}${this.#labId}-`));
+    const names = (await listNamespaces()).filter((name) => isOfLab(name, this.#labId));
     for (const name of names) {
       const within = ["-n", name];
       const all = JSON.parse((await run("ip", ["-4", ...within, "-j", "neighbour", "show"])) || "[]");

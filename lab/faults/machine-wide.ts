@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { LabError, listNamespaces } from "../machine.ts";
-import { LAB_PREFIX } from "../plan.ts";
+import { isOfLab } from "../plan.ts";
 
 /** What the machine has once for all its network namespaces is broken only where there are none but this lab's. */
 export async function refuseBesideOthers(text: string, labId: string, what: string): Promise<void> {
@@ -10,7 +10,7 @@ export async function refuseBesideOthers(text: string, labId: string, what: stri
     throw new LabError(
       `'${text}': the kernel has ${what} for all network namespaces, and from the user namespace of an ordinary user the machine's own cannot be looked after: it would break that. Run the demo as root`,
     );
-  const others = (await listNamespaces()).filter((name) => !name.startsWith(`${LAB_PREFIX}${labId}-`));
+  const others = (await listNamespaces()).filter((name) => !isOfLab(name, labId));
   if (others.length > 0)
     throw new LabError(
       `'${text}': the kernel has ${what} for all network namespaces, and there are others than this lab's (${others.slice(0, 3).join(", ")}${others.length > 3 ? " …" : ""}): it would break them. Remove them first`,

@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { dieWithParent } from "../agent-process.ts";
 import { inNamespace, LabError, listNamespaces, toolEnvironment } from "../machine.ts";
-import { LAB_PREFIX, type LabNode } from "../plan.ts";
+import { isOfLab, type LabNode } from "../plan.ts";
 import type { FaultSpec, Link, SoftnetEffect } from "./fault.ts";
 import { MachineSettings, refuseBesideOthers } from "./machine-wide.ts";
 
@@ -101,7 +101,7 @@ class SlowNode {
   /** Which processors take what interfaces receive (Receive Packet Steering). */
   async #steer(most: string, ofItsLink: string): Promise<void> {
     const { nodeNamespace } = this.#link.to;
-    const all = (await listNamespaces()).filter((name) => name.startsWith(`${LAB_PREFIX}${this.#options.labId}-`));
+    const all = (await listNamespaces()).filter((name) => isOfLab(name, this.#options.labId));
     const script = [
       `for device in /sys/class/net/*; do echo ${most} > $device/queues/rx-0/rps_cpus; done`,
       `echo ${ofItsLink} > /sys/class/net/eth0/queues/rx-0/rps_cpus`,

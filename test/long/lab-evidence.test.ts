@@ -7,11 +7,12 @@ import type { Row } from "../../agent/model/snapshot.ts";
 import { createLab, type Lab, type LabOptions } from "../../lab/lab.ts";
 import { fetchSocket } from "../support/fetch-socket.ts";
 import { needs } from "../support/needs.ts";
+import { OFTEN } from "../support/viewed-lab.ts";
 
 const { describe, test } = await needs("namespaces");
 
 /** The default sends from each source port every 40 s. */
-const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: { intervalMs: 1_000, timeoutMs: 900 } } };
+const OPTIONS: LabOptions = { nodes: 4, zones: 1, settings: { udp: OFTEN } };
 
 const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
   JSON.parse(await fetchSocket(lab.target(node, "http").path, path)) as T;

@@ -8,12 +8,11 @@ import type { Row } from "../../agent/model/snapshot.ts";
 import { createLab, type Lab, type LabOptions } from "../../lab/lab.ts";
 import { fetchSocket } from "../support/fetch-socket.ts";
 import { needs } from "../support/needs.ts";
+import { OFTEN } from "../support/viewed-lab.ts";
 
 const { describe } = await needs("namespaces");
 
 const WITHIN_MS = 180_000;
-/** Often, and yet a busy machine that stands still for half a second loses nothing. */
-const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
 
 /** A lab, and the names of those nodes that judge last: what is broken must not be the judge. */
 class JudgedLab implements AsyncDisposable {

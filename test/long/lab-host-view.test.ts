@@ -4,11 +4,9 @@ import { afterAll, beforeAll } from "vitest";
 import { nodeViewSchema, itemsOf, type NodeView } from "../../agent/model/node-view.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { needs } from "../support/needs.ts";
-import { ask, until, ViewedLab } from "../support/viewed-lab.ts";
+import { ask, OFTEN, until, ViewedLab } from "../support/viewed-lab.ts";
 
 const { describe, test } = await needs("namespaces");
-/** Often, and yet a busy machine that stands still for half a second loses nothing. */
-const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
 
 describe("with host views in a lab", { timeout: 900_000, concurrent: false }, () => {
   let viewed: ViewedLab;

@@ -2,18 +2,17 @@
 // kernels, as the cause of what its agents lose. Never beside other networks, which would lose with it.
 import { afterAll, beforeAll, expect } from "vitest";
 import { needs } from "../support/needs.ts";
-import { ViewedLab } from "../support/viewed-lab.ts";
+import { OFTEN, ViewedLab } from "../support/viewed-lab.ts";
 
 const { describe, test } = await needs("namespaces");
-
-/** Often, and yet a busy machine that stands still for half a second loses nothing. */
-const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
 
 describe("with host views in a lab that has the machine for itself", { timeout: 600_000 }, () => {
   let viewed: ViewedLab;
   beforeAll(async () => {
-    viewed = await ViewedLab.open({ nodes: 4, settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { enabled: false } } });
-    await viewed.calm();
+    viewed = await ViewedLab.openCalm({
+      nodes: 4,
+      settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { enabled: false } },
+    });
   }, 300_000);
   afterAll(() => viewed?.[Symbol.asyncDispose]());
 

@@ -3,20 +3,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
 import { needs } from "../support/needs.ts";
-import { ViewedLab } from "../support/viewed-lab.ts";
+import { OFTEN, ViewedLab } from "../support/viewed-lab.ts";
 
 const { describe, test } = await needs("namespaces");
 
 /** What delay is usual is known after five minutes: longer than .ci/run has for one test. */
 const KNOWN_MS = 330_000;
-const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
 const isCi = process.env["CI"] !== undefined;
 
 describe.skipIf(isCi)("with host views in a lab that has the machine for itself", { timeout: 900_000 }, () => {
   let viewed: ViewedLab;
   beforeAll(async () => {
-    viewed = await ViewedLab.open({ nodes: 4, settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { enabled: false } } });
-    await viewed.calm();
+    viewed = await ViewedLab.openCalm({
+      nodes: 4,
+      settings: { udp: OFTEN, tcp: OFTEN, pathMtu: { enabled: false } },
+    });
   }, 300_000);
   afterAll(() => viewed?.[Symbol.asyncDispose]());
 

@@ -11,6 +11,8 @@ import { fetchSocket } from "./fetch-socket.ts";
 import { SLOWER_BY } from "./slower.ts";
 
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));
+/** Often, and yet a busy machine that stands still for half a second loses nothing. */
+export const OFTEN = { intervalMs: 1_000, timeoutMs: 900 };
 const [TRIES, TRY_EVERY_MS] = [180, 500];
 
 export const ask = async <T>(lab: Lab, node: string, path: string): Promise<T> =>
@@ -68,8 +70,17 @@ export class ViewedLab implements AsyncDisposable {
     );
   }
 
+  /** The same, once nothing is wrong in it. */
+  static async openCalm(options: LabOptions): Promise<ViewedLab> {
+    await using stack = new AsyncDisposableStack();
+    const viewed = stack.use(await ViewedLab.open(options));
+    await viewed.#calm();
+    stack.move();
+    return viewed;
+  }
+
   /** Until all agents run, and the judges find nothing. */
-  async calm(): Promise<void> {
+  async #calm(): Promise<void> {
     await until("that nothing is wrong", async () => {
       const { state } = await ask<Verdict>(this.lab, this.judge, "/api/v1/verdict");
       return state === "fine" ? true : undefined;
