@@ -1,6 +1,9 @@
 // The host view's HTTP side: what the kernel of a node tells, for who has the token, and whether it is alive. Nothing
 // else: no page, no action, no relay.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import accepts from "accepts";
 import { closeServer, listen } from "../base/listen.ts";
 import type { TokenFile } from "../base/token-file.ts";
 import { TOKEN_HEADER } from "../base/token-header.ts";
@@ -34,6 +37,7 @@ const HEADERS = {
 };
 
 const written = onceFor((view: NodeView) => JSON.stringify(view));
+const packed = onceFor((view: NodeView) => promisify(gzip)(written(view)));
 
 /** Port 0 lets the system choose (tests). */
 export async function startHostView(options: HostViewOptions): Promise<{ readonly port: number } & AsyncDisposable> {
@@ -80,10 +84,17 @@ async function answer({ view, token }: HostViewOptions, req: IncomingMessage, re
   if (judged.kind !== "right") return reply(res, judged.kind === "missing" ? 401 : 403, { error: WHY[judged.kind] });
   if (pathname !== "/api/v1/node")
     return reply(res, 404, { error: "the host view answers /api/v1/node and /healthz, and nothing else" });
-  const json = written(await view());
+  const seen = await view();
+  const isPacked = accepts(req).encodings(["gzip"]) === "gzip";
+  const body = isPacked ? await packed(seen) : written(seen);
   res
-    .writeHead(200, { ...HEADERS, "Content-Type": "application/json; charset=utf-8" })
-    .end(req.method === "HEAD" ? "" : json);
+    .writeHead(200, {
+      ...HEADERS,
+      "Content-Type": "application/json; charset=utf-8",
+      Vary: "accept-encoding",
+      ...(isPacked && { "Content-Encoding": "gzip" }),
+    })
+    .end(req.method === "HEAD" ? "" : body);
 }
 
 const WHY = {

@@ -2,7 +2,8 @@
 import type { Request, Response } from "express";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { constants, createGzip } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, createGzip, gzip } from "node:zlib";
 import { parseSpan, type Span } from "../base/span.ts";
 import type { FindingsKind } from "../judge/judging.ts";
 import type { RowQuery } from "../peers/peer-api.ts";
@@ -117,6 +118,11 @@ async function node({ nodeDesk }: Parts, req: Request, res: Response): Promise<v
     return void res.status(400).json({ error: `namespace is one of ${WHOSE.join(", ")}` });
   const answer = await nodeDesk.ask({ ...(of !== undefined && { of }), ...(whose && { namespace: whose }) });
   if ("error" in answer) res.status(answer.status).json({ error: answer.error });
+  else if (takesGzip(req))
+    res
+      .type("json")
+      .set("Content-Encoding", "gzip")
+      .send(await packed(answer.json));
   else res.type("json").send(answer.json);
 }
 
@@ -180,4 +186,5 @@ async function sendSnapshot(req: Request, res: Response, snapshot: MeshSnapshot)
   }
 }
 
+const packed = promisify(gzip);
 const takesGzip = (req: Request): boolean => req.acceptsEncodings("gzip") === "gzip";

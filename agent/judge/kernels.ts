@@ -20,6 +20,8 @@ export interface KernelsOptions {
 }
 
 const ASK_EVERY_MS = 10_000;
+/** What has come by then is compared. */
+const SOON_MS = 2_000;
 const STAY_EVERY_MS = 30_000;
 /** Connections that a judge keeps; in a larger mesh it opens those it needs. */
 const MOST_CONNECTED = 100;
@@ -88,13 +90,27 @@ export class Kernels {
     const own = apis.filter(({ node }) => concerned.includes(node.name));
     const others = apis.filter((api) => !own.includes(api)).slice(0, OTHERS);
     const asked = [...own, ...others];
-    const answers = await Promise.all(asked.map(async (api) => readView(await this.#options.views.ask(api), api)));
-    const views = answers.filter((view) => view !== undefined);
-    const earlier = this.#earlier(views);
     const names = new Set(asked.map(({ node }) => node.name));
     const pods = new Map([...this.#pods()].filter(([name]) => names.has(name)));
-    const differences = compareViews({ views, isWhole: views.length === apis.length, earlier, pods });
-    this.#told = { askedMs, differences, by: views.map(({ node }) => node) };
+    const answers = new Map<number, NodeView>();
+    const tell = () => {
+      const views = [...answers].sort(([a], [b]) => a - b).map(([, view]) => view);
+      const earlier = this.#earlier(views);
+      const differences = compareViews({ views, isWhole: views.length === apis.length, earlier, pods });
+      this.#told = { askedMs, differences, by: views.map(({ node }) => node) };
+    };
+    const all = Promise.all(
+      asked.map(async (api, i) => {
+        const view = readView(await this.#options.views.ask(api), api);
+        if (view) answers.set(i, view);
+      }),
+    );
+    // What most tell does not wait for the one whose answer is slow to come, or never comes.
+    await Promise.race([all, new Promise<void>((done) => void setTimeout(done, SOON_MS).unref())]);
+    const soon = answers.size;
+    tell();
+    await all;
+    if (answers.size > soon) tell();
   }
 
   /** An address of the agent on each node, of this one as well: without it a node that routes to it seems to route to no pod. */

@@ -18,6 +18,8 @@ export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | 
 
 /** Longer than for somebody who waits at a page: a busy agent is not a missing one. */
 const ROW_WITHIN_MS = 3_000;
+/** Longer still: a node that loses most of what it sends tells late why. It is asked every ten seconds. */
+const VIEW_WITHIN_MS = 8_000;
 
 export type RunningJudge = Pick<Judging, "answer" | "report"> & AsyncDisposable;
 
@@ -30,7 +32,7 @@ export function startJudging({ sources, clock, token, ...options }: StartJudging
     seal: sharedKey && new RowSeal(sharedKey),
   });
   const nowMs = () => clock.monotonicNs() / 1e6;
-  const views = new PeerViews({ token, keepsConnections: true });
+  const views = new PeerViews({ token, deadlineMs: VIEW_WITHIN_MS, keepsConnections: true });
   const kernels = new Kernels({ sources, views, nowMs });
   const judging = new Judging({
     ...options,

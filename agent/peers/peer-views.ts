@@ -1,5 +1,7 @@
 // Asks another node's agent, or its host view, for what its kernel tells. Both want the token.
 import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import { readBody } from "../base/body.ts";
 import { inTurn } from "../base/in-turn.ts";
 import { TOKEN_HEADER } from "../base/token-header.ts";
@@ -16,6 +18,8 @@ export type PeerView =
   { readonly status: 200; readonly json: Buffer } | { readonly status: number; readonly error: string };
 
 const DEADLINE_MS = 3_000;
+const CONNECTING_WITHIN_MS = 3_000;
+const unpack = promisify(gunzip);
 const CONNECTING_AT_ONCE = 8;
 /** Above what a view can be. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -48,7 +52,7 @@ export class PeerViews implements Disposable {
    */
   async stayConnected(apis: readonly PeerApi[]): Promise<void> {
     await inTurn(apis, CONNECTING_AT_ONCE, async ({ url }) => {
-      const signal = AbortSignal.timeout(this.#deadlineMs);
+      const signal = AbortSignal.timeout(CONNECTING_WITHIN_MS);
       await this.#get(`${url}/healthz`, { signal })
         .then((response) => readBody(response, { maxBytes: 1_024, tooLarge: () => new Error("no health") }))
         .catch(() => undefined);
@@ -88,11 +92,10 @@ export class PeerViews implements Disposable {
       };
     const signal = AbortSignal.timeout(this.#deadlineMs);
     try {
-      const response = await this.#get(`${url}/api/v1/node`, { headers: { [TOKEN_HEADER]: token.token }, signal });
-      const json = await readBody(response, {
-        maxBytes: MAX_BYTES,
-        tooLarge: (maxBytes) => new Error(`its answer is larger than ${maxBytes} bytes`),
-      });
+      // Packed it is a packet or two, which still come from a node that loses most of what it sends.
+      const headers = { [TOKEN_HEADER]: token.token, "accept-encoding": "gzip" };
+      const response = await this.#get(`${url}/api/v1/node`, { headers, signal });
+      const json = await readView(response);
       if (response.statusCode === 200) return { status: 200, json };
       return { status: 502, error: `${node.name} answered HTTP ${response.statusCode}: ${inItsWords(json)}` };
     } catch (err) {
@@ -101,6 +104,15 @@ export class PeerViews implements Disposable {
       return { status: 502, error: `${node.name} cannot be asked at ${url}: ${why}` };
     }
   }
+}
+
+async function readView(response: IncomingMessage): Promise<Buffer> {
+  const tooLarge = (maxBytes: number) => new Error(`its answer is larger than ${maxBytes} bytes`);
+  const body = await readBody(response, { maxBytes: MAX_BYTES, tooLarge });
+  if (response.headers["content-encoding"] !== "gzip") return body;
+  return unpack(body, { maxOutputLength: MAX_BYTES }).catch((err: NodeJS.ErrnoException) => {
+    throw err.code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(MAX_BYTES) : err;
+  });
 }
 
 function inItsWords(body: Buffer): string {

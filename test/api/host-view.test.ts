@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { request } from "undici";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startHostView } from "../../agent/api/host-view.ts";
@@ -49,6 +50,18 @@ test("who has the token gets what the schema promises, and nothing else", async 
   expect(headers["cache-control"]).toBe("no-store");
   const document: unknown = JSON.parse(text);
   expect(nodeViewSchema.strict().parse(document)).toEqual(document);
+});
+
+test("who takes gzip gets the same packed, in a quarter of the bytes or less, so that it passes where most packets are lost", async () => {
+  const plain = await ask("/api/v1/node", WITH_TOKEN);
+  const { body, headers } = await request(`http://127.0.0.1:${port}/api/v1/node`, {
+    headers: { ...WITH_TOKEN, "accept-encoding": "gzip" },
+  });
+  const bytes = Buffer.from(await body.arrayBuffer());
+  expect(headers).toMatchObject({ "content-encoding": "gzip", vary: "accept-encoding" });
+  expect(gunzipSync(bytes).toString()).toBe(plain.text);
+  expect(plain.headers["content-encoding"]).toBeUndefined();
+  expect(bytes.length * 4).toBeLessThan(plain.text.length);
 });
 
 describe.each([["loopback", "127.0.0.1"], ...(own === undefined ? [] : [["another pod or agent", own]])])(

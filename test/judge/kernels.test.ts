@@ -1,5 +1,5 @@
 // The judge asks kernels only while something is broken, only the nodes concerned and a few others, and not too often.
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Kernels } from "../../agent/judge/kernels.ts";
 import type { Finding } from "../../agent/model/finding.ts";
 import { sampleViews } from "../support/sample-views.ts";
@@ -19,6 +19,8 @@ const CUT: Finding = {
   runbook: "",
 };
 
+afterEach(() => void vi.useRealTimers());
+
 const addressesOf = (number: number) => ({ pod: { ipv4: `10.244.${number}.7` }, node: {} });
 
 /** The judge is on node-1. */
@@ -28,7 +30,7 @@ function setUp({ count = 5, broken = true }: { readonly count?: number; readonly
   if (broken) first!.routes.items = first!.routes.items.filter(({ destination }) => destination !== "10.244.3.0/24");
   const asked: string[] = [];
   const connected: string[][] = [];
-  const state = { nowMs: 0, refused: new Set<string>() };
+  const state = { nowMs: 0, refused: new Set<string>(), late: new Map<string, number>() };
   const kernels = new Kernels({
     sources: {
       node: first!.node,
@@ -41,14 +43,14 @@ function setUp({ count = 5, broken = true }: { readonly count?: number; readonly
         connected.push(apis.map(({ node }) => node.name));
         return Promise.resolve();
       },
-      ask: ({ node }) => {
+      ask: async ({ node }) => {
         asked.push(node.name);
+        const lateMs = state.late.get(node.name);
+        if (lateMs !== undefined) await new Promise<void>((done) => void setTimeout(done, lateMs));
         const view = views.find((one) => one.node.name === node.name);
-        return Promise.resolve(
-          state.refused.has(node.name)
-            ? { status: 502, error: "no answer" }
-            : { status: 200, json: Buffer.from(JSON.stringify(view)) },
-        );
+        return state.refused.has(node.name)
+          ? { status: 502, error: "no answer" }
+          : { status: 200, json: Buffer.from(JSON.stringify(view)) };
       },
     },
     nowMs: () => state.nowMs,
@@ -104,6 +106,22 @@ test("nodes that do not answer, or answer nonsense, cost only what they would ha
   for (let n = 1; n <= 5; n++) silent.state.refused.add(`node-${n}`);
   await silent.kernels.look([CUT]);
   expect(silent.kernels.explain([CUT])).toEqual([CUT]);
+});
+
+test("what most nodes tell does not wait for one that answers late, and what that one tells counts once it comes", async () => {
+  vi.useFakeTimers();
+  const { kernels, state, views } = setUp();
+  state.late.set("node-2", 7_000);
+  views[1]!.routes.items = views[1]!.routes.items.filter(({ destination }) => destination !== "10.244.3.0/24");
+  const first = () => kernels.explain([CUT])[0]!.causes[0]?.text;
+  const looking = kernels.look([CUT]);
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(first()).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(first()).toContain("(every other node has one, by 10.244.3.0)");
+  await vi.advanceTimersByTimeAsync(5_000);
+  await looking;
+  expect(first()).toContain("(2 of 3 other nodes have one, by 10.244.3.0)");
 });
 
 test("drops count over the last minute, however long ago the nodes were asked before that", async () => {
