@@ -13,6 +13,8 @@ export interface Suite {
   readonly minutes: number;
   /** It leaves no summary of tests: it only succeeds or fails. */
   readonly testless?: boolean;
+  /** Its command takes test files, to run no others: what fails beside others is tried again alone. */
+  readonly takesFiles?: boolean;
 }
 
 /** Lanes run side by side, the suites of a lane one after the other. */
@@ -46,8 +48,11 @@ interface Ended {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly summary: Summary;
+  readonly isTriedAgain?: boolean;
 }
 
+/** More than so many files that fail are no accident. */
+const MOST_AGAIN = 3;
 /** What is told to stop has so long to clean up. */
 const CLEANING_UP_MS = 30_000;
 
@@ -85,6 +90,18 @@ export async function runPipeline(options: PipelineOptions): Promise<number> {
   const exiting = () => stopAll("stopped");
   process.on("exit", exiting);
 
+  /** A machine that is busy with other suites loses packets and time for real: what failed has to fail alone, too. */
+  const tryAgain = async (failed: Ended): Promise<void> => {
+    const files = failedFiles(failed);
+    if (over || files.length === 0 || files.length > MOST_AGAIN) return;
+    const { suite } = failed;
+    say(`${suite.name}: once more, alone: ${files.join(", ")}`);
+    const command = [...suite.command, "--", ...files];
+    const again = await runSuite({ suite: { ...suite, command }, folder, env: options.env, running, live: write });
+    say(`${suite.name} ${again.outcome} alone after ${minutes(again.wallMs)}`);
+    ended[ended.indexOf(failed)] = afterAll(failed, again);
+  };
+
   const runLane = async (lane: readonly Suite[], isAlone: boolean): Promise<void> => {
     for (const suite of lane) {
       if (over) return;
@@ -99,6 +116,8 @@ export async function runPipeline(options: PipelineOptions): Promise<number> {
   try {
     for (const step of steps) {
       await Promise.all(step.map((lane) => runLane(lane, step.length === 1)));
+      for (const one of ended.filter(({ outcome, isTriedAgain }) => outcome === "failed" && !isTriedAgain))
+        await tryAgain(one);
       if (over || (!keepGoing && ended.some(({ outcome }) => outcome !== "passed"))) break;
     }
   } finally {
@@ -181,6 +200,27 @@ function summaryOf({ suite, outcome, file, end }: SummaryOf): Summary {
   if (summary && summary.failed > 0) return summary;
   const how = { failed: `it ended with ${end}`, "too long": "it was stopped, out of time", stopped: "it was stopped" };
   return add([summary ?? NOTHING, failureOf(`${suite.name}: ${how[outcome]}`)]);
+}
+
+/** Those that a suite failed for, where it failed for nothing else. */
+function failedFiles({ suite, summary: { failures } }: Ended): readonly string[] {
+  const files = failures.map((text) => /^test\/\S+\.test\.ts(?=[: ])/.exec(text)?.[0]);
+  return suite.takesFiles === true && files.every((file) => file !== undefined) ? [...new Set(files)] : [];
+}
+
+/** What failed and then passed alone counts as passed at the second try; what failed twice has failed as at first. */
+function afterAll(first: Ended, again: Ended): Ended {
+  const [wallMs, cpuMs] = [first.wallMs + again.wallMs, first.cpuMs + again.cpuMs];
+  if (again.outcome !== "passed") return { ...first, wallMs, cpuMs, isTriedAgain: true };
+  const { passed, failed, failures, secondTry } = first.summary;
+  const summary = {
+    ...first.summary,
+    passed: passed + failed,
+    failed: 0,
+    failures: [],
+    secondTry: [...secondTry, ...failures.map((text) => `${text.split("\n", 2).join("\n")} (passed alone)`)],
+  };
+  return { ...first, outcome: "passed", wallMs, cpuMs, summary, isTriedAgain: true };
 }
 
 const failureOf = (text: string): Summary => ({ ...NOTHING, failed: 1, failures: [text] });

@@ -64,7 +64,7 @@ export function toolsOf(names: readonly SuiteName[]): readonly string[] {
 
 function suite(name: SuiteName): Suite {
   const { script, minutes } = SUITES[name];
-  return { name, command: ["npm", "run", "--silent", script], minutes };
+  return { name, command: ["npm", "run", "--silent", script], minutes, takesFiles: name !== "kernels" };
 }
 
 const building = (tools: readonly string[]): Suite => ({

@@ -75,6 +75,53 @@ test("what failed, what passed only at the second try and what was skipped for w
   expect(flaky.output).toContain("  3 for a lab\n");
 });
 
+/** Fails as `failures` tell, and when it is told files to run, as `again` tells. */
+function failing(name: string, failures: readonly string[], again: readonly string[]): Suite {
+  const told = JSON.stringify(
+    [failures, again].map((list) => ({ ...NOTHING, passed: 5, failed: list.length, failures: list })),
+  );
+  return {
+    ...script(
+      name,
+      `const files = process.argv.slice(1).filter((word) => word !== "--"); console.log("${name} runs [" + files + "]"); const summary = ${told}[files.length > 0 ? 1 : 0]; require("fs").writeFileSync(process.env.TEST_SUMMARY, JSON.stringify(summary)); process.exitCode = summary.failed`,
+    ),
+    takesFiles: true,
+  };
+}
+const FELL = "test/long/a.test.ts: a lab > falls\nnever: a finding";
+
+test("a test file that fails beside other suites is tried once more when they have ended, and told as passed at the second try", async () => {
+  const { code, output, rowOf, last } = await run([
+    [[failing("long", [FELL], [])], [suite("beside")]],
+    [[suite("later")]],
+  ]);
+  expect(output).toContain("--- long: once more, alone: test/long/a.test.ts\nlong runs [test/long/a.test.ts]\n");
+  expect(output.indexOf("long: once more")).toBeGreaterThan(output.indexOf("beside passed"));
+  expect(output.indexOf("later begins")).toBeGreaterThan(output.indexOf("long passed alone"));
+  expect(rowOf("long")).toMatch(/^long +passed/);
+  expect(output).toContain(
+    "Passed only at the second try:\n  test/long/a.test.ts: a lab > falls\n    never: a finding (passed alone)\n",
+  );
+  expect([code, last]).toEqual([0, "8 passed, 0 failed, 0 skipped"]);
+});
+
+test("one that fails alone, too, has failed, and is not tried a third time", async () => {
+  const { code, output, last } = await run([[[failing("long", [FELL], [FELL])]], [[suite("later")]]], {
+    keepGoing: true,
+  });
+  expect(output.match(/once more/g)).toHaveLength(1);
+  expect(output).toContain(`\nFAILED ${FELL}\n`);
+  expect([code, last]).toEqual([1, "6 passed, 1 failed, 0 skipped"]);
+});
+
+test("what failed outside of a test file, or in many, is not tried again", async () => {
+  const many = ["a", "b", "c", "d"].map((name) => `test/long/${name}.test.ts: falls`);
+  for (const failures of [["long: vitest ended with 1, though no test failed"], [FELL, "outside of any test"], many]) {
+    const { code, output } = await run([[[failing("long", failures, [])]]]);
+    expect([code, output.includes("once more")]).toEqual([1, false]);
+  }
+});
+
 test("with keepGoing the next step runs all the same, and the end is bad", async () => {
   const { code, rowOf } = await run([[[suite("bad", { failed: 1 })]], [[suite("good")]]], { keepGoing: true });
   expect([code, rowOf("bad"), rowOf("good")]).toEqual([
