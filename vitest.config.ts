@@ -7,7 +7,7 @@ import { SLOWER_BY } from "./test/support/slower.ts";
 // programs, four files at a time, since they mostly wait. slow: both, for which npm test has no time. long: minutes;
 // alerts: a quarter of an hour of real time; live: the same for what only the judges see, most of an hour. cluster: a real
 // Kubernetes, built first where it is not cached. e2e: the chart on clusters of that kind, one for each file and three at a
-// time, since they mostly wait. cni: the same on the pod networks of other CNIs, two at a time. kernels: in emulated machines
+// time, since they mostly wait. cni: the same on the pod networks of other CNIs, one at a time. kernels: in emulated machines
 // (npm run test:kernels). places: the README's commands as other users, on other Nodes. serial: moves machine-wide state
 // (clock) and restores it.
 const LONG = ["test/long/**"];
@@ -116,7 +116,8 @@ export default defineConfig({
           name: "cni",
           include: ["test/e2e/cni/*.test.ts"],
           globalSetup: "test/e2e/setup.ts",
-          maxWorkers: 2,
+          // One fills the neighbour table, which all clusters of the machine share.
+          fileParallelism: false,
           testTimeout: 1_200_000,
           // With nothing cached kube-router alone takes minutes.
           hookTimeout: 1_800_000,

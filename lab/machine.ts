@@ -70,6 +70,14 @@ export function inNamespace(
   return run("ip", ["netns", "exec", namespace, command, ...args], options);
 }
 
+/** Runs programs in one network namespace. */
+export type Within = (command: string, args: readonly string[], options?: RunOptions) => Promise<string>;
+
+export const withinOf =
+  (namespace: string): Within =>
+  (command, args, options) =>
+    inNamespace(namespace, command, args, options);
+
 /** Names of all network namespaces of this machine. */
 export async function listNamespaces(): Promise<string[]> {
   const out = await run("ip", ["netns", "list"]);

@@ -1,5 +1,4 @@
-import { listNamespaces, run } from "../machine.ts";
-import { isOfLab } from "../plan.ts";
+import { run, type Within } from "../machine.ts";
 
 interface Neighbour {
   readonly dst: string;
@@ -14,28 +13,29 @@ interface Neighbour {
  */
 const LOOPBACK: Neighbour = { dst: "0.0.0.0", dev: "lo", lladdr: "00:00:00:00:00:00", state: ["NOARP"] };
 /** This process's own network: the page of a demo is on its loopback. */
-const OWN: readonly string[] = [];
+const own: Within = run;
 
-/** Whom the nodes and pods of a lab know: a permanent entry is not given up, and takes no room of those that are learnt. */
+/**
+ * Whom the networks of a lab or of a cluster know, beside the machine's own loopback: a permanent entry is not given up, and
+ * takes no room of those that are learnt.
+ */
 export class KeptNeighbours {
-  readonly #labId: string;
-  readonly #kept: { readonly within: readonly string[]; readonly neighbours: readonly Neighbour[] }[] = [];
+  readonly #networks: readonly Within[];
+  readonly #kept: { readonly within: Within; readonly neighbours: readonly Neighbour[] }[] = [];
 
-  constructor(labId: string) {
-    this.#labId = labId;
+  constructor(networks: readonly Within[]) {
+    this.#networks = networks;
   }
 
   async keep(): Promise<void> {
-    const names = (await listNamespaces()).filter((name) => isOfLab(name, this.#labId));
-    for (const name of names) {
-      const within = ["-n", name];
-      const all = JSON.parse((await run("ip", ["-4", ...within, "-j", "neighbour", "show"])) || "[]");
+    for (const within of this.#networks) {
+      const all = JSON.parse((await within("ip", ["-4", "-j", "neighbour", "show"])) || "[]");
       const learnt = (all as readonly Neighbour[]).filter(
         ({ lladdr, state }) => lladdr !== undefined && !state.includes("PERMANENT"),
       );
       this.#kept.push({ within, neighbours: [LOOPBACK, ...learnt] });
     }
-    this.#kept.push({ within: OWN, neighbours: [LOOPBACK] });
+    this.#kept.push({ within: own, neighbours: [LOOPBACK] });
     for (const { within, neighbours } of this.#kept) await lay(within, neighbours, () => "permanent");
   }
 
@@ -47,12 +47,12 @@ export class KeptNeighbours {
 }
 
 async function lay(
-  within: readonly string[],
+  within: Within,
   neighbours: readonly Neighbour[],
   state: (neighbour: Neighbour) => string,
 ): Promise<void> {
   const input = neighbours
     .map((one) => `neighbour replace ${one.dst} lladdr ${one.lladdr} dev ${one.dev} nud ${state(one)}\n`)
     .join("");
-  await run("ip", [...within, "-batch", "-"], { input });
+  await within("ip", ["-batch", "-"], { input });
 }

@@ -10,12 +10,16 @@ export async function refuseBesideOthers(text: string, labId: string, what: stri
     throw new LabError(
       `'${text}': the kernel has ${what} for all network namespaces, and from the user namespace of an ordinary user the machine's own cannot be looked after: it would break that. Run the demo as root`,
     );
-  const others = (await listNamespaces()).filter((name) => !isOfLab(name, labId));
+  const others = await networksBeside((name) => isOfLab(name, labId));
   if (others.length > 0)
     throw new LabError(
       `'${text}': the kernel has ${what} for all network namespaces, and there are others than this lab's (${others.slice(0, 3).join(", ")}${others.length > 3 ? " …" : ""}): it would break them. Remove them first`,
     );
 }
+
+/** Networks of others, as far as they have names. */
+export const networksBeside = async (isOurs: (name: string) => boolean): Promise<readonly string[]> =>
+  (await listNamespaces()).filter((name) => !isOurs(name));
 
 /** All users of the machine are mapped to themselves in its first user namespace alone (user_namespaces(7)). */
 function isUserNamespace(): boolean {

@@ -9,6 +9,7 @@ import { until } from "../../cluster/until.ts";
 import { BGP_LIMIT_MS, namesKernelCauses } from "./kernel-causes.ts";
 import { causedBy, on, whileBroken } from "./named-cause.ts";
 import { CniMesh, NODES, PORTS } from "./mesh.ts";
+import { namesSharedCauses } from "./shared-causes.ts";
 
 const NAMESPACE = "internode";
 const VALUES = { hostView: { enabled: true }, config: { pathMtu: { intervalMs: 10_000 } } };
@@ -201,6 +202,7 @@ describe("with Flannel", () => {
   });
 
   namesKernelCauses(() => mesh);
+  namesSharedCauses(() => mesh);
 
   test("doctor names the tunnel address that Flannel announces of a node, and is wrong", async () => {
     const overwrite = "flannel.alpha.coreos.com/public-ip-overwrite";
@@ -246,6 +248,7 @@ describe("with kube-router", () => {
   });
 
   namesKernelCauses(() => mesh);
+  namesSharedCauses(() => mesh);
 
   test("doctor names the node whose routes are gone everywhere, though its own kernel cannot be asked", async () => {
     const routes = (node: string, pods: string): Promise<boolean> =>

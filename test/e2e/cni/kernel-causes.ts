@@ -19,9 +19,8 @@ const BURSTS = "ping -q -i 0.05 -s 20000 10.100.0.1";
 /** For experiments (RFC 5342): no kernel does anything with it. */
 const NOBODYS_ETHERTYPE = "0x88b5";
 const MARKED_PERCENT = 20;
-
 /** By who judges first. What is broken must not be the judge. */
-async function ranked({ release, target }: CniMesh): Promise<readonly string[]> {
+export async function ranked({ release, target }: CniMesh): Promise<readonly string[]> {
   const agents = await release.agents();
   const nodes = agents.map(({ node: name }) => ({ name, zone: target.own.node(name).zone }));
   return judgeOrder(nodes, undefined).map(({ name }) => name);
