@@ -148,7 +148,7 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
       ),
     );
   }
-  const window: LossWindow = { seconds: SECONDS, topology, scopes, byPath, byScope };
+  const window: LossWindow = { seconds: SECONDS, topology, scopes, byPath, byScope, isBurst: () => false };
   return { window, between, dead };
 }
 

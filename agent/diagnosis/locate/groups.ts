@@ -5,6 +5,7 @@ import { FAULT_PRICE, cutEdges, groupPrice, membersMask, nodeEdges, type Candida
 import type { LossModel, Surplus } from "./model.ts";
 import type { Steps } from "../../base/slices.ts";
 import type { Topology } from "./topology.ts";
+import type { LossWindow } from "./window.ts";
 
 /** Growth begins at each of the worst nodes. */
 const SEEDS = 4;
@@ -20,7 +21,7 @@ export function* groupCandidates(model: LossModel, scope: number): Steps<Candida
   if (topology.nodes < 4) return [];
   const found = new Map<string, Candidate>();
   for (const surplus of model.surpluses(scope)) {
-    for (const members of yield* grownGroups(topology, surplus))
+    for (const members of yield* grownGroups(model.window, scope, surplus))
       found.set(members.join(), groupCandidate(model, members, scope));
   }
   return [...found.values()];
@@ -36,12 +37,16 @@ export function groupCandidate(model: LossModel, members: readonly number[], sco
   };
 }
 
-function* grownGroups(topology: Topology, surplus: Surplus): Steps<number[][]> {
+function* grownGroups({ topology, isBurst }: LossWindow, scope: number, surplus: Surplus): Steps<number[][]> {
   const sums = nodeSums(topology, surplus);
   yield;
-  const eligible = [...sums.excess.keys()]
-    .filter((v) => sums.excess[v]! > JOINS * Math.sqrt(sums.expected[v]! + 1))
-    .sort((a, b) => sums.excess[b]! - sums.excess[a]!);
+  const eligible: number[] = [];
+  for (const [v, excess] of sums.excess.entries()) {
+    if (excess <= JOINS * Math.sqrt(sums.expected[v]! + 1) || isBurst(scope, v)) continue;
+    eligible.push(v);
+    if (eligible.length % 8 === 0) yield;
+  }
+  eligible.sort((a, b) => sums.excess[b]! - sums.excess[a]!);
   if (eligible.length < 2) return [];
   const groups: number[][] = [];
   for (const seed of eligible.slice(0, SEEDS)) {

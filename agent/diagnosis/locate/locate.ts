@@ -153,7 +153,9 @@ const isTwin = (a: Component, b: Component): boolean =>
 
 /** Nodes and groups that were taken one by one may be one group. */
 function* mergeNodes(model: LossModel, open: readonly Component[]): Steps<boolean> {
-  const parts = open.filter(({ candidate }) => membersOf(candidate).length > 0);
+  const parts = open.filter(({ candidate: { place, scope } }) =>
+    place.kind === "node" ? !model.window.isBurst(scope, place.node) : place.kind === "group",
+  );
   if (parts.length < 2) return false;
   const sets = [parts, ...parts.flatMap((a, i) => parts.slice(i + 1).map((b) => [a, b]))];
   for (const set of sets.slice(0, MOST_MERGES)) {
@@ -206,6 +208,7 @@ function* toggleMembers(model: LossModel, fitted: readonly Component[]): Steps<b
         ? place.members.filter((m) => m !== node)
         : [...place.members, node].sort((a, b) => a - b);
       if (members.length < 2 || members.length > topology.nodes / 2) continue;
+      if (members.length > place.members.length && model.window.isBurst(candidate.scope, node)) continue;
       const instead = { ...group, candidate: groupCandidate(model, members, scope) };
       yield;
       // Its pairs with members were what did not fit.

@@ -88,7 +88,7 @@ function* otherMembers(model: LossModel, members: readonly number[], scope: numb
   const { excess } = nodeSums(topology, model.surpluses(scope)[0]!);
   const own = new Set(members);
   const outside = [...excess.keys()]
-    .filter((v) => !own.has(v))
+    .filter((v) => !own.has(v) && excess[v]! > 0 && !model.window.isBurst(scope, v))
     .sort((a, b) => excess[b]! - excess[a]!)
     .slice(0, TOGGLED);
   const sets = [

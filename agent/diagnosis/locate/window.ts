@@ -5,6 +5,7 @@ import { pathName, type Evidence } from "../evidence/evidence.ts";
 import type { History } from "../evidence/history.ts";
 import { STEP } from "../evidence/path-history.ts";
 import { countBits, ringMask } from "../evidence/ring.ts";
+import { burstsOfNodes } from "./bursts.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
 
@@ -20,6 +21,8 @@ export interface LossWindow {
   readonly scopes: readonly PathScope[];
   readonly byPath: readonly Cells[];
   readonly byScope: readonly Cells[];
+  /** Whether what a node lost is one burst or two: it is no member of a group then. */
+  readonly isBurst: (scope: number, node: number) => boolean;
 }
 
 export interface WindowOptions {
@@ -49,7 +52,7 @@ export function* lossWindow(options: WindowOptions): Steps<LossWindow> {
     );
     yield;
   }
-  return { seconds, topology, scopes, byPath, byScope };
+  return { seconds, topology, scopes, byPath, byScope, isBurst: burstsOfNodes(options) };
 }
 
 function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Steps<Cells> {
