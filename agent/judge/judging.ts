@@ -8,6 +8,7 @@ import type { Findings, JudgeReport, Verdict } from "../model/finding.ts";
 import type { Node } from "../model/peer.ts";
 import type { JudgePeers } from "../peers/judge-peers.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
+import { letHeapGrow } from "./heap.ts";
 import { JudgeMemory } from "./memory.ts";
 import { judgeOrder } from "./order.ts";
 import { OwnLosses } from "./own-losses.ts";
@@ -152,6 +153,7 @@ export class Judging implements AsyncDisposable {
     if (isMyTurn === (this.#own !== undefined)) return;
     log.info({ before: before.slice(0, ASKED) }, isMyTurn ? "this agent judges now" : "this agent judges no more");
     this.#own = isMyTurn ? this.#begin() : undefined;
+    letHeapGrow(isMyTurn);
     this.#watchWhile(isMyTurn);
     if (isMyTurn) void this.judge();
   }

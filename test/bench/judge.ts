@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../agent/base/clock.ts";
 import { gatherEvidence } from "../../agent/judge/gather.ts";
+import { letHeapGrow } from "../../agent/judge/heap.ts";
 import { JudgeMemory } from "../../agent/judge/memory.ts";
 import { clockGettime } from "../../agent/kernel/libc.ts";
 import type { Node } from "../../agent/model/peer.ts";
@@ -30,6 +31,8 @@ const BARS: Readonly<Record<number, { readonly cpuMs: number; readonly heldMb: n
 const LONGEST_MS = 10;
 
 export async function run(): Promise<Figure> {
+  // As an agent does when its turn begins.
+  letHeapGrow(true);
   const rows: (readonly (string | number)[])[] = [];
   const bars: Bar[] = [];
   for (const nodes of [12, 30, 100, 1_000]) {
