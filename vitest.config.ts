@@ -116,7 +116,7 @@ export default defineConfig({
           name: "cni",
           include: ["test/e2e/cni/*.test.ts"],
           globalSetup: "test/e2e/setup.ts",
-          // One fills the neighbour table, which all clusters of the machine share.
+          // One fills the neighbour table and floods processors, which all clusters of the machine share.
           fileParallelism: false,
           testTimeout: 1_200_000,
           // With nothing cached kube-router alone takes minutes.

@@ -1,6 +1,9 @@
 // What a machine has once for all its networks, and so for all nodes of a cluster that is made on one: as tests, with every
 // pod network. Each waits until no other network is there, which would be broken as well.
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { SoftnetEffect } from "../../../lab/faults/fault.ts";
+import { FloodedNode } from "../../../lab/faults/flooded-node.ts";
 import { FullNeighbours } from "../../../lab/faults/full-neighbours.ts";
 import { networksBeside } from "../../../lab/faults/machine-wide.ts";
 import { withinOf, type Within } from "../../../lab/machine.ts";
@@ -13,6 +16,8 @@ import { causedBy, on } from "./named-cause.ts";
 
 /** Somebody's lab beside this cluster. */
 const OTHERS_LIMIT_MS = 600_000;
+/** What delay is usual is known after five minutes. */
+const USUAL_KNOWN_MS = 330_000;
 
 /** Of the machines and the bridge between them, which this machine has by name, and of pods, which only their nodes have. */
 async function networksOf({ plan, nodes }: Cluster): Promise<readonly Within[]> {
@@ -34,6 +39,31 @@ const othersGone = ({ plan }: Cluster): Promise<boolean> =>
     async () => (await networksBeside((name) => name.startsWith(plan.prefix))).length === 0,
     { timeoutMs: OTHERS_LIMIT_MS, intervalMs: 1_000 },
   );
+
+/** The node that judges last, by the one before it. */
+async function whileFlooded(
+  mesh: CniMesh,
+  effect: SoftnetEffect,
+  work: (node: string) => Promise<void>,
+): Promise<void> {
+  const cluster = mesh.target.own;
+  const [from, to] = (await ranked(mesh)).slice(-2).map((name) => cluster.node(name));
+  await othersGone(cluster);
+  const flooded = new FloodedNode({
+    node: { within: withinOf(to!.machine.name), address: to!.plan.addresses[0]! },
+    from: { namespace: from!.machine.name, address: from!.plan.addresses[0]! },
+    networks: await networksOf(cluster),
+    effect,
+    table: "flood",
+  });
+  await flooded.flood();
+  try {
+    await work(to!.name);
+  } finally {
+    await flooded.drain();
+  }
+  await mesh.allHealthy();
+}
 
 /** `open`: the mesh, once a suite has it. */
 export function namesSharedCauses(open: () => CniMesh): void {
@@ -68,5 +98,35 @@ export function namesSharedCauses(open: () => CniMesh): void {
       intervalMs: 1_000,
     });
     await mesh.allHealthy();
+  });
+
+  // The processors are all nodes' of this machine: one of them has nothing to do but what the flooded node's link receives.
+  test("doctor names the processor's queue that is full", async () => {
+    const mesh = open();
+    await whileFlooded(mesh, "drops", async (node) => {
+      const { next, causes } = await causedBy(
+        mesh,
+        new RegExp(
+          `^the kernel of ${node} dropped [\\d,]+ packets in \\d+ s because a processor's queue was full \\(net\\.core\\.netdev_max_backlog\\)`,
+        ),
+        { node },
+      );
+      expect([next, causes[0]!.kind]).toEqual([`internode counters ${node}`, "queue"]);
+    });
+  });
+
+  test("doctor names the processor that lets packets wait", async () => {
+    const mesh = open();
+    await sleep(USUAL_KNOWN_MS);
+    await whileFlooded(mesh, "squeezes", async (node) => {
+      const { code, next, causes } = await causedBy(
+        mesh,
+        new RegExp(
+          `^the kernel of ${node} ran out of time \\d+ times in \\d+ s with packets still waiting \\(net\\.core\\.netdev_budget\\)`,
+        ),
+        { node },
+      );
+      expect([code, next, causes[0]!.kind]).toEqual(["IN-LATENCY", `internode counters ${node}`, "queue"]);
+    });
   });
 }
