@@ -8,7 +8,6 @@ import { tuningRandom } from "../diagnosis/sim/random.ts";
 
 const NODES = 200;
 const LOOKS = 36;
-const EVERY_S = 10;
 
 /** Seconds after the first look at which a node loses `chance` of its packets, for so long. */
 interface Burst {
@@ -22,6 +21,7 @@ interface Burst {
 function judged(
   bursts: readonly Burst[],
   seed = 1,
+  everySeconds = 10,
 ): { readonly open: readonly string[]; readonly last: readonly string[] } {
   const nodes = Array.from({ length: NODES }, (_, i) => ({ name: `node-${i + 1}`, zone: `zone-${"abc"[i % 3]}` }));
   const mesh = new SimMesh({ nodes, random: tuningRandom(seed) });
@@ -39,7 +39,7 @@ function judged(
   for (let look = 0; look < LOOKS; look++) {
     last = judge.judge(mesh.evidence()).findings.map(nameOf);
     for (const name of last) open.add(name);
-    mesh.advance(EVERY_S);
+    mesh.advance(everySeconds);
   }
   return { open: [...open], last };
 }
@@ -62,6 +62,11 @@ describe("nodes that are deaf for a moment, each at another", () => {
     ["one twice and two once", [deaf(20, 5), deaf(20, 90), deaf(120, 40), deaf(180, 60)]],
   ])("%s: nothing is found", (_, bursts) => {
     for (let seed = 1; seed <= 2; seed++) expect([seed, judged(bursts, seed).open]).toEqual([seed, []]);
+  });
+
+  test("one for three seconds, and again ten seconds later, is nothing to a judge that looks often meanwhile", () => {
+    const bursts = [deaf(20, 5, 3, 1), deaf(20, 17, 3, 0.7)];
+    for (let seed = 1; seed <= 2; seed++) expect([seed, judged(bursts, seed, 2).open]).toEqual([seed, []]);
   });
 
   test("and are no members of a group that loses 1 % all the time", () => {

@@ -193,13 +193,30 @@ const AT_OTHER_TIMES = 0.15;
 export function isFewBursts(rhythm: Rhythm): boolean {
   const total = sumFrom(rhythm, 0);
   const recent = rhythm.subarray(-SHORTEST);
-  if (momentsOf(recent) >= LEAST_MOMENTS && sumFrom(recent, 0) >= AT_OTHER_TIMES * total) return false;
+  const goesOn = momentsOf(recent) >= LEAST_MOMENTS && sumFrom(recent, 0) >= AT_OTHER_TIMES * total;
+  if (goesOn && !hasPaused(recent)) return false;
   const rest = rhythm.slice();
   for (let burst = 0; burst < BURSTS; burst++) {
     const at = heaviest(rest);
     rest.fill(0, at, at + BURST_SECONDS);
   }
   return sumFrom(rest, 0) < AT_OTHER_TIMES * total;
+}
+
+/** Losses that a pause would have had if it were none: 1 : 22,000 by chance. */
+const MISSED = 10;
+
+/** Whether it stopped for some seconds in between, as between two bursts: a node that restarts, and is deaf again soon. */
+function hasPaused(rhythm: Rhythm): boolean {
+  const first = firstLoss(rhythm);
+  const perSecond = sumFrom(rhythm, first) / (rhythm.length - first);
+  let [quiet, longest] = [0, 0];
+  for (let s = first; s < rhythm.length; s++) {
+    // What it loses until now may be a pause that has just begun.
+    if (rhythm[s]! > 0) [longest, quiet] = [Math.max(longest, quiet), 0];
+    else quiet++;
+  }
+  return longest * perSecond >= MISSED;
 }
 
 /** Where the `BURST_SECONDS` begin that lose most. */
