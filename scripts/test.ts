@@ -5,7 +5,8 @@
 //
 // PROJECT: of vitest.config.ts; none: unit and integration. FILE: only test files whose path has this in it, and neither
 // types nor lint: `npm test -- test/wire`.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync, type SpawnOptions } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -37,14 +38,18 @@ const folder = mkdtempSync(join(tmpdir(), "internode-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const started = Date.now();
 
-if (projects.includes("unit") && files.length === 0) {
-  step("format (npm run format writes it)", "prettier", "--check", "--log-level=warn", ".");
-  step("types", "tsc");
-  // What runs in a browser is checked with a browser's types.
-  step("types of the page", "tsc", "-p", "agent/page/client");
-  step("types of the page's tests", "tsc", "-p", "test/integration/page");
-  step("lint", "oxlint", "--type-aware");
-}
+// Side by side: the format alone takes as long as all the others.
+if (projects.includes("unit") && files.length === 0)
+  await check(
+    [["format (npm run format writes it)", "prettier", "--check", "--log-level=warn", "."]],
+    [
+      ["types", "tsc"],
+      // What runs in a browser is checked with a browser's types.
+      ["types of the page", "tsc", "-p", "agent/page/client"],
+      ["types of the page's tests", "tsc", "-p", "test/integration/page"],
+      ["lint", "oxlint", "--type-aware"],
+    ],
+  );
 const summaries: Partial<Summary>[] = [];
 for (const project of projects) {
   const file = join(folder, `${project}.json`);
@@ -87,15 +92,30 @@ function readSummary(project: string, file: string, status: number | null): Part
   ]);
 }
 
-function step(name: string, ...command: readonly string[]): void {
-  if (run(command).status === 0) return;
-  console.error(`\n${name}: failed`);
+type Check = readonly [name: string, ...command: string[]];
+
+/** Lanes side by side; all that fails is told before it ends. */
+async function check(...lanes: readonly (readonly Check[])[]): Promise<void> {
+  const failed: string[] = [];
+  const runLane = async (lane: readonly Check[]): Promise<void> => {
+    for (const [name, program, ...args] of lane) {
+      const [status] = (await once(spawn(program!, args, surroundings()), "exit")) as [number | null];
+      if (status !== 0) failed.push(name);
+    }
+  };
+  await Promise.all(lanes.map(runLane));
+  if (failed.length === 0) return;
+  console.error(`\n${failed.join(", ")}: failed`);
   process.exit(1);
 }
 
 function run([program, ...args]: readonly string[], more: NodeJS.ProcessEnv = {}) {
+  return spawnSync(program!, args, surroundings(more));
+}
+
+function surroundings(more: NodeJS.ProcessEnv = {}) {
   // Programs of the packages ask for `node`: this one, not an older one of the machine's.
   const path = [`${ROOT}node_modules/.bin`, dirname(process.execPath), process.env["PATH"], "/usr/sbin", "/sbin"];
   const env = { ...process.env, PATH: path.filter(Boolean).join(delimiter), ...more };
-  return spawnSync(program!, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], env });
+  return { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], env } satisfies SpawnOptions;
 }
