@@ -92,25 +92,24 @@ export class Kernels {
     const asked = [...own, ...others];
     const names = new Set(asked.map(({ node }) => node.name));
     const pods = new Map([...this.#pods()].filter(([name]) => names.has(name)));
-    const answers = new Map<number, NodeView>();
+    const views: NodeView[] = [];
     const tell = () => {
-      const views = [...answers].sort(([a], [b]) => a - b).map(([, view]) => view);
       const earlier = this.#earlier(views);
       const differences = compareViews({ views, isWhole: views.length === apis.length, earlier, pods });
       this.#told = { askedMs, differences, by: views.map(({ node }) => node) };
     };
     const all = Promise.all(
-      asked.map(async (api, i) => {
+      asked.map(async (api) => {
         const view = readView(await this.#options.views.ask(api), api);
-        if (view) answers.set(i, view);
+        if (view) views.push(view);
       }),
     );
     // What most tell does not wait for the one whose answer is slow to come, or never comes.
     await Promise.race([all, new Promise<void>((done) => void setTimeout(done, SOON_MS).unref())]);
-    const soon = answers.size;
+    const soon = views.length;
     tell();
     await all;
-    if (answers.size > soon) tell();
+    if (views.length > soon) tell();
   }
 
   /** An address of the agent on each node, of this one as well: without it a node that routes to it seems to route to no pod. */

@@ -118,7 +118,7 @@ test("what most nodes tell does not wait for one that answers late, and what tha
   await vi.advanceTimersByTimeAsync(1_900);
   expect(first()).toBeUndefined();
   await vi.advanceTimersByTimeAsync(200);
-  expect(first()).toContain("(every other node has one, by 10.244.3.0)");
+  expect(first()).toContain("(every other node that answered has one, by 10.244.3.0)");
   await vi.advanceTimersByTimeAsync(5_000);
   await looking;
   expect(first()).toContain("(2 of 3 other nodes have one, by 10.244.3.0)");

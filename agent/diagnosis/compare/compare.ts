@@ -7,6 +7,9 @@ import { Owners } from "./mesh.ts";
 import { compareRoutes } from "./routes.ts";
 import { compareNeighbours } from "./tunnels.ts";
 
+/** Begins what all but the one that differs have in common. */
+const EVERY = "every other node";
+
 /** Faults first, then by node. Views are of one kind of namespace: all pods', or all hosts'. */
 export function compareViews({ views: all, isWhole, earlier, pods }: Compared): Difference[] {
   // Whoever asks, and in whatever order: the sentences are the same.
@@ -19,5 +22,8 @@ export function compareViews({ views: all, isWhole, earlier, pods }: Compared): 
     ...compareCounters(views, earlier),
     ...compareSockets(views),
   ];
-  return found.sort((a, b) => Number(b.isFault) - Number(a.isFault) || compareNames(a.node, b.node));
+  const told = isWhole
+    ? found
+    : found.map((one) => ({ ...one, text: one.text.replace(EVERY, `${EVERY} that answered`) }));
+  return told.sort((a, b) => Number(b.isFault) - Number(a.isFault) || compareNames(a.node, b.node));
 }
