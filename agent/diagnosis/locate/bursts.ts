@@ -17,7 +17,12 @@ export interface BurstsOptions {
   readonly topology: Topology;
   readonly scopes: readonly PathScope[];
   readonly seconds: number;
+  /** What each edge lost, by scope. */
+  readonly lost: readonly Float32Array[];
 }
+
+/** Share of a node's edges that a burst hits at least; what hits fewer is of these pairs. */
+const HIT = 0.25;
 
 /** Whether what a node lost in a scope is one burst or two. Reckoned when it is asked for first. */
 export function burstsOfNodes(options: BurstsOptions): (scope: number, node: number) => boolean {
@@ -29,7 +34,13 @@ export function burstsOfNodes(options: BurstsOptions): (scope: number, node: num
   };
 }
 
-function isBurstOf({ evidence, history, topology, scopes, seconds }: BurstsOptions, scope: number, node: number) {
+function isBurstOf(options: BurstsOptions, scope: number, node: number): boolean {
+  const { evidence, history, topology, scopes, seconds, lost: lostIn } = options;
+  const edges = nodeEdges(topology, node);
+  const lostOf = lostIn[scope]!;
+  let hit = 0;
+  for (const e of edges) if (lostOf[e]! > 0) hit++;
+  if (hit < HIT * edges.length) return false;
   const all = scopes[scope]!.paths;
   // TCP and UDP notice some seconds later.
   const prompt = all.filter((p) => evidence.paths[p]!.protocol === "icmp");
@@ -40,7 +51,8 @@ function isBurstOf({ evidence, history, topology, scopes, seconds }: BurstsOptio
   const mask = ringMask(history.now, seconds);
   const oldest = history.now - seconds + 1;
   const rhythm = new Float64Array(seconds);
-  for (const e of nodeEdges(topology, node)) {
+  for (const e of edges) {
+    if (lostOf[e] === 0) continue;
     for (const pair of [topology.there[e]!, topology.back[e]!]) {
       if (pair < 0) continue;
       for (const { lost, guessed } of kept) {

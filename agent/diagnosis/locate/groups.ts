@@ -41,10 +41,10 @@ function* grownGroups({ topology, isBurst }: LossWindow, scope: number, surplus:
   const sums = nodeSums(topology, surplus);
   yield;
   const eligible: number[] = [];
-  for (const [v, excess] of sums.excess.entries()) {
-    if (excess <= JOINS * Math.sqrt(sums.expected[v]! + 1) || isBurst(scope, v)) continue;
-    eligible.push(v);
-    if (eligible.length % 8 === 0) yield;
+  for (let v = 0, asked = 0; v < sums.excess.length; v++) {
+    if (sums.excess[v]! <= JOINS * Math.sqrt(sums.expected[v]! + 1)) continue;
+    if (++asked % 8 === 0) yield;
+    if (!isBurst(scope, v)) eligible.push(v);
   }
   eligible.sort((a, b) => sums.excess[b]! - sums.excess[a]!);
   if (eligible.length < 2) return [];

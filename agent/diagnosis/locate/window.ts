@@ -52,7 +52,8 @@ export function* lossWindow(options: WindowOptions): Steps<LossWindow> {
     );
     yield;
   }
-  return { seconds, topology, scopes, byPath, byScope, isBurst: burstsOfNodes(options) };
+  const isBurst = burstsOfNodes({ ...options, lost: byScope.map(({ lost }) => lost) });
+  return { seconds, topology, scopes, byPath, byScope, isBurst };
 }
 
 function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptions, path: number): Steps<Cells> {
