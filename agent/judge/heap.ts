@@ -1,6 +1,6 @@
 // A judgement makes more garbage in a second than an agent does in minutes. The image starts Node.js with
 // --optimize-for-size, under which the heap hardly grows: a judgement of a large mesh then collects all of it dozens of
-// times, which takes half of its CPU and makes the longest pauses in probing. The two agents that judge may grow theirs;
+// times, which makes the longest pauses in probing. The two agents that judge may grow theirs;
 // --max-old-space-size, which the chart sets by the memory limit, bounds it all the same.
 import { setFlagsFromString } from "node:v8";
 
