@@ -22,10 +22,13 @@ function judged(
   bursts: readonly Burst[],
   seed = 1,
   everySeconds = 10,
+  noisyPairs = 0,
 ): { readonly open: readonly string[]; readonly last: readonly string[] } {
   const nodes = Array.from({ length: NODES }, (_, i) => ({ name: `node-${i + 1}`, zone: `zone-${"abc"[i % 3]}` }));
   const mesh = new SimMesh({ nodes, random: tuningRandom(seed) });
   mesh.sources.push({ edges: mesh.directed(() => true), chance: () => 3e-5, most: 3e-5 });
+  for (const edge of mesh.directed((from) => from === 20).slice(0, noisyPairs))
+    mesh.sources.push({ edges: Int32Array.of(edge, edge ^ 1), chance: () => 0.06, most: 0.06 });
   const judge = new Judge();
   const start = mesh.second + 60;
   for (const { nodes: members, at, seconds, chance } of bursts) {
@@ -67,6 +70,13 @@ describe("nodes that are deaf for a moment, each at another", () => {
   test("one for three seconds, and again ten seconds later, is nothing to a judge that looks often meanwhile", () => {
     const bursts = [deaf(20, 5, 3, 1), deaf(20, 17, 3, 0.7)];
     for (let seed = 1; seed <= 2; seed++) expect([seed, judged(bursts, seed, 2).open]).toEqual([seed, []]);
+  });
+
+  test("one with three pairs that lose by themselves all the time is not named beside them", () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const { open } = judged([deaf(20, 60 + seed, 3, 0.22)], seed, 3, 3);
+      expect([seed, open.filter((name) => !name.startsWith("IN-PAIR-LOSS"))]).toEqual([seed, []]);
+    }
   });
 
   test("and are no members of a group that loses 1 % all the time", () => {

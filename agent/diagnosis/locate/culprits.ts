@@ -96,7 +96,7 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
         moments: isGuess
           ? Math.max(momentsOf(coarse(prompt)), lostBySlot(model, component, { evidence, history }))
           : momentsOf(prompt),
-        isBurst: !isGuess && isFewBursts(prompt),
+        isBurst: !isGuess && (isFewBursts(prompt) || isDeafNode(window, candidate)),
         burstiness: isGuess ? 1 : burstiness(rhythm, onsetOf(rhythm)),
         rate: component.rate,
         isSplit: component.isSplit || isSplitPair,
@@ -109,6 +109,10 @@ export function* findCulprits({ evidence, history, topology }: Look, leftOut: re
   }
   return found;
 }
+
+/** Also where some of its pairs lose by themselves all the time: of most pairs nothing is lost but in the burst. */
+const isDeafNode = ({ isBurst }: LossWindow, { place, scope }: Candidate): boolean =>
+  place.kind === "node" && isBurst(scope, place.node);
 
 /** A burst explains what it explains, and is nothing that anybody should look at. */
 export const isFault = ({ steady, moments, isBurst }: Pick<Culprit, "steady" | "moments" | "isBurst">): boolean =>
