@@ -11,8 +11,6 @@ import { FakeClock } from "../support/fake-clock.ts";
 const NODES = Array.from({ length: 9 }, (_, i) => ({ name: `node-${i + 1}`, zone: "abc"[i % 3]! }));
 const TRIALS = 6;
 const WITHIN_S = 120;
-/** With a look every ten seconds only it would be 12 to 15. */
-const LONGEST_S = 10;
 const BASE_LOSS = 3e-5;
 /** Losses are drawn in blocks of five seconds. */
 const BLOCK_S = 5;
@@ -25,11 +23,15 @@ interface Kind {
   /** The victim's own row does not come. */
   readonly isSilent?: boolean;
   readonly subject: (victim: number) => string;
+  /** With a look every ten seconds only it would be 12 to 15, and 20 for a group, which must be seen twice. */
+  readonly longestS: number;
 }
 
 const node = (victim: number): string => NODES[victim]!.name;
 /** The other end of a link that is cut: never the judge. */
 const OTHER = 8;
+/** One of each zone, as behind one switch. */
+const group = (victim: number): readonly number[] => (victim % 2 === 0 ? [1, 5, 6] : [3, 2, 7]);
 const KINDS: readonly Kind[] = [
   {
     what: "a node killed or cut off",
@@ -37,18 +39,28 @@ const KINDS: readonly Kind[] = [
     chance: 1,
     isSilent: true,
     subject: node,
+    longestS: 10,
   },
   {
     what: "a node that loses half, one way",
     crosses: (from, _, victim) => from === victim,
     chance: 0.5,
     subject: node,
+    longestS: 10,
   },
   {
     what: "two nodes cut off from each other",
     crosses: (from, to, victim) => (from === victim && to === OTHER) || (from === OTHER && to === victim),
     chance: 1,
     subject: (victim) => `${node(victim)},${node(OTHER)}`,
+    longestS: 10,
+  },
+  {
+    what: "a hidden group that loses half",
+    crosses: (from, to, victim) => group(victim).includes(from) && !group(victim).includes(to),
+    chance: 0.5,
+    subject: (victim) => group(victim).map(node).toSorted().join(),
+    longestS: 13,
   },
   {
     what: "the pod network of a node",
@@ -57,6 +69,7 @@ const KINDS: readonly Kind[] = [
     network: "pod",
     isSilent: true,
     subject: node,
+    longestS: 10,
   },
 ];
 
@@ -110,7 +123,10 @@ async function trial(kind: Kind, seed: number): Promise<Trial> {
     if (kind.isSilent === true && mesh.second >= begins) mesh.silentUntil.set(victim, mesh.second + 2);
     await second();
     const { findings } = judging.report!.latest!;
-    const named = findings.map(({ code, subject }) => ({ code, subject: subjectName(subject) }));
+    const named = findings.map(({ code, subject }) => ({
+      code,
+      subject: subject.kind === "group" ? subject.nodes.toSorted().join() : subjectName(subject),
+    }));
     for (const { code, subject } of named) if (subject !== kind.subject(victim)) wrong.add(`${code} ${subject}`);
     const isFound = named.some(({ code, subject }) => CODES[code].isLoss && subject === kind.subject(victim));
     if (isFound || mesh.second - begins > WITHIN_S) return { seconds: mesh.second - begins, wrong: [...wrong] };
@@ -128,7 +144,7 @@ function lostJustNow(mesh: SimMesh): number {
 
 const share = (sorted: readonly number[], part: number): number => sorted[Math.ceil(part * sorted.length) - 1]!;
 
-test.each(KINDS)("$what is named within ten seconds, and nothing else is", async (kind) => {
+test.each(KINDS)("$what is named within $longestS seconds, and nothing else is", async (kind) => {
   const trials: Trial[] = [];
   for (let i = 0; i < TRIALS; i++) trials.push(await trial(kind, 100 + i));
   const seconds = trials.map((t) => t.seconds).sort((a, b) => a - b);
@@ -136,5 +152,5 @@ test.each(KINDS)("$what is named within ten seconds, and nothing else is", async
     `${kind.what}: p50 ${share(seconds, 0.5)} s, longest ${seconds.at(-1)} s of ${TRIALS} (simulated)\n`,
   );
   expect(trials.flatMap(({ wrong }) => wrong)).toEqual([]);
-  expect(seconds.at(-1)).toBeLessThanOrEqual(LONGEST_S);
+  expect(seconds.at(-1)).toBeLessThanOrEqual(kind.longestS);
 });

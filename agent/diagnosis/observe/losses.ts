@@ -9,7 +9,7 @@ import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
 import type { Topology } from "../locate/topology.ts";
 import { lossCauses } from "./loss-causes.ts";
-import { AT_ONCE, ONE_MINUTE, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
+import { AT_ONCE, ONE_MINUTE, SEEN_AGAIN, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
 import { namesIn, subjectOf } from "./places.ts";
 import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, lateSince, pairsOn, recentLoss } from "./view.ts";
 import { readWays } from "./ways.ts";
@@ -20,6 +20,8 @@ const ALL = 0.95;
 export const FINE = 0.002;
 /** Nats: at once, when seen twice, and not yet. */
 const CERTAIN = 10;
+/** Nats at which the members of a group are what they are: half of all packets lost for some seconds. */
+const BEYOND_DOUBT = 50;
 /** Losses of less than this are not worth a finding, however certain. */
 const LEAST_LOSS = 0.001;
 
@@ -42,16 +44,23 @@ export interface LossSigns {
 
 export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<Observation[]> {
   const observed: Observation[] = [];
+  const isStirring = culprits.some(hasJustStirred);
   for (const culprit of culprits) {
     if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit) || !isStillWhole(culprit, look)) continue;
-    const observation = yield* observeLoss(culprit, look);
+    const observation = yield* observeLoss(culprit, look, isStirring);
     if ((observation.figures.loss ?? 0) >= LEAST_LOSS) observed.push(observation);
     yield;
   }
   return observed;
 }
 
-function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
+/** A burst so far, or the first seconds of what breaks: what is seen whole beside it may be a part of that. */
+const hasJustStirred = ({ candidate, isBurst, rhythm }: Culprit): boolean =>
+  isBurst && candidate.place.kind !== "pair" && quietOf(rhythm) < STIRRING_SECONDS;
+
+const STIRRING_SECONDS = 4;
+
+function* observeLoss(culprit: Culprit, look: Look, isStirring: boolean): Steps<Observation> {
   const { evidence, topology, history } = look;
   const { candidate, window, margin } = culprit;
   const { place, edges } = candidate;
@@ -83,6 +92,7 @@ function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
+  const patience = opensAfter(code, culprit);
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
   const probes = probesSince(culprit, begun, look);
   yield;
@@ -105,7 +115,9 @@ function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds,
     causes,
-    opensAfterSeconds: seemsOver(culprit.rhythm, begun) ? Number.POSITIVE_INFINITY : opensAfter(code, culprit),
+    opensAfterSeconds: seemsOver(culprit.rhythm, begun)
+      ? Number.POSITIVE_INFINITY
+      : Math.max(patience, isStirring ? SEEN_TWICE_SOON : AT_ONCE),
     lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,
   };
@@ -141,7 +153,7 @@ function opensAfter(code: FindingCode, culprit: Culprit): number {
   if (code === "IN-AGENT-DOWN" || code === "IN-AGENT-STARVED") return ONE_MINUTE;
   if (code === "IN-BETWEEN") return SEEN_TWICE;
   // While its members change from one judgement to the next they are not understood; nor is a mesh that breaks in parts.
-  if (kind === "group" && margin >= CERTAIN) return SEEN_TWICE_SOON;
+  if (kind === "group" && margin >= CERTAIN) return margin >= BEYOND_DOUBT ? SEEN_AGAIN : SEEN_TWICE_SOON;
   if ((kind === "group" || kind === "mesh") && margin >= SURE) return SEEN_TWICE;
   return margin >= CERTAIN ? AT_ONCE : isSure(culprit) ? SEEN_TWICE : Number.POSITIVE_INFINITY;
 }

@@ -22,6 +22,8 @@ export interface Observation {
 }
 
 export const AT_ONCE = 0;
+/** By any two looks in a row. */
+export const SEEN_AGAIN = 1;
 /** Seen by two judgements in a row. */
 export const SEEN_TWICE = 8;
 /** The same, where judges look sooner because losses have just begun. */

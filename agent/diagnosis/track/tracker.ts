@@ -15,7 +15,7 @@ import type { Silence } from "./silence.ts";
 const BREAK_SECONDS = 25;
 /**
  * However often a judge looks, a burst is one: what must be seen twice must have lost something this long after it was
- * seen first.
+ * seen first, or any time after, where any two looks suffice.
  */
 const GOES_ON_SECONDS = 5;
 /** What is no loss is over when it was not seen for so long. */
@@ -213,7 +213,8 @@ export class Tracker {
     const patience = before ? Math.min(observation.opensAfterSeconds, UNSEEN_SECONDS) : observation.opensAfterSeconds;
     const seenFrom = waiting.since - this.#seenBeforeSeconds;
     if (now - seenFrom < patience) return;
-    if (patience > 0 && (observation.lostUntilSeconds ?? now) < seenFrom + GOES_ON_SECONDS) return;
+    const goesOn = Math.min(GOES_ON_SECONDS, patience);
+    if (patience > 0 && (observation.lostUntilSeconds ?? now) < seenFrom + goesOn) return;
     this.#waiting.delete(key);
     // Of a loss each look knows the beginning better than the one before.
     const began = observation.isLoss ? Math.min(observation.sinceSeconds, waiting.since) : waiting.began;

@@ -1,0 +1,53 @@
+// Rows come one after the other, so the first seconds of a loss are told of one member of a group sooner than of the rest.
+import { describe, expect, test } from "vitest";
+import { Judge } from "../../agent/diagnosis/judge.ts";
+import { subjectName, type Finding } from "../../agent/model/finding.ts";
+import { SimMesh } from "./sim/mesh.ts";
+import { tuningRandom } from "./sim/random.ts";
+
+const NODES = Array.from({ length: 9 }, (_, i) => ({ name: `node-${i + 1}`, zone: `zone-${"abc"[i % 3]}` }));
+const MEMBERS = [1, 5, 6];
+const SEEDS = [1, 2, 3, 4, 5, 6];
+
+interface Told {
+  readonly names: readonly string[];
+  /** Seconds from the first loss until the group is named. */
+  readonly groupAfter: number;
+}
+
+/** What is said of a group that loses half on its way out, whose last member is seen to lose so many seconds sooner. */
+function judged(sooner: number, seed: number): Told {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(seed) });
+  mesh.sources.push({ edges: mesh.directed(() => true), chance: () => 3e-5, most: 3e-5 });
+  const judge = new Judge();
+  for (let minute = 0; minute < 5; minute++) {
+    mesh.advance(60);
+    judge.judge(mesh.evidence());
+  }
+  const begins = mesh.second + 1 + (seed % 3);
+  for (const member of MEMBERS) {
+    const edges = mesh.directed((from, to) => from === member && !MEMBERS.includes(to));
+    mesh.sources.push({ edges, chance: () => 0.5, most: 0.5, begins: member === 6 ? begins : begins + sooner });
+  }
+  const names = new Set<string>();
+  for (let look = 0; look < 30; look++) {
+    mesh.advance(1);
+    for (const finding of judge.judge(mesh.evidence()).findings) names.add(nameOf(finding));
+    if (names.has(GROUP)) return { names: [...names], groupAfter: mesh.second - begins };
+  }
+  return { names: [...names], groupAfter: Number.POSITIVE_INFINITY };
+}
+
+const GROUP = "IN-GROUP-LOSS node-2,node-6,node-7";
+const nameOf = ({ code, subject }: Finding): string =>
+  `${code} ${subject.kind === "group" ? subject.nodes.toSorted().join() : subjectName(subject)}`;
+
+describe("a hidden group that loses half, told of one member some seconds sooner than of the others", () => {
+  test.each([0, 1, 2, 3])("by %i seconds: that member is not named alone", (sooner) => {
+    for (const seed of SEEDS) expect([seed, judged(sooner, seed).names]).toEqual([seed, [GROUP]]);
+  });
+
+  test("is named as soon as two judgements have seen it", () => {
+    for (const seed of SEEDS) expect(judged(0, seed).groupAfter).toBeLessThanOrEqual(9);
+  });
+});
