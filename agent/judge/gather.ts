@@ -33,10 +33,13 @@ export async function gatherEvidence({
   sources,
   rows,
   clock,
+  isHasty = false,
 }: {
   readonly sources: EvidenceSources;
   readonly rows: Pick<Rows, "evidence">;
   readonly clock: Clock;
+  /** Nobody is waited for for long. */
+  readonly isHasty?: boolean;
 }): Promise<Evidence> {
   const [self, peers, apis] = [sources.node, sources.peers(), sources.peerApis()];
   const own = sources.row({ detail: "window" });
@@ -47,7 +50,7 @@ export async function gatherEvidence({
   for (const { node } of peers)
     if (!reached.has(node.name)) missing.push({ node, reason: "discovery gives no address for it" });
   await inTurn(apis, CONCURRENCY, async (api) => {
-    const answer = await rows.evidence(api, { isSilent: silent.has(api.node.name) });
+    const answer = await rows.evidence(api, { isSilent: silent.has(api.node.name), isHasty });
     if (answer.kind === "missing") missing.push(answer);
     else given.set(api.node.name, answer.kind === "compact" ? compactEvidence(answer.row) : evidenceRow(answer.row));
   });

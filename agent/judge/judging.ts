@@ -33,7 +33,8 @@ export interface JudgingOptions {
   readonly isServing: () => boolean;
   /** All peers, serving or not. */
   readonly peerApis: () => readonly PeerApi[];
-  readonly gather: () => Promise<Evidence>;
+  /** `isHasty`: who does not answer soon is left out, since there will soon be another look. */
+  readonly gather: (how: { readonly isHasty: boolean }) => Promise<Evidence>;
   /** Probes of this agent that failed since it started. */
   readonly failures: () => number;
   readonly peers: Pick<JudgePeers, "isAlive" | "verdict" | "findings">;
@@ -179,11 +180,12 @@ export class Judging implements AsyncDisposable {
     const own = this.#own;
     if (!own) return;
     const { clock, gather, log } = this.#options;
+    const isHasty = own.pace.isHasty(this.#nowMs());
     own.pace.begins(this.#nowMs());
     try {
       if (own.judgedNs === undefined) await this.#copy(own.memory);
       const startNs = clock.monotonicNs();
-      const evidence = await gather();
+      const evidence = await gather({ isHasty });
       const gatheredNs = clock.monotonicNs();
       const { findings } = await own.memory.judge(evidence);
       if (own.memory.isWorthAnotherLook) own.pace.hurry(this.#nowMs());
@@ -259,7 +261,7 @@ export class Judging implements AsyncDisposable {
     // One after the other: one judgement takes as long as the slowest agent.
     const findings = (async () => {
       await before?.findings.catch(() => {});
-      return memory.judge(await gather());
+      return memory.judge(await gather({ isHasty: false }));
     })();
     this.#alone = { memory, findings, fromNs: nowNs };
     findings.catch(() => (this.#alone = undefined));

@@ -23,6 +23,11 @@ export class Pace {
     return this.#isTurn(nowMs) || (nowMs < this.#hurryUntilMs && this.#extra > 0);
   }
 
+  /** A look that comes soon again, so that it waits for nobody. In a mesh that is never at rest those in turn do wait. */
+  isHasty(nowMs: number): boolean {
+    return nowMs < this.#hurryUntilMs && this.#extra > 0;
+  }
+
   begins(nowMs: number): void {
     this.#extra = Math.min(MOST_EXTRA, this.#extra + (this.#isTurn(nowMs) ? 1 : -1));
     this.#lastMs = nowMs;

@@ -41,7 +41,7 @@ export function startJudging({ sources, clock, token, ...options }: StartJudging
     kernels,
     self: () => sources.node,
     peerApis: () => sources.peerApis(),
-    gather: () => gatherEvidence({ sources, rows, clock }),
+    gather: ({ isHasty }) => gatherEvidence({ sources, rows, clock, isHasty }),
   });
   judging.start();
   return {

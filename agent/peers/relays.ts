@@ -44,12 +44,12 @@ export class Relays {
     this.#options = options;
   }
 
-  /** Never rejects. */
-  async ask(peer: PeerApi, query: RowQuery): Promise<RelayedAnswer> {
+  /** `deadlineMs`: for each of them, where it is not the usual. Never rejects. */
+  async ask(peer: PeerApi, query: RowQuery, deadlineMs?: number): Promise<RelayedAnswer> {
     const { rows, candidates, seal } = this.#options;
     const asked = twoOf(candidates(peer.node), peer.node).map(async (relay): Promise<Answer> => ({
       relay: relay.node.name,
-      answer: await rows.ask(peer, query, { relay }),
+      answer: await rows.ask(peer, query, { relay, ...(deadlineMs !== undefined && { deadlineMs }) }),
     }));
     return seal === undefined ? agreed(await Promise.all(asked)) : signed(asked, seal);
   }

@@ -32,8 +32,8 @@ export type EvidenceAnswer = { readonly kind: "compact"; readonly row: CompactRo
 const ASKED_EARLY = 4;
 /** What was heard of an agent is held against it, or for it, no longer. */
 const HEARD_MS = 30_000;
-/** For who has been silent, or cannot be reached otherwise; every half minute it gets its full time again. */
-const SILENT_DEADLINE_MS = 1_000;
+/** For who has been silent, or cannot be reached otherwise (every half minute it gets its full time again); in haste for all. */
+const BRIEF_DEADLINE_MS = 1_000;
 const RELAYS_DRAWN_MS = 60_000;
 const RELAY_CONNECTIONS = 4;
 
@@ -73,17 +73,22 @@ export class Rows implements AsyncDisposable {
 
   /**
    * For a judge: in the compact form, else (an older agent, or by way of others) as JSON. `isSilent`: nothing else is
-   * answered from there either, so nobody waits for it for long. Never rejects.
+   * answered from there either, so nobody waits for it for long; `isHasty`: it is asked again soon, so nor does anybody
+   * for who should tell of it. Never rejects.
    */
-  async evidence(peer: PeerApi, { isSilent = false }: { readonly isSilent?: boolean } = {}): Promise<EvidenceAnswer> {
+  async evidence(
+    peer: PeerApi,
+    { isSilent = false, isHasty = false }: { readonly isSilent?: boolean; readonly isHasty?: boolean } = {},
+  ): Promise<EvidenceAnswer> {
+    const deadlineMs = Math.min(BRIEF_DEADLINE_MS, this.#options.deadlineMs);
+    const isImpatient = isSilent || isHasty || this.#wasSilent(peer);
     let byWay: Promise<RelayedAnswer> | undefined;
-    const askOthers = () => (byWay ??= this.#askOthers(peer, { detail: "window" }));
-    const isImpatient = isSilent || this.#wasSilent(peer);
+    const askOthers = () => (byWay ??= this.#askOthers(peer, { detail: "window" }, isHasty ? deadlineMs : undefined));
     const direct = await this.#direct.evidence(peer, {
       onSlow: () => {
         if (this.#underWay < ASKED_EARLY) void askOthers();
       },
-      ...(isImpatient && { deadlineMs: Math.min(SILENT_DEADLINE_MS, this.#options.deadlineMs) }),
+      ...(isImpatient && { deadlineMs }),
     });
     const isHeard = direct.kind === "compact";
     // Who was not waited for may only have been slow: that is not held against it for any longer.
@@ -103,10 +108,10 @@ export class Rows implements AsyncDisposable {
     return heard?.answered === false && performance.now() - heard.atMs < HEARD_MS;
   }
 
-  async #askOthers(peer: PeerApi, query: RowQuery): Promise<RelayedAnswer> {
+  async #askOthers(peer: PeerApi, query: RowQuery, deadlineMs?: number): Promise<RelayedAnswer> {
     this.#underWay += 1;
     try {
-      return await this.#relays.ask(peer, query);
+      return await this.#relays.ask(peer, query, deadlineMs);
     } finally {
       this.#underWay -= 1;
     }

@@ -47,6 +47,21 @@ test("for a silent agent a judge waits a second, for any other as long as it was
   server.closeAllConnections();
 });
 
+test("in haste a judge waits a second for each agent, and no longer for who should tell of it", async () => {
+  await using server = createServer(() => {});
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const apis = [second, third].map((node) => ({ node, url, serving: true }));
+  await using rows = new Rows({ peerApis: () => apis, deadlineMs: 60_000, seal: undefined });
+  const answers = await Promise.all(apis.map((api) => rows.evidence(api, { isHasty: true })));
+  for (const [i, answer] of answers.entries())
+    expect(answer).toMatchObject({
+      kind: "missing",
+      reason: expect.stringMatching(`within 1 s; by way of ${[third, second][i]!.name}: no answer from .* within 1 s`),
+    });
+  server.closeAllConnections();
+});
+
 test("who has not answered once is not waited for long, and gets its full time again later", async () => {
   let asked = 0;
   await using server = createServer(() => void asked++);
