@@ -206,9 +206,14 @@ export function isFewBursts(rhythm: Rhythm): boolean {
 /** Losses that a pause would have had if it were none: 1 : 22,000 by chance. */
 const MISSED = 10;
 
-/** Whether it stopped for some seconds in between, as between two bursts: a node that restarts, and is deaf again soon. */
+/**
+ * Whether it stopped for some seconds in between, as between two bursts: a node that restarts, and is deaf again soon. A
+ * packet or two that were lost before it began are no burst.
+ */
 function hasPaused(rhythm: Rhythm): boolean {
-  const first = firstLoss(rhythm);
+  const total = sumFrom(rhythm, 0);
+  let [before, first] = [0, 0];
+  for (; first < rhythm.length && before + rhythm[first]! < AT_OTHER_TIMES * total; first++) before += rhythm[first]!;
   const perSecond = sumFrom(rhythm, first) / (rhythm.length - first);
   let [quiet, longest] = [0, 0];
   for (let s = first; s < rhythm.length; s++) {
