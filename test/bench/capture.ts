@@ -7,10 +7,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readPcap, type Captured } from "../support/pcap.ts";
 import type { VethPair } from "../support/veth.ts";
 
+interface CaptureOptions {
+  readonly namespaces: readonly string[];
+  readonly filter: string;
+  /** Times are since this second; since the first packet of each namespace unless given. */
+  readonly originS?: number;
+}
+
 /** What crossed `veth0` of each namespace while `measure` ran, and what that came to. */
 export async function captured<T>(
   pair: VethPair,
-  { namespaces, filter }: { readonly namespaces: readonly string[]; readonly filter: string },
+  { namespaces, filter, originS }: CaptureOptions,
   measure: () => T | Promise<T>,
 ): Promise<{ measured: T; packets: Captured[][] }> {
   const folder = mkdtempSync(join(tmpdir(), "internode-bench-"));
@@ -46,7 +53,7 @@ export async function captured<T>(
       tcpdump.kill("SIGINT");
       await once(tcpdump, "exit");
     }
-    return { measured, packets: captures.map(({ file }) => readPcap(file)) };
+    return { measured, packets: captures.map(({ file }) => readPcap(file, originS)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

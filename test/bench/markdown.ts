@@ -12,8 +12,10 @@ marked, with its figure. Compare figures of one run, not of two machines: the ke
 and its cost depends on the processor, the kernel and what else runs. On a machine that is not idle (see the load
 average) every microsecond figure is larger. Errors against a capture include the cost of the capture itself, which
 stamps an outgoing packet some microseconds before the driver does, on each side where it runs. Therefore the tables of
-accuracy also have a line that was measured with no capture running. Whether a step of the machine's clock causes false
-losses is not measured here but by \`npm run test:serial\`, because that moves the clock.
+accuracy also have a line that was measured with no capture running, and UDP, which needs two captures, one whose packets
+leave when the driver gets them, by the kernel's own trace of that moment. Whether a step of the machine's clock causes
+false losses is not measured here but by \`npm run test:serial\`, because that moves
+the clock.
 `;
 
 const cell = (text: string) => text.replaceAll("|", "\\|");

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 
 export interface Captured {
-  /** Nanoseconds since the first packet of the file. */
+  /** Nanoseconds since the first packet of the file, or since the second that was asked for. */
   readonly atNs: number;
   /** From the first byte after the Ethernet header on. */
   readonly ip: Uint8Array;
@@ -12,12 +12,12 @@ export interface Captured {
 const ETHERNET_BYTES = 14;
 const NANOSECOND_MAGIC = 0xa1b23c4d;
 
-export function readPcap(path: string): Captured[] {
+export function readPcap(path: string, originS?: number): Captured[] {
   const file = readFileSync(path);
   if (file.readUInt32LE(0) !== NANOSECOND_MAGIC)
     throw new Error(`${path} is no capture with nanosecond stamps: use tcpdump --time-stamp-precision=nano`);
   const packets: Captured[] = [];
-  let first: { seconds: number; ns: number } | undefined;
+  let first = originS === undefined ? undefined : { seconds: originS, ns: 0 };
   for (let at = 24; at + 16 <= file.length;) {
     const [seconds, ns, length] = [file.readUInt32LE(at), file.readUInt32LE(at + 4), file.readUInt32LE(at + 8)];
     first ??= { seconds, ns };
