@@ -1,8 +1,12 @@
 // Makes the agent that an image carries: JavaScript alone, minified, what loads lazily in files of its own, native
 // code beside it, the page's files inside, and the licences of everything in it. Same input, same bytes.
 //
-//   node scripts/bundle.mjs [--out FOLDER]      (Node 24; default dist/image)
+//   node scripts/bundle.mjs [--out FOLDER] [--sourcemap]      (Node 24; default dist/image)
+//
+// With --sourcemap the same files, a map beside each: `node --enable-source-maps` reads them, and stack traces in the log
+// of an image of the same commit are read by the map of that name.
 import {
+  appendFileSync,
   chmodSync,
   cpSync,
   existsSync,
@@ -14,7 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { isBuiltin } from "node:module";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -22,8 +26,13 @@ import { buildPageAssets } from "../agent/page/assets.ts";
 import { bundledPackages, licences } from "./licences.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist/image") } } });
-const out = values.out;
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: join(root, "dist/image") },
+    sourcemap: { type: "boolean", default: false },
+  },
+});
+const out = resolve(values.out); // esbuild would take it for one of the checkout
 
 // CommonJS packages inside ask for `require`.
 const REQUIRE =
@@ -55,6 +64,22 @@ const namedExports = {
   },
 };
 
+/**
+ * An `import` of a module of Node.js makes all of its exports at once, and some of them load what the agent never uses:
+ * `WebSocket` of node:http is a second undici. Asked for by `require` each is made when it is used.
+ */
+const lazyBuiltins = {
+  name: "lazy-builtins",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:|^[a-z]/ }, ({ path, kind }) =>
+      kind === "import-statement" && isBuiltin(path) ? { path, namespace: "builtin" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** express brings readers of request bodies, and they half a megabyte of character tables; the agent reads no body. */
 const noBodies = {
   name: "no-body-parser",
@@ -79,7 +104,7 @@ async function namesOf(name) {
 }
 
 rmSync(out, { recursive: true, force: true });
-const { metafile } = await build({
+const options = {
   absWorkingDir: root,
   entryPoints: { main: "agent/main.ts" },
   outdir: out,
@@ -87,14 +112,15 @@ const { metafile } = await build({
   chunkNames: "[name]-[hash]",
   bundle: true,
   splitting: true,
+  // And no names of functions: each would be defined anew when its file is loaded, and its properties would be kept in a
+  // table of their own from then on, 2 MB in all. `--sourcemap` gives the names in a stack trace.
   minify: true,
-  keepNames: true,
   format: "esm",
   platform: "node",
   target: "node24",
   // raw-socket is native. esbuild serves checkouts only: here the page's files are inside.
   external: ["raw-socket", "esbuild"],
-  plugins: [namedExports, noBodies],
+  plugins: [lazyBuiltins, namedExports, noBodies],
   define: {
     PAGE_ASSETS: JSON.stringify(await buildPageAssets()),
     TROUBLESHOOTING: JSON.stringify(readFileSync(join(root, "docs/troubleshooting.md"), "utf8")),
@@ -103,7 +129,9 @@ const { metafile } = await build({
   legalComments: "none",
   metafile: true,
   logLevel: "warning",
-});
+};
+const { metafile } = await build(options);
+if (values.sourcemap) await writeMaps();
 const main = join(out, "main.mjs");
 writeFileSync(main, FIRST_LINE + readFileSync(main, "utf8"));
 chmodSync(main, 0o755);
@@ -114,6 +142,26 @@ writeFileSync(join(out, "THIRD-PARTY-LICENSES.txt"), licences([...bundledPackage
 console.log(
   `bundle: ${relative(process.cwd(), out) || "."}: ${sizeMb(out)} MB, native: ${native.map((folder) => relative(join(root, "node_modules"), folder)).join(", ")}`,
 );
+
+/**
+ * The names of files have a hash in them that a map would change, so maps come of a build of their own, file for file by
+ * what is inside.
+ */
+async function writeMaps() {
+  const mapped = await build({ ...options, sourcemap: "external", write: false });
+  const texts = new Map(mapped.outputFiles.map(({ path, text }) => [path, text]));
+  const partsOf = ({ entryPoint, inputs }) => JSON.stringify([entryPoint, Object.keys(inputs)]);
+  const files = new Map(Object.entries(metafile.outputs).map(([file, output]) => [partsOf(output), join(root, file)]));
+  for (const [path, output] of Object.entries(mapped.metafile.outputs)) {
+    if (path.endsWith(".map")) continue;
+    const file = files.get(partsOf(output));
+    const map = JSON.parse(texts.get(join(root, `${path}.map`)));
+    // The first line of the program is put before what the map knows.
+    if (basename(file) === "main.mjs") map.mappings = `;${map.mappings}`;
+    writeFileSync(`${file}.map`, JSON.stringify(map));
+    appendFileSync(file, `//# sourceMappingURL=${basename(file)}.map\n`);
+  }
+}
 
 /** Only the files that run. koffi looks its binary up as a package; raw-socket is there where it compiled. */
 function copyNative() {

@@ -1,5 +1,5 @@
 // What processes that run until they are told to stop have in common: their configuration, and a log of JSON lines.
-import { pino, type Logger } from "pino";
+import { pino, stdSerializers, type Logger } from "pino";
 import { forLog } from "../base/escape.ts";
 import { ConfigError, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -24,6 +24,10 @@ export function openLog(config: Config): Logger {
       level: config.logLevel,
       base: { node: config.node.name },
       timestamp: pino.stdTimeFunctions.isoTime,
+      // Names of classes are shortened in the image: `type` is what the error calls itself.
+      serializers: {
+        err: (err: unknown) => (err instanceof Error ? { ...stdSerializers.err(err), type: err.name } : err),
+      },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line) => void stdout.write(forLog(line)) },

@@ -3,13 +3,19 @@ import { codeOf, connectionCure, reasonOf } from "./connection-errors.ts";
 import { SilenceError } from "./silence.ts";
 
 /** The history asked for is gone (HTTP 410 or an ERROR event with that code): only a new list helps. */
-export class HistoryGoneError extends Error {}
+export class HistoryGoneError extends Error {
+  override readonly name = "HistoryGoneError";
+}
 
 /** Not what an API server says. */
-export class MalformedAnswerError extends Error {}
+export class MalformedAnswerError extends Error {
+  override readonly name = "MalformedAnswerError";
+}
 
 /** Its message says already what was tried, what happened, and the cure. */
-export class DiscoveryError extends Error {}
+export class DiscoveryError extends Error {
+  override readonly name = "DiscoveryError";
+}
 
 export interface Resource {
   readonly namespace: string;

@@ -2,6 +2,7 @@
 
 /** No byte came for `silenceMs`. */
 export class SilenceError extends Error {
+  override readonly name = "SilenceError";
   constructor(silenceMs: number) {
     super(`no byte for ${silenceMs / 1_000} s`);
   }
