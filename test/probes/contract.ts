@@ -220,15 +220,20 @@ export function contract(subject: Subject, declare = describe): void {
             .map(([errno, all]) => [errno, all.length]),
         ),
       };
-      expect(outcomes.length, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
-      expect(count("answered") + count("refused") + count("failed")).toBe(10_000);
+      // A machine that stands still for a while may not take a packet or two, and says so: that is no loss.
+      const refusedHere = world.sink.localErrors().length;
+      expect(outcomes.length + refusedHere, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
+      expect(refusedHere, JSON.stringify(untold)).toBeLessThanOrEqual(MOST_REFUSED_HERE);
+      expect(count("answered") + count("refused") + count("failed")).toBe(outcomes.length);
       expect(world.losses()).toBeGreaterThan(0);
       expect(count("failed")).toBe(world.losses());
-      expect(world.sink.skips() + world.sink.localErrors().length + world.sink.anomalies().length).toBe(0);
+      expect(world.sink.skips() + world.sink.anomalies().length).toBe(0);
     },
   );
 }
 
+/** Of 10,000 probes that an engine was told to send. */
+const MOST_REFUSED_HERE = 200;
 /** Far more than a process that is given its turns waits for one. */
 const STARVED_MS = 100;
 
