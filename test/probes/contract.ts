@@ -203,10 +203,10 @@ export function contract(subject: Subject, declare = describe): void {
       for (const slot of world.slots) prober.open(slot);
       const rounds = 10_000 / world.slots.length;
       for (let round = 0; round < rounds; round++) {
-        for (let from = 0; from < world.slots.length; from += 50) {
-          prober.send(world.slots.slice(from, from + 50));
+        for (let from = 0; from < world.slots.length; from += 10) {
+          prober.send(world.slots.slice(from, from + 10));
           // No more than a starved machine sends in time: an engine may send but one packet a turn of its event loop.
-          await until(world, () => prober.outstanding < 100);
+          await until(world, () => prober.outstanding < 50);
         }
         await until(world, () => prober.outstanding === 0);
       }
@@ -220,20 +220,15 @@ export function contract(subject: Subject, declare = describe): void {
             .map(([errno, all]) => [errno, all.length]),
         ),
       };
-      // A machine that stands still for a while may not take a packet or two, and says so: that is no loss.
-      const refusedHere = world.sink.localErrors().length;
-      expect(outcomes.length + refusedHere, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
-      expect(refusedHere, JSON.stringify(untold)).toBeLessThanOrEqual(MOST_REFUSED_HERE);
-      expect(count("answered") + count("refused") + count("failed")).toBe(outcomes.length);
+      expect(outcomes.length, `of 10,000 probes, with ${JSON.stringify(untold)}`).toBe(10_000);
+      expect(count("answered") + count("refused") + count("failed")).toBe(10_000);
       expect(world.losses()).toBeGreaterThan(0);
       expect(count("failed")).toBe(world.losses());
-      expect(world.sink.skips() + world.sink.anomalies().length).toBe(0);
+      expect(world.sink.skips() + world.sink.localErrors().length + world.sink.anomalies().length).toBe(0);
     },
   );
 }
 
-/** Of 10,000 probes that an engine was told to send. */
-const MOST_REFUSED_HERE = 200;
 /** Far more than a process that is given its turns waits for one. */
 const STARVED_MS = 100;
 
