@@ -180,8 +180,9 @@ export class Judging implements AsyncDisposable {
     const own = this.#own;
     if (!own) return;
     const { clock, gather, log } = this.#options;
-    const isHasty = own.pace.isHasty(this.#nowMs());
-    own.pace.begins(this.#nowMs());
+    const nowMs = this.#nowMs();
+    const isHasty = own.pace.isHasty(nowMs);
+    own.pace.begins(nowMs);
     try {
       if (own.judgedNs === undefined) await this.#copy(own.memory);
       const startNs = clock.monotonicNs();

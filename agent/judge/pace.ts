@@ -20,7 +20,7 @@ export class Pace {
 
   isDue(nowMs: number): boolean {
     if (nowMs - this.#lastMs < SOON_MS) return false;
-    return this.#isTurn(nowMs) || (nowMs < this.#hurryUntilMs && this.#extra > 0);
+    return this.#isTurn(nowMs) || this.isHasty(nowMs);
   }
 
   /** A look that comes soon again, so that it waits for nobody. In a mesh that is never at rest those in turn do wait. */
