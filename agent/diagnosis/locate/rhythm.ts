@@ -212,8 +212,8 @@ const MISSED = 10;
  */
 function hasPaused(rhythm: Rhythm): boolean {
   const total = sumFrom(rhythm, 0);
-  let [before, first] = [0, 0];
-  for (; first < rhythm.length && before + rhythm[first]! < AT_OTHER_TIMES * total; first++) before += rhythm[first]!;
+  let before = 0;
+  const first = rhythm.findIndex((lost) => (before += lost) >= AT_OTHER_TIMES * total);
   const perSecond = sumFrom(rhythm, first) / (rhythm.length - first);
   let [quiet, longest] = [0, 0];
   for (let s = first; s < rhythm.length; s++) {

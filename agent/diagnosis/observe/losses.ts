@@ -9,7 +9,15 @@ import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
 import type { Topology } from "../locate/topology.ts";
 import { lossCauses } from "./loss-causes.ts";
-import { AT_ONCE, ONE_MINUTE, SEEN_AGAIN, SEEN_TWICE, SEEN_TWICE_SOON, type Observation } from "./observation.ts";
+import {
+  AT_ONCE,
+  atLeastAfter,
+  ONE_MINUTE,
+  SEEN_AGAIN,
+  SEEN_TWICE,
+  SEEN_TWICE_SOON,
+  type Observation,
+} from "./observation.ts";
 import { namesIn, subjectOf } from "./places.ts";
 import { JUST_NOW_SECONDS, countsOf, isAllLostJustNow, lateSince, pairsOn, recentLoss } from "./view.ts";
 import { readWays } from "./ways.ts";
@@ -47,8 +55,9 @@ export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<
   const isStirring = culprits.some(hasJustStirred);
   for (const culprit of culprits) {
     if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit) || !isStillWhole(culprit, look)) continue;
-    const observation = yield* observeLoss(culprit, look, isStirring);
-    if ((observation.figures.loss ?? 0) >= LEAST_LOSS) observed.push(observation);
+    const observation = yield* observeLoss(culprit, look);
+    if ((observation.figures.loss ?? 0) >= LEAST_LOSS)
+      observed.push(isStirring ? atLeastAfter(observation, SEEN_TWICE_SOON) : observation);
     yield;
   }
   return observed;
@@ -60,7 +69,7 @@ const hasJustStirred = ({ candidate, isBurst, rhythm }: Culprit): boolean =>
 
 const STIRRING_SECONDS = 4;
 
-function* observeLoss(culprit: Culprit, look: Look, isStirring: boolean): Steps<Observation> {
+function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
   const { evidence, topology, history } = look;
   const { candidate, window, margin } = culprit;
   const { place, edges } = candidate;
@@ -92,7 +101,6 @@ function* observeLoss(culprit: Culprit, look: Look, isStirring: boolean): Steps<
   const code = isUndecided ? "IN-BETWEEN" : codeOf(signs, look);
   const counts = countsOf(evidence, pairs, found);
   const ports = culprit.isSplit ? splitOf(edges, look).badPorts : [];
-  const patience = opensAfter(code, culprit);
   const lost = culprit.rhythm.subarray(begun).reduce((sum, n) => sum + n, 0);
   const probes = probesSince(culprit, begun, look);
   yield;
@@ -115,9 +123,7 @@ function* observeLoss(culprit: Culprit, look: Look, isStirring: boolean): Steps<
     confidence: confidenceOf(margin, isUndecided),
     sinceSeconds,
     causes,
-    opensAfterSeconds: seemsOver(culprit.rhythm, begun)
-      ? Number.POSITIVE_INFINITY
-      : Math.max(patience, isStirring ? SEEN_TWICE_SOON : AT_ONCE),
+    opensAfterSeconds: seemsOver(culprit.rhythm, begun) ? Number.POSITIVE_INFINITY : opensAfter(code, culprit),
     lostUntilSeconds: history.now - quietOf(culprit.rhythm),
     isLoss: true,
   };

@@ -33,6 +33,12 @@ export const ONE_MINUTE = 60;
 /** Longer than a rollout takes to get round. */
 export const TEN_MINUTES = 600;
 
+/** The same, but believed no sooner than after it was seen for so long. */
+export const atLeastAfter = (observation: Observation, seconds: number): Observation => ({
+  ...observation,
+  opensAfterSeconds: Math.max(seconds, observation.opensAfterSeconds),
+});
+
 /** A cause that is being weighed: how much speaks for it, in arbitrary but common units, and what. */
 export interface Weighed {
   readonly kind: CauseKind;

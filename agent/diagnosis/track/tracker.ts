@@ -6,7 +6,7 @@ import type { EndedFinding, Finding, FindingCode, Subject } from "../../model/fi
 import { subjectName } from "../../model/finding.ts";
 import { CAUSES } from "../catalogue/causes.ts";
 import { CODES, runbookOf } from "../catalogue/codes.ts";
-import { SEEN_TWICE, type Observation } from "../observe/observation.ts";
+import { atLeastAfter, SEEN_TWICE, type Observation } from "../observe/observation.ts";
 import type { Look } from "../locate/culprits.ts";
 import { forgetStopped, LONGEST_PAUSE_SECONDS } from "./stopped.ts";
 import type { Silence } from "./silence.ts";
@@ -285,9 +285,7 @@ export class Tracker {
 
 /** One that may be part of a wider loss that is not understood yet: many begin at once. */
 const patient = (observation: Observation): Observation =>
-  observation.isLoss
-    ? { ...observation, opensAfterSeconds: Math.max(SEEN_TWICE, observation.opensAfterSeconds) }
-    : observation;
+  observation.isLoss ? atLeastAfter(observation, SEEN_TWICE) : observation;
 
 /** Loss of one subject is one finding, whatever it is called; anything else is one of its code. */
 const familyOf = (code: FindingCode): string => (CODES[code].isLoss ? "loss" : code);
