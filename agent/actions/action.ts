@@ -40,7 +40,9 @@ export interface ActionContext {
 }
 
 /** What the person who started an action reads: it cannot be done, and what would help. */
-export class ActionError extends Error {}
+export class ActionError extends Error {
+  override readonly name = "ActionError";
+}
 
 export interface Action<Request = unknown, Progress extends object = object, Result extends object = object> {
   /** What it does, for the log and the documents: "shakes hands with a port of a node". */

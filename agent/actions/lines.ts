@@ -19,7 +19,9 @@ export type Line =
 const KINDS: readonly unknown[] = ["started", "progress", "result", "error"];
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
 
-export class LinesError extends Error {}
+export class LinesError extends Error {
+  override readonly name = "LinesError";
+}
 
 /** The lines of a stream of bytes. Throws LinesError for what is none. */
 export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {

@@ -210,7 +210,9 @@ export const snapshotSchema = z.object({
 });
 
 /** A row that cannot be shown; the message is the reason in words. */
-export class RowError extends Error {}
+export class RowError extends Error {
+  override readonly name = "RowError";
+}
 
 /** The row of `node`, or RowError. `undefined` delays are absent in JSON, which reads the same. */
 export function parseRow(json: string, node: Node): Row {
