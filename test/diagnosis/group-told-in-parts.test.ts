@@ -1,9 +1,9 @@
 // Rows come one after the other, so the first seconds of a loss are told of one member of a group sooner than of the rest.
 import { describe, expect, test } from "vitest";
 import { Judge } from "../../agent/diagnosis/judge.ts";
-import { subjectName, type Finding } from "../../agent/model/finding.ts";
 import { SimMesh } from "./sim/mesh.ts";
 import { tuningRandom } from "./sim/random.ts";
+import { nameOf } from "../support/finding-names.ts";
 
 const NODES = Array.from({ length: 9 }, (_, i) => ({ name: `node-${i + 1}`, zone: `zone-${"abc"[i % 3]}` }));
 const MEMBERS = [1, 5, 6];
@@ -49,8 +49,6 @@ function judged(seed: number, { sooner = 0, strayBefore }: Options = {}): Told {
 }
 
 const GROUP = "IN-GROUP-LOSS node-2,node-6,node-7";
-const nameOf = ({ code, subject }: Finding): string =>
-  `${code} ${subject.kind === "group" ? subject.nodes.toSorted().join() : subjectName(subject)}`;
 
 describe("a hidden group that loses half, told of one member some seconds sooner than of the others", () => {
   test.each([0, 1, 2, 3])("by %i seconds: that member is not named alone", (sooner) => {

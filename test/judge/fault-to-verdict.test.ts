@@ -2,11 +2,11 @@
 // look. Fetching takes no time here; `npm run test:live` has real agents.
 import { expect, test } from "vitest";
 import { Judging } from "../../agent/judge/judging.ts";
-import { subjectName } from "../../agent/model/finding.ts";
 import { CODES } from "../../agent/diagnosis/catalogue/codes.ts";
 import { SimMesh } from "../diagnosis/sim/mesh.ts";
 import { tuningRandom, whole } from "../diagnosis/sim/random.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { placeOf } from "../support/finding-names.ts";
 
 const NODES = Array.from({ length: 9 }, (_, i) => ({ name: `node-${i + 1}`, zone: "abc"[i % 3]! }));
 const TRIALS = 6;
@@ -123,10 +123,7 @@ async function trial(kind: Kind, seed: number): Promise<Trial> {
     if (kind.isSilent === true && mesh.second >= begins) mesh.silentUntil.set(victim, mesh.second + 2);
     await second();
     const { findings } = judging.report!.latest!;
-    const named = findings.map(({ code, subject }) => ({
-      code,
-      subject: subject.kind === "group" ? subject.nodes.toSorted().join() : subjectName(subject),
-    }));
+    const named = findings.map(({ code, subject }) => ({ code, subject: placeOf(subject) }));
     for (const { code, subject } of named) if (subject !== kind.subject(victim)) wrong.add(`${code} ${subject}`);
     const isFound = named.some(({ code, subject }) => CODES[code].isLoss && subject === kind.subject(victim));
     if (isFound || mesh.second - begins > WITHIN_S) return { seconds: mesh.second - begins, wrong: [...wrong] };

@@ -1,9 +1,10 @@
 // Seconds from a fault to the verdict that names it, with real agents in a lab, trial by trial.
 import { setTimeout as sleep } from "node:timers/promises";
 import { CODES } from "../../agent/diagnosis/catalogue/codes.ts";
-import { subjectName, type Finding, type Verdict } from "../../agent/model/finding.ts";
+import type { Finding, Verdict } from "../../agent/model/finding.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { fetchSocket } from "../support/fetch-socket.ts";
+import { nameOf, placeOf } from "../support/finding-names.ts";
 import type { Kind } from "./kinds.ts";
 
 export const WITHIN_S = 180;
@@ -25,13 +26,9 @@ export interface Trial {
 export const verdictOf = async (lab: Lab, node: string): Promise<Verdict> =>
   JSON.parse(await fetchSocket(lab.target(node, "http").path, "/api/v1/verdict")) as Verdict;
 
-export const told = ({ findings }: Pick<Verdict, "findings">): string[] => findings.map(named);
-const named = ({ code, subject }: Finding): string => `${code} ${placeOf(subject)}`;
+export const told = ({ findings }: Pick<Verdict, "findings">): string[] => findings.map(nameOf);
 /** Of the network: a starved agent is the machine's own. */
 const isLoss = ({ code }: Finding): boolean => CODES[code].isLoss && code !== "IN-AGENT-STARVED";
-/** A group is its members: its id means nothing. */
-const placeOf = (subject: Finding["subject"]): string =>
-  subject.kind === "group" ? [...subject.nodes].sort().join() : subjectName(subject);
 
 export async function until(
   { lab, node, withinS }: { readonly lab: Lab; readonly node: string; readonly withinS: number },
@@ -70,7 +67,7 @@ export async function trial(lab: Lab, asked: string, kind: Kind, turn: number): 
   const wrong = new Set<string>();
   const isNamed = ({ findings }: Verdict): boolean => {
     for (const finding of findings)
-      if (placeOf(finding.subject) !== subject && !before.has(named(finding))) wrong.add(named(finding));
+      if (placeOf(finding.subject) !== subject && !before.has(nameOf(finding))) wrong.add(nameOf(finding));
     return findings.some((finding) => isLoss(finding) && placeOf(finding.subject) === subject);
   };
   const startMs = Date.now();

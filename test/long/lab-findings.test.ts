@@ -3,10 +3,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { judgeOrder } from "../../agent/judge/order.ts";
-import { subjectName, type Finding, type Verdict } from "../../agent/model/finding.ts";
+import type { Finding, Verdict } from "../../agent/model/finding.ts";
 import type { Row } from "../../agent/model/snapshot.ts";
 import { createLab, type Lab, type LabOptions } from "../../lab/lab.ts";
 import { fetchSocket } from "../support/fetch-socket.ts";
+import { nameOf } from "../support/finding-names.ts";
 import { needs } from "../support/needs.ts";
 import { OFTEN } from "../support/viewed-lab.ts";
 
@@ -47,7 +48,7 @@ class JudgedLab implements AsyncDisposable {
       last = await this.findings().catch(() => undefined);
       if (last && isSo(last)) return last;
     }
-    throw new Error(`never ${what}; last: ${last?.map(named).join("; ")}`);
+    throw new Error(`never ${what}; last: ${last?.map(nameOf).join("; ")}`);
   }
 
   /** From a mesh in which nothing is wrong: breaks it, until the judges name it; then clears it and waits until they say nothing. */
@@ -60,13 +61,13 @@ class JudgedLab implements AsyncDisposable {
     const { id } = await this.lab.inject(fault);
     let findings: readonly Finding[];
     try {
-      findings = await this.until(finding, (findings) => findings.some((one) => named(one) === finding));
+      findings = await this.until(finding, (findings) => findings.some((one) => nameOf(one) === finding));
       await meanwhile();
     } finally {
       await this.lab.clear(id);
     }
     await this.until(`over: ${finding}`, (findings) => findings.length === 0);
-    return findings.find((one) => named(one) === finding)!;
+    return findings.find((one) => nameOf(one) === finding)!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,9 +75,6 @@ class JudgedLab implements AsyncDisposable {
   }
 }
 
-/** A group by its members: its name is a number. */
-const named = ({ code, subject }: Finding): string =>
-  `${code} ${subject.kind === "group" ? subject.nodes.toSorted().join() : subjectName(subject)}`;
 const pairOf = (a: string, b: string): string => [a, b].sort().join();
 
 describe("the judges name", { timeout: 1_200_000, concurrent: false, retry: 1 }, () => {

@@ -2,9 +2,9 @@
 // five minutes are no group that shares something, though one group would explain all that they lost.
 import { describe, expect, test } from "vitest";
 import { Judge } from "../../agent/diagnosis/judge.ts";
-import { subjectName, type Finding } from "../../agent/model/finding.ts";
 import { SimMesh } from "../diagnosis/sim/mesh.ts";
 import { tuningRandom } from "../diagnosis/sim/random.ts";
+import { nameOf } from "../support/finding-names.ts";
 
 const NODES = 200;
 const LOOKS = 36;
@@ -46,9 +46,6 @@ function judged(
   }
   return { open: [...open], last };
 }
-
-const nameOf = ({ code, subject }: Finding): string =>
-  `${code} ${subject.kind === "group" ? [...subject.nodes].sort().join() : subjectName(subject)}`;
 
 const deaf = (node: number, at: number, seconds = 3, chance = 0.8): Burst => ({ nodes: [node], at, seconds, chance });
 const GROUP = "IN-GROUP-LOSS node-11,node-12,node-13,node-14";

@@ -9,9 +9,10 @@ import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { evidenceFromRows } from "../../../agent/diagnosis/evidence/from-snapshot.ts";
 import type { Evidence, NodeEvidence } from "../../../agent/diagnosis/evidence/evidence.ts";
 import { compactEvidence } from "../../../agent/judge/gather.ts";
-import { subjectName, type CauseKind, type Finding, type FindingCode } from "../../../agent/model/finding.ts";
+import type { CauseKind, Finding, FindingCode } from "../../../agent/model/finding.ts";
 import type { MissingRow, Row } from "../../../agent/model/snapshot.ts";
 import { encodeRow, readCompactRow } from "../../../agent/peers/compact-row.ts";
+import { placeOf } from "../../support/finding-names.ts";
 
 export const FORMAT = "internode-recording-2";
 
@@ -121,6 +122,6 @@ export function parseTruth(text: string): Truth {
 }
 
 export const isOf = ({ subject, code }: Finding, { or = [], ...truth }: Truth): boolean => {
-  const name = subject.kind === "group" ? [...subject.nodes].sort().join() : subjectName(subject);
+  const name = placeOf(subject);
   return [truth, ...or].some((answer) => answer.code === code && answer.subject === name);
 };

@@ -3,7 +3,8 @@
 import { Judge } from "../../../agent/diagnosis/judge.ts";
 import { Pace } from "../../../agent/judge/pace.ts";
 import { CODES } from "../../../agent/diagnosis/catalogue/codes.ts";
-import { subjectName, type Finding } from "../../../agent/model/finding.ts";
+import type { Finding } from "../../../agent/model/finding.ts";
+import { nameOf, placeOf } from "../../support/finding-names.ts";
 import { SimMesh } from "./mesh.ts";
 import { tuningRandom, whole, type Random } from "./random.ts";
 
@@ -115,9 +116,6 @@ export interface Named {
   readonly wrong: readonly string[];
 }
 
-const placeOf = ({ subject }: Finding): string =>
-  subject.kind === "group" ? [...subject.nodes].sort().join() : subjectName(subject);
-
 /** `gapS`: seconds from a repair to the next fault, drawn between the two. `waitsForEnd`: and until nothing is open any more. */
 export function runSuccession(
   faults: readonly FaultName[],
@@ -170,8 +168,8 @@ export function runSuccession(
       if (seconds !== undefined) stays++;
       if (silent !== undefined && mesh.second >= begins) mesh.silentUntil.set(silent, mesh.second + 2);
       second((finding) => {
-        if (CODES[finding.code].isLoss && placeOf(finding) === subject) seconds ??= mesh.second - begins;
-        else if (!open.has(finding.id)) wrong.add(`${finding.code} ${placeOf(finding)}`);
+        if (CODES[finding.code].isLoss && placeOf(finding.subject) === subject) seconds ??= mesh.second - begins;
+        else if (!open.has(finding.id)) wrong.add(nameOf(finding));
       });
     }
     for (const source of own) source.ends = mesh.second;
