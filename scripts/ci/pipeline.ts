@@ -67,6 +67,8 @@ export async function runPipeline(options: PipelineOptions): Promise<number> {
   const say = (line: string) => write(`--- ${line}\n`);
   const folder = mkdtempSync(join(tmpdir(), "internode-ci-"));
   const startedMs = performance.now() - elapsedMs;
+  // What this process ran before is none of the suites'.
+  newlyReapedCpuMs();
   const running = new Set<Run>();
   const ended: Ended[] = [];
   const stopAll = (outcome: Outcome): void => {

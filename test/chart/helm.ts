@@ -132,7 +132,11 @@ async function helm(
 }
 
 /** No cluster of the machine's own must be asked by chance. */
-const OPTIONS = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, KUBECONFIG: "/dev/null" } };
+const OPTIONS = {
+  maxBuffer: 64 * 1024 * 1024,
+  // Collecting garbage is a fifth of its work, and it ends in a blink.
+  env: { ...process.env, KUBECONFIG: "/dev/null", GOGC: "800" },
+};
 const path = ({ helm = HELMS[0] }: Rendering): string => helm!.path;
 
 async function withValues<T>(
