@@ -13,6 +13,7 @@ npm run test:verdicts [-- OPTIONS]
   --trials N   trials of each fault (default: 20), about a minute each
   --only TEXT  only faults whose name has this in it: ${KINDS.map(({ what }) => what).join("; ")}
   --labs N     meshes side by side (default: 1); two cores carry three
+  --keep FOLDER  what a judge saw in each trial that was late or had a wrong finding, as a recording of the corpus
 
 Prints every trial as it ends, then a table, also when it is stopped. Ends with 1 when a bar is missed. Needs root, or a user
 namespace.`;
@@ -20,6 +21,7 @@ const values = readOptions("test:verdicts", HELP, {
   trials: { type: "string", default: "20" },
   only: { type: "string", default: "" },
   labs: { type: "string", default: "1" },
+  keep: { type: "string" },
 });
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const kinds = KINDS.filter(({ what }) => what.includes(values.only));
@@ -53,7 +55,7 @@ async function runLab(): Promise<void> {
   await settle(lab, ASKED);
   // Each turn breaks something else: what comes back soon is the same finding again, and closes later.
   for (let turn = 0, kind = queue.shift(); kind !== undefined; kind = queue.shift(), turn++) {
-    const result = await trial(lab, ASKED, kind, turn);
+    const result = await trial(lab, ASKED, kind, turn, values.keep);
     done.get(kind)!.push(result);
     const after = result.seconds === undefined ? "never" : `after ${result.seconds.toFixed(1)} s`;
     say([`${kind.what} (${kind.subject(turn)}): ${after}`, ...result.wrong.map((w) => `  WRONG ${w}`)].join("\n"));

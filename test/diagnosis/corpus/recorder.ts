@@ -20,10 +20,13 @@ export const fileOf = (name: string): URL => new URL(`recorded/${name}.recording
 /** What an agent answers to who is at its loopback. */
 export type Ask = <T>(path: string) => Promise<T>;
 
-/** `isReadinessTold` as EvidenceSources has it. */
-export interface Recorded extends Pick<Heading, "what" | "faults" | "truths" | "isNeverTunedOn"> {
+/** Who is asked; `isReadinessTold` as EvidenceSources has it. */
+export interface Asked {
   readonly ask: Ask;
   readonly isReadinessTold: boolean;
+}
+
+export interface Recorded extends Asked, Pick<Heading, "what" | "faults" | "truths" | "isNeverTunedOn"> {
   readonly file: URL;
   readonly seconds: number;
   /** Returns when it is broken. */
@@ -36,7 +39,7 @@ export async function record(scene: Recorded): Promise<void> {
   const { file, seconds, what, faults, truths, isNeverTunedOn } = scene;
   const span: { since?: string; until?: string } = {};
   const ended = new AbortController();
-  const watched = watch(scene, ended.signal);
+  const watched = watch(scene, { everyMs: EVERY_MS, ended: ended.signal });
   // Told below, when what is broken is whole again.
   watched.catch(() => {});
   try {
@@ -61,17 +64,21 @@ export async function record(scene: Recorded): Promise<void> {
   say(`${file.pathname}: ${looks.length} judgements, ${bytes.length} bytes`);
 }
 
-async function watch(scene: Recorded, ended: AbortSignal): Promise<readonly Look[]> {
+/** Looks until it has ended. */
+export async function watch(
+  asked: Asked,
+  { everyMs, ended }: { readonly everyMs: number; readonly ended: AbortSignal },
+): Promise<readonly Look[]> {
   const looks: Look[] = [];
   while (!ended.aborted) {
-    const nextMs = Date.now() + EVERY_MS;
-    looks.push(await lookAt(scene));
+    const nextMs = Date.now() + everyMs;
+    looks.push(await lookAt(asked));
     await sleep(Math.max(0, nextMs - Date.now()), undefined, { signal: ended }).catch(() => {});
   }
   return looks;
 }
 
-async function lookAt({ ask, isReadinessTold }: Recorded): Promise<Look> {
+async function lookAt({ ask, isReadinessTold }: Asked): Promise<Look> {
   const [snapshot, { peers }, identity] = await Promise.all([
     ask<Snapshot>("/api/v1/mesh"),
     ask<{ readonly peers: readonly Peer[] }>("/api/v1/peers"),
