@@ -80,87 +80,83 @@ export interface CompactRow {
 /** The row of `node`, or RowError. */
 export function readCompactRow(bytes: Buffer, node: Pick<Node, "name">): CompactRow {
   try {
-    return new CheckedRow(bytes, node);
+    return checkedRow(bytes, node);
   } catch (err) {
     if (err instanceof RangeError) throw new RowError("its compact row ends too early");
     throw err;
   }
 }
 
-class CheckedRow implements CompactRow {
-  readonly head: RowHead;
-  readonly #bytes: Buffer;
-  readonly #names: readonly string[];
-  readonly #addresses: readonly string[];
+function checkedRow(bytes: Buffer, node: Pick<Node, "name">): CompactRow {
+  const input = new ByteReader(bytes);
+  const magic = input.text(MAGIC.length);
+  if (magic !== MAGIC) throw new RowError(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
+  const headBytes = input.u32();
+  if (headBytes > MOST_HEAD_BYTES) throw new RowError(`its head has ${headBytes} bytes`);
+  const head = headOf(input.text(headBytes));
+  if (head.source.name !== node.name) throw new RowError(`it answered as node '${excerpt(head.source.name)}'`);
+  const count = input.u16();
+  // Each takes at least its length, so that a number alone takes no memory.
+  if (count > input.left) throw new RowError("its compact row ends too early");
+  const names = Array.from({ length: count }, () => input.text(input.u8()));
+  if (new Set(names).size !== count || names.includes(node.name))
+    throw new RowError("it names a destination twice, or itself");
+  const addresses = Array.from({ length: input.u8() }, () => addressOf(input.bytes(input.u8())));
+  const body = { bytes, from: input.at, names, addresses };
+  checkBody(body);
+  return { head, pairs: count, tell: (sink) => tellBody(body, sink) };
+}
+
+/** Slots and path MTU. */
+interface Body {
+  readonly bytes: Buffer;
   /** Where slots begin. */
-  readonly #body: number;
+  readonly from: number;
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+}
 
-  constructor(bytes: Buffer, node: Pick<Node, "name">) {
-    const input = new ByteReader(bytes);
-    const magic = input.text(MAGIC.length);
-    if (magic !== MAGIC) throw new RowError(`it is no compact row: "${excerpt(bytes.toString("latin1", 0, 80))}"`);
-    const headBytes = input.u32();
-    if (headBytes > MOST_HEAD_BYTES) throw new RowError(`its head has ${headBytes} bytes`);
-    this.head = headOf(input.text(headBytes));
-    if (this.head.source.name !== node.name)
-      throw new RowError(`it answered as node '${excerpt(this.head.source.name)}'`);
-    const count = input.u16();
-    // Each takes at least its length, so that a number alone takes no memory.
-    if (count > input.left) throw new RowError("its compact row ends too early");
-    this.#names = Array.from({ length: count }, () => input.text(input.u8()));
-    if (new Set(this.#names).size !== count || this.#names.includes(node.name))
-      throw new RowError("it names a destination twice, or itself");
-    this.#addresses = Array.from({ length: input.u8() }, () => addressOf(input.bytes(input.u8())));
-    this.#bytes = bytes;
-    this.#body = input.at;
-    this.#check(input);
+function checkBody({ bytes, from, names, addresses }: Body): void {
+  const input = new ByteReader(bytes, from);
+  const slot = new SlotReader(input, addresses);
+  const told = new Uint8Array(names.length * PATHS.length);
+  for (let left = input.u32(); left > 0; left--) {
+    slot.next();
+    checkName(names, slot.destination, slot.path);
+    const key = slot.destination * PATHS.length + slot.path;
+    if (told[key] === 1)
+      throw new RowError(`it tells ${excerpt(names[slot.destination]!)}, ${PATHS[slot.path]!.protocol} twice`);
+    told[key] = 1;
+    slot.check();
   }
-
-  get pairs(): number {
-    return this.#names.length;
+  for (let left = input.u32(); left > 0; left--) {
+    checkName(names, input.u16(), input.u8());
+    input.pass(4);
   }
+  if (input.left > 0) throw new RowError(`its compact row has ${input.left} bytes too many`);
+}
 
-  tell(sink: SlotSink): void {
-    const input = new ByteReader(this.#bytes, this.#body);
-    const pairs = this.#names.map((name) => sink.pair(name));
-    const paths: (PathSink | undefined)[] = PATHS.map(() => undefined);
-    const pathOf = (path: number): PathSink => (paths[path] ??= sink.path(PATHS[path]!));
-    const slot = new SlotReader(input, this.#addresses);
-    for (let left = input.u32(); left > 0; left--) {
-      slot.next();
-      const pair = pairs[slot.destination]!;
-      if (pair >= 0) pathOf(slot.path).slot(pair, slot);
-    }
-    for (let left = input.u32(); left > 0; left--) {
-      const pair = pairs[input.u16()]!;
-      const path = input.u8();
-      const mtu = { passesBytes: input.u16(), shortfallBytes: input.u16() };
-      if (pair >= 0) pathOf(path).pathMtu(pair, mtu);
-    }
+function checkName(names: readonly string[], destination: number, path: number): void {
+  if (destination >= names.length || path >= PATHS.length)
+    throw new RowError("its row is invalid: a slot of no destination, or of no network, protocol and family");
+}
+
+function tellBody({ bytes, from, names, addresses }: Body, sink: SlotSink): void {
+  const input = new ByteReader(bytes, from);
+  const slot = new SlotReader(input, addresses);
+  const pairs = names.map((name) => sink.pair(name));
+  const paths: (PathSink | undefined)[] = PATHS.map(() => undefined);
+  const pathOf = (path: number): PathSink => (paths[path] ??= sink.path(PATHS[path]!));
+  for (let left = input.u32(); left > 0; left--) {
+    slot.next();
+    const pair = pairs[slot.destination]!;
+    if (pair >= 0) pathOf(slot.path).slot(pair, slot);
   }
-
-  #check(input: ByteReader): void {
-    const slot = new SlotReader(input, this.#addresses);
-    const told = new Uint8Array(this.#names.length * PATHS.length);
-    for (let left = input.u32(); left > 0; left--) {
-      slot.next();
-      this.#checkName(slot.destination, slot.path);
-      const key = slot.destination * PATHS.length + slot.path;
-      if (told[key] === 1)
-        throw new RowError(`it tells ${excerpt(this.#names[slot.destination]!)}, ${PATHS[slot.path]!.protocol} twice`);
-      told[key] = 1;
-      slot.check();
-    }
-    for (let left = input.u32(); left > 0; left--) {
-      this.#checkName(input.u16(), input.u8());
-      input.pass(4);
-    }
-    if (input.left > 0) throw new RowError(`its compact row has ${input.left} bytes too many`);
-  }
-
-  #checkName(destination: number, path: number): void {
-    if (destination >= this.#names.length || path >= PATHS.length)
-      throw new RowError("its row is invalid: a slot of no destination, or of no network, protocol and family");
+  for (let left = input.u32(); left > 0; left--) {
+    const pair = pairs[input.u16()]!;
+    const path = input.u8();
+    const mtu = { passesBytes: input.u16(), shortfallBytes: input.u16() };
+    if (pair >= 0) pathOf(path).pathMtu(pair, mtu);
   }
 }
 

@@ -1,4 +1,5 @@
 // Numbers and octets of a compact row, little endian. A u8 or u16 holds at most its largest value.
+import { stays } from "../base/stays.ts";
 
 export class ByteWriter {
   #buffer = Buffer.allocUnsafe(8_192);
@@ -109,3 +110,5 @@ export class ByteReader {
     return this.#buffer.toString("utf8", this.at - length, this.at);
   }
 }
+
+stays(new ByteReader(Buffer.alloc(0)));

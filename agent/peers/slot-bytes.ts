@@ -1,8 +1,9 @@
 // One slot of a compact row, as it is written and as it is read: see compact-row.ts for the order of the bytes.
+import { stays } from "../base/stays.ts";
 import { IP_FAMILIES, NETWORKS, type IpFamily, type Network, type Protocol } from "../model/peer.ts";
 import { countsOf, type SlotCounts } from "../model/slot-counts.ts";
 import type { PairWindow } from "../model/snapshot.ts";
-import type { ByteReader, ByteWriter } from "./row-bytes.ts";
+import { ByteReader, type ByteWriter } from "./row-bytes.ts";
 import { RowError } from "./schema.ts";
 
 /** What a slot tells besides probes and failures, as far as there is something. A bit each, in this order; new ones at the end. */
@@ -219,3 +220,5 @@ export class SlotReader implements SlotCounts {
     return this.#ports;
   }
 }
+
+stays(new SlotReader(new ByteReader(Buffer.alloc(0)), []));

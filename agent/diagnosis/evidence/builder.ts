@@ -1,5 +1,6 @@
 // Fills evidence row by row, from whatever form the rows come in. What names a node outside the judge's discovery is
 // left out; a slot told twice keeps the first.
+import { stays } from "../../base/stays.ts";
 import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
 import type { SlotCounts } from "../../model/slot-counts.ts";
 import {
@@ -42,10 +43,9 @@ export class EvidenceBuilder {
   readonly #source: Uint16Array;
   readonly #destination: Uint16Array;
   readonly #columns = new Map<string, Columns>();
-  readonly #addresses = new Map<string, number>();
   /** Pair of the current row by destination, or -1. */
   readonly #pairOf: Int32Array;
-  readonly #context: RowContext = { ownSeconds: 0, addressNumber: (address) => this.#addressNumber(address) };
+  readonly #context: RowContext = { ownSeconds: 0, addresses: new Map() };
   readonly #begun: Uint8Array;
   #row = -1;
   #count = 0;
@@ -119,25 +119,26 @@ export class EvidenceBuilder {
       })),
       pairs: { count, source: this.#source.subarray(0, count), destination: this.#destination.subarray(0, count) },
       paths: [...this.#columns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, columns]) => columns.take(count)),
-      addresses: [...this.#addresses.keys()],
+      addresses: [...this.#context.addresses.keys()],
     };
-  }
-
-  #addressNumber(address: string): number {
-    let number = this.#addresses.get(address);
-    if (number === undefined) this.#addresses.set(address, (number = this.#addresses.size));
-    return number;
   }
 }
 
 /** Of whatever was given as one: evidence keeps no row. */
 const onlyPath = ({ network, protocol, family }: Path): Path => ({ network, protocol, family });
 
-/** Of the row that a slot is told by. */
+/** What is known where a slot is told. */
 interface RowContext {
-  /** See AgentEvidence. */
+  /** Of its row: see AgentEvidence. */
   ownSeconds: number;
-  readonly addressNumber: (address: string) => number;
+  /** Of all rows: addresses that were seen, by their number. */
+  readonly addresses: Map<string, number>;
+}
+
+function numberOf(address: string, addresses: Map<string, number>): number {
+  let number = addresses.get(address);
+  if (number === undefined) addresses.set(address, (number = addresses.size));
+  return number;
 }
 
 /** The arrays of one path while they are filled. Those that nobody tells are never made. */
@@ -217,7 +218,7 @@ class Columns {
       (this.#hopsChangedAgo ??= new Uint16Array(this.#capacity))[pair] = ago;
     }
     if (counts.seenAs !== undefined)
-      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + this.#row.addressNumber(counts.seenAs);
+      (this.#seenAs ??= new Uint16Array(this.#capacity))[pair] = 1 + numberOf(counts.seenAs, this.#row.addresses);
   }
 
   /** Path MTU of a network. It stands with the first protocol of that network and family. */
@@ -267,3 +268,7 @@ class Columns {
     }
   }
 }
+
+const empty = new EvidenceBuilder({ atSeconds: 0, nodes: [], pairCapacity: 0 });
+empty.path({ network: "pod", protocol: "icmp", family: "ipv4" });
+stays(empty);

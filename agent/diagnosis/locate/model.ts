@@ -1,8 +1,10 @@
 // What the losses of a window are explained by so far: a base that every path has, and the culprits found. Poisson
 // counts; a culprit of rate θ adds θ × probes to what is expected of each of its edges.
-import type { Steps } from "../../base/slices.ts";
+import { atOnce, type Steps } from "../../base/slices.ts";
+import { stays } from "../../base/stays.ts";
 import { STEP } from "../evidence/path-history.ts";
 import type { Candidate } from "./candidate.ts";
+import { topologyOf } from "./topology.ts";
 import type { LossWindow } from "./window.ts";
 
 /** Loss that needs no explanation, of a round trip: beforehand, and the most that it may be found to be. */
@@ -302,3 +304,6 @@ function emptyLaid({ topology: { arrays } }: LossWindow): Laid {
 }
 
 const isCurrent = (laid: Laid | undefined): boolean => laid?.isCurrent === true;
+
+const topology = atOnce(topologyOf([], { count: 0, source: new Uint16Array(), destination: new Uint16Array() }));
+stays(atOnce(LossModel.of({ seconds: 0, topology, scopes: [], byPath: [], byScope: [], isBurst: () => false })));
