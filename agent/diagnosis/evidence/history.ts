@@ -19,9 +19,17 @@ import { HISTORY_SECONDS, RING_SECONDS, RING_WORDS, countBits, isBitSet, orSecon
 interface Heard {
   readonly incarnation: string;
   readonly ownSeconds: number;
-  /** Judge's clock. */
+  /** The judgement that had the row; this and what follows by the judge's clock. */
   readonly at: number;
+  /** The youngest second that the row tells. */
+  readonly youngest: number;
+  /** The last judgement whose own second that was. */
+  readonly promptAt: number;
 }
+
+/** A row that is late in every judgement for so long, or later than any judge waits, is so by its clock. */
+const ALWAYS_LATE_SECONDS = 60;
+const MOST_LATE_SECONDS = 10;
 
 /** So long without a row, and a judgement meanwhile, is a standstill. */
 const STANDSTILL_SECONDS = 12;
@@ -54,15 +62,17 @@ export class History {
     this.now = now;
     this.#counted.clear();
     yield;
-    const unfinished = Float64Array.from(names, (name) => this.#heard.get(name)?.at ?? Number.NEGATIVE_INFINITY);
+    const youngestOf = (name: string): number => this.#heard.get(name)?.youngest ?? Number.NEGATIVE_INFINITY;
+    const unfinished = Float64Array.from(names, youngestOf);
     const fresh = this.#cover(evidence, now, judgedBefore);
+    const youngest = Float64Array.from(names, youngestOf);
     const isSettling = Uint8Array.from(names, (name) => (this.#absences.has(name) ? 1 : 0));
     for (const path of evidence.paths) {
       const kept = this.#pathOf(path, evidence.pairs.count);
       const isYoung = Uint8Array.from(evidence.nodes, ({ agent }) =>
         (agent?.uptimeSeconds ?? 0) < SECONDS_TOLD ? 1 : 0,
       );
-      yield* record(kept, path, { pairs: evidence.pairs, fresh, unfinished, isYoung, isSettling, now });
+      yield* record(kept, path, { pairs: evidence.pairs, fresh, youngest, unfinished, isYoung, isSettling, now });
       yield;
     }
     yield* this.#absences.forget(evidence, { now, kept: this.paths });
@@ -154,7 +164,6 @@ export class History {
         continue;
       }
       const { incarnation, ownSeconds } = agent;
-      heard.set(node.name, { incarnation, ownSeconds, at: now });
       if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS)
         this.#absences.restarted(node.name, { start: now - Math.floor(agent.uptimeSeconds), heard: before?.at });
       const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
@@ -163,7 +172,17 @@ export class History {
         this.#absences.wentOn(node.name, { heard: before.at, now });
       const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
-      orSeconds(this.covered, i, { now, seconds: fresh[i] });
+      // The judge may have waited for others since the row came. Were its seconds told as the judge's last, they would lie
+      // later than in a judgement that waits for nobody, and leave a gap between both: a burst, and another one.
+      const youngest = isSameLife ? before.youngest + moved : now;
+      const isLate =
+        isSameLife &&
+        youngest < now &&
+        youngest >= now - MOST_LATE_SECONDS &&
+        before.at - before.promptAt < ALWAYS_LATE_SECONDS;
+      const placed = isLate ? { youngest, promptAt: before.promptAt } : { youngest: now, promptAt: now };
+      heard.set(node.name, { incarnation, ownSeconds, at: now, ...placed });
+      orSeconds(this.covered, i, { now: placed.youngest, seconds: fresh[i] });
     }
     this.#heard = heard;
     return fresh;
@@ -227,7 +246,9 @@ const MOSTLY = 0.6;
 interface Recording {
   readonly pairs: PairList;
   readonly fresh: Uint8Array;
-  /** The youngest second of each row before, judge's clock: it was not over then, and has lost more since. */
+  /** The youngest second of each row, by the judge's clock. */
+  readonly youngest: Float64Array;
+  /** That of the row before: it was not over then, and has lost more since. */
   readonly unfinished: Float64Array;
   /** Nodes whose agent has not run for a minute: it has not done all the probes of a minute. */
   readonly isYoung: Uint8Array;
@@ -239,7 +260,7 @@ interface Recording {
 function* record(
   kept: PathHistory,
   path: PathEvidence,
-  { pairs, fresh, unfinished, isYoung, isSettling, now }: Recording,
+  { pairs, fresh, youngest, unfinished, isYoung, isSettling, now }: Recording,
 ): Steps<void> {
   const lastMinute = ringMask(now, SECONDS_TOLD);
   const { lostSeconds, failures, retransmits } = path;
@@ -247,8 +268,9 @@ function* record(
     if (pair % STEP === STEP - 1) yield;
     const source = pairs.source[pair]!;
     const news = fresh[source]!;
+    const told = youngest[source]!;
     const probes = Math.min(SECONDS_TOLD, path.probes[pair]!);
-    if (probes > 0 && kept.first[pair] === Number.POSITIVE_INFINITY) kept.first[pair] = now - news;
+    if (probes > 0 && kept.first[pair] === Number.POSITIVE_INFINITY) kept.first[pair] = told - news;
     if (probes > kept.perMinute[pair]! || isYoung[source] === 0) kept.perMinute[pair] = probes;
     if (news > 0) learnDelay(kept, pair, path.rttMinNs[pair]!);
     const lost = failures[pair]! + retransmits[pair]!;
@@ -261,12 +283,12 @@ function* record(
     kept.guessed[pair] = isTold || failures[pair] === 0 ? 0 : 1;
     if (isTold) {
       const { bits } = lostSeconds;
-      copySeconds(kept.lost, pair, { bits, news, now });
+      copySeconds(kept.lost, pair, { bits, news, youngest: told });
       const before = unfinished[source]!;
       const isKept = before > now - RING_SECONDS && before > kept.forgotten[pair]!;
       if (isKept && isToldLost(bits, pair, news)) setBit(kept.lost, pair, before);
     } else if (isSettling[source] === 0 && isSettling[pairs.destination[pair]!] === 0)
-      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute) - over, news, now });
+      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute) - over, news, now: told });
     const isRejected = path.blocked[pair]! > 0 || kept.rejected[pair] === 1;
     kept.rejected[pair] = isRejected && isAllLost(kept, pair, now) ? 1 : 0;
     if (!kept.forward || !kept.reverse || !(path.lostForward[pair]! + path.lostReverse[pair]! > 0)) continue;
@@ -285,7 +307,7 @@ function* record(
 function copySeconds(
   ring: Uint32Array,
   pair: number,
-  { bits, news, now }: { readonly bits: Uint32Array; readonly news: number; readonly now: number },
+  { bits, news, youngest }: { readonly bits: Uint32Array; readonly news: number; readonly youngest: number },
 ): void {
   for (let w = 0; w < SECONDS_WORDS; w++) {
     let word = bits[pair * SECONDS_WORDS + w]!;
@@ -293,7 +315,7 @@ function copySeconds(
       const bit = 31 - Math.clz32(word);
       word &= ~(1 << bit);
       const age = SECONDS_TOLD - 1 - (w * 32 + bit);
-      if (age < news && age >= 0) setBit(ring, pair, now - age);
+      if (age < news && age >= 0) setBit(ring, pair, youngest - age);
     }
   }
 }

@@ -76,7 +76,7 @@ function networkSigns({ subject, scope, outside, culprit }: LossSigns): Sign[] {
 }
 
 /** The control plane gives a kubelet that is silent 50 s, and tells a while later that its pods are not ready. */
-const KUBELET_MISSED_SECONDS = 90;
+const KUBELET_MISSED_SECONDS = 95;
 
 export function nodeGone({ node, sinceSeconds }: Pick<LossSigns, "node" | "sinceSeconds">, look: Look): Weighed[] {
   const ready = node?.facts?.ready;

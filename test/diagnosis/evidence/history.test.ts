@@ -51,3 +51,40 @@ test("what is forgotten does not come back with the next row, and what is lost a
   atOnce(history.add(later));
   expect(lostIn(history, later, 60)).toBe(1);
 });
+
+/** A pair loses in every second, and a judge waits for some other agent: so many seconds in each of its looks, three apart. */
+function looksThatWait(...waits: readonly number[]): { readonly history: History; readonly last: Evidence } {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(1) });
+  const history = new History();
+  let last = mesh.evidence();
+  for (const wait of waits) {
+    const told = losing(mesh.evidence(), ...Array.from({ length: 60 }, (_, age) => age));
+    last = { ...told, atSeconds: told.atSeconds + wait };
+    atOnce(history.add(last));
+    mesh.advance(3);
+  }
+  return { history, last };
+}
+
+test("seconds lie where they lay, however long a judge waits for other rows: none is missing between two looks", () => {
+  for (const waits of [
+    [0, 0, 1],
+    [0, 2, 0, 1],
+    [0, 4, 0, 4],
+  ]) {
+    const { history, last } = looksThatWait(...waits);
+    const wait = waits.at(-1)!;
+    expect(lostIn(history, last, wait), `${waits.join()}: not told yet`).toBe(0);
+    expect(lostIn(history, last, 40 + wait), waits.join()).toBe(40);
+  }
+});
+
+test("a first look that waited puts seconds too late, and the next one right", () => {
+  const { history, last } = looksThatWait(2, 0, 0);
+  expect(lostIn(history, last, 10)).toBe(10);
+});
+
+test("a row that is late in every look of a minute is so by its clock, and its seconds are the youngest again", () => {
+  const { history, last } = looksThatWait(0, ...Array.from({ length: 25 }, () => 2));
+  expect(lostIn(history, last, 10)).toBe(10);
+});
