@@ -4,7 +4,7 @@ import { slotKey, type Slot } from "../model/slot.ts";
 import { phase } from "../base/hash.ts";
 
 /** A new slot does not wait for its turn: its first probe comes within this, so that a row is soon complete. */
-const FIRST_PROBE_WITHIN_NS = 1e9;
+const FIRST_PROBE_WITHIN_NS = 0.5e9;
 /** A turn missed by more than this share of the interval is skipped and counted, not made up for in a burst. */
 const MISSED_SHARE = 1 / 4;
 /** But never one that is late by no more than two ticks and some: that is how ticks are. */

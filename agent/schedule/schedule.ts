@@ -9,7 +9,7 @@ import { Agenda } from "./agenda.ts";
 import type { Lane } from "./lane.ts";
 import { answersWithinMs, HURRIED_TICK_MS, SHORTEST_TICK_MS, tickMs, type Load } from "./tick.ts";
 
-/** First probes of what is new come within a second, and the peers' reflectors take their time. */
+/** First probes of what is new come within half a second, and the peers' reflectors take their time. */
 const HURRIED_FOR_NS = 2e9;
 
 /** Something besides the slots that acts on the tick: the reflector, path MTU, DNS. */
