@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { ActionDesk } from "./actions/desk.ts";
 import { startApi } from "./api/api.ts";
 import { ownView } from "./api/own-view.ts";
+import { Chores } from "./base/chores.ts";
 import { TokenFile } from "./base/token-file.ts";
 import type { Config } from "./config/schema.ts";
 import { readUdpKey } from "./config/udp-key.ts";
@@ -28,13 +29,14 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const { ports, listen } = config;
   const engine = await openEngine(config.engine);
   const { clock, openTables } = engine;
+  const chores = new Chores(clock);
   const incarnation = randomBytes(8).toString("hex");
   const startedAt = new Date().toISOString();
   const key = config.udp.keyFile === undefined ? undefined : readUdpKey(config.udp.keyFile);
 
   const results = createResults({ clock, pairDetail: config.metrics.pairDetail });
-  const mesh = starting.use(startMesh({ config, clock }));
-  starting.use(logMesh({ mesh, clock, log }));
+  const mesh = starting.use(startMesh({ config, clock, chores }));
+  starting.use(logMesh({ mesh, clock, chores, log }));
   const metrics: Metrics = createMetrics({
     results,
     clock,
@@ -52,7 +54,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   starting.use(mesh.listen({ synced, failed }));
 
   const measuring: Measuring = starting.use(
-    await startMeasuring({ config, log, engine, results, metrics, incarnation, key }),
+    await startMeasuring({ config, log, engine, chores, results, metrics, incarnation, key }),
   );
   measuring.follow(mesh);
 
@@ -63,7 +65,16 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const token = config.tokenFile === undefined ? undefined : new TokenFile(config.tokenFile);
   const isServing = () => view.readiness().ready;
   const judging = starting.use(
-    startJudging({ sources: view, clock, failures: () => results.failures(), sharedKey: key, log, isServing, token }),
+    startJudging({
+      sources: view,
+      clock,
+      chores,
+      failures: () => results.failures(),
+      sharedKey: key,
+      log,
+      isServing,
+      token,
+    }),
   );
   const scrapeFailed = (err: Error) => log.warn({ err }, "a scrape broke off");
   starting.use(await startMetricsServer({ metrics, port: ports.metrics, listen, failed: scrapeFailed }));
@@ -84,7 +95,7 @@ export async function startAgent(config: Config, log: Logger): Promise<Agent> {
   const { udp } = measuring;
   if (udp !== undefined) {
     const peerApis = () => view.peerApis();
-    starting.use(new PeerReports({ udp, clock, self: config.node.name, peerApis, rows: api.rows })).start();
+    starting.use(new PeerReports({ udp, clock, chores, self: config.node.name, peerApis, rows: api.rows })).start();
   }
 
   measuring.start();

@@ -1,5 +1,6 @@
 // Judges when it is this agent's turn, and answers for the mesh in any case: from its own judgement, from a judge's, or,
 // where no judge answers, from what it sees itself.
+import type { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { phase } from "../base/hash.ts";
 import type { Evidence } from "../diagnosis/evidence/evidence.ts";
@@ -69,9 +70,9 @@ export class Judging implements AsyncDisposable {
   #alone: { readonly memory: JudgeMemory; readonly findings: Promise<Findings>; readonly fromNs: number } | undefined;
   readonly #kept = new Map<FindingsKind, Kept>();
   #order: { readonly names: string; readonly nodes: readonly Node[] } = { names: "", nodes: [] };
-  #timers: NodeJS.Timeout[] = [];
-  #watching: NodeJS.Timeout | undefined;
-  #isStarted = false;
+  #chores: Chores | undefined;
+  #lookingAgain: Disposable | undefined;
+  #watching: Disposable | undefined;
   #looking: Promise<void> | undefined;
   #judging: Promise<void> | undefined;
 
@@ -88,15 +89,10 @@ export class Judging implements AsyncDisposable {
   }
 
   /** Turns are spread, so that not all ask at the same moment, and the two judges do not judge in step. */
-  start(): void {
+  start(chores: Chores): void {
     const share = phase(`judge ${this.#options.self().name}`);
-    this.#timers = [
-      setTimeout(() => {
-        void this.look();
-        this.#timers.push(setInterval(() => void this.look(), LOOK_EVERY_MS));
-      }, share * LOOK_EVERY_MS),
-    ];
-    this.#isStarted = true;
+    this.#chores = chores;
+    this.#lookingAgain = chores.every(LOOK_EVERY_MS, () => void this.look(), share * LOOK_EVERY_MS);
   }
 
   /** Every second while this agent judges: judge if it is time to. */
@@ -139,8 +135,9 @@ export class Judging implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isStarted = false;
-    for (const timer of [...this.#timers, this.#watching]) clearTimeout(timer);
+    this.#chores = undefined;
+    this.#lookingAgain?.[Symbol.dispose]();
+    this.#watching?.[Symbol.dispose]();
     await Promise.all([this.#looking, this.#judging]);
   }
 
@@ -161,8 +158,8 @@ export class Judging implements AsyncDisposable {
 
   /** Those that stand by, which are nearly all, do not wake for it. */
   #watchWhile(isJudging: boolean): void {
-    clearInterval(this.#watching);
-    if (this.#isStarted && isJudging) this.#watching = setInterval(() => void this.watch(), WATCH_EVERY_MS);
+    this.#watching?.[Symbol.dispose]();
+    this.#watching = isJudging ? this.#chores?.every(WATCH_EVERY_MS, () => void this.watch()) : undefined;
   }
 
   #begin(): Own {

@@ -1,4 +1,5 @@
 // The judge of a running agent: its evidence, and the other judges, over HTTP.
+import type { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import { JudgePeers } from "../peers/judge-peers.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
@@ -12,6 +13,7 @@ import { Judging, type JudgingOptions } from "./judging.ts";
 export interface StartJudgingOptions extends Pick<JudgingOptions, "isServing" | "failures" | "sharedKey" | "log"> {
   readonly sources: EvidenceSources & { hostApis(): readonly PeerApi[] };
   readonly clock: Clock;
+  readonly chores: Chores;
   /** With it host views are asked. */
   readonly token?: TokenSource | undefined;
 }
@@ -23,7 +25,7 @@ const VIEW_WITHIN_MS = 8_000;
 
 export type RunningJudge = Pick<Judging, "answer" | "report"> & AsyncDisposable;
 
-export function startJudging({ sources, clock, token, ...options }: StartJudgingOptions): RunningJudge {
+export function startJudging({ sources, clock, chores, token, ...options }: StartJudgingOptions): RunningJudge {
   const { sharedKey } = options;
   const peers = new JudgePeers();
   const rows = new Rows({
@@ -43,7 +45,7 @@ export function startJudging({ sources, clock, token, ...options }: StartJudging
     peerApis: () => sources.peerApis(),
     gather: ({ isHasty }) => gatherEvidence({ sources, rows, clock, isHasty }),
   });
-  judging.start();
+  judging.start(chores);
   return {
     answer: (asked) => judging.answer(asked),
     get report() {

@@ -1,5 +1,6 @@
 // What measures and what answers, put together: the parts, the slots they probe, and what they say of themselves.
 import type { Logger } from "pino";
+import type { Chores } from "../base/chores.ts";
 import { familiesOf } from "../config/plan.ts";
 import type { Config } from "../config/schema.ts";
 import type { Mesh } from "../mesh/mesh.ts";
@@ -28,6 +29,8 @@ export interface MeasuringOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly engine: OpenedEngine;
+  /** Done when a tick has woken this process. */
+  readonly chores: Chores;
   readonly results: Results;
   readonly metrics: Pick<Metrics, "tickLag" | "clockStep" | "protocolAvailable" | "fault" | "dns">;
   /** This agent's, 16 hex digits. */
@@ -107,8 +110,9 @@ export class Measuring implements AsyncDisposable {
         longestTickMs: LONGEST_TICK_MS[engine.engine.kind],
         onTick: (lagSeconds) => {
           this.#self.ticked(lagSeconds);
-          // It waits for time to pass, too, and need not wake this process for that.
+          // They wait for time to pass, too, and need not wake this process for that.
           this.#mesh?.tick();
+          options.chores.tick();
         },
       }),
     );

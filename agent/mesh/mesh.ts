@@ -1,6 +1,7 @@
 // The mesh as the rest of the agent sees it: who is probed, who its members are, how fresh that is. Composes the source,
 // membership, identities and the sample.
 import type { Config } from "../config/schema.ts";
+import type { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Node, Peer, Protocol } from "../model/peer.ts";
 import type { MeshExtent, PeerStatus, UnprobedPeer } from "../model/unprobed.ts";
@@ -21,6 +22,7 @@ export type { Member } from "./membership.ts";
 export interface MeshOptions {
   readonly config: Pick<Config, "node" | "discovery" | "peers" | "ports" | "families" | Protocol>;
   readonly clock: Clock;
+  readonly chores: Chores;
   /** In place of what `config.discovery` says: the seam for tests. */
   readonly source?: MeshSource;
   readonly fetchJson?: FetchJson;
@@ -125,7 +127,7 @@ class RunningMesh implements Mesh {
   }
 
   start(): void {
-    this.#source = (this.#options.source ?? sourceOf(this.#options.config)).start({
+    this.#source = (this.#options.source ?? sourceOf(this.#options)).start({
       endpoints: (list, unusable = []) => this.#take(list, unusable),
       synced: () => this.#synced(),
       failed: (error) => this.#failed(error),
@@ -300,11 +302,11 @@ function addressPolicyOf({ discovery, peers }: MeshOptions["config"]): AddressPo
   };
 }
 
-function sourceOf(config: MeshOptions["config"]): MeshSource {
+function sourceOf({ config, chores }: MeshOptions): MeshSource {
   const { discovery } = config;
   switch (discovery.kind) {
     case "static":
-      return createStaticSource({ ...addressPolicyOf(config), file: discovery.file });
+      return createStaticSource({ ...addressPolicyOf(config), file: discovery.file, chores });
     case "kubernetes":
       return createKubernetesSource(discovery);
   }

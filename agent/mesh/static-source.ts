@@ -1,6 +1,7 @@
 // The mesh from a JSON file, read again when it changes. The file is polled: change notices are lost when a file is
 // replaced by rename, and when the kubelet swaps the symbolic link of a mounted ConfigMap.
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
+import type { Chores } from "../base/chores.ts";
 import { MAX_FILE_BYTES, readText } from "../base/files.ts";
 import type { AddressPolicy } from "./addresses.ts";
 import type { MeshSource, MeshSourceListener } from "./source.ts";
@@ -8,15 +9,17 @@ import { parseStaticMesh, StaticMeshError } from "./static-file.ts";
 
 export interface StaticSourceOptions extends AddressPolicy {
   readonly file: string;
-  /** How often the file is looked at. A `stat` costs microseconds. */
-  readonly pollMs?: number;
+  readonly chores: Chores;
 }
+
+/** How often the file is looked at: a `stat` in place, which takes microseconds; by a thread of its own it costs fifty times as much. */
+const LOOK_EVERY_MS = 1_000;
 
 export function createStaticSource(options: StaticSourceOptions): MeshSource {
   return {
     start(listener) {
       const watch = new StaticWatch(options, listener);
-      watch.begin();
+      watch.look();
       return watch;
     },
   };
@@ -25,9 +28,8 @@ export function createStaticSource(options: StaticSourceOptions): MeshSource {
 class StaticWatch implements AsyncDisposable {
   readonly #options: StaticSourceOptions;
   readonly #listener: MeshSourceListener;
-  readonly #pollMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  #reading: Promise<void> = Promise.resolve();
+  readonly #looking: Disposable;
+  #reading: Promise<void> | undefined;
   #disposed = false;
   /** What the file looked like when it was last found good, and what was in it. */
   #lastStat = "";
@@ -38,35 +40,46 @@ class StaticWatch implements AsyncDisposable {
   constructor(options: StaticSourceOptions, listener: MeshSourceListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#pollMs = options.pollMs ?? 1_000;
+    this.#looking = options.chores.every(LOOK_EVERY_MS, () => this.look());
   }
 
-  begin(): void {
-    this.#reading = this.#readFile().then(() => {
-      if (!this.#disposed) this.#timer = setTimeout(() => this.begin(), this.#pollMs);
-    });
-  }
-
-  async #readFile(): Promise<void> {
+  /** Reads the file if it is another one than the last time. */
+  look(): void {
+    if (this.#reading) return;
     try {
-      const now = await fingerprint(this.#options.file);
-      if (now !== this.#lastStat) {
-        const text = await readText(this.#options.file);
-        // Written to while it was read: the next reading sees it whole.
-        if ((await fingerprint(this.#options.file)) !== now) return;
-        this.#take(text);
-        this.#lastStat = now;
-      }
-      if (!this.#disposed && this.#lastComplaint === "") this.#listener.synced();
+      const now = fingerprint(this.#options.file);
+      if (now === this.#lastStat) this.#synced();
+      else this.#reading = this.#read(now).finally(() => (this.#reading = undefined));
     } catch (err) {
-      if (err instanceof StaticMeshError) this.#complain(err);
-      else
-        this.#complain(
-          new Error(
-            `cannot read the static mesh ${this.#options.file}: ${(err as Error).message}. Correct discovery.file or make the file readable; the last good one stays in force.`,
-          ),
-        );
+      this.#failed(err);
     }
+  }
+
+  async #read(now: string): Promise<void> {
+    try {
+      const text = await readText(this.#options.file);
+      // Written to while it was read: the next look sees it whole.
+      if (fingerprint(this.#options.file) !== now) return;
+      this.#take(text);
+      this.#lastStat = now;
+      this.#synced();
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  #synced(): void {
+    if (!this.#disposed && this.#lastComplaint === "") this.#listener.synced();
+  }
+
+  #failed(err: unknown): void {
+    if (err instanceof StaticMeshError) this.#complain(err);
+    else
+      this.#complain(
+        new Error(
+          `cannot read the static mesh ${this.#options.file}: ${(err as Error).message}. Correct discovery.file or make the file readable; the last good one stays in force.`,
+        ),
+      );
   }
 
   #take(text: string): void {
@@ -87,14 +100,14 @@ class StaticWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    clearTimeout(this.#timer);
+    this.#looking[Symbol.dispose]();
     await this.#reading;
   }
 }
 
 /** Changes whenever the file may have: a rename changes the inode, a write the time or the size. */
-async function fingerprint(file: string): Promise<string> {
-  const { ino, dev, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+function fingerprint(file: string): string {
+  const { ino, dev, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
   if (size > MAX_FILE_BYTES)
     throw new StaticMeshError(file, [`it has ${size} bytes; at most ${MAX_FILE_BYTES} are read`]);
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;

@@ -1,4 +1,5 @@
 // When no reply tells any more which way UDP probes died, the peer's own row does: it counts what arrives from us.
+import type { Chores } from "../base/chores.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Slot } from "../model/slot.ts";
 import type { UdpProber } from "../probes/udp.ts";
@@ -8,6 +9,7 @@ import type { Rows } from "./rows.ts";
 export interface PeerReportsOptions {
   readonly udp: Pick<UdpProber, "wantingPeerRow" | "peerReported">;
   readonly clock: Clock;
+  readonly chores: Chores;
   /** This node: rows are asked for what concerns it. */
   readonly self: string;
   readonly peerApis: () => readonly PeerApi[];
@@ -23,7 +25,7 @@ const MAX_ASKED = 16;
 
 export class PeerReports implements AsyncDisposable {
   readonly #options: PeerReportsOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #chore: Disposable | undefined;
   #round: Promise<void> = Promise.resolve();
   #asking = false;
   /** Who was asked longest ago goes first: those that never answer must not keep the others from being heard. */
@@ -35,9 +37,9 @@ export class PeerReports implements AsyncDisposable {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#chore = this.#options.chores.every(ASK_EVERY_MS, () => {
       if (!this.#asking) this.#round = this.#ask();
-    }, ASK_EVERY_MS);
+    });
   }
 
   async #ask(): Promise<void> {
@@ -70,7 +72,7 @@ export class PeerReports implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
+    this.#chore?.[Symbol.dispose]();
     await this.#round;
   }
 }

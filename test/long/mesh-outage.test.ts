@@ -1,6 +1,7 @@
 // Five real minutes each: run by `npm run test:long`. An API server that is away, and one that falls silent, with the
 // timeouts and back-off that agents really use.
 import { expect, test, vi } from "vitest";
+import { Chores } from "../../agent/base/chores.ts";
 import { configSchema } from "../../agent/config/schema.ts";
 import { kubeAccess } from "../../agent/mesh/kube-access.ts";
 import { createKubernetesSource } from "../../agent/mesh/kubernetes-source.ts";
@@ -47,7 +48,7 @@ async function withMesh(run: (scene: Scene) => Promise<void>): Promise<void> {
     ...config.discovery,
     access: kubeAccess({ env: api.podEnvironment, serviceAccountDirectory: api.directory }),
   });
-  await using mesh = startMesh({ config, clock, source });
+  await using mesh = startMesh({ config, clock, chores: new Chores(clock), source });
   using ticking = new DisposableStack();
   ticking.use(setInterval(() => mesh.tick(), 500));
   mesh.listen({ failed: (error) => failures.push(error.message) });

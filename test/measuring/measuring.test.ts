@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
+import { Chores } from "../../agent/base/chores.ts";
 import { configSchema } from "../../agent/config/schema.ts";
 import { startMeasuring } from "../../agent/measuring/measuring.ts";
 import { startMesh } from "../../agent/mesh/mesh.ts";
@@ -58,6 +59,7 @@ async function setUp(
       write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
     },
   );
+  const chores = new Chores(clock);
   const self = { name: "node-1", zone: "a" };
   const metrics = createMetrics({
     results,
@@ -76,6 +78,7 @@ async function setUp(
     config,
     log,
     engine: { clock, kernel, engine: { kind: "kernel", kernel } },
+    chores,
     results,
     metrics,
     incarnation: "00112233445566aa",
@@ -83,7 +86,7 @@ async function setUp(
   onTestFinished(() => measuring[Symbol.asyncDispose]());
   const source = new ScriptedSource();
   const fetchJson = () => Promise.reject(new Error("nobody answers in this test"));
-  const mesh = startMesh({ config, clock, source, fetchJson });
+  const mesh = startMesh({ config, clock, chores, source, fetchJson });
   onTestFinished(() => mesh[Symbol.asyncDispose]());
   measuring.follow(mesh);
   const endpoint = (number: number, zone: string) => ({

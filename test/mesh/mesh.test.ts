@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { configSchema, type ConfigInput } from "../../agent/config/schema.ts";
 import { startMesh, type Mesh, type MeshOptions } from "../../agent/mesh/mesh.ts";
+import { Chores } from "../../agent/base/chores.ts";
 import type { Endpoint } from "../../agent/mesh/source.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { identityDocument } from "../support/identity-server.ts";
@@ -43,6 +44,7 @@ function start(changes: Partial<ConfigInput> = {}, options: Partial<MeshOptions>
   const started = (mesh = startMesh({
     config,
     clock,
+    chores: new Chores(clock),
     source,
     fetchJson,
     ...options,
@@ -343,7 +345,13 @@ describe("a static mesh", () => {
     });
     vi.useRealTimers();
     const failures: string[] = [];
-    mesh = startMesh({ config, clock: new FakeClock() });
+    const clock = new FakeClock();
+    const chores = new Chores(clock);
+    const aSecondPasses = () => {
+      clock.advanceMs(1_000);
+      chores.tick();
+    };
+    mesh = startMesh({ config, clock, chores });
     mesh.listen({ failed: (error) => failures.push(error.message) });
     const { peers, self } = mesh;
     await vi.waitFor(
@@ -359,9 +367,11 @@ describe("a static mesh", () => {
     );
     expect(self.call(mesh)).toEqual({ name: "node-1", zone: "here" });
     await writeFile(file, "{");
+    aSecondPasses();
     await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 });
     expect(peers.call(mesh)).toHaveLength(1);
     await writeFile(file, JSON.stringify({ nodes: [node(1), node(2), node(3)] }));
+    aSecondPasses();
     await vi.waitFor(() => expect(peers.call(mesh)).toHaveLength(2), { timeout: 10_000 });
     await rm(directory, { recursive: true });
   });

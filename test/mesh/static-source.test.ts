@@ -1,10 +1,13 @@
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Chores } from "../../agent/base/chores.ts";
 import type { Endpoint } from "../../agent/mesh/source.ts";
 import { parseStaticMesh, StaticMeshError } from "../../agent/mesh/static-file.ts";
 import { createStaticSource } from "../../agent/mesh/static-source.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 
 const STRICT = { allowLoopback: false, isAllowed: () => false };
 const node = (name: string, address: string, rest: object = {}) => ({
@@ -92,6 +95,8 @@ describe("the source", () => {
   let file: string;
   let heard: { lists: string[][]; synced: number; failures: string[] };
   let source: AsyncDisposable | undefined;
+  const clock = new FakeClock();
+  const chores = new Chores(clock);
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "internode-static-"));
@@ -104,13 +109,30 @@ describe("the source", () => {
   });
 
   function start(at = file): void {
-    source = createStaticSource({ ...STRICT, file: at, pollMs: 10 }).start({
+    source = createStaticSource({ ...STRICT, file: at, chores }).start({
       endpoints: (list: readonly Endpoint[]) => heard.lists.push(list.map((e) => e.node.name)),
       synced: () => (heard.synced += 1),
       failed: (error) => heard.failures.push(error.message),
     });
   }
-  const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  function aSecondPasses(): void {
+    clock.advanceMs(1_000);
+    chores.tick();
+  }
+  const until = (check: () => void) =>
+    vi.waitFor(
+      () => {
+        aSecondPasses();
+        check();
+      },
+      { timeout: 10_000, interval: 5 },
+    );
+  async function secondsPass(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds; i++) {
+      aSecondPasses();
+      await sleep(5);
+    }
+  }
 
   test("lists what is in the file, and again when it changes", async () => {
     await writeFile(file, meshText(node("a", "10.0.0.1")));
@@ -154,7 +176,7 @@ describe("the source", () => {
     await until(() => expect(heard.failures).toHaveLength(1));
     expect(heard.failures[0]).toContain('node "a" is there twice');
     const { synced } = heard;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await secondsPass(20);
     expect(heard.synced).toBe(synced);
     expect(heard.failures).toHaveLength(1);
     expect(heard.lists).toHaveLength(1);
@@ -211,7 +233,7 @@ describe("the source", () => {
     await source![Symbol.asyncDispose]();
     const { synced } = heard;
     await unlink(file);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await secondsPass(10);
     expect(heard).toMatchObject({ synced, failures: [] });
   });
 });

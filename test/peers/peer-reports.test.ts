@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Chores } from "../../agent/base/chores.ts";
 import { PeerReports, type PeerReportsOptions } from "../../agent/peers/peer-reports.ts";
 import type { PeerApi } from "../../agent/peers/peer-api.ts";
 import { Rows, ROWS_DEFAULTS } from "../../agent/peers/rows.ts";
@@ -15,7 +16,6 @@ const [self, ...others] = sampleNodes(MESH);
 let opened: AsyncDisposableStack;
 beforeEach(() => (opened = new AsyncDisposableStack()));
 afterEach(async () => {
-  vi.useRealTimers();
   await opened.disposeAsync();
 });
 
@@ -36,11 +36,13 @@ test("every peer that may tell the direction of a loss is asked in turn, however
     testSlot({ protocol: "udp", address: "10.0.0.2", pair: { source: self!, destination: node } }),
   );
   const reported: Slot[] = [];
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const clock = new FakeClock();
+  const chores = new Chores(clock);
   const peerReports = opened.use(
     new PeerReports({
       udp: { wantingPeerRow: () => slots, peerReported: (slot) => void reported.push(slot) },
-      clock: new FakeClock(),
+      clock,
+      chores,
       self: self!.name,
       peerApis: () => apis,
       rows: opened.use(new Rows({ ...ROWS_DEFAULTS, peerApis: () => [], seal: undefined })),
@@ -48,7 +50,8 @@ test("every peer that may tell the direction of a loss is asked in turn, however
   );
   peerReports.start();
   for (let round = 0; round < 4; round++) {
-    await vi.advanceTimersByTimeAsync(5_000);
+    clock.advanceMs(5_000);
+    chores.tick();
     // The answers come over real sockets: as many turns of the event loop as they need.
     for (let turns = 0; turns < 2_000 && reported.length === 0; turns++) await setImmediate();
   }
@@ -73,18 +76,20 @@ test("where nothing passes between two nodes, the other's row tells the directio
   const slot = testSlot({ protocol: "udp", address: "10.0.0.2", pair: { source: self!, destination: target! } });
   const reports: Parameters<PeerReportsOptions["udp"]["peerReported"]>[1][] = [];
   const clock = new FakeClock();
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const chores = new Chores(clock);
   const peerReports = opened.use(
     new PeerReports({
       udp: { wantingPeerRow: () => [slot], peerReported: (_slot, report) => void reports.push(report) },
       clock,
+      chores,
       self: self!.name,
       peerApis: () => apis,
       rows: opened.use(new Rows({ ...ROWS_DEFAULTS, peerApis: () => apis, seal: undefined })),
     }),
   );
   peerReports.start();
-  await vi.advanceTimersByTimeAsync(5_000);
+  clock.advanceMs(5_000);
+  chores.tick();
   while (reports.length === 0) await setImmediate();
   expect(asked).toEqual(Array(2).fill(`/api/v1/pairs?of=${target!.name}&destination=${self!.name}`));
   expect(reports[0]!.row.udpReceived.some((u) => u.source.name === self!.name)).toBe(true);
