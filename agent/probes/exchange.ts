@@ -22,6 +22,11 @@ export interface Codec<P> {
   stamp?(frame: Uint8Array, stampNs: number): void;
   /** Something came. What waits for its transmit stamp is handed back: called when the stamp has been looked for. */
   reply(batch: PacketBatch, i: number): (() => void) | undefined;
+  /**
+   * A packet is awaited: then all that has come is read, that none is judged while its answer waits. Else what one read
+   * leaves can wait for the next drain. Left out, a packet always is.
+   */
+  awaits?(): boolean;
   /** Somebody on the way, or the target, answers a packet of ours with an ICMP error. */
   icmpError?(batch: PacketBatch, i: number): void;
   /** Our own machine would not send a packet of ours after all. Told after the send call, or by it too. */
@@ -140,6 +145,7 @@ export class PacketExchange<P> implements Disposable {
   /** Returns how many packets came. */
   drainReplies(): number {
     const { codec, socket, watch, batches, maxBatches } = this.#options;
+    const goesOn = () => codec.awaits?.() ?? true;
     return drainQueue(
       batches.incoming,
       (batch) => socket.receive(batch),
@@ -149,7 +155,7 @@ export class PacketExchange<P> implements Disposable {
         const finish = codec.reply(batch, i);
         if (finish) this.#unfinished.push(finish);
       },
-      maxBatches,
+      { ...(maxBatches !== undefined && { maxBatches }), goesOn },
     );
   }
 
@@ -168,6 +174,7 @@ export class PacketExchange<P> implements Disposable {
             return codec.localError?.(batch, i);
         }
       },
+      { goesOn: () => false },
     );
   }
 

@@ -196,6 +196,10 @@ class EchoChannel implements Codec<Place>, Disposable {
     return undefined;
   }
 
+  awaits(): boolean {
+    return this.#ring.outstanding > 0;
+  }
+
   [Symbol.dispose](): void {
     this.#exchange[Symbol.dispose]();
   }

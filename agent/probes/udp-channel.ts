@@ -128,6 +128,10 @@ export class UdpChannel implements Codec<UdpProbe>, Disposable {
       : undefined;
   }
 
+  awaits(): boolean {
+    return this.outstanding.size > 0;
+  }
+
   [Symbol.dispose](): void {
     this.exchange[Symbol.dispose]();
   }

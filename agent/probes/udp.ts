@@ -58,7 +58,7 @@ export function udpProber(options: UdpProberOptions): UdpProber {
 /** Packets a system call takes. */
 const BATCH = 32;
 /** Channels with nothing in flight are looked at this often, for what is late or twice. */
-const SWEEP_NS = 1e9;
+const SWEEP_NS = 5e9;
 /** A slot that comes back begins beyond the reach of the bitmap, so that old packets mean nothing. */
 const NUMBERS_BETWEEN_SLOTS = 64;
 
@@ -170,7 +170,8 @@ class StampProber implements UdpProber, ChannelListener {
     const drainedNs = this.#watch.check();
     const sweep = drainedNs - this.#sweptNs >= SWEEP_NS;
     for (const channel of this.#all) if (sweep || channel.outstanding.size > 0) channel.exchange.drain();
-    if (!sweep && this.#losses.pending) for (const channel of this.#all) channel.exchange.drain();
+    // And once more what a reading that was cut short has left: a late reply goes before a verdict.
+    if (this.#losses.pending) for (const channel of this.#all) channel.exchange.drain();
     if (sweep) this.#sweptNs = drainedNs;
     this.#drainedNs = drainedNs;
     this.#losses.decide();

@@ -91,6 +91,10 @@ export class StampAnswers implements Codec<Answer>, Disposable {
     this.#request(batch, i);
   }
 
+  awaits(): boolean {
+    return false;
+  }
+
   prepare(answer: Answer, outgoing: PacketBatch, i: number): void {
     const { clock, format, incarnation, stepped } = this.#context;
     const { request, life, batch, at } = answer;

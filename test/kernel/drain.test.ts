@@ -36,3 +36,9 @@ test("a flood is left to the next drain, at one bound for every queue", () => {
   ).toBe(4 * MAX_BATCHES_A_DRAIN);
   expect(calls).toBe(MAX_BATCHES_A_DRAIN);
 });
+
+test("where what is behind does not matter, a read that brings less than a batch is the last", () => {
+  const { read, next } = reads(4, 3, 2);
+  expect(drainQueue(batch, next, () => {}, { goesOn: () => false })).toBe(7);
+  expect(read.calls).toBe(2);
+});

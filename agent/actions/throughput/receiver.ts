@@ -160,7 +160,7 @@ class UdpReceiver implements BulkReceiver {
       this.#batch,
       (batch) => this.#socket.receive(batch),
       (batch, i) => this.#came(batch, i),
-      MAX_BATCHES_A_TICK,
+      { maxBatches: MAX_BATCHES_A_TICK },
     );
   }
 
