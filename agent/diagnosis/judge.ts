@@ -52,6 +52,7 @@ export class Judge {
     yield;
     const findings = yield* this.#tracker.update({
       now: evidence.atSeconds,
+      told: evidence.atSeconds - this.#history.waitedSeconds,
       observations,
       silence: silenceOf(look, observations),
       contains: (outer, inner) => contains(outer, inner, evidence),

@@ -10,6 +10,7 @@ import {
   SECONDS_WORDS,
   isLate,
   pathName,
+  type AgentEvidence,
   type Evidence,
   type PairList,
   type PathEvidence,
@@ -21,13 +22,24 @@ interface Heard {
   readonly ownSeconds: number;
   /** The judgement that had the row; this and what follows by the judge's clock. */
   readonly at: number;
-  /** The youngest second that the row tells. */
+  /** The youngest second that is known of the row. */
   readonly youngest: number;
-  /** The last judgement whose own second that was. */
+  /** The last judgement in which no row told a younger one. */
   readonly promptAt: number;
 }
 
-/** A row that is late in every judgement for so long, or later than any judge waits, is so by its clock. */
+interface Moment {
+  /** The judge's clock. */
+  readonly at: number;
+  /** Until when most rows tell. */
+  readonly now: number;
+  /** So far the judge's clock has gone on before all of theirs. */
+  readonly drift: number;
+  /** When it was judged before. */
+  readonly judgedBefore: number;
+}
+
+/** What is late in every judgement for so long, or later than any judge waits, is so by its clock. */
 const ALWAYS_LATE_SECONDS = 60;
 const MOST_LATE_SECONDS = 10;
 
@@ -37,8 +49,15 @@ const STANDSTILL_SECONDS = 12;
 const NO_JUDGEMENT_SECONDS = 25;
 
 export class History {
-  /** The second of the last evidence, judge's clock. */
+  /**
+   * The youngest second that most rows tell, judge's clock. That of the last evidence itself, unless the judge waited
+   * for others since these rows came.
+   */
   now = 0;
+  /** When it was judged last. */
+  #judgedAt = 0;
+  /** The last judgement that did not wait. */
+  #promptAt = Number.NEGATIVE_INFINITY;
   /** Seconds of each node's row that are known, `RING_WORDS` a node, in the order of the last evidence. */
   covered: Uint32Array = new Uint32Array();
   /** What `coveredSeconds` has counted since. */
@@ -52,20 +71,19 @@ export class History {
   readonly #late = new Map<string, number>();
 
   *add(evidence: Evidence): Steps<void> {
-    const now = Math.floor(evidence.atSeconds);
+    const at = Math.floor(evidence.atSeconds);
+    const { now, drift } = this.#toldUntil(evidence, at);
     const names = evidence.nodes.map(({ node }) => node.name);
     if (!sameNames(names, this.#names) || !samePairs(evidence.pairs, this.#pairs))
       yield* this.#remap(names, evidence.pairs);
     yield;
     yield* this.#forget(now);
-    const judgedBefore = this.now;
-    this.now = now;
+    const judgedBefore = this.#judgedAt;
+    [this.now, this.#judgedAt] = [now, at];
     this.#counted.clear();
     yield;
-    const youngestOf = (name: string): number => this.#heard.get(name)?.youngest ?? Number.NEGATIVE_INFINITY;
-    const unfinished = Float64Array.from(names, youngestOf);
-    const fresh = this.#cover(evidence, now, judgedBefore);
-    const youngest = Float64Array.from(names, youngestOf);
+    const unfinished = Float64Array.from(names, (name) => this.#heard.get(name)?.youngest ?? Number.NEGATIVE_INFINITY);
+    const { fresh, youngest } = this.#cover(evidence, { at, now, drift, judgedBefore });
     const isSettling = Uint8Array.from(names, (name) => (this.#absences.has(name) ? 1 : 0));
     for (const path of evidence.paths) {
       const kept = this.#pathOf(path, evidence.pairs.count);
@@ -77,6 +95,11 @@ export class History {
     }
     yield* this.#absences.forget(evidence, { now, kept: this.paths });
     this.#rememberLate(evidence, now);
+  }
+
+  /** For how long the judge waited for other rows when most had come, in the judgement of the last evidence. */
+  get waitedSeconds(): number {
+    return this.#judgedAt - this.now;
   }
 
   /** Whether this agent got too little time at some moment since `second`, as it told itself. */
@@ -153,9 +176,38 @@ export class History {
     this.#late.clear();
   }
 
-  /** How many of the youngest seconds each row tells that it had not told before; 0 for a missing row. */
-  #cover(evidence: Evidence, now: number, judgedBefore: number): Uint8Array {
+  /**
+   * A judge may wait some seconds for one row when the others have come. Were their youngest seconds its own last ones,
+   * they would lie later than in a judgement that waits for nobody, and leave a gap between both: two bursts.
+   */
+  #toldUntil({ nodes }: Evidence, at: number): { readonly now: number; readonly drift: number } {
+    const behind = nodes
+      .flatMap(({ node, agent }) => {
+        const youngest = agent && this.#youngestOf(node.name, agent);
+        return youngest === undefined ? [] : [Math.max(0, at - youngest)];
+      })
+      .sort((a, b) => a - b);
+    const waited = behind[behind.length >>> 1] ?? 0;
+    if (waited > 0 && waited <= MOST_LATE_SECONDS && at - this.#promptAt < ALWAYS_LATE_SECONDS)
+      return { now: Math.max(at - waited, this.now), drift: 0 };
+    this.#promptAt = at;
+    return { now: at, drift: waited };
+  }
+
+  /** The youngest second of a row by how far its own clock has gone on; undefined of one that is new. */
+  #youngestOf(name: string, { incarnation, ownSeconds }: AgentEvidence): number | undefined {
+    const before = this.#heard.get(name);
+    if (before?.incarnation !== incarnation || ownSeconds < before.ownSeconds) return undefined;
+    return before.youngest + ownSeconds - before.ownSeconds;
+  }
+
+  /** Of each row, how many of its youngest seconds it had not told before, 0 for a missing one, and the youngest of them. */
+  #cover(
+    evidence: Evidence,
+    { at, now, drift, judgedBefore }: Moment,
+  ): { readonly fresh: Uint8Array; readonly youngest: Float64Array } {
     const fresh = new Uint8Array(evidence.nodes.length);
+    const youngest = new Float64Array(evidence.nodes.length);
     const heard = new Map<string, Heard>();
     for (const [i, { node, agent }] of evidence.nodes.entries()) {
       const before = this.#heard.get(node.name);
@@ -165,27 +217,33 @@ export class History {
       }
       const { incarnation, ownSeconds } = agent;
       if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS)
-        this.#absences.restarted(node.name, { start: now - Math.floor(agent.uptimeSeconds), heard: before?.at });
+        this.#absences.restarted(node.name, { start: at - Math.floor(agent.uptimeSeconds), heard: before?.at });
       const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
-      const isJudge = evidence.judge === i && now - judgedBefore > NO_JUDGEMENT_SECONDS;
-      if (isSameLife && now - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
-        this.#absences.wentOn(node.name, { heard: before.at, now });
+      const isJudge = evidence.judge === i && at - judgedBefore > NO_JUDGEMENT_SECONDS;
+      if (isSameLife && at - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
+        this.#absences.wentOn(node.name, { heard: before.at, now: at });
       const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
-      // The judge may have waited for others since the row came. Were its seconds told as the judge's last, they would lie
-      // later than in a judgement that waits for nobody, and leave a gap between both: a burst, and another one.
-      const youngest = isSameLife ? before.youngest + moved : now;
+      const told = Math.min(at, (this.#youngestOf(node.name, agent) ?? now) + drift);
       const isLate =
-        isSameLife &&
-        youngest < now &&
-        youngest >= now - MOST_LATE_SECONDS &&
+        before !== undefined &&
+        told < now &&
+        told >= now - MOST_LATE_SECONDS &&
         before.at - before.promptAt < ALWAYS_LATE_SECONDS;
-      const placed = isLate ? { youngest, promptAt: before.promptAt } : { youngest: now, promptAt: now };
-      heard.set(node.name, { incarnation, ownSeconds, at: now, ...placed });
-      orSeconds(this.covered, i, { now: placed.youngest, seconds: fresh[i] });
+      youngest[i] = told < now && !isLate ? now : told;
+      // It came after most others: the rest is told again with the next row.
+      const rest = Math.max(0, youngest[i] - now);
+      heard.set(node.name, {
+        incarnation,
+        ownSeconds: ownSeconds - rest,
+        at,
+        youngest: youngest[i] - rest,
+        promptAt: isLate ? before.promptAt : at,
+      });
+      orSeconds(this.covered, i, { now: youngest[i] - rest, seconds: Math.max(0, fresh[i] - rest) });
     }
     this.#heard = heard;
-    return fresh;
+    return { fresh, youngest };
   }
 
   #rememberLate({ nodes }: Evidence, now: number): void {
@@ -246,9 +304,9 @@ const MOSTLY = 0.6;
 interface Recording {
   readonly pairs: PairList;
   readonly fresh: Uint8Array;
-  /** The youngest second of each row, by the judge's clock. */
+  /** The youngest second that each row tells, by the judge's clock. */
   readonly youngest: Float64Array;
-  /** That of the row before: it was not over then, and has lost more since. */
+  /** That of the row before, as far as it was taken over: it was not over then, and has lost more since. */
   readonly unfinished: Float64Array;
   /** Nodes whose agent has not run for a minute: it has not done all the probes of a minute. */
   readonly isYoung: Uint8Array;
@@ -270,7 +328,7 @@ function* record(
     const news = fresh[source]!;
     const told = youngest[source]!;
     const probes = Math.min(SECONDS_TOLD, path.probes[pair]!);
-    if (probes > 0 && kept.first[pair] === Number.POSITIVE_INFINITY) kept.first[pair] = told - news;
+    if (probes > 0 && kept.first[pair] === Number.POSITIVE_INFINITY) kept.first[pair] = Math.min(now, told) - news;
     if (probes > kept.perMinute[pair]! || isYoung[source] === 0) kept.perMinute[pair] = probes;
     if (news > 0) learnDelay(kept, pair, path.rttMinNs[pair]!);
     const lost = failures[pair]! + retransmits[pair]!;
@@ -283,12 +341,16 @@ function* record(
     kept.guessed[pair] = isTold || failures[pair] === 0 ? 0 : 1;
     if (isTold) {
       const { bits } = lostSeconds;
-      copySeconds(kept.lost, pair, { bits, news, youngest: told });
+      copySeconds(kept.lost, pair, { bits, news, youngest: told, now });
       const before = unfinished[source]!;
       const isKept = before > now - RING_SECONDS && before > kept.forgotten[pair]!;
       if (isKept && isToldLost(bits, pair, news)) setBit(kept.lost, pair, before);
     } else if (isSettling[source] === 0 && isSettling[pairs.destination[pair]!] === 0)
-      guessSeconds(kept.lost, pair, { count: lost - countBits(kept.lost, pair, lastMinute) - over, news, now: told });
+      guessSeconds(kept.lost, pair, {
+        count: lost - countBits(kept.lost, pair, lastMinute) - over,
+        news,
+        now: Math.min(now, told),
+      });
     const isRejected = path.blocked[pair]! > 0 || kept.rejected[pair] === 1;
     kept.rejected[pair] = isRejected && isAllLost(kept, pair, now) ? 1 : 0;
     if (!kept.forward || !kept.reverse || !(path.lostForward[pair]! + path.lostReverse[pair]! > 0)) continue;
@@ -307,7 +369,12 @@ function* record(
 function copySeconds(
   ring: Uint32Array,
   pair: number,
-  { bits, news, youngest }: { readonly bits: Uint32Array; readonly news: number; readonly youngest: number },
+  {
+    bits,
+    news,
+    youngest,
+    now,
+  }: { readonly bits: Uint32Array; readonly news: number; readonly youngest: number; readonly now: number },
 ): void {
   for (let w = 0; w < SECONDS_WORDS; w++) {
     let word = bits[pair * SECONDS_WORDS + w]!;
@@ -315,7 +382,7 @@ function copySeconds(
       const bit = 31 - Math.clz32(word);
       word &= ~(1 << bit);
       const age = SECONDS_TOLD - 1 - (w * 32 + bit);
-      if (age < news && age >= 0) setBit(ring, pair, youngest - age);
+      if (age < news && age >= 0 && youngest - age <= now) setBit(ring, pair, youngest - age);
     }
   }
 }

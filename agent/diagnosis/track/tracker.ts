@@ -47,6 +47,8 @@ export interface Open {
 
 interface Waiting {
   readonly since: number;
+  /** Until when losses were told then. */
+  readonly told: number;
   /** The earliest that any look has told. */
   began: number;
   seen: number;
@@ -60,6 +62,8 @@ interface Closed extends Open {
 
 export interface Update {
   readonly now: number;
+  /** Until when losses are told, `now` unless the judge has waited for rows. */
+  readonly told?: number;
   readonly observations: readonly Observation[];
   /** Whether a loss that is not observed any more is over, and whether its subject still exists. */
   readonly silence: Silence;
@@ -101,7 +105,7 @@ export class Tracker {
 
   /** After an update. */
   *forgetOver(look: Look): Steps<void> {
-    const losses = this.#closed.filter(({ isLoss, endedAt }) => isLoss && Math.floor(endedAt) === look.history.now);
+    const losses = this.#closed.filter(({ isLoss, endedAt }) => isLoss && endedAt === look.evidence.atSeconds);
     yield* forgetStopped(look, losses, { isOver: true });
   }
 
@@ -124,7 +128,7 @@ export class Tracker {
   }
 
   *update(update: Update): Steps<Finding[]> {
-    const { now } = update;
+    const { now, told = now } = update;
     const fading = this.#fading(update);
     const observations = update.observations.filter(
       (one) => !this.#isKnown(one, update) && !this.#isRest(one, fading, update),
@@ -137,7 +141,7 @@ export class Tracker {
       seen.add(key);
       const open = this.#open.get(key);
       if (open) this.#renew(open, observation, now);
-      else this.#consider(key, isCrowded ? patient(observation) : observation, now);
+      else this.#consider(key, isCrowded ? patient(observation) : observation, { now, told });
       yield;
     }
     this.#forgetWaiting(now);
@@ -197,9 +201,14 @@ export class Tracker {
     );
   }
 
-  #consider(key: string, observation: Observation, now: number): void {
+  #consider(
+    key: string,
+    observation: Observation,
+    { now, told }: { readonly now: number; readonly told: number },
+  ): void {
     const waiting = this.#waiting.get(key) ?? {
       since: now,
+      told,
       began: now,
       seen: now,
       isLossSeenOnce: false,
@@ -214,7 +223,8 @@ export class Tracker {
     const seenFrom = waiting.since - this.#seenBeforeSeconds;
     if (now - seenFrom < patience) return;
     const goesOn = Math.min(GOES_ON_SECONDS, patience);
-    if (patience > 0 && (observation.lostUntilSeconds ?? now) < seenFrom + goesOn) return;
+    if (patience > 0 && (observation.lostUntilSeconds ?? told) < waiting.told - this.#seenBeforeSeconds + goesOn)
+      return;
     this.#waiting.delete(key);
     // Of a loss each look knows the beginning better than the one before.
     const began = observation.isLoss ? Math.min(observation.sinceSeconds, waiting.since) : waiting.began;

@@ -73,10 +73,32 @@ test("seconds lie where they lay, however long a judge waits for other rows: non
     [0, 4, 0, 4],
   ]) {
     const { history, last } = looksThatWait(...waits);
-    const wait = waits.at(-1)!;
-    expect(lostIn(history, last, wait), `${waits.join()}: not told yet`).toBe(0);
-    expect(lostIn(history, last, 40 + wait), waits.join()).toBe(40);
+    expect(history.waitedSeconds, waits.join()).toBe(waits.at(-1));
+    expect(lostIn(history, last, 40), waits.join()).toBe(40);
   }
+});
+
+test("what the last row tells of the seconds in which a judge waited for it comes with the next one", () => {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(1) });
+  const history = new History();
+  atOnce(history.add(mesh.evidence()));
+  mesh.advance(3);
+  const others = mesh.evidence();
+  mesh.advance(2);
+  // The pair's own row is two seconds younger than the two others.
+  const source = others.pairs.source[PAIR]!;
+  const { atSeconds, nodes } = mesh.evidence();
+  const mixed = { ...others, atSeconds, nodes: others.nodes.map((node, i) => (i === source ? nodes[i]! : node)) };
+  const waited = losing(mixed, 3, 1, 0);
+  atOnce(history.add(waited));
+  expect(history.waitedSeconds).toBe(2);
+  expect(lostIn(history, waited, 60)).toBe(1);
+  mesh.advance(2);
+  const last = losing(mesh.evidence(), 5, 3, 2);
+  atOnce(history.add(last));
+  expect(history.waitedSeconds).toBe(0);
+  expect(lostIn(history, last, 60)).toBe(3);
+  expect(lostIn(history, last, 4)).toBe(2);
 });
 
 test("a first look that waited puts seconds too late, and the next one right", () => {
@@ -86,5 +108,6 @@ test("a first look that waited puts seconds too late, and the next one right", (
 
 test("a row that is late in every look of a minute is so by its clock, and its seconds are the youngest again", () => {
   const { history, last } = looksThatWait(0, ...Array.from({ length: 25 }, () => 2));
+  expect(history.waitedSeconds).toBe(0);
   expect(lostIn(history, last, 10)).toBe(10);
 });
