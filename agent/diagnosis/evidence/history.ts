@@ -4,7 +4,15 @@
 import type { Steps } from "../../base/slices.ts";
 import { Absences } from "./absences.ts";
 import { learnDelay } from "./delays.ts";
-import { STEP, WORDS_STEP, moveRing, movedPath, nothingKept, type PathHistory } from "./path-history.ts";
+import {
+  STEP,
+  forgetSeconds,
+  lostSeconds,
+  moveRing,
+  movedPath,
+  nothingKept,
+  type PathHistory,
+} from "./path-history.ts";
 import {
   SECONDS_TOLD,
   SECONDS_WORDS,
@@ -122,8 +130,8 @@ export class History {
   *lostIn(seconds: number): Steps<number> {
     const mask = ringMask(this.now, seconds);
     let sum = 0;
-    for (const { lost } of this.paths.values()) {
-      for (let pair = 0; pair < this.#pairs.count; pair++) sum += countBits(lost, pair, mask);
+    for (const kept of this.paths.values()) {
+      for (let pair = 0; pair < this.#pairs.count; pair++) sum += lostSeconds(kept, pair, mask);
       yield;
     }
     return sum;
@@ -162,13 +170,10 @@ export class History {
     if (elapsed === 0) return;
     const all = elapsed < 0 || elapsed >= RING_SECONDS;
     const keep = all ? new Uint32Array(RING_WORDS) : ringMask(now, elapsed).map((word) => ~word);
-    const rings = [this.covered, ...[...this.paths.values()].flatMap((p) => [p.lost, p.forward, p.reverse])];
-    for (const ring of rings) {
-      if (!ring) continue;
-      for (let i = 0; i < ring.length; i++) {
-        if (ring[i] !== 0) ring[i] = ring[i]! & keep[i % RING_WORDS]!;
-        if (i % WORDS_STEP === WORDS_STEP - 1) yield;
-      }
+    for (let i = 0; i < this.covered.length; i++) this.covered[i]! &= keep[i % RING_WORDS]!;
+    yield;
+    for (const kept of this.paths.values()) {
+      yield* forgetSeconds(kept, keep);
       yield;
     }
     if (!all) return;
@@ -294,9 +299,9 @@ const GOLDEN = 0.618034;
 export const LATELY_SECONDS = 15;
 
 /** Whether nothing was answered lately, as far as can be told by the second: some is told late. */
-export function isAllLost({ lost, perMinute }: PathHistory, pair: number, now: number): boolean {
-  const probes = (perMinute[pair]! * LATELY_SECONDS) / 60;
-  return probes > 0 && countBits(lost, pair, ringMask(now, LATELY_SECONDS)) >= MOSTLY * probes;
+export function isAllLost(kept: PathHistory, pair: number, now: number): boolean {
+  const probes = (kept.perMinute[pair]! * LATELY_SECONDS) / 60;
+  return probes > 0 && lostSeconds(kept, pair, ringMask(now, LATELY_SECONDS)) >= MOSTLY * probes;
 }
 
 const MOSTLY = 0.6;
@@ -334,6 +339,7 @@ function* record(
     const lost = failures[pair]! + retransmits[pair]!;
     if (lost === 0) kept.rejected[pair] = 0;
     if (lost === 0 || news === 0) continue;
+    kept.hasLost[pair] = 1;
     if (now - kept.forgotten[pair]! >= SECONDS_TOLD) kept.forgottenLost[pair] = 0;
     const over = kept.forgottenLost[pair]!;
     const isTold = lostSeconds?.told[pair] === 1;

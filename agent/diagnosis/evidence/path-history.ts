@@ -1,13 +1,14 @@
 // What is remembered of one path: of every pair a ring of seconds, one bit each, and what was learnt of it besides.
 import type { Steps } from "../../base/slices.ts";
-import { RING_WORDS } from "./ring.ts";
+import { RING_WORDS, countBits } from "./ring.ts";
 
-/** Pairs or edges that are looked at in one step of a judgement, and words of a ring. */
+/** Pairs or edges that are looked at in one step of a judgement. */
 export const STEP = 2_048;
-export const WORDS_STEP = STEP * RING_WORDS;
 
 /** What one path remembers, `RING_WORDS` a pair. The bit of second `s` is `s % RING_SECONDS`. */
 export interface PathHistory {
+  /** 0 where nothing is set in any of the rings. That is nearly all pairs, nearly always: nobody need look at their words. */
+  readonly hasLost: Uint8Array;
   readonly lost: Uint32Array;
   /** UDP: those known to have died on the way there, and on the way back; of what is forgotten, too: see `countBoth`. */
   readonly forward: Uint32Array | undefined;
@@ -31,6 +32,7 @@ export interface PathHistory {
 
 /** Of pairs that nothing is known of. */
 export const nothingKept = (count: number, isUdp: boolean): PathHistory => ({
+  hasLost: new Uint8Array(count),
   lost: new Uint32Array(count * RING_WORDS),
   forward: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
   reverse: isUdp ? new Uint32Array(count * RING_WORDS) : undefined,
@@ -44,6 +46,25 @@ export const nothingKept = (count: number, isUdp: boolean): PathHistory => ({
   learnt: new Uint8Array(count),
 });
 
+/** How many seconds of the mask have lost something. */
+export const lostSeconds = ({ hasLost, lost }: PathHistory, pair: number, mask: Uint32Array): number =>
+  hasLost[pair] === 0 ? 0 : countBits(lost, pair, mask);
+
+/** What is not kept is over. */
+export function* forgetSeconds({ hasLost, lost, forward, reverse }: PathHistory, keep: Uint32Array): Steps<void> {
+  for (let pair = 0; pair < hasLost.length; pair++) {
+    if (pair % STEP === STEP - 1) yield;
+    if (hasLost[pair] === 0) continue;
+    let left = 0;
+    for (let w = 0, i = pair * RING_WORDS; w < RING_WORDS; w++, i++) {
+      left |= lost[i]! &= keep[w]!;
+      if (forward) left |= forward[i]! &= keep[w]!;
+      if (reverse) left |= reverse[i]! &= keep[w]!;
+    }
+    if (left === 0) hasLost[pair] = 0;
+  }
+}
+
 /** The same for other pairs: each is that one of before, or none of them. */
 export function* movedPath(kept: PathHistory, from: Int32Array): Steps<PathHistory> {
   const target = nothingKept(from.length, kept.forward !== undefined);
@@ -52,6 +73,7 @@ export function* movedPath(kept: PathHistory, from: Int32Array): Steps<PathHisto
     if (i % STEP === STEP - 1) yield;
     const source = from[i]!;
     if (source < 0) continue;
+    target.hasLost[i] = kept.hasLost[source]!;
     target.guessed[i] = kept.guessed[source]!;
     target.perMinute[i] = kept.perMinute[source]!;
     target.first[i] = kept.first[source]!;

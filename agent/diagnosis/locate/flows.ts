@@ -6,8 +6,8 @@
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
 import type { History } from "../evidence/history.ts";
-import { STEP } from "../evidence/path-history.ts";
-import { countBits, ringMask } from "../evidence/ring.ts";
+import { STEP, lostSeconds, type PathHistory } from "../evidence/path-history.ts";
+import { ringMask } from "../evidence/ring.ts";
 import { explain, type SplitPlace } from "./locate.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
@@ -86,11 +86,10 @@ interface Flows {
 
 function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8Array[]): Steps<Flows> {
   const { paths, pairs } = evidence;
-  const covered = history.coveredSeconds(SECONDS);
   const between = topology.arrays.take();
-  const mask = ringMask(history.now, SECONDS);
-  const portMask = ringMask(history.now - TOLD_AFTER_SECONDS, PORT_SECONDS);
-  const portsCovered = history.coveredSeconds(PORT_SECONDS);
+  const { source } = pairs;
+  const lasting = spanOf(history, history.now, SECONDS);
+  const byPort = spanOf(history, history.now - TOLD_AFTER_SECONDS, PORT_SECONDS);
   const byPath: Cells[] = [];
   let dead = 0;
   for (const [p, path] of paths.entries()) {
@@ -98,25 +97,13 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
     byPath.push(cells);
     const kept = history.paths.get(pathName(path));
     if (!kept) continue;
-    const add = (edge: number, pair: number): void => {
-      if (pair < 0 || leftOut[p]![pair] === 1) return;
-      if (path.protocol !== "icmp") {
-        const lost = countBits(kept.lost, pair, portMask);
-        cells.lost[edge]! += lost;
-        cells.probes[edge]! += Math.max(lost, (kept.perMinute[pair]! * portsCovered[pairs.source[pair]!]!) / 60);
-        return;
-      }
-      const probes = (kept.perMinute[pair]! * covered[pairs.source[pair]!]!) / 60;
-      if (probes < ENOUGH) return;
-      const lost = countBits(kept.lost, pair, mask);
-      cells.probes[edge]!++;
-      if (lost >= DEAD * probes) cells.lost[edge]!++;
-      else if (lost > FINE * probes) between[edge]!++;
-    };
+    const isIcmp = path.protocol === "icmp";
+    const of: FlowsOf = { cells, between, kept, source, skip: leftOut[p]!, ...(isIcmp ? lasting : byPort) };
     for (let edge = 0; edge < topology.edges; edge++) {
       if (edge % STEP === STEP - 1) yield;
-      add(edge, topology.there[edge]!);
-      add(edge, topology.back[edge]!);
+      const add = isIcmp ? addFlow : addProbes;
+      add(edge, topology.there[edge]!, of);
+      add(edge, topology.back[edge]!, of);
     }
     yield;
   }
@@ -126,7 +113,8 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
   for (let edge = 0; edge < topology.edges; edge++) {
     if (edge % STEP === STEP - 1) yield;
     let lost = 0;
-    for (const of of cells) lost += of[edge]!;
+    // An iterator for each of tens of thousands of edges is garbage.
+    for (let c = 0; c < cells.length; c++) lost += cells[c]![edge]!;
     if (lost === 0) continue;
     if (isCut(edge)) for (const { probes, lost: none } of byPath) probes[edge] = none[edge] = 0;
     else dead += lost;
@@ -152,6 +140,40 @@ function* flowsOf({ evidence, history, topology }: Look, leftOut: readonly Uint8
   return { window, between, dead };
 }
 
+interface FlowsOf {
+  readonly cells: Cells;
+  readonly between: Float32Array;
+  readonly kept: PathHistory;
+  readonly source: Uint16Array;
+  readonly skip: Uint8Array;
+  readonly mask: Uint32Array;
+  readonly covered: Uint16Array;
+}
+
+const spanOf = (history: History, now: number, seconds: number): Pick<FlowsOf, "mask" | "covered"> => ({
+  mask: ringMask(now, seconds),
+  covered: history.coveredSeconds(seconds),
+});
+
+/** Each pair is a flow, of as many probes as there are seconds. */
+function addFlow(edge: number, pair: number, { cells, between, kept, source, skip, mask, covered }: FlowsOf): void {
+  if (pair < 0 || skip[pair] === 1) return;
+  const probes = (kept.perMinute[pair]! * covered[source[pair]!]!) / 60;
+  if (probes < ENOUGH) return;
+  const lost = lostSeconds(kept, pair, mask);
+  cells.probes[edge]!++;
+  if (lost >= DEAD * probes) cells.lost[edge]!++;
+  else if (lost > FINE * probes) between[edge]!++;
+}
+
+/** Each probe is a flow. */
+function addProbes(edge: number, pair: number, { cells, kept, source, skip, mask, covered }: FlowsOf): void {
+  if (pair < 0 || skip[pair] === 1) return;
+  const lost = lostSeconds(kept, pair, mask);
+  cells.lost[edge]! += lost;
+  cells.probes[edge]! += Math.max(lost, (kept.perMinute[pair]! * covered[source[pair]!]!) / 60);
+}
+
 /** Whether nothing at all is answered on an edge: no path is left that could be a good one. */
 function cutOf({ evidence, history, topology }: Look): (edge: number) => boolean {
   const mask = ringMask(history.now, CUT_SECONDS);
@@ -162,7 +184,7 @@ function cutOf({ evidence, history, topology }: Look): (edge: number) => boolean
     for (const pair of [topology.there[edge]!, topology.back[edge]!]) {
       if (pair < 0) continue;
       for (const kept of all) {
-        lost += countBits(kept.lost, pair, mask);
+        lost += lostSeconds(kept, pair, mask);
         probes += (kept.perMinute[pair]! * covered[evidence.pairs.source[pair]!]!) / 60;
       }
     }

@@ -3,7 +3,7 @@ import type { Steps } from "../../base/slices.ts";
 import { FAULT_PRICE, nodeEdges, type Candidate, type Place } from "./candidate.ts";
 import { groupCandidates, nodeSums, poissonGain } from "./groups.ts";
 import { scoreOf, type Score } from "./likelihood.ts";
-import type { LossModel } from "./model.ts";
+import type { LossModel, Surplus } from "./model.ts";
 import { zonePair } from "./topology.ts";
 
 /** Candidates of a kind and scope that are scored exactly. */
@@ -150,13 +150,15 @@ function* mesh(model: LossModel, scope: number): Steps<Candidate[]> {
   return isLoud(model, scope, edges) ? [candidate] : [];
 }
 
-function isLoud(model: LossModel, scope: number, edges: Uint32Array): boolean {
-  return model.surpluses(scope).some(({ excess, expected }) => {
-    let [over, m] = [0, 0];
-    for (let i = 0; i < edges.length; i++) {
-      over += excess[edges[i]!]!;
-      m += expected[edges[i]!]!;
-    }
-    return poissonGain(over + m, m) > FAULT_PRICE / 2;
-  });
+const isLoud = (model: LossModel, scope: number, edges: Uint32Array): boolean =>
+  model.surpluses(scope).some((surplus) => gainOn(edges, surplus) > FAULT_PRICE / 2);
+
+/** A function by itself, that stays: what is made anew for each call is compiled anew after each collection. */
+function gainOn(edges: Uint32Array, { excess, expected }: Surplus): number {
+  let [over, m] = [0, 0];
+  for (let i = 0; i < edges.length; i++) {
+    over += excess[edges[i]!]!;
+    m += expected[edges[i]!]!;
+  }
+  return poissonGain(over + m, m);
 }

@@ -3,8 +3,8 @@
 import type { Steps } from "../../base/slices.ts";
 import { pathName, type Evidence } from "../evidence/evidence.ts";
 import type { History } from "../evidence/history.ts";
-import { STEP } from "../evidence/path-history.ts";
-import { countBits, ringMask } from "../evidence/ring.ts";
+import { STEP, lostSeconds, type PathHistory } from "../evidence/path-history.ts";
+import { ringMask } from "../evidence/ring.ts";
 import { burstsOfNodes } from "./bursts.ts";
 import type { PathScope } from "./scopes.ts";
 import type { Topology } from "./topology.ts";
@@ -60,24 +60,43 @@ function* cellsOf({ evidence, history, topology, seconds, leftOut }: WindowOptio
   const cells = emptyCells(topology);
   const kept = history.paths.get(pathName(evidence.paths[path]!));
   if (!kept) return cells;
-  const { source } = evidence.pairs;
-  const mask = ringMask(history.now, seconds);
-  const covered = history.coveredSeconds(seconds);
-  const skip = leftOut[path]!;
-  const add = (edge: number, pair: number): void => {
-    if (pair < 0 || skip[pair] === 1) return;
-    const known = Math.min(covered[source[pair]!]!, history.now - kept.first[pair]!);
-    if (known <= 0) return;
-    const lost = countBits(kept.lost, pair, mask);
-    cells.probes[edge]! += Math.max(lost, (kept.perMinute[pair]! * known) / 60);
-    cells.lost[edge]! += lost;
+  const of: CountedIn = {
+    kept,
+    mask: ringMask(history.now, seconds),
+    source: evidence.pairs.source,
+    covered: history.coveredSeconds(seconds),
+    skip: leftOut[path]!,
+    now: history.now,
   };
   for (let edge = 0; edge < topology.edges; edge++) {
     if (edge % STEP === STEP - 1) yield;
-    add(edge, topology.there[edge]!);
-    add(edge, topology.back[edge]!);
+    addPair(cells, edge, topology.there[edge]!, of);
+    addPair(cells, edge, topology.back[edge]!, of);
   }
   return cells;
+}
+
+interface CountedIn {
+  readonly kept: PathHistory;
+  readonly mask: Uint32Array;
+  readonly source: Uint16Array;
+  readonly covered: Uint16Array;
+  readonly skip: Uint8Array;
+  readonly now: number;
+}
+
+function addPair(
+  { probes, lost }: Cells,
+  edge: number,
+  pair: number,
+  { kept, mask, source, covered, skip, now }: CountedIn,
+): void {
+  if (pair < 0 || skip[pair] === 1) return;
+  const known = Math.min(covered[source[pair]!]!, now - kept.first[pair]!);
+  if (known <= 0) return;
+  const n = lostSeconds(kept, pair, mask);
+  probes[edge]! += Math.max(n, (kept.perMinute[pair]! * known) / 60);
+  lost[edge]! += n;
 }
 
 export const emptyCells = ({ arrays }: Topology): Cells => ({ probes: arrays.take(), lost: arrays.take() });

@@ -3,7 +3,8 @@ import type { Steps } from "../../base/slices.ts";
 import type { FindingCode, Scope, Subject } from "../../model/finding.ts";
 import type { Network } from "../../model/peer.ts";
 import { isLate, pathName, type NodeEvidence } from "../evidence/evidence.ts";
-import { countBits, ringMask } from "../evidence/ring.ts";
+import { lostSeconds } from "../evidence/path-history.ts";
+import { ringMask } from "../evidence/ring.ts";
 import { SURE, isFault, isSure, type Culprit, type Look } from "../locate/culprits.ts";
 import { onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
@@ -228,10 +229,9 @@ function shareStillOn(
 ): number {
   const mask = ringMask(history.now, seconds);
   const covered = history.coveredSeconds(seconds);
-  const rings = window.scopes[candidate.scope]!.paths.flatMap((p) => {
-    const kept = history.paths.get(pathName(evidence.paths[p]!));
-    return kept ? [kept.lost] : [];
-  });
+  const all = window.scopes[candidate.scope]!.paths.flatMap(
+    (p) => history.paths.get(pathName(evidence.paths[p]!)) ?? [],
+  );
   const cells = window.byScope[candidate.scope]!;
   const lately = seconds / (window.seconds - onsetOf(rhythm));
   let [expected, hit] = [0, 0];
@@ -240,7 +240,7 @@ function shareStillOn(
     const isSeen = pairs.some((pair) => covered[evidence.pairs.source[pair]!]! >= seconds / 2);
     if (!isSeen || cells.lost[edge]! * Math.min(1, lately) < CERTAIN_LOSSES) continue;
     expected++;
-    if (pairs.some((pair) => rings.some((ring) => countBits(ring, pair, mask) > 0))) hit++;
+    if (pairs.some((pair) => all.some((kept) => lostSeconds(kept, pair, mask) > 0))) hit++;
   }
   return expected === 0 ? 1 : hit / expected;
 }

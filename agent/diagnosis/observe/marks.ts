@@ -8,8 +8,8 @@ import { RTT_LATELY_SECONDS } from "../../model/window.ts";
 import type { Steps } from "../../base/slices.ts";
 import { SECONDS_TOLD, pathName, type PathEvidence } from "../evidence/evidence.ts";
 import { isMuchSlower, isSlow } from "../evidence/delays.ts";
-import { STEP, type PathHistory } from "../evidence/path-history.ts";
-import { countBits, isBitSet, ringMask } from "../evidence/ring.ts";
+import { STEP, lostSeconds, type PathHistory } from "../evidence/path-history.ts";
+import { isBitSet, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import { cover, type Covered } from "./cover.ts";
 import {
@@ -94,7 +94,7 @@ function* pathMtu(look: Look, path: PathEvidence): Steps<Observation[]> {
   const kept = look.history.paths.get(pathName(path));
   const mask = ringMask(look.history.now, LOSSY_SECONDS);
   const isLossy = (pair: number): boolean =>
-    kept !== undefined && countBits(kept.lost, pair, mask) > LOSSY * kept.perMinute[pair]!;
+    kept !== undefined && lostSeconds(kept, pair, mask) > LOSSY * kept.perMinute[pair]!;
   const short = yield* pairsWhere(look, (pair) => mtuShortfall[pair]! > 0 && isMeasured(pair) && !isLossy(pair));
   return (yield* coverOf(look, short, isMeasured)).map((covered) => {
     const passesBytes = Math.min(...covered.marked.map((pair) => mtuPasses[pair]!));
@@ -123,11 +123,8 @@ function* rejected(look: Look, path: PathEvidence): Steps<Observation[]> {
   // Nobody listens where the agent is gone: that is told of the agent.
   const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
   const isMeasured = (pair: number): boolean => path.probes[pair]! > 0 && isUp(pair);
-  const turned = (pair: number): number => path.blocked[pair]! + path.refusals[pair]!;
   const kept = history.paths.get(pathName(path));
-  const isTurned = (pair: number): boolean =>
-    turned(pair) >= REJECTED * path.probes[pair]! || kept?.rejected[pair] === 1;
-  const marked = yield* pairsWhere(look, (pair) => path.probes[pair]! > 1 && isTurned(pair) && isUp(pair));
+  const marked = (yield* turnedAway(evidence.pairs.count, path, kept)).filter(isUp);
   return (yield* coverOf(look, marked, isMeasured)).map((covered) => {
     const sum = (of: Uint16Array): number => covered.marked.reduce((total, pair) => total + of[pair]!, 0);
     const [blocked, refused, probes] = [sum(path.blocked), sum(path.refusals), sum(path.probes)];
@@ -158,6 +155,23 @@ function* rejected(look: Look, path: PathEvidence): Steps<Observation[]> {
     const first = Math.min(...covered.marked.map((pair) => (kept ? firstLost(kept, pair, history.now) : history.now)));
     return { ...observation, sinceSeconds: first };
   });
+}
+
+/** Pairs whose probes are turned away, which are few or none. */
+function* turnedAway(
+  pairs: number,
+  { probes, blocked, refusals }: PathEvidence,
+  kept: PathHistory | undefined,
+): Steps<number[]> {
+  const found: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    if (pair % STEP === STEP - 1) yield;
+    const turned = blocked[pair]! + refusals[pair]!;
+    if (turned === 0 && kept?.rejected[pair] !== 1) continue;
+    const isTurned = turned >= REJECTED * probes[pair]! || kept?.rejected[pair] === 1;
+    if (isTurned && probes[pair]! > 1) found.push(pair);
+  }
+  return found;
 }
 
 /** The first second of the last minute in which a slot lost something; now where it did not. */

@@ -2,7 +2,8 @@
 // were, whether all of it is lost just now.
 import type { IpFamily, Network, Protocol } from "../../model/peer.ts";
 import { pathName, type Evidence, type NodeEvidence, type PathEvidence } from "../evidence/evidence.ts";
-import { countBits, ringMask } from "../evidence/ring.ts";
+import { lostSeconds } from "../evidence/path-history.ts";
+import { ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import type { Topology } from "../locate/topology.ts";
 
@@ -89,7 +90,7 @@ export function recentLoss(look: Look, pairs: readonly number[], filter: PathFil
     for (const pair of pairs) {
       const known = covered[source[pair]!]!;
       if (known === 0) continue;
-      const k = countBits(kept.lost, pair, mask);
+      const k = lostSeconds(kept, pair, mask);
       lost += k;
       probes += Math.max(k, (kept.perMinute[pair]! * known) / 60);
     }

@@ -52,12 +52,6 @@ function* read({ evidence, topology, history }: Look, network: Network | undefin
   const known = new Uint8Array(pairs.count);
   const changes = new Map<number, HopChange>();
   const asymmetric = new Uint8Array(pairs.count);
-  const note = (pair: number, now: number, before: number, ago: number): void => {
-    if (now === 0) return;
-    known[pair] = 1;
-    if (before > 0 && before !== now && !changes.has(pair))
-      changes.set(pair, { now, before, sinceSeconds: history.now - ago });
-  };
   for (const { network: own, hops, hopsBefore, hopsThere, hopsThereBefore, hopsChangedAgo } of paths) {
     if (network !== undefined && own !== network) continue;
     if (!hops && !hopsThere) continue;
@@ -66,13 +60,27 @@ function* read({ evidence, topology, history }: Look, network: Network | undefin
       const back = hops?.[pair] ?? 0;
       const there = hopsThere?.[pair] ?? 0;
       const ago = hopsChangedAgo?.[pair] ?? 0;
-      note(pair, there, hopsThereBefore?.[pair] ?? 0, ago);
+      if (there > 0) known[pair] = 1;
+      const thereBefore = hopsThereBefore?.[pair] ?? 0;
+      if (isChange(there, thereBefore))
+        note(changes, pair, { now: there, before: thereBefore, sinceSeconds: history.now - ago });
       // In a sample nobody may measure the other way.
-      note(opposite[pair]! >= 0 ? opposite[pair]! : pair, back, hopsBefore?.[pair] ?? 0, ago);
+      const other = opposite[pair]! >= 0 ? opposite[pair]! : pair;
+      if (back > 0) known[other] = 1;
+      const backBefore = hopsBefore?.[pair] ?? 0;
+      if (isChange(back, backBefore))
+        note(changes, other, { now: back, before: backBefore, sinceSeconds: history.now - ago });
       if (back > 0 && there > 0 && back !== there) asymmetric[pair] = 1;
     }
   }
   return { known, changes, asymmetric };
+}
+
+const isChange = (now: number, before: number): boolean => now > 0 && before > 0 && before !== now;
+
+/** The first that is told of a pair. */
+function note(changes: Map<number, HopChange>, pair: number, change: HopChange): void {
+  if (!changes.has(pair)) changes.set(pair, change);
 }
 
 /** Share of a place's pairs from which on something is true of the place. */

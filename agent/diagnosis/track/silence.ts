@@ -1,7 +1,8 @@
 // Whether a loss is over: so much was probed since that, were it still there at half its rate, more would have been
 // lost. A loss that nobody can see (its rows are missing) is not over.
 import { pathName } from "../evidence/evidence.ts";
-import { HISTORY_SECONDS, countBits, ringMask } from "../evidence/ring.ts";
+import { lostSeconds } from "../evidence/path-history.ts";
+import { HISTORY_SECONDS, ringMask } from "../evidence/ring.ts";
 import type { Look } from "../locate/culprits.ts";
 import { subjectName, type Finding, type Subject } from "../../model/finding.ts";
 import type { Observation } from "../observe/observation.ts";
@@ -85,15 +86,12 @@ function lostByEdge(
   { subject, scope }: Pick<Observation, "subject" | "scope">,
 ): ReadonlyMap<number, number> {
   const mask = ringMask(history.now, LATELY_SECONDS);
-  const rings = evidence.paths.flatMap((path) => {
-    const kept = matches(path, scope) ? history.paths.get(pathName(path)) : undefined;
-    return kept ? [kept.lost] : [];
-  });
+  const all = evidence.paths.flatMap((path) => (matches(path, scope) ? (history.paths.get(pathName(path)) ?? []) : []));
   const lost = new Map<number, number>();
   for (const edge of edgesOf(subject, evidence, topology)) {
     let sum = 0;
     for (const pair of [topology.there[edge]!, topology.back[edge]!])
-      if (pair >= 0) for (const ring of rings) sum += countBits(ring, pair, mask);
+      if (pair >= 0) for (const kept of all) sum += lostSeconds(kept, pair, mask);
     if (sum > 0) lost.set(edge, sum);
   }
   return lost;
@@ -124,7 +122,7 @@ function lossOf(
     const kept = matches(path, finding.scope) ? history.paths.get(pathName(path)) : undefined;
     if (!kept) continue;
     for (const pair of pairs) {
-      lost += countBits(kept.lost, pair, mask);
+      lost += lostSeconds(kept, pair, mask);
       const known = Math.min(covered[evidence.pairs.source[pair]!]!, history.now - kept.forgotten[pair]!);
       probes += (kept.perMinute[pair]! * known) / 60;
     }

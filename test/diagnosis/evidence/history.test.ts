@@ -111,3 +111,23 @@ test("a row that is late in every look of a minute is so by its clock, and its s
   expect(history.waitedSeconds).toBe(0);
   expect(lostIn(history, last, 10)).toBe(10);
 });
+
+test("a pair counts as one that has lost something while any second of that is remembered, and then no more", () => {
+  const mesh = new SimMesh({ nodes: NODES, random: tuningRandom(1) });
+  const history = new History();
+  const first = losing(mesh.evidence(), 0);
+  const hasLost = () => [...history.paths.get(pathName(first.paths[0]!))!.hasLost];
+  atOnce(history.add(first));
+  expect(hasLost()).toEqual([0, 1, 0, 0, 0, 0]);
+  for (const [seconds, left] of [
+    [100, 1],
+    [200, 1],
+    [300, 1],
+    [400, 0],
+  ] as const) {
+    mesh.advance(100);
+    atOnce(history.add(mesh.evidence()));
+    expect(lostIn(history, first, 320), `after ${seconds} s`).toBe(left);
+    expect(hasLost()[PAIR], `after ${seconds} s`).toBe(left);
+  }
+});
