@@ -1,7 +1,7 @@
 // Groups that nobody has a name for: nodes that lose packets with the rest and not among themselves, because they share
 // a switch, an uplink, a hypervisor. Grown from the worst nodes, one node at a time, by what the cut between the group
 // and the rest loses.
-import { FAULT_PRICE, cutEdges, groupPrice, membersMask, nodeEdges, type Candidate } from "./candidate.ts";
+import { FAULT_PRICE, cutEdges, groupPrice, nodeEdges, type Candidate } from "./candidate.ts";
 import type { LossModel, Surplus } from "./model.ts";
 import type { Steps } from "../../base/slices.ts";
 import type { Topology } from "./topology.ts";
@@ -31,7 +31,7 @@ export function groupCandidate(model: LossModel, members: readonly number[], sco
   const { topology, scopes } = model.window;
   return {
     place: { kind: "group", members },
-    edges: cutEdges(topology, membersMask(topology.nodes, members)),
+    edges: cutEdges(topology, members),
     scope,
     price: FAULT_PRICE + groupPrice(topology.nodes, members.length) + scopes[scope]!.cost,
   };

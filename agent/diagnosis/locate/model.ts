@@ -51,7 +51,6 @@ export class LossModel {
   readonly #expectedByPath: readonly Float32Array[];
   readonly #base: Float64Array;
   readonly #probes: Float64Array;
-  /** Edges that lost anything. */
   #hot: Uint32Array = new Uint32Array();
   readonly #isHot: Uint8Array;
   readonly #extents = new WeakMap<Candidate, Extent>();
@@ -81,6 +80,11 @@ export class LossModel {
     model.#hot = all.filter((e) => model.#isHot[e] === 1);
     model.#layPaths();
     return model;
+  }
+
+  /** Edges that lost anything on any path, in ascending order. */
+  get hot(): Uint32Array {
+    return this.#hot;
   }
 
   /** Expected losses by edge. */

@@ -41,7 +41,8 @@ export function* pairScores(model: LossModel): Steps<Score[]> {
     const { lost } = byScope[scope]!;
     const expected = model.expectedOf(scope);
     const price = pairPrice(topology.edges) + cost;
-    for (let edge = 0; edge < topology.edges; edge++) {
+    for (let i = 0; i < model.hot.length; i++) {
+      const edge = model.hot[i]!;
       if (lost[edge] === 0 || poissonGain(lost[edge]!, expected[edge]!) <= price) continue;
       const score = scoreOf(model, pairCandidate(model, edge, scope));
       if (score.score > (best.get(edge)?.score ?? 0)) best.set(edge, score);

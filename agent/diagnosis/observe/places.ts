@@ -3,7 +3,7 @@ import { hash32 } from "../../base/hash.ts";
 import { compareNodes } from "../../model/order.ts";
 import type { Subject } from "../../model/finding.ts";
 import type { Evidence } from "../evidence/evidence.ts";
-import { cutEdges, membersMask, nodeEdges, type Place } from "../locate/candidate.ts";
+import { cutEdges, nodeEdges, type Place } from "../locate/candidate.ts";
 import { zonePair, type Topology } from "../locate/topology.ts";
 
 export function subjectOf(place: Place, { nodes }: Pick<Evidence, "nodes">, topology: Topology): Subject {
@@ -65,7 +65,7 @@ export function edgesOf(subject: Subject, { nodes }: Pick<Evidence, "nodes">, to
     }
     case "group": {
       const members = subject.nodes.map(indexOf).filter((member) => member >= 0);
-      return members.length === 0 ? none : cutEdges(topology, membersMask(topology.nodes, members));
+      return members.length === 0 ? none : cutEdges(topology, members);
     }
     case "mesh":
       return topology.all;
