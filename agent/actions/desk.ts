@@ -8,7 +8,6 @@ import type { Node } from "../model/peer.ts";
 import type { PeerStatus } from "../model/unprobed.ts";
 import type { PeerApi } from "../peers/peer-api.ts";
 import { ActionError, type Action, type ActionContext } from "./action.ts";
-import { actionOf, ACTIONS, isAction } from "./actions.ts";
 import { AgentAsker, RefusedByAgent } from "./ask-agent.ts";
 import { ClaimBook, claimSchema, voteSchema, type Claim, type Vote } from "./claims.ts";
 import { Leases, type Lease } from "./leases.ts";
@@ -55,11 +54,8 @@ export type Answer = { readonly lines: AsyncGenerator<Line> } | Refusal;
 /** How long a keeper may take. */
 const CLAIM_MS = 1_000;
 
-const inTable = (name: string): Action | undefined => (isAction(name) ? actionOf(name) : undefined);
-
 export class ActionDesk implements AsyncDisposable {
   readonly #options: DeskOptions;
-  readonly #find: (name: string) => Action | undefined;
   readonly #running = new Map<string, number>();
   /** As a keeper. */
   readonly #claims: ClaimBook;
@@ -70,7 +66,6 @@ export class ActionDesk implements AsyncDisposable {
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    this.#find = options.find ?? inTable;
     this.#claims = options.claims ?? new ClaimBook();
     this.#leases = new Leases({
       self: options.mesh.node,
@@ -109,9 +104,12 @@ export class ActionDesk implements AsyncDisposable {
   }
 
   async #begin(asked: Asked): Promise<Answer> {
-    const { mesh } = this.#options;
+    const { mesh, find } = this.#options;
     const { name, node = mesh.node.name } = asked;
-    const action = this.#find(name);
+    // Most agents never act, and none has to keep the actions in memory before.
+    const { actionOf, ACTIONS, isAction } = await import("./actions.ts");
+    const inTable = () => (isAction(name) ? actionOf(name) : undefined);
+    const action = find === undefined ? inTable() : find(name);
     if (action === undefined)
       return { status: 404, error: `there is no action '${name.slice(0, 64)}'; there are ${ACTIONS.join(", ")}` };
     const parsed = action.request.safeParse(asked.request);
