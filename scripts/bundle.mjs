@@ -66,26 +66,55 @@ const namedExports = {
 
 /**
  * An `import` of a module of Node.js makes all of its exports at once, and some of them load what the agent never uses:
- * `WebSocket` of node:http is a second undici. Asked for by `require` each is made when it is used.
+ * `WebSocket` of node:http is a second undici. Here an import is of the names that are used and no others; each file that
+ * asked for a copy of all of them kept thousands of getters.
  */
-const lazyBuiltins = {
-  name: "lazy-builtins",
+const usedBuiltins = {
+  name: "used-builtins",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:|^[a-z]/ }, ({ path, kind }) =>
-      kind === "import-statement" && isBuiltin(path) ? { path, namespace: "builtin" } : undefined,
+      kind === "import-statement" && isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
-    }));
+    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== "default");
+      return {
+        contents: [
+          `const all = require(${JSON.stringify(path)}), take = (name) => all[name];`,
+          ...names.map((name, i) => `const n${i} = /* @__PURE__ */ take("${name}"); export { n${i} as ${name} };`),
+          "export default all;",
+        ].join("\n"),
+      };
+    });
   },
 };
 
-/** express brings readers of request bodies, and they half a megabyte of character tables; the agent reads no body. */
-const noBodies = {
-  name: "no-body-parser",
+const MEDIA = /^(text[/](plain|html|css|javascript)|image[/](svg\+xml|png)|application[/](json|octet-stream))$/;
+
+/**
+ * What packages load that the agent never calls, and that would stay: express brings readers of request bodies, half a
+ * megabyte of character tables, and of nested queries; prom-client a way to push and one to ask workers, and OpenTelemetry.
+ */
+const unused = {
+  name: "unused-parts",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^body-parser$/ }, ({ path }) => ({ path, namespace: "empty" }));
+    const empty = ({ path }) => ({ path, namespace: "empty" });
+    const emptyFor = (name, filter) =>
+      onResolve({ filter }, (asked) => (asked.importer.includes(`node_modules/${name}/`) ? empty(asked) : undefined));
+    emptyFor("express", /^(body-parser|qs)$/);
+    emptyFor("prom-client", /^(@opentelemetry[/]api|[.][/]lib[/](pushgateway|cluster))$/);
     onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "module.exports = {};" }));
+    // HTTP/2 loads node:http2 and node:tls, 2 MB of OpenSSL's; a mesh that is a file has neither.
+    onLoad({ filter: /[/]undici[/]lib[/]dispatcher[/]client\.js$/ }, ({ path }) => {
+      const [eager, lazy] = ["const connectH2 = require(", "const connectH2 = (...asked) => require("];
+      const [before, after, ...more] = readFileSync(path, "utf8").split(eager);
+      if (after === undefined || more.length > 0) throw new Error(`bundle: ${path} loads HTTP/2 otherwise than it did`);
+      return { contents: before + lazy + after.replace(/\)/, ")(...asked)") };
+    });
+    // Of 2,500 types of media those that an agent has. Asked for a type by its full name express needs no list.
+    onLoad({ filter: /[/]mime-db[/]db\.json$/ }, ({ path }) => {
+      const all = Object.entries(JSON.parse(readFileSync(path, "utf8")));
+      return { contents: JSON.stringify(Object.fromEntries(all.filter(([type]) => MEDIA.test(type)))), loader: "json" };
+    });
   },
 };
 
@@ -120,9 +149,11 @@ const options = {
   target: "node24",
   // raw-socket is native. esbuild serves checkouts only: here the page's files are inside.
   external: ["raw-socket", "esbuild"],
-  plugins: [lazyBuiltins, namedExports, noBodies],
+  plugins: [usedBuiltins, namedExports, unused],
   define: {
     PAGE_ASSETS: JSON.stringify(await buildPageAssets()),
+    // undici's own word for a bundle without its second, experimental parser of HTTP.
+    esbuildDetection: "1",
     TROUBLESHOOTING: JSON.stringify(readFileSync(join(root, "docs/troubleshooting.md"), "utf8")),
   },
   banner: { js: REQUIRE },

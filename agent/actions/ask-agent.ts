@@ -35,8 +35,7 @@ export class RefusedByAgent extends ActionError {
 }
 
 export class AgentAsker implements AsyncDisposable {
-  /** Loaded when first needed: undici takes 12 MB of memory. */
-  #dispatcher: Promise<Agent> | undefined;
+  #dispatcher: Agent | undefined;
 
   /** The lines of an action that runs there. Throws ActionError. */
   async *lines(agent: AskedAgent, ask: Ask): AsyncGenerator<Line> {
@@ -59,22 +58,22 @@ export class AgentAsker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#dispatcher)?.destroy();
+    await this.#dispatcher?.destroy();
   }
 
   async #ask(
     { node, url }: AskedAgent,
     { path, body, token, from, caller, signal }: Ask,
   ): Promise<Dispatcher.ResponseData> {
-    const { request, Agent: Dispatchers } = await import("undici");
-    this.#dispatcher ??= Promise.resolve(
-      new Dispatchers({ connect: { timeout: CONNECT_MS }, keepAliveTimeout: 1_000 }),
-    );
+    const { Agent: HttpAgent } = await import("../base/http-agent.ts");
+    this.#dispatcher ??= new HttpAgent({ connect: { timeout: CONNECT_MS }, keepAliveTimeout: 1_000 });
+    const { origin, pathname, search } = new URL(path, url);
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(new URL(path, url), {
+      response = await this.#dispatcher.request({
+        origin,
+        path: pathname + search,
         method: "POST",
-        dispatcher: await this.#dispatcher,
         headers: {
           "content-type": "application/json",
           "user-agent": `internode/${VERSION}`,

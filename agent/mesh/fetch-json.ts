@@ -11,12 +11,12 @@ export interface JsonClient extends AsyncDisposable {
 }
 
 export function createJsonClient(): JsonClient {
-  // undici takes 12 MB of memory (measured, 8.12): it is loaded when the first peer is asked, which a static mesh may never do.
+  // Loaded when the first peer is asked, which a static mesh may never do.
   let dispatcher: Promise<Agent> | undefined;
   const agent = () =>
-    (dispatcher ??= import("undici").then(
-      (undici) =>
-        new undici.Agent({
+    (dispatcher ??= import("../base/http-agent.ts").then(
+      ({ Agent: HttpAgent }) =>
+        new HttpAgent({
           allowH2: false,
           pipelining: 0,
           connect: { timeout: TIMEOUT_MS },

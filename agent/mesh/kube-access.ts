@@ -71,7 +71,7 @@ class ServiceAccountAccess implements KubeAccess {
           `the service account's ${join(this.#directory, "ca.crt")} is of no use: ${fault}. It comes from the ConfigMap kube-root-ca.crt of the pod's namespace; correct the cluster's authority (kube-controller-manager --root-ca-file).`,
         );
       await this.#agent?.dispatcher.destroy();
-      const { Agent } = await import("undici");
+      const { Agent } = await import("../base/http-agent.ts");
       this.#agent = { ca, dispatcher: new Agent({ ...AGENT_OPTIONS, connect: { ...CONNECT_OPTIONS, ca } }) };
     }
     return {

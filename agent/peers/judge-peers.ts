@@ -86,8 +86,8 @@ export class JudgePeers implements AsyncDisposable {
   }
 
   async #open(): Promise<Agent> {
-    const undici = await import("undici");
-    return new undici.Agent({
+    const { Agent: HttpAgent } = await import("../base/http-agent.ts");
+    return new HttpAgent({
       connections: 2,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
