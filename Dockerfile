@@ -34,8 +34,9 @@ LABEL org.opencontainers.image.title="internode" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /out /
-# One heap of malloc for all threads.
-ENV NODE_ENV=production MALLOC_ARENA_MAX=1
+# One heap of malloc for all threads; what is large and short-lived (buffers that sockets are read into, V8's while it
+# compiles) is mapped by itself, so that it leaves no holes there: 3 MB.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=32768
 USER 65532:65532
 WORKDIR /
 # 9843 metrics, 8843 HTTP, 7843 probes
