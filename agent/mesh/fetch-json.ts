@@ -19,6 +19,8 @@ export function createJsonClient(): JsonClient {
         new HttpAgent({
           allowH2: false,
           pipelining: 0,
+          // Else undici makes a pool with a queue of 16 kB of each peer, and it is garbage after every answer.
+          connections: 1,
           connect: { timeout: TIMEOUT_MS },
           headersTimeout: TIMEOUT_MS,
           bodyTimeout: TIMEOUT_MS,
