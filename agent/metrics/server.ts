@@ -1,7 +1,6 @@
 // Port 9843: /metrics and nothing else. Prometheus may be several and slow; neither may cost the agent more than a
 // bounded number of connections, responses under way and seconds.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 import accepts from "accepts";
@@ -127,13 +126,12 @@ async function respond({
   readonly response: ServerResponse;
 }): Promise<void> {
   const signal = AbortSignal.timeout(SCRAPE_TIMEOUT_MS);
-  const slices = Readable.from(metrics.scrape(), { objectMode: true, highWaterMark: 1 });
   if (accepts(request).encodings(["gzip"]) === "gzip") {
     response.writeHead(200, { "content-type": CONTENT_TYPE, "content-encoding": "gzip", vary: "accept-encoding" });
-    await pipeline(slices, createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });
+    await pipeline(metrics.scrape(), createGzip({ level: constants.Z_BEST_SPEED }), response, { signal });
   } else {
     response.writeHead(200, { "content-type": CONTENT_TYPE, vary: "accept-encoding" });
-    await pipeline(slices, response, { signal });
+    await pipeline(metrics.scrape(), response, { signal });
   }
 }
 

@@ -122,6 +122,7 @@ export class Schedule implements Disposable {
 
   #onTimer(): void {
     const { clock, onTick } = this.#options;
+    this.#timer = undefined;
     const nowNs = clock.monotonicNs();
     // By the grid, not by the clock: a tick that is late must not send what is due at the next place before its time.
     const placeNs = Math.max(this.#wakeAtNs, this.#placeBefore(nowNs));
