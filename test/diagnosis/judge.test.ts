@@ -50,6 +50,27 @@ test("nothing is wrong is an answer, with all four checks of Kubernetes' network
   expect(verdict.checks.map(({ state }) => state)).toEqual(["holds", "unknown", "unknown", "holds"]);
 });
 
+test.each([
+  ["an agent that has just begun to listen refused probes before: nothing is wrong", 20, []],
+  ["an agent that listens since long refuses probes: its port is closed", 3_600, ["IN-REJECTED"]],
+])("%s", (_, upSeconds, codes) => {
+  const snapshot = sampleSnapshot({ nodes: 4, zones: 2 });
+  const [asked, restarted] = snapshot.rows.map(({ source }) => source.name);
+  const rows = snapshot.rows.map((row): Row => {
+    if (row.source.name === restarted)
+      return { ...row, startedAt: new Date(Date.parse(snapshot.at) - upSeconds * 1_000).toISOString() };
+    if (row.source.name !== asked) return row;
+    const pairs = row.pairs.map((pair) =>
+      pair.destination.name === restarted && pair.protocol === "tcp"
+        ? { ...pair, window: { ...pair.window, refusals: pair.window.probes } }
+        : pair,
+    );
+    return { ...row, pairs };
+  });
+  const verdict = judged({ ...snapshot, rows }, 3);
+  expect(verdict.findings.map(({ code }) => code)).toEqual(codes);
+});
+
 describe("the service path", () => {
   const service = (probes: number, failures: number) => ({
     paths: [

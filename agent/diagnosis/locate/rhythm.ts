@@ -210,7 +210,7 @@ const MISSED = 10;
  * Whether it stopped for some seconds in between, as between two bursts: a node that restarts, and is deaf again soon. A
  * packet or two that were lost before it began are no burst.
  */
-function hasPaused(rhythm: Rhythm): boolean {
+export function hasPaused(rhythm: Rhythm): boolean {
   const total = sumFrom(rhythm, 0);
   let before = 0;
   const first = rhythm.findIndex((lost) => (before += lost) >= AT_OTHER_TIMES * total);

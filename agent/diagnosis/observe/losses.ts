@@ -6,7 +6,7 @@ import { isLate, pathName, type NodeEvidence } from "../evidence/evidence.ts";
 import { lostSeconds } from "../evidence/path-history.ts";
 import { ringMask } from "../evidence/ring.ts";
 import { SURE, isFault, isSure, type Culprit, type Look } from "../locate/culprits.ts";
-import { onsetOf } from "../locate/rhythm.ts";
+import { hasPaused, onsetOf } from "../locate/rhythm.ts";
 import { splitOf } from "../locate/split.ts";
 import type { Topology } from "../locate/topology.ts";
 import { lossCauses } from "./loss-causes.ts";
@@ -15,6 +15,7 @@ import {
   atLeastAfter,
   ONE_MINUTE,
   SEEN_AGAIN,
+  SEEN_THRICE,
   SEEN_TWICE,
   SEEN_TWICE_SOON,
   type Observation,
@@ -58,7 +59,9 @@ export function* observeLosses(culprits: readonly Culprit[], look: Look): Steps<
     if (!isFault(culprit) || culprit.score.score <= 0 || !isStillOn(culprit) || !isStillWhole(culprit, look)) continue;
     const observation = yield* observeLoss(culprit, look);
     if ((observation.figures.loss ?? 0) >= LEAST_LOSS)
-      observed.push(isStirring ? atLeastAfter(observation, SEEN_TWICE_SOON) : observation);
+      observed.push(
+        atLeastAfter(observation, comesInBursts(culprit) ? SEEN_THRICE : isStirring ? SEEN_TWICE_SOON : AT_ONCE),
+      );
     yield;
   }
   return observed;
@@ -69,6 +72,9 @@ const hasJustStirred = ({ candidate, isBurst, rhythm }: Culprit): boolean =>
   isBurst && candidate.place.kind !== "pair" && quietOf(rhythm) < STIRRING_SECONDS;
 
 const STIRRING_SECONDS = 4;
+
+/** Of what shares an uplink that drops in bursts, a few bursts show a part only: another one must show the same. */
+const comesInBursts = ({ candidate, rhythm }: Culprit): boolean => candidate.place.kind !== "pair" && hasPaused(rhythm);
 
 function* observeLoss(culprit: Culprit, look: Look): Steps<Observation> {
   const { evidence, topology, history } = look;

@@ -120,9 +120,14 @@ const REJECTED = 0.5;
 
 function* rejected(look: Look, path: PathEvidence): Steps<Observation[]> {
   const { evidence, history } = look;
+  const agentAt = (pair: number) => evidence.nodes[evidence.pairs.destination[pair]!]!.agent;
   // Nobody listens where the agent is gone: that is told of the agent.
-  const isUp = (pair: number): boolean => evidence.nodes[evidence.pairs.destination[pair]!]!.agent !== undefined;
-  const isMeasured = (pair: number): boolean => path.probes[pair]! > 0 && isUp(pair);
+  const isMeasured = (pair: number): boolean => path.probes[pair]! > 0 && agentAt(pair) !== undefined;
+  // What was refused before an agent began to listen is still in the minute that is told of it.
+  const isUp = (pair: number): boolean => {
+    const agent = agentAt(pair);
+    return agent !== undefined && (path.blocked[pair]! > 0 || agent.uptimeSeconds > SECONDS_TOLD);
+  };
   const kept = history.paths.get(pathName(path));
   const marked = (yield* turnedAway(evidence.pairs.count, path, kept)).filter(isUp);
   return (yield* coverOf(look, marked, isMeasured)).map((covered) => {
