@@ -1,10 +1,7 @@
 // What trials have shown, a line a fault.
 import { table } from "../diagnosis/bars/table.ts";
 import type { Kind } from "./kinds.ts";
-import { WITHIN_S, type Trial } from "./trials.ts";
-
-/** Loss of half and more. */
-export const HEAVY_P95_S = 20;
+import { HEAVY_P95_S, WITHIN_S, type Trial } from "./trials.ts";
 
 export interface Line {
   readonly what: string;

@@ -12,6 +12,8 @@ import { nameOf, placeOf } from "../support/finding-names.ts";
 import type { Kind } from "./kinds.ts";
 
 export const WITHIN_S = 180;
+/** Loss of half and more. */
+export const HEAVY_P95_S = 20;
 const OVER_WITHIN_S = 900;
 /** A fault begins anywhere between two looks of the judges. */
 const REST_MS = 10_000;
@@ -61,8 +63,6 @@ export async function settle(lab: Lab, node: string): Promise<void> {
   await sleep(STARTING_MS);
 }
 
-/** Of a fault that loses half or more. */
-const LATE_S = 20;
 /** As often as a judge looks when losses have just begun. */
 const LOOK_EVERY_MS = 2_500;
 
@@ -76,7 +76,7 @@ export async function trial(lab: Lab, asked: string, kind: Kind, turn: number, k
   // Told below, if it is needed.
   watched.catch(() => {});
   const result = await timed(lab, asked, kind, turn).finally(() => ended.abort());
-  const isLate = kind.isHeavy && (result.seconds ?? Infinity) > LATE_S;
+  const isLate = kind.isHeavy && (result.seconds ?? Infinity) > HEAVY_P95_S;
   if (isLate || result.wrong.length > 0) keepLooks(keep, { kind, turn, since: result.began, looks: await watched });
   return result;
 }

@@ -32,9 +32,13 @@ interface Heard {
   readonly at: number;
   /** The youngest second that is known of the row. */
   readonly youngest: number;
-  /** The last judgement in which no row told a younger one. */
+  /** The last judgement in which it was no older than most. */
   readonly promptAt: number;
 }
+
+/** Whether this row is of the process that told the one before, and its clock has not gone back. */
+const isSameLife = (before: Heard | undefined, { incarnation, ownSeconds }: AgentEvidence): before is Heard =>
+  before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
 
 interface Moment {
   /** The judge's clock. */
@@ -200,10 +204,9 @@ export class History {
   }
 
   /** The youngest second of a row by how far its own clock has gone on; undefined of one that is new. */
-  #youngestOf(name: string, { incarnation, ownSeconds }: AgentEvidence): number | undefined {
+  #youngestOf(name: string, agent: AgentEvidence): number | undefined {
     const before = this.#heard.get(name);
-    if (before?.incarnation !== incarnation || ownSeconds < before.ownSeconds) return undefined;
-    return before.youngest + ownSeconds - before.ownSeconds;
+    return isSameLife(before, agent) ? before.youngest + agent.ownSeconds - before.ownSeconds : undefined;
   }
 
   /** Of each row, how many of its youngest seconds it had not told before, 0 for a missing one, and the youngest of them. */
@@ -223,11 +226,11 @@ export class History {
       const { incarnation, ownSeconds } = agent;
       if (before?.incarnation !== incarnation && agent.uptimeSeconds < HISTORY_SECONDS)
         this.#absences.restarted(node.name, { start: at - Math.floor(agent.uptimeSeconds), heard: before?.at });
-      const isSameLife = before?.incarnation === incarnation && ownSeconds >= before.ownSeconds;
+      const goesOn = isSameLife(before, agent);
       const isJudge = evidence.judge === i && at - judgedBefore > NO_JUDGEMENT_SECONDS;
-      if (isSameLife && at - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
+      if (goesOn && at - before.at >= STANDSTILL_SECONDS && (before.at < judgedBefore || isJudge))
         this.#absences.wentOn(node.name, { heard: before.at, now: at });
-      const moved = isSameLife ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
+      const moved = goesOn ? ownSeconds - before.ownSeconds : Math.ceil(agent.uptimeSeconds);
       fresh[i] = Math.min(SECONDS_TOLD, moved);
       const told = Math.min(at, (this.#youngestOf(node.name, agent) ?? now) + drift);
       const isLate =
